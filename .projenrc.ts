@@ -1,0 +1,163 @@
+import { cdk8s, javascript, TextFile } from 'projen';
+
+const project = new cdk8s.ConstructLibraryCdk8s({
+  name: 'meshwright',
+  description: 'A service mesh whose whole configuration is a typed program: cdk8s constructs, checked as one graph, run by a TypeScript proxy and control plane.',
+  author: 'The meshwright authors',
+  authorAddress: 'maintainers@meshwright.dev',
+  authorOrganization: true,
+  repositoryUrl: 'https://github.com/meshwright/meshwright.git',
+  license: 'Apache-2.0',
+  copyrightOwner: 'The meshwright authors',
+  stability: 'experimental',
+  keywords: ['cdk8s', 'service-mesh', 'kubernetes', 'envoy', 'gateway-api', 'mesh'],
+  defaultReleaseBranch: 'main',
+
+  cdk8sVersion: '2.68.12',
+  constructsVersion: '10.3.0',
+  jsiiVersion: '~6.0.0',
+  typescriptVersion: '~6.0.0',
+  minNodeVersion: '20.16.0',
+  projenrcTs: true,
+  packageManager: javascript.NodePackageManager.NPM,
+  github: false,
+  depsUpgrade: false,
+  release: false,
+
+  peerDeps: ['cdk8s-plus-27@^2.9.5'],
+  // Bundled, because jsii cannot depend on a library that is not jsii's.
+  // zod: the schemas of the contract. re2js: RE2 in plain JavaScript, so that synth judges an expression by the proxy's dialect.
+  bundledDeps: ['zod@~4.6.0', 're2js@^2.10.0'],
+  devDeps: [
+    'cdk8s-plus-27@2.9.5',
+    // The planes. Everything here is bundled into one file an image by esbuild.
+    'esbuild@~0.28.0',
+    '@bufbuild/buf@^1.75.0',
+    '@bufbuild/protobuf@~2.13.0',
+    '@bufbuild/protoc-gen-es@~2.13.0',
+    '@grpc/grpc-js@~1.14.0',
+    '@grpc/grpc-js-xds@~1.14.1',
+    'chokidar@^4.0.3',
+    'xxhash-wasm@^1.1.0',
+    'yaml@^2.9.0',
+    // Tests.
+    '@bufbuild/cel@^0.6.1',
+    'ajv@^8.17.0',
+    'ajv-formats@^3.0.1',
+    'fast-check@^4.10.0',
+    '@types/node@^22',
+  ],
+
+  jest: true,
+  jestOptions: {
+    jestVersion: '^30',
+    coverageText: false,
+    updateSnapshot: javascript.UpdateSnapshot.NEVER,
+    jestConfig: {
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '/test/e2e/'],
+      collectCoverage: false,
+      clearMocks: true,
+      maxWorkers: 2,
+    },
+  },
+  eslintOptions: {
+    dirs: ['src', 'runtime', 'cli', 'testing', 'examples', 'bench', 'scripts'],
+    devdirs: ['test'],
+    fileExtensions: ['.ts'],
+    ignorePatterns: ['*.js', '*.d.ts', 'node_modules/', '*.generated.ts', 'coverage', 'runtime/xds/gen/', 'lib/', 'dist/', '!.projenrc.ts'],
+  },
+  docgen: true,
+
+  gitignore: ['/lib/', '/dist/', '*.tgz', '.meshwright/', '/build/', '/.cache/', '.DS_Store'],
+
+  publishToPypi: { distName: 'meshwright', module: 'meshwright' },
+  publishToMaven: {
+    javaPackage: 'dev.meshwright', mavenGroupId: 'dev.meshwright', mavenArtifactId: 'meshwright',
+  },
+  publishToGo: { moduleName: 'github.com/meshwright/meshwright-go' },
+});
+
+project.npmignore?.exclude('/runtime/', '/testing/', '/cli/', '/bench/', '/examples/', '/docs/', '/test/', '/images/', '/.ci/', '/scripts/', '*.log', '/build/', '/.cache/');
+
+// npm 11 misses platform packages of the newer resolver when it installs from the lock file.
+project.package.addPackageResolutions('unrs-resolver@1.12.2');
+// jsii never removes what it once wrote.
+project.preCompileTask.exec('rm -rf lib .jsii');
+// `projen build` packages for every language on a developer's machine; packaging is a task of its own here.
+project.packageTask.reset();
+
+// One configuration for everything that jsii does not compile: tests, planes, command line, examples, benchmarks.
+new javascript.TypescriptConfig(project, {
+  fileName: 'tsconfig.dev.json',
+  compilerOptions: {
+    target: 'ES2023',
+    lib: ['es2023'],
+    module: 'commonjs',
+    moduleResolution: javascript.TypeScriptModuleResolution.BUNDLER,
+    esModuleInterop: true,
+    resolveJsonModule: true,
+    skipLibCheck: true,
+    strict: true,
+    noEmit: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    noImplicitReturns: true,
+    noFallthroughCasesInSwitch: true,
+    isolatedModules: true,
+    forceConsistentCasingInFileNames: true,
+    types: ['node', 'jest'],
+  } as javascript.TypeScriptCompilerOptions,
+  include: ['src', 'test', 'runtime', 'cli', 'testing', 'examples', 'bench', 'scripts', 'projenrc'].map((dir) => `${dir}/**/*.ts`).concat('.projenrc.ts'),
+  exclude: ['node_modules', 'lib', 'dist'],
+});
+project.tryFindObjectFile('.eslintrc.json')?.addOverride('parserOptions', { ecmaVersion: 2023, sourceType: 'module', project: './tsconfig.dev.json' });
+project.tryFindObjectFile('.eslintrc.json')?.addOverride('settings.import/resolver.typescript.project', './tsconfig.dev.json');
+// Protocol code is bits and bytes; the planes' libraries are bundled, hence development dependencies.
+project.eslint?.addRules({ 'no-bitwise': 'off', '@typescript-eslint/member-ordering': 'off' });
+project.eslint?.addOverride({
+  files: ['runtime/**', 'cli/**', 'testing/**', 'bench/**', 'examples/**', 'scripts/**', 'test/**'],
+  rules: { 'import/no-extraneous-dependencies': ['error', { devDependencies: true, peerDependencies: true }] },
+});
+if (project.jest) {
+  project.jest.config.testMatch = ['<rootDir>/test/**/*.test.ts'];
+  project.jest.config.transform = { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.dev.json', transpilation: true }] };
+  project.jest.config.reporters = ['default'];
+}
+
+// ------------------------------------------------------------------------------------------ the runtime planes
+
+const bundle = project.addTask('bundle', {
+  description: 'Bundles the planes, the command line and the test harness into lib/, one file each',
+  exec: 'node scripts/bundle.mjs',
+});
+project.addTask('xds:generate', {
+  description: 'Generates the xDS types from Envoy\'s protos into runtime/xds/gen',
+  exec: 'node scripts/generate-xds.mjs',
+});
+const typecheck = project.addTask('typecheck', {
+  description: 'Type-checks everything that jsii does not compile',
+  exec: 'tsc --noEmit -p tsconfig.dev.json',
+});
+const crds = project.addTask('crds', {
+  description: 'Generates crds/*.yaml from src/contract',
+  exec: 'ts-node --transpile-only --project tsconfig.dev.json scripts/generate-crds.ts',
+});
+project.postCompileTask.prependSpawn(bundle);
+project.postCompileTask.prependSpawn(crds);
+project.testTask.prependSpawn(typecheck);
+
+project.package.addField('exports', {
+  '.': { types: './lib/index.d.ts', default: './lib/index.js' },
+  './contract': { types: './lib/contract/index.d.ts', default: './lib/contract/index.js' },
+  './testing': { types: './lib/testing/index.d.ts', default: './lib/testing/index.js' },
+  './package.json': './package.json',
+  './.jsii': './.jsii',
+  './.warnings.jsii.js': './.warnings.jsii.js',
+});
+project.package.addBin({ meshwright: 'lib/cli/meshwright.js' });
+project.package.addEngine('node', '>= 20.16.0');
+
+new TextFile(project, '.nvmrc', { lines: ['22'] });
+
+project.synth();

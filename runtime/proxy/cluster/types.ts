@@ -1,0 +1,81 @@
+/** What the router asks of a cluster, and what a cluster asks of nobody: it owns its endpoints, balancer, limits, breaker and ejections. */
+import type { ClusterConfig, ClusterEndpoints } from '../config/types';
+
+/** One endpoint. The connection pool hangs on it, so that both live and die together. */
+export interface Host {
+  readonly address: string;
+  readonly port: number;
+  /** `address:port`. */
+  readonly key: string;
+  readonly region: string;
+  readonly zone: string;
+  readonly priority: number;
+  readonly weight: number;
+  /** EDS says healthy and outlier detection has not ejected it. */
+  healthy: boolean;
+  /** Requests in flight, kept by the router through `Cluster.started`/`finished`. */
+  active: number;
+  /** Set once the host has left the cluster: its pool closes idle connections and opens none. */
+  removed: boolean;
+  /** The router's connection pool. */
+  pool: HostPool | undefined;
+}
+
+/** What the cluster may tell a pool. */
+export interface HostPool {
+  /** The host has left: close what is idle now, the rest when it becomes idle. */
+  drain(): void;
+}
+
+/** How one try ended, as outlier detection, breaker and balancer see it. */
+export interface TryOutcome {
+  /** Status of the upstream's answer; 0 where there was none. */
+  readonly status: number;
+  /** Why there was no complete answer; undefined where there was one. `cancelled` (the client went away) counts for nobody. */
+  readonly failure: 'connect' | 'connect_timeout' | 'reset' | 'per_try_timeout' | 'timeout' | 'protocol' | 'cancelled' | undefined;
+  /** Milliseconds from sending to the end of the answer's head. */
+  readonly latency: number;
+}
+
+/** Why a cluster refuses a request at once. */
+export type Refusal = 'circuit_open' | 'requests_overflow' | 'no_healthy_upstream';
+
+export interface Cluster {
+  readonly config: ClusterConfig;
+  /** Requests in flight in the whole cluster, of which retries. */
+  readonly activeRequests: number;
+  readonly activeRetries: number;
+  /** Open connections of all hosts, and requests waiting for one; the pool counts them here. */
+  connections: number;
+  pending: number;
+
+  /**
+   * Asks before every try, the first included: the breaker, then the bound on requests. `undefined` admits, and must be followed by exactly
+   * one `finished`. In half-open state exactly one try is admitted until it has finished.
+   */
+  admit(isRetry: boolean): Refusal | undefined;
+  /** Whether a retry is within max_retries or the retry budget; counted by `admit(true)`. */
+  mayRetry(): boolean;
+  /**
+   * Picks a host. `hash` is the request's hash as an unsigned 64-bit value in two halves, or undefined where no hash policy found a value;
+   * `tried` are the hosts of earlier tries, avoided where `attempts` more picks find another.
+   */
+  pick(hash: RequestHash | undefined, tried: readonly Host[] | undefined, attempts: number): Host | undefined;
+  /** A try was sent to `host`. */
+  started(host: Host): void;
+  /** A try that was admitted has ended; `host` is undefined when none was picked. */
+  finished(host: Host | undefined, outcome: TryOutcome, isRetry: boolean): void;
+  /** Replaces the endpoints; hosts that stay keep their state and pool. */
+  update(endpoints: ClusterEndpoints): void;
+  /** Takes a changed configuration; hosts stay, breaker and counters stay where their settings did not change. */
+  reconfigure(config: ClusterConfig): void;
+  /** All hosts, for admin pages and metrics. */
+  hosts(): readonly Host[];
+  readonly breakerState: 'closed' | 'open' | 'half_open' | undefined;
+  close(): void;
+}
+
+export interface RequestHash {
+  readonly hi: number;
+  readonly lo: number;
+}

@@ -1,0 +1,322 @@
+/**
+ * The configuration as the data path sees it: plain frozen data, made once from decoded xDS by `config/`, compiled into lookup tables and
+ * closures by the rooms that use it. Nothing here knows protobuf; nothing here is optional that affects traffic: what xDS left out has the value
+ * that Envoy documents for it. Durations are milliseconds.
+ */
+
+/** One immutable set of everything; replaced as a whole, by one assignment. */
+export interface ProxySnapshot {
+  readonly listeners: ReadonlyMap<string, ListenerConfig>;
+  /** Route tables by name, those that listeners carry inline included. */
+  readonly routes: ReadonlyMap<string, RouteTableConfig>;
+  readonly clusters: ReadonlyMap<string, ClusterConfig>;
+  /** Endpoints by cluster name. */
+  readonly endpoints: ReadonlyMap<string, ClusterEndpoints>;
+}
+
+export interface ListenerConfig {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  /** Prefix of the listener's metrics: HttpConnectionManager.stat_prefix. */
+  readonly statPrefix: string;
+  readonly routeTable: string;
+  /** HTTP filters in order, the router last and not listed. */
+  readonly filters: readonly HttpFilterConfig[];
+  readonly accessLog: AccessLogConfig | undefined;
+  /** HttpConnectionManager.stream_idle_timeout; 0 switches it off. */
+  readonly streamIdleTimeout: number;
+  /** common_http_protocol_options.idle_timeout of downstream connections; 0 switches it off. */
+  readonly idleTimeout: number;
+  /** request_headers_timeout: a head that is not complete by then is 408; 0 switches it off. */
+  readonly requestHeadersTimeout: number;
+  /** Bytes of a request head (max_request_headers_kb × 1024); more is 431. */
+  readonly maxRequestHeadBytes: number;
+  /** Keep the client's own x-request-id (preserve_external_request_id); made where there is none. */
+  readonly generateRequestId: boolean;
+  readonly preserveExternalRequestId: boolean;
+  /** Append the peer's address to x-forwarded-for (use_remote_address). */
+  readonly useRemoteAddress: boolean;
+  /** Value of `server` in answers that the proxy makes; upstream's is passed through. */
+  readonly serverName: string;
+  /** Bytes buffered a connection before reading stops (per_connection_buffer_limit_bytes). */
+  readonly bufferLimit: number;
+}
+
+/** A filter in front of the router. Each kind has one file in `filter/`. */
+export type HttpFilterConfig =
+  | { readonly kind: 'local_ratelimit'; readonly name: string; readonly config: RateLimitConfig | undefined };
+
+export interface RateLimitConfig {
+  readonly statPrefix: string;
+  /** Buckets that must all admit the request. */
+  readonly buckets: readonly TokenBucketConfig[];
+  readonly statusCode: number;
+  /** Send the `RateLimit` headers of the IETF draft. */
+  readonly headers: boolean;
+  /** Percent of requests that the limit is enforced for. */
+  readonly enforcedPercent: number;
+}
+
+export interface TokenBucketConfig {
+  /** Name in headers and metrics. */
+  readonly name: string;
+  readonly maxTokens: number;
+  readonly tokensPerFill: number;
+  readonly fillInterval: number;
+  /** Counted apart for each value of the key; undefined: one count for all. */
+  readonly key: HashKeyConfig | undefined;
+  /** Values counted at once; the least recently seen is forgotten. */
+  readonly maxKeys: number;
+}
+
+export interface RouteTableConfig {
+  readonly name: string;
+  readonly virtualHosts: readonly VirtualHostConfig[];
+}
+
+export interface VirtualHostConfig {
+  readonly name: string;
+  /** Lower case; exact, `*.suffix`, `prefix.*` or `*`, with Envoy's order of precedence. */
+  readonly domains: readonly string[];
+  /** The first that matches wins. */
+  readonly routes: readonly RouteConfig[];
+  readonly requestHeaders: HeaderMutation;
+  readonly responseHeaders: HeaderMutation;
+}
+
+export interface RouteConfig {
+  readonly name: string;
+  readonly match: RouteMatchConfig;
+  readonly action: RouteActionConfig | RedirectConfig | DirectResponseConfig;
+  readonly requestHeaders: HeaderMutation;
+  readonly responseHeaders: HeaderMutation;
+  /** Configuration of filters for this route, by filter name. */
+  readonly filters: ReadonlyMap<string, HttpFilterConfig>;
+}
+
+export type PathMatchConfig =
+  | { readonly kind: 'prefix' | 'exact' | 'path_separated_prefix'; readonly value: string; readonly ignoreCase: boolean }
+  | { readonly kind: 'regex'; readonly value: string };
+
+/** A value of a header or query parameter. `present` with invert is absent. */
+export type ValueMatchConfig =
+  | { readonly kind: 'present' }
+  | { readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains'; readonly value: string; readonly ignoreCase: boolean }
+  | { readonly kind: 'range'; readonly start: number; readonly end: number }
+  | { readonly kind: 'regex'; readonly value: string };
+
+export interface NamedMatchConfig {
+  /** Header name in lower case (`:method`, `:path`, `:authority`, `:scheme` included) or query parameter. */
+  readonly name: string;
+  readonly match: ValueMatchConfig;
+  readonly invert: boolean;
+}
+
+export interface RouteMatchConfig {
+  readonly path: PathMatchConfig;
+  readonly headers: readonly NamedMatchConfig[];
+  readonly queryParams: readonly NamedMatchConfig[];
+  /** Numerator of a million of matching requests that take the route (runtime_fraction). */
+  readonly fractionPerMillion: number;
+}
+
+export interface HeaderMutation {
+  readonly remove: readonly string[];
+  readonly set: readonly HeaderValue[];
+  readonly append: readonly HeaderValue[];
+}
+export interface HeaderValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface WeightedClusterConfig {
+  readonly cluster: string;
+  readonly weight: number;
+  readonly requestHeaders: HeaderMutation;
+  readonly responseHeaders: HeaderMutation;
+}
+
+export interface RouteActionConfig {
+  readonly kind: 'route';
+  /** One entry for a plain cluster. Weights are relative to their sum. */
+  readonly clusters: readonly WeightedClusterConfig[];
+  /** Pick the cluster by the hash policy instead of by chance (WeightedCluster.use_hash_policy). */
+  readonly clusterByHash: boolean;
+  /** Status where the cluster is unknown (cluster_not_found_response_code). */
+  readonly clusterNotFoundStatus: number;
+  readonly rewrite: PathRewriteConfig | undefined;
+  /** host_rewrite_literal. */
+  readonly hostRewrite: string | undefined;
+  /** Bound of the request with all its tries, from its end of stream (Envoy counts from there); 0 switches it off. */
+  readonly timeout: number;
+  /** Per route stream idle timeout; undefined: the listener's. */
+  readonly idleTimeout: number | undefined;
+  readonly retry: RetryConfig | undefined;
+  readonly hash: readonly HashPolicyConfig[];
+  readonly mirrors: readonly { readonly cluster: string; readonly fractionPerMillion: number }[];
+}
+
+export type PathRewriteConfig =
+  /** prefix_rewrite: what the match's prefix (or whole exact path) becomes. */
+  | { readonly kind: 'prefix'; readonly value: string }
+  /** regex_rewrite, or a whole new path. */
+  | { readonly kind: 'regex'; readonly pattern: string; readonly substitution: string };
+
+export interface RedirectConfig {
+  readonly kind: 'redirect';
+  readonly scheme: string | undefined;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly path: string | undefined;
+  readonly rewrite: PathRewriteConfig | undefined;
+  readonly statusCode: number;
+  readonly stripQuery: boolean;
+}
+
+export interface DirectResponseConfig {
+  readonly kind: 'direct';
+  readonly statusCode: number;
+  readonly body: Uint8Array;
+}
+
+/** What a try has to end in to be tried again: xDS retry_on. */
+export interface RetryConditions {
+  readonly connectFailure: boolean;
+  readonly refusedStream: boolean;
+  readonly reset: boolean;
+  readonly gatewayError: boolean;
+  readonly serverError: boolean;
+  readonly retriable4xx: boolean;
+  /** A try that ran into its per-try timeout; implied by `serverError` and `gatewayError` as in Envoy (it becomes a 504). */
+  readonly statusCodes: ReadonlySet<number>;
+}
+
+export interface RetryConfig {
+  readonly on: RetryConditions;
+  /** Retries after the first try. */
+  readonly maxRetries: number;
+  /** 0 switches it off. */
+  readonly perTryTimeout: number;
+  readonly perTryIdleTimeout: number;
+  readonly baseInterval: number;
+  readonly maxInterval: number;
+  /** Part of a wait that is random, 0 to 1; 1 is Envoy's full jitter (0 … wait). */
+  readonly jitter: number;
+  /** Tries are made at another host where there is one (previous_hosts predicate), at most this often again. */
+  readonly avoidPreviousHosts: boolean;
+  readonly hostSelectionAttempts: number;
+  /** Only requests that match all are retried (retriable_request_headers). */
+  readonly requestMatches: readonly NamedMatchConfig[];
+  /** Bytes of request body kept for replay; a longer body is sent once and not retried. */
+  readonly maxReplayBytes: number;
+  /** Wait for the answer's Retry-After where it is longer, up to this; 0 switches it off. */
+  readonly rateLimitedMaxInterval: number;
+}
+
+export type HashKeyConfig =
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string; readonly ttl: number | undefined; readonly path: string }
+  | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'source_ip' };
+
+export interface HashPolicyConfig {
+  readonly key: HashKeyConfig;
+  /** Later policies are skipped once this one found a value. */
+  readonly terminal: boolean;
+}
+
+export interface ClusterConfig {
+  readonly name: string;
+  /** Alternative name in metrics (alt_stat_name). */
+  readonly statName: string;
+  readonly discovery: 'static' | 'eds' | 'strict_dns';
+  /** Name asked for by EDS. */
+  readonly endpointsName: string;
+  readonly connectTimeout: number;
+  readonly balancer: BalancerConfig;
+  /** Envoy's circuit_breakers threshold of default priority: the bulkhead. */
+  readonly limits: ClusterLimits;
+  readonly retryBudget: RetryBudgetConfig | undefined;
+  readonly breaker: CircuitBreakerConfig | undefined;
+  readonly outlierDetection: OutlierDetectionConfig | undefined;
+  /** Idle pooled connections are closed after this; 0 switches it off. */
+  readonly idleTimeout: number;
+  /** Requests a connection serves before it is closed; 0: no bound. */
+  readonly maxRequestsPerConnection: number;
+  /** Percent of healthy endpoints below which health is ignored (healthy_panic_threshold); 0 switches panic off. */
+  readonly panicThreshold: number;
+  /** overprovisioning factor in percent for spilling over to the next priority; Envoy's default is 140. */
+  readonly overprovisioningFactor: number;
+}
+
+export type BalancerConfig =
+  | { readonly kind: 'round_robin' }
+  | { readonly kind: 'least_request'; readonly choices: number }
+  | { readonly kind: 'random' }
+  | { readonly kind: 'ring_hash'; readonly minimumRingSize: number; readonly maximumRingSize: number };
+
+export interface ClusterLimits {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+}
+
+export interface RetryBudgetConfig {
+  /** Percent of the active requests that may be retries. */
+  readonly percent: number;
+  readonly minConcurrency: number;
+}
+
+export type CircuitBreakerConfig = {
+  /** Time open before one request probes. */
+  readonly cooldown: number;
+} & (
+  | { readonly kind: 'consecutive_failures'; readonly failures: number }
+  | { readonly kind: 'failure_rate'; readonly percent: number; readonly window: number; readonly minRequests: number }
+);
+
+/** envoy.config.cluster.v3.OutlierDetection. */
+export interface OutlierDetectionConfig {
+  /** 0 switches the detector off. */
+  readonly consecutive5xx: number;
+  readonly consecutiveGatewayFailure: number;
+  readonly consecutiveLocalOriginFailure: number;
+  readonly splitExternalLocalOriginErrors: boolean;
+  readonly interval: number;
+  readonly baseEjectionTime: number;
+  readonly maxEjectionTime: number;
+  readonly maxEjectionPercent: number;
+  readonly alwaysEjectOneHost: boolean;
+}
+
+export interface ClusterEndpoints {
+  readonly clusterName: string;
+  readonly localities: readonly LocalityEndpoints[];
+}
+
+export interface LocalityEndpoints {
+  readonly region: string;
+  readonly zone: string;
+  readonly priority: number;
+  readonly weight: number;
+  readonly endpoints: readonly EndpointConfig[];
+}
+
+export interface EndpointConfig {
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+  /** EDS health status UNHEALTHY, DRAINING or TIMEOUT is false. */
+  readonly healthy: boolean;
+}
+
+export interface AccessLogConfig {
+  /** `-` is standard output. */
+  readonly path: string;
+  /** JSON member → format string with Envoy's command operators; undefined: ours. */
+  readonly jsonFormat: ReadonlyMap<string, string> | undefined;
+}

@@ -1,0 +1,37 @@
+import type { Cluster, Host } from '../cluster/types';
+import type { ResponseFlag } from '../error';
+
+/**
+ * Everything that is known of a request when it ends, whatever ended it. The data path keeps one such object per stream and reuses it; what an
+ * observer wants to keep it copies. Times are milliseconds of the clock; 0 where the point was never reached.
+ */
+export interface RequestRecord {
+  readonly method: string;
+  /** Path and query as the client sent them. */
+  readonly path: string;
+  readonly authority: string;
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
+  readonly requestId: string;
+  /** W3C traceparent as it was sent upstream. */
+  readonly traceparent: string;
+  readonly userAgent: string;
+  readonly forwardedFor: string;
+  readonly downstreamAddress: string;
+  readonly listener: string;
+  readonly routeName: string;
+  readonly cluster: Cluster | undefined;
+  /** Of the last try. */
+  readonly upstreamHost: Host | undefined;
+  /** 0 where the client went away before an answer. */
+  readonly status: number;
+  readonly flag: ResponseFlag | undefined;
+  /** What the flag means here: which policy acted, and on what (RESPONSE_CODE_DETAILS). */
+  readonly detail: string;
+  readonly tries: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly start: number;
+  /** First byte of the answer from the upstream. */
+  readonly upstreamFirstByte: number;
+  readonly end: number;
+}

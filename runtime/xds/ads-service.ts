@@ -1,0 +1,50 @@
+import { Metadata, makeClientConstructor, type ClientDuplexStream, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
+import type { Client, ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { decode, encode } from './codec';
+import {
+  DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse,
+} from './types';
+
+/** An answer as a server may write it: a message, or the bytes of one, so that one encoding serves many streams. */
+export type DeltaAnswer = DeltaDiscoveryResponse | Uint8Array;
+
+const deltaAggregatedResources = {
+  path: '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+  requestStream: true,
+  responseStream: true,
+  requestSerialize: (request: DeltaDiscoveryRequest): Buffer => asBuffer(encode(DeltaDiscoveryRequestSchema, request)),
+  requestDeserialize: (bytes: Buffer): DeltaDiscoveryRequest => decode(DeltaDiscoveryRequestSchema, bytes),
+  responseSerialize: (answer: DeltaAnswer): Buffer =>
+    asBuffer(answer instanceof Uint8Array ? answer : encode(DeltaDiscoveryResponseSchema, answer)),
+  responseDeserialize: (bytes: Buffer): DeltaDiscoveryResponse => decode(DeltaDiscoveryResponseSchema, bytes),
+  originalName: 'deltaAggregatedResources',
+} as const;
+
+/** `envoy.service.discovery.v3.AggregatedDiscoveryService`, its incremental variant, for `Server.addService`. */
+export const AdsService = { deltaAggregatedResources } satisfies ServiceDefinition<UntypedServiceImplementation>;
+
+/** What `Server.addService(AdsService, …)` takes. */
+export interface AdsHandlers extends UntypedServiceImplementation {
+  deltaAggregatedResources(stream: AdsServerStream): void;
+}
+
+/** The server's end of a stream. */
+export type AdsServerStream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaAnswer>;
+
+/** The client's end of a stream. */
+export type AdsClientStream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+
+/** A client of delta ADS. */
+export interface AdsClient extends Client {
+  deltaAggregatedResources(metadata?: Metadata): AdsClientStream;
+}
+
+/** Connects lazily: the first stream opens the connection. */
+export function createAdsClient(address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): AdsClient {
+  const constructor = makeClientConstructor(AdsService, 'AggregatedDiscoveryService');
+  return new constructor(address, credentials, options) as unknown as AdsClient;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,91 @@
+// What runtime/xds/gen is made of: by proto file, the messages and services that we name. What they reach comes with them.
+const v3 = 'envoy/extensions';
+
+export const roots = {
+  'envoy/config/bootstrap/v3/bootstrap.proto': ['envoy.config.bootstrap.v3.Bootstrap'],
+  'envoy/service/discovery/v3/ads.proto': ['envoy.service.discovery.v3.AggregatedDiscoveryService'],
+  'envoy/service/discovery/v3/discovery.proto': [
+    'envoy.service.discovery.v3.DiscoveryRequest', 'envoy.service.discovery.v3.DiscoveryResponse',
+    'envoy.service.discovery.v3.DeltaDiscoveryRequest', 'envoy.service.discovery.v3.DeltaDiscoveryResponse',
+  ],
+  'google/rpc/status.proto': ['google.rpc.Status'],
+
+  // The resources.
+  'envoy/config/listener/v3/listener.proto': ['envoy.config.listener.v3.Listener'],
+  'envoy/config/route/v3/route.proto': ['envoy.config.route.v3.RouteConfiguration'],
+  'envoy/config/cluster/v3/cluster.proto': ['envoy.config.cluster.v3.Cluster'],
+  'envoy/config/endpoint/v3/endpoint.proto': ['envoy.config.endpoint.v3.ClusterLoadAssignment'],
+  [`${v3}/transport_sockets/tls/v3/secret.proto`]: ['envoy.extensions.transport_sockets.tls.v3.Secret'],
+
+  // Listener and network filters.
+  [`${v3}/filters/listener/original_dst/v3/original_dst.proto`]: ['envoy.extensions.filters.listener.original_dst.v3.OriginalDst'],
+  [`${v3}/filters/listener/tls_inspector/v3/tls_inspector.proto`]: ['envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector'],
+  [`${v3}/filters/listener/http_inspector/v3/http_inspector.proto`]: ['envoy.extensions.filters.listener.http_inspector.v3.HttpInspector'],
+  [`${v3}/filters/network/http_connection_manager/v3/http_connection_manager.proto`]: [
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+  ],
+  [`${v3}/filters/network/tcp_proxy/v3/tcp_proxy.proto`]: ['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'],
+  [`${v3}/filters/network/rbac/v3/rbac.proto`]: ['envoy.extensions.filters.network.rbac.v3.RBAC'],
+
+  // HTTP filters.
+  'envoy/config/route/v3/route_components.proto': ['envoy.config.route.v3.FilterConfig'],
+  [`${v3}/filters/http/router/v3/router.proto`]: ['envoy.extensions.filters.http.router.v3.Router'],
+  [`${v3}/filters/http/local_ratelimit/v3/local_rate_limit.proto`]: ['envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'],
+  [`${v3}/filters/http/header_mutation/v3/header_mutation.proto`]: [
+    'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', 'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
+  ],
+  [`${v3}/filters/http/rbac/v3/rbac.proto`]: [
+    'envoy.extensions.filters.http.rbac.v3.RBAC', 'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
+  ],
+
+  // Clusters.
+  [`${v3}/transport_sockets/tls/v3/tls.proto`]: [
+    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+  ],
+  [`${v3}/transport_sockets/raw_buffer/v3/raw_buffer.proto`]: ['envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'],
+  [`${v3}/upstreams/http/v3/http_protocol_options.proto`]: ['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'],
+  [`${v3}/load_balancing_policies/round_robin/v3/round_robin.proto`]: ['envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin'],
+  [`${v3}/load_balancing_policies/least_request/v3/least_request.proto`]: ['envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest'],
+  [`${v3}/load_balancing_policies/ring_hash/v3/ring_hash.proto`]: ['envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash'],
+  [`${v3}/load_balancing_policies/random/v3/random.proto`]: ['envoy.extensions.load_balancing_policies.random.v3.Random'],
+  [`${v3}/load_balancing_policies/wrr_locality/v3/wrr_locality.proto`]: ['envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality'],
+  [`${v3}/retry/host/previous_hosts/v3/previous_hosts.proto`]: ['envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate'],
+
+  // Access logs.
+  [`${v3}/access_loggers/file/v3/file.proto`]: ['envoy.extensions.access_loggers.file.v3.FileAccessLog'],
+  [`${v3}/access_loggers/stream/v3/stream.proto`]: [
+    'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', 'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',
+  ],
+
+  'xds/type/v3/typed_struct.proto': ['xds.type.v3.TypedStruct'],
+  'udpa/type/v1/typed_struct.proto': ['udpa.type.v1.TypedStruct'],
+
+  'meshwright/v1/circuit_breaker.proto': ['meshwright.v1.CircuitBreaker'],
+  'meshwright/v1/retry.proto': ['meshwright.v1.RetryExtension'],
+};
+
+// Fields of newer versions that the package's copy lacks, with the numbers they have upstream (go-control-plane/envoy v1.40.0).
+export const additions = [
+  { file: 'validate/validate.proto', container: 'message StringRules', fields: ['optional bool ignore_empty = 26'] },
+  {
+    file: 'envoy/config/route/v3/route_components.proto',
+    container: 'oneof random_value_specifier',
+    fields: ['google.protobuf.BoolValue use_hash_policy = 5'],
+  },
+  {
+    file: 'envoy/config/cluster/v3/circuit_breaker.proto',
+    container: 'message RetryBudget',
+    fields: ['google.protobuf.Duration budget_interval = 3'],
+    imports: ['google/protobuf/duration.proto'],
+  },
+  {
+    file: 'envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto',
+    container: 'message LocalRateLimit',
+    fields: [
+      'repeated config.route.v3.RateLimit rate_limits = 17',
+      'google.protobuf.UInt32Value max_dynamic_descriptors = 18',
+      'bool enable_retry_after_header = 19',
+    ],
+    imports: ['envoy/config/route/v3/route_components.proto', 'google/protobuf/wrappers.proto'],
+  },
+];

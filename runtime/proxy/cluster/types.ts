@@ -1,5 +1,6 @@
 /** What the router asks of a cluster, and what a cluster asks of nobody: it owns its endpoints, balancer, limits, breaker and ejections. */
 import type { ClusterConfig, ClusterEndpoints } from '../config/types';
+import type { ClusterStats } from './stats';
 
 /** One endpoint. The connection pool hangs on it, so that both live and die together. */
 export interface Host {
@@ -42,6 +43,7 @@ export type Refusal = 'circuit_open' | 'requests_overflow' | 'no_healthy_upstrea
 
 export interface Cluster {
   readonly config: ClusterConfig;
+  readonly stats: ClusterStats;
   /** Requests in flight in the whole cluster, of which retries. */
   readonly activeRequests: number;
   readonly activeRetries: number;

@@ -1,0 +1,32 @@
+import type { ResponseFlag } from '../error';
+import type { RequestHead, RouteMatch } from '../route/types';
+
+/** A request on its way through the filters in front of the router. */
+export interface FilterRequest extends RequestHead {
+  readonly route: RouteMatch;
+  /** Adds a header to whatever answer the client gets. */
+  addResponseHeader(name: string, value: string): void;
+}
+
+/** An answer that the proxy makes itself, as an RFC 9457 problem document. */
+export interface LocalReply {
+  readonly status: number;
+  readonly flag: ResponseFlag | undefined;
+  /** What acted and on what, in logs (RESPONSE_CODE_DETAILS): `local_rate_limited{payment:0}`. */
+  readonly detail: string;
+  /** The problem's `type`, the last segment: `rate-limited`. */
+  readonly problem: string;
+  /** The problem's `title`: what happened, in a sentence that names the policy and the service, never an address. */
+  readonly title: string;
+  /** Extension member `policy`: which policy acted (`rate-limit`, `circuit-breaker`, `bulkhead`, `timeout`, `retry`, `route`). */
+  readonly policy: string;
+  /** Headers beside content-type, content-length and those of `addResponseHeader`. */
+  readonly headers?: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** A filter, compiled for one listener. It owns its state; it has no access to sockets. */
+export interface HttpFilter {
+  readonly name: string;
+  /** `undefined` lets the request pass. */
+  onRequest(request: FilterRequest): LocalReply | undefined;
+}

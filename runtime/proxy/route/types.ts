@@ -1,0 +1,78 @@
+/** What routing asks of a request and what it says of it. `route/` compiles a RouteTableConfig into these; the data path only calls them. */
+import type { HashPolicyConfig, HeaderMutation, RetryConfig, RouteConfig } from '../config/types';
+import type { RequestHash } from '../cluster/types';
+
+/** A request's head as rules see it. Nothing is made into a string before a rule asks for it. */
+export interface RequestHead {
+  readonly method: string;
+  /** Path and query as sent upstream if no rule changes them: origin-form, whatever form the client used. */
+  readonly path: string;
+  /** Lower case, port included where the client sent one. */
+  readonly authority: string;
+  readonly scheme: 'http' | 'https';
+  /** Address of the downstream peer, without its port. */
+  readonly peerAddress: string;
+  /** The values of a header of lower-case `name`, joined with `,` where there are several; undefined where there is none. */
+  header(name: string): string | undefined;
+}
+
+/** Compiled table: virtual host, then the first route that matches. */
+export interface RouteTable {
+  readonly name: string;
+  /** `random` gives 0 ≤ x < 1 and is asked only where a fraction or weight needs it. */
+  match(head: RequestHead, random: () => number): RouteMatch | undefined;
+}
+
+/** A route that matched. Shared by all requests that match it: it holds nothing of one of them. */
+export interface RouteMatch {
+  readonly config: RouteConfig;
+  /** The route's metrics and name in logs: `<virtual host>/<route name>`. */
+  readonly fullName: string;
+  readonly action: CompiledAction;
+  /** Path and query to send, or undefined where nothing changes them. */
+  rewritePath(head: RequestHead): string | undefined;
+  /** Changes of the request's head, from route, virtual host and chosen cluster; undefined where there are none, the usual case. */
+  requestHeaders(choice: ClusterChoice | undefined): HeaderMutation | undefined;
+  responseHeaders(choice: ClusterChoice | undefined): HeaderMutation | undefined;
+}
+
+export type CompiledAction = ForwardAction | RedirectAction | DirectAction;
+
+export interface ForwardAction {
+  readonly kind: 'route';
+  /** Picks one of the weighted clusters: by `hash` where the route says so and there is one, by `random` otherwise. */
+  choose(hash: RequestHash | undefined, random: () => number): ClusterChoice;
+  readonly hashPolicies: readonly HashPolicyConfig[];
+  /** The request's hash, and the cookie to set where a cookie policy found none and has a ttl. */
+  hash(head: RequestHead, made: MadeCookie): RequestHash | undefined;
+  readonly hostRewrite: string | undefined;
+  readonly timeout: number;
+  readonly idleTimeout: number | undefined;
+  readonly retry: RetryConfig | undefined;
+  /** Whether the retry policy's request matches admit this request. */
+  mayRetry(head: RequestHead): boolean;
+  readonly clusterNotFoundStatus: number;
+}
+
+/** Filled by `ForwardAction.hash` when it had to make a cookie: the value of a `set-cookie` header. */
+export interface MadeCookie {
+  setCookie: string | undefined;
+}
+
+/** One entry of the route's clusters. */
+export interface ClusterChoice {
+  readonly cluster: string;
+  readonly index: number;
+}
+
+export interface RedirectAction {
+  readonly kind: 'redirect';
+  readonly statusCode: number;
+  location(head: RequestHead): string;
+}
+
+export interface DirectAction {
+  readonly kind: 'direct';
+  readonly statusCode: number;
+  readonly body: Uint8Array;
+}

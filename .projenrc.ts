@@ -91,6 +91,7 @@ project.packageTask.reset();
 new javascript.TypescriptConfig(project, {
   fileName: 'tsconfig.dev.json',
   compilerOptions: {
+    rootDir: '.',
     target: 'ES2023',
     lib: ['es2023'],
     module: 'commonjs',

@@ -1,0 +1,11 @@
+/**
+ * The north contract: what constructs emit and the control plane reads. zod only; the CRDs are generated from it. Published as the subpath
+ * `meshwright/contract`, never through the package's index: jsii does not know zod.
+ */
+export * from './names';
+export * from './ports';
+export * from './duration';
+export * from './mesh';
+export * from './mesh-service';
+export * from './node';
+export * as traffic from './traffic';

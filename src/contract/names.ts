@@ -1,0 +1,37 @@
+/** API group of the custom resources. */
+export const GROUP = 'mesh.meshwright.dev';
+/** The one served version. */
+export const VERSION = 'v1alpha1';
+/** `apiVersion` of the custom resources. */
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** Label of pods and of everything else that belongs to a service: the service's name. */
+export const SERVICE_LABEL = `${GROUP}/service`;
+/** Label of pods: the version, `BASE_VERSION` for the service's own workload. */
+export const VERSION_LABEL = `${GROUP}/version`;
+/** Label of what belongs to a mesh: the mesh's name. */
+export const MESH_LABEL = `${GROUP}/mesh`;
+/** Version label of the workload that a service begins with. */
+export const BASE_VERSION = 'base';
+
+/** Name of the sidecar container. */
+export const PROXY_CONTAINER = 'meshwright-proxy';
+/** Name of the sidecar's container port that takes the mesh's traffic; a Service's `targetPort`. */
+export const MESH_PORT_NAME = 'mesh';
+
+/** RFC 1123 label: names of services, versions, regions, rules. */
+export const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+/** RFC 1123 subdomain: names of other Kubernetes objects, trust domains. */
+export const DNS_SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
+/** A header's field name (RFC 9110 token), lower case. */
+export const HEADER_NAME = "^[a-z0-9!#$%&'*+.^_`|~-]+$";
+
+/** Domain name of a Kubernetes Service inside the cluster. */
+export function serviceHost(name: string, namespace: string): string {
+  return `${name}.${namespace}.svc.cluster.local`;
+}
+
+/** SPIFFE ID of a workload: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`, the form that Istio and cert-manager use too. */
+export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): string {
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+}

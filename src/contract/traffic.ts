@@ -1,0 +1,149 @@
+import * as z from 'zod';
+import { dnsLabel, exactlyOne, headerName, listMap, percent, positiveDuration, withRules } from './schema';
+import { parseDuration } from './duration';
+
+/** HTTP methods that a document may name. */
+export const httpMethod = z.enum(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'POST', 'PATCH']);
+
+/** What is hashed to pick an endpoint or a version, or counted apart by a rate limit. */
+export const hashKey = withRules(
+  z.strictObject({
+    header: headerName.optional().describe('A request header.'),
+    cookie: z.strictObject({
+      name: z.string().min(1).max(128).regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/).describe('Name of the cookie.'),
+      ttl: positiveDuration.optional().describe('Lifetime of the cookie that is set where it is missing. Without it none is set.'),
+    }).optional().describe('A cookie.'),
+    queryParam: z.string().min(1).max(128).optional().describe('A parameter of the query, the first of that name.'),
+    sourceIp: z.strictObject({}).optional().describe('The address of the client.'),
+  }),
+  exactlyOne('header', 'cookie', 'queryParam', 'sourceIp'),
+);
+
+/** How long a caller waits. */
+export const timeout = withRules(
+  z.strictObject({
+    total: positiveDuration.optional().describe('Bound of a call with all its tries and the waits between them.'),
+    perTry: positiveDuration.optional().describe('Bound of each try.'),
+  }),
+  { rule: 'has(self.total) || has(self.perTry)', message: 'total or perTry must be set', holds: (value) => (value.total ?? value.perTry) !== undefined },
+  {
+    rule: '!has(self.total) || !has(self.perTry) || duration(self.perTry) <= duration(self.total)',
+    message: 'perTry must not be longer than total',
+    holds: ({ total, perTry }) => total === undefined || perTry === undefined || parseDuration(perTry)! <= parseDuration(total)!,
+  },
+);
+
+/** What may be tried again; xDS `retry_on`. */
+export const retryOn = z.enum(['connect-failure', 'refused-stream', 'reset', 'gateway-error', '5xx', 'per-try-timeout', 'rate-limited']);
+
+/** What is tried again, and when. */
+export const retry = z.strictObject({
+  attempts: z.int().min(1).max(10).describe('Retries after the first try.'),
+  retryOn: z.array(retryOn).min(1).max(7).meta({ 'x-kubernetes-list-type': 'set' })
+    .refine((words) => new Set(words).size === words.length, { message: 'a word stands twice' })
+    .describe('Ends of a try after which there is another one.'),
+  methods: z.array(httpMethod).min(1).max(8).meta({ 'x-kubernetes-list-type': 'set' })
+    .refine((words) => new Set(words).size === words.length, { message: 'a method stands twice' })
+    .describe('Methods that are tried again; others never are.'),
+  backoff: withRules(
+    z.strictObject({
+      baseInterval: positiveDuration.describe('Wait before the first retry; each next one is twice as long.'),
+      maxInterval: positiveDuration.describe('Longest wait.'),
+      jitterPercent: z.int().min(0).max(100).describe('Part of a wait that is random: with 25 a wait of 100ms takes 75 to 100ms.'),
+    }),
+    {
+      rule: 'duration(self.baseInterval) <= duration(self.maxInterval)',
+      message: 'baseInterval must not be longer than maxInterval',
+      holds: ({ baseInterval, maxInterval }) => parseDuration(baseInterval)! <= parseDuration(maxInterval)!,
+    },
+  ).describe('Waits between tries.'),
+  budget: z.strictObject({
+    percent: percent.describe('Retries in flight as a part of the requests in flight.'),
+    minConcurrency: z.int().min(1).max(10_000).describe('Retries that may be in flight whatever the percentage says.'),
+  }).optional().describe('Bound on retries under load, for each calling proxy. Without it there is none.'),
+});
+
+/** The resilience pattern: closed, open, half-open with one probe. Counted by each calling proxy for the service as a whole. */
+export const circuitBreaker = withRules(
+  z.strictObject({
+    consecutiveFailures: z.int().min(1).max(10_000).optional().describe('Opens after so many failed tries in a row.'),
+    failureRate: z.strictObject({
+      percent: percent.describe('Opens when at least so many of the tries failed.'),
+      window: positiveDuration.describe('Sliding window.'),
+      minRequests: z.int().min(1).max(1_000_000).describe('Tries in the window before it counts.'),
+    }).optional().describe('Opens on a share of failed tries.'),
+    cooldown: positiveDuration.describe('Time open before one request probes.'),
+  }),
+  exactlyOne('consecutiveFailures', 'failureRate'),
+);
+
+/** Ejects single endpoints; xDS `outlier_detection`. */
+export const outlierDetection = z.strictObject({
+  consecutiveServerErrors: z.int().min(1).max(10_000).describe('5xx answers or connection failures in a row that eject an endpoint.'),
+  interval: positiveDuration.describe('Time between the sweeps that end ejections.'),
+  baseEjectionDuration: positiveDuration.describe('First ejection; multiplied by the number of times the endpoint was ejected.'),
+  maxEjectionDuration: positiveDuration.describe('Longest ejection.'),
+  maxEjectionPercent: percent.describe('Endpoints that may be out at once; one always may.'),
+});
+
+/** Bounds on concurrency, of each calling proxy; xDS `circuit_breakers`. */
+export const bulkhead = z.strictObject({
+  maxConnections: z.int().min(1).max(1_000_000).describe('Connections to the service.'),
+  maxPendingRequests: z.int().min(0).max(1_000_000).describe('Requests that wait for a connection; more are answered 503 at once.'),
+  maxRequests: z.int().min(1).max(1_000_000).optional().describe('Requests in flight. Without it only connections bound them.'),
+});
+
+/** A token bucket in each replica's proxy; more than it admits is answered 429. */
+export const rateLimit = z.strictObject({
+  name: dnsLabel.describe('Name in `RateLimit` headers, metrics and problem documents.'),
+  requests: z.int().min(1).max(100_000_000).describe('Requests that each replica admits in `interval`.'),
+  interval: positiveDuration.describe('Time that `requests` is about.'),
+  burst: z.int().min(0).max(100_000_000).describe('Requests above the rate that are let through at once after a quiet time.'),
+});
+
+/** Which endpoint serves. */
+export const loadBalancer = withRules(
+  z.strictObject({
+    roundRobin: z.strictObject({}).optional().describe('In turn.'),
+    leastRequest: z.strictObject({
+      choices: z.int().min(2).max(16).describe('Random endpoints of which the least loaded is taken.'),
+    }).optional().describe('The least loaded of some random endpoints.'),
+    ringHash: z.strictObject({
+      key: hashKey.describe('What is hashed. A request without it goes to a random endpoint.'),
+      minRingSize: z.int().min(1024).max(8_388_608).describe('Points on the ring at least.'),
+    }).optional().describe('Ketama ring: the same key reaches the same endpoint.'),
+  }),
+  exactlyOne('roundRobin', 'leastRequest', 'ringHash'),
+);
+
+const failover = z.array(dnsLabel).max(16).refine((regions) => new Set(regions).size === regions.length, { message: 'a region stands twice' })
+  .meta({ 'x-kubernetes-list-type': 'set' });
+const healthyPercent = percent.describe('Traffic begins to move to the next region when fewer endpoints than this are healthy.');
+
+/** Which region serves. */
+export const locality = withRules(
+  z.strictObject({
+    preferLocal: z.strictObject({
+      failover: failover.describe('Regions to fail over to, in this order; the own region is skipped where it is named.'),
+      healthyPercent,
+    }).optional().describe("The caller's own region first."),
+    geohash: z.strictObject({
+      header: headerName.describe('Request header with a geohash.'),
+      failover: failover.describe('Regions to fail over to, in this order; the matched region is skipped.'),
+      healthyPercent,
+    }).optional().describe("The region whose geohash is the longest prefix of the header's value; the caller's own region where none is."),
+  }),
+  exactlyOne('preferLocal', 'geohash'),
+);
+
+/** Everything that shapes the traffic to a service. What is left out is off. */
+export const trafficShape = {
+  timeout: timeout.optional().describe('How long a caller waits. Without it there is no bound.'),
+  retry: retry.optional().describe('What is tried again. Without it nothing is.'),
+  circuitBreaker: circuitBreaker.optional().describe('When the service is spared. Without it never.'),
+  outlierDetection: outlierDetection.optional().describe('When an endpoint is ejected. Without it never.'),
+  bulkhead: bulkhead.optional().describe('Bound on concurrency. Without it there is none.'),
+  rateLimits: listMap(rateLimit, 'name', 16).optional().describe('Limits, each of which must admit a request.'),
+  loadBalancer: loadBalancer.describe('Which endpoint serves.'),
+  locality: locality.optional().describe('Which region serves. Without it every region alike.'),
+};

@@ -1,6 +1,6 @@
 /**
  * What happened in a cluster, as plain numbers that only go up; whoever sees it happen counts it. Names follow Envoy's cluster statistics, so
- * that dashboards can be reused: `upstream_rq_retry` is `rqRetry`.
+ * that dashboards can be reused: `upstream_rq_retry` is `rqRetry`. The cluster itself counts those marked (cluster); the data path the others.
  */
 export class ClusterStats {
   /** Connections opened, failed, timed out while connecting, closed by the upstream with a request in flight. */
@@ -10,20 +10,23 @@ export class ClusterStats {
   cxDestroyWithActiveRq = 0;
   /** Connections refused by max_connections. */
   cxOverflow = 0;
-  /** Tries sent. */
+  /** Tries started (cluster). */
   rqTotal = 0;
   rqTimeout = 0;
   rqPerTryTimeout = 0;
+  /** Retries admitted (cluster). */
   rqRetry = 0;
   rqRetrySuccess = 0;
   rqRetryOverflow = 0;
   rqRetryLimitExceeded = 0;
   rqPendingTotal = 0;
-  /** Refused by max_pending_requests or max_requests. */
+  /** Refused by max_pending_requests (pool) or max_requests (cluster). */
   rqPendingOverflow = 0;
-  /** Refused by the open circuit breaker. */
+  /** Refused by the open circuit breaker (cluster). */
   rqCircuitOpen = 0;
+  /** Picks that found no host (cluster). */
   rqNoHealthyUpstream = 0;
+  /** Changes of the breaker's state, ejections, picks made in panic (cluster). */
   breakerOpened = 0;
   breakerHalfOpened = 0;
   breakerClosed = 0;

@@ -56,17 +56,30 @@ export interface Cluster {
    * one `finished`. In half-open state exactly one try is admitted until it has finished.
    */
   admit(isRetry: boolean): Refusal | undefined;
-  /** Whether a retry is within max_retries or the retry budget; counted by `admit(true)`. */
+  /**
+   * Names the admission that the last `admit` gave. The try keeps it and hands it to `finished`, so that the late end of a try from before the
+   * breaker opened is not taken for the end of its probe.
+   */
+  readonly admission: number;
+  /**
+   * Whether a retry is within max_retries or the retry budget; it is counted by `admit(true)`, so ask once the failed try has `finished`, and
+   * again when the wait before the retry is over.
+   */
   mayRetry(): boolean;
   /**
    * Picks a host. `hash` is the request's hash as an unsigned 64-bit value in two halves, or undefined where no hash policy found a value;
-   * `tried` are the hosts of earlier tries, avoided where `attempts` more picks find another.
+   * `tried` are the hosts of earlier tries; with `attempts` above 0 they are avoided where the priority has another: that many more picks are
+   * made, then one look at all its hosts.
    */
   pick(hash: RequestHash | undefined, tried: readonly Host[] | undefined, attempts: number): Host | undefined;
-  /** A try was sent to `host`. */
+  /** A try goes to `host`, be it over a connection that is yet to be made. One `finished` with this host must follow. */
   started(host: Host): void;
-  /** A try that was admitted has ended; `host` is undefined when none was picked. */
-  finished(host: Host | undefined, outcome: TryOutcome, isRetry: boolean): void;
+  /**
+   * A try that was admitted has ended; `host` is undefined when none was `started`: the end then counts for nobody, like `cancelled`. A try that
+   * the pool refused (max_pending_requests, max_connections) is `cancelled` too. `admission` is what the cluster's `admission` was after its
+   * `admit`; without it the try is taken for one of the present state.
+   */
+  finished(host: Host | undefined, outcome: TryOutcome, isRetry: boolean, admission?: number): void;
   /** Replaces the endpoints; hosts that stay keep their state and pool. */
   update(endpoints: ClusterEndpoints): void;
   /** Takes a changed configuration; hosts stay, breaker and counters stay where their settings did not change. */
@@ -74,9 +87,12 @@ export interface Cluster {
   /** All hosts, for admin pages and metrics. */
   hosts(): readonly Host[];
   readonly breakerState: 'closed' | 'open' | 'half_open' | undefined;
+  /** Milliseconds until the open breaker lets a probe through; undefined where it is not open. A half-open one with its probe under way says 0. */
+  readonly breakerRetryAfter: number | undefined;
   close(): void;
 }
 
+/** A 64-bit hash in two halves of 32 bits. Their sign means nothing: who compares them takes `>>> 0`. */
 export interface RequestHash {
   readonly hi: number;
   readonly lo: number;

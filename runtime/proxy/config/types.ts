@@ -4,13 +4,17 @@
  * that Envoy documents for it. Durations are milliseconds.
  */
 
-/** One immutable set of everything; replaced as a whole, by one assignment. */
+/**
+ * One immutable set of everything; replaced as a whole, by one assignment. What did not change between two snapshots is the same object in both,
+ * so whoever applies one compares by identity. Every listener's route table and every cluster's endpoints are in it: what has not arrived yet
+ * keeps its listener or cluster out.
+ */
 export interface ProxySnapshot {
   readonly listeners: ReadonlyMap<string, ListenerConfig>;
   /** Route tables by name, those that listeners carry inline included. */
   readonly routes: ReadonlyMap<string, RouteTableConfig>;
   readonly clusters: ReadonlyMap<string, ClusterConfig>;
-  /** Endpoints by cluster name. */
+  /** Endpoints by cluster name. Addresses are IP addresses: names of strict_dns clusters are resolved before. */
   readonly endpoints: ReadonlyMap<string, ClusterEndpoints>;
 }
 
@@ -21,6 +25,7 @@ export interface ListenerConfig {
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   /** Prefix of the listener's metrics: HttpConnectionManager.stat_prefix. */
   readonly statPrefix: string;
+  /** Key into `ProxySnapshot.routes`. */
   readonly routeTable: string;
   /** HTTP filters in order, the router last and not listed. */
   readonly filters: readonly HttpFilterConfig[];
@@ -38,8 +43,12 @@ export interface ListenerConfig {
   readonly preserveExternalRequestId: boolean;
   /** Append the peer's address to x-forwarded-for (use_remote_address). */
   readonly useRemoteAddress: boolean;
-  /** Value of `server` in answers that the proxy makes; upstream's is passed through. */
+  /** Value of `server` in answers that the proxy makes. */
   readonly serverName: string;
+  /** What becomes of an upstream's own `server` header (server_header_transformation; Envoy's default is overwrite). */
+  readonly serverHeader: 'overwrite' | 'append_if_absent' | 'pass_through';
+  /** HTTP/1.0 requests are served (http_protocol_options.accept_http_10) and not answered with 426. */
+  readonly acceptHttp10: boolean;
   /** Bytes buffered a connection before reading stops (per_connection_buffer_limit_bytes). */
   readonly bufferLimit: number;
 }
@@ -53,8 +62,10 @@ export interface RateLimitConfig {
   /** Buckets that must all admit the request. */
   readonly buckets: readonly TokenBucketConfig[];
   readonly statusCode: number;
-  /** Send the `RateLimit` headers of the IETF draft. */
+  /** Send the `RateLimit` headers of the IETF draft (enable_x_ratelimit_headers). */
   readonly headers: boolean;
+  /** Added to answers to requests that the limit refused (response_headers_to_add). */
+  readonly responseHeaders: HeaderMutation;
   /** Percent of requests that the limit is enforced for. */
   readonly enforcedPercent: number;
 }
@@ -182,7 +193,10 @@ export interface DirectResponseConfig {
   readonly body: Uint8Array;
 }
 
-/** What a try has to end in to be tried again: xDS retry_on. */
+/**
+ * What a try has to end in to be tried again: xDS retry_on. What a word implies is set too: `5xx` and `gateway-error` set `connectFailure`,
+ * `refusedStream` and `reset`.
+ */
 export interface RetryConditions {
   readonly connectFailure: boolean;
   readonly refusedStream: boolean;
@@ -240,6 +254,7 @@ export interface ClusterConfig {
   /** Envoy's circuit_breakers threshold of default priority: the bulkhead. */
   readonly limits: ClusterLimits;
   readonly retryBudget: RetryBudgetConfig | undefined;
+  /** Ours, in typed_filter_metadata["meshwright.circuit_breaker"]. */
   readonly breaker: CircuitBreakerConfig | undefined;
   readonly outlierDetection: OutlierDetectionConfig | undefined;
   /** Idle pooled connections are closed after this; 0 switches it off. */
@@ -248,6 +263,8 @@ export interface ClusterConfig {
   readonly maxRequestsPerConnection: number;
   /** Percent of healthy endpoints below which health is ignored (healthy_panic_threshold); 0 switches panic off. */
   readonly panicThreshold: number;
+  /** Localities of one priority share by their weights (locality_weighted_lb_config); else all endpoints of a priority are one set. */
+  readonly localityWeighted: boolean;
   /** overprovisioning factor in percent for spilling over to the next priority; Envoy's default is 140. */
   readonly overprovisioningFactor: number;
 }

@@ -35,3 +35,9 @@ export interface RequestRecord {
   readonly upstreamFirstByte: number;
   readonly end: number;
 }
+
+/** Told of what the data path does, synchronously and on its hot path: it copies what it wants to keep and returns. */
+export interface Observer {
+  /** Exactly once for every request, whatever ended it; `record` is reused as soon as this returns. */
+  requestEnded(record: RequestRecord): void;
+}

@@ -1,0 +1,320 @@
+import { isIPv6 } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { giveBackOutput, takeOutput } from './output';
+import { READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions, type Transport } from './types';
+
+/**
+ * The runtime's TCP handles. They are what `node:net` itself stands on; nobody promises that they stay, therefore `chooseTransport` tries them out
+ * before it trusts them.
+ */
+interface Handle {
+  owner: RawConnection | undefined;
+  onread: (() => void) | undefined;
+  onconnection: ((error: number, handle: Handle) => void) | undefined;
+  readonly writeQueueSize: number;
+  bind(address: string, port: number, flags?: number): number;
+  bind6(address: string, port: number, flags: number): number;
+  listen(backlog: number): number;
+  connect(request: object, address: string, port: number): number;
+  connect6(request: object, address: string, port: number): number;
+  getsockname(out: Partial<Address>): number;
+  getpeername(out: Partial<Address>): number;
+  setNoDelay(on: boolean): number;
+  useUserBuffer(buffer: Uint8Array): void;
+  readStart(): number;
+  readStop(): number;
+  writeBuffer(request: object, bytes: Uint8Array): number;
+  shutdown(request: object): number;
+  close(callback?: () => void): void;
+  reset(callback?: () => void): number;
+}
+
+interface Address {
+  address: string;
+  port: number;
+}
+
+interface PendingWrite {
+  connection: RawConnection;
+  /** Keeps the bytes from being collected or composed in again. */
+  buffer: Buffer;
+  isOutput: boolean;
+  oncomplete: (status: number) => void;
+}
+
+interface Binding {
+  readonly TCP: new (type: number) => Handle;
+  readonly TCPConnectWrap: new () => { oncomplete: (status: number) => void };
+  readonly constants: { readonly SOCKET: number; readonly SERVER: number; readonly UV_TCP_REUSEPORT?: number };
+  readonly WriteWrap: new () => PendingWrite;
+  readonly ShutdownWrap: new () => { oncomplete: (status: number) => void };
+  readonly streamBaseState: Int32Array;
+  readonly kReadBytesOrError: number;
+  readonly kLastWriteWasAsync: number;
+  readonly endOfFile: number;
+}
+
+function loadBinding(): Binding {
+  const { binding } = process as unknown as { binding(name: string): Record<string, unknown> };
+  const bound = binding.bind(process);
+  return { ...bound('tcp_wrap'), ...bound('stream_wrap'), endOfFile: bound('uv').UV_EOF } as unknown as Binding;
+}
+
+function check(error: number, call: string): void {
+  if (error !== 0) throw Object.assign(new Error(`${call}: ${getSystemErrorName(error)}`), { code: getSystemErrorName(error), syscall: call });
+}
+
+/** Throws where the runtime lacks the handles or any call that is needed of them. */
+export function createRawTransport(): Transport {
+  return new RawTransport(loadBinding());
+}
+
+class RawTransport implements Transport {
+  readonly name = 'raw';
+  readonly input = Buffer.from(new ArrayBuffer(READ_OFFSET + READ_SIZE));
+  output = takeOutput();
+  /** The request of the next write; used again as long as writes are done at once. */
+  spareWrite: PendingWrite;
+  private readonly readView: Uint8Array;
+
+  constructor(readonly binding: Binding) {
+    this.readView = new Uint8Array(this.input.buffer, READ_OFFSET, READ_SIZE);
+    this.spareWrite = new binding.WriteWrap();
+  }
+
+  async listen(options: ListenOptions, accept: (connection: Connection) => void): Promise<Acceptor> {
+    const { TCP, constants } = this.binding;
+    const handle = new TCP(constants.SERVER);
+    try {
+      if (options.reusePort && constants.UV_TCP_REUSEPORT === undefined) throw new Error('reusePort needs Node.js 23.1 or later');
+      const flags = options.reusePort ? constants.UV_TCP_REUSEPORT! : 0;
+      const { address, port } = options;
+      check(isIPv6(address) ? handle.bind6(address, port, flags) : handle.bind(address, port, flags), `bind ${address}:${port}`);
+      handle.onconnection = (error, accepted) => {
+        if (error !== 0) return;
+        const connection = new RawConnection(this, accepted);
+        connection.open();
+        accept(connection);
+        connection.readStart();
+      };
+      check(handle.listen(options.backlog ?? 4096), `listen ${address}:${port}`);
+      const bound: Partial<Address> = {};
+      check(handle.getsockname(bound), 'getsockname');
+      return new RawAcceptor(handle, bound.port!);
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+  }
+
+  connect(address: string, port: number, handler: ConnectionHandler): Connection {
+    const { TCP, TCPConnectWrap, constants } = this.binding;
+    const handle = new TCP(constants.SOCKET);
+    const connection = new RawConnection(this, handle);
+    connection.handler = handler;
+    const request = new TCPConnectWrap();
+    request.oncomplete = (status) => connection.connected(status);
+    const error = isIPv6(address) ? handle.connect6(request, address, port) : handle.connect(request, address, port);
+    if (error !== 0) process.nextTick(() => connection.connected(error));
+    return connection;
+  }
+
+  view(end: number): Uint8Array {
+    return new Uint8Array(this.output.buffer, this.output.byteOffset, end);
+  }
+
+  /** Binds a handle to the shared read buffer. */
+  attach(handle: Handle): void {
+    handle.setNoDelay(true);
+    handle.onread = onRead;
+    handle.useUserBuffer(this.readView);
+  }
+}
+
+class RawAcceptor implements Acceptor {
+  private closing: Promise<void> | undefined;
+  constructor(private readonly handle: Handle, readonly port: number) {}
+
+  async close(): Promise<void> {
+    this.closing ??= new Promise((resolve) => this.handle.close(resolve));
+    return this.closing;
+  }
+}
+
+/** `this` is the handle. */
+function onRead(this: Handle): void {
+  this.owner?.read();
+}
+
+function afterWrite(this: PendingWrite, status: number): void {
+  if (this.isOutput) giveBackOutput(this.buffer);
+  this.connection.written(status);
+}
+
+const unset = undefined as unknown as ConnectionHandler;
+
+class RawConnection implements Connection {
+  handler = unset;
+  closed = false;
+  private pendingWrites = 0;
+  private ending = false;
+  private reading = false;
+  private peer: Partial<Address> | undefined;
+
+  constructor(private readonly transport: RawTransport, private readonly handle: Handle) {
+    handle.owner = this;
+  }
+
+  open(): void {
+    this.transport.attach(this.handle);
+  }
+
+  connected(status: number): void {
+    if (this.closed) return;
+    if (status !== 0) {
+      this.fail('connect_failed');
+      return;
+    }
+    this.open();
+    this.handler.onConnect();
+    this.readStart();
+  }
+
+  get pendingBytes(): number {
+    return this.closed ? 0 : this.handle.writeQueueSize;
+  }
+
+  get peerAddress(): string {
+    return this.resolvePeer().address ?? '';
+  }
+
+  get peerPort(): number {
+    return this.resolvePeer().port ?? 0;
+  }
+
+  private resolvePeer(): Partial<Address> {
+    if (this.peer === undefined) {
+      this.peer = {};
+      if (!this.closed) this.handle.getpeername(this.peer);
+    }
+    return this.peer;
+  }
+
+  read(): void {
+    if (this.closed) return;
+    const { streamBaseState, kReadBytesOrError, endOfFile } = this.transport.binding;
+    const length = streamBaseState[kReadBytesOrError];
+    if (length > 0) this.handler.onData(length);
+    else if (length === endOfFile) this.handler.onEnd();
+    else if (length < 0) this.fail('reset');
+  }
+
+  write(bytes: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    const { output } = this.transport;
+    if (length <= output.length) {
+      copy(bytes, start, end, output);
+      return this.flush(length);
+    }
+    return this.send(Buffer.from(bytes.subarray(start, end)), false);
+  }
+
+  flush(end: number): boolean {
+    if (this.closed) return true;
+    if (end === 0) return this.pendingWrites === 0;
+    // Behind bytes that wait already it would only wait too: keep no more of it than it is long.
+    if (this.pendingWrites > 0) return this.send(Buffer.from(this.transport.view(end)), false);
+    return this.send(this.transport.view(end), true);
+  }
+
+  private send(bytes: Uint8Array, isOutput: boolean): boolean {
+    if (this.closed) return true;
+    const { transport } = this;
+    const { binding } = transport;
+    const request = transport.spareWrite;
+    const error = this.handle.writeBuffer(request, bytes);
+    if (error !== 0) {
+      this.failLater();
+      return true;
+    }
+    if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) return this.pendingWrites === 0;
+    request.connection = this;
+    request.oncomplete = afterWrite;
+    request.isOutput = isOutput;
+    if (isOutput) {
+      request.buffer = transport.output;
+      transport.output = takeOutput();
+    } else {
+      request.buffer = bytes as Buffer;
+    }
+    transport.spareWrite = new binding.WriteWrap();
+    this.pendingWrites++;
+    return false;
+  }
+
+  written(status: number): void {
+    this.pendingWrites--;
+    if (this.closed) return;
+    if (status !== 0) this.fail('reset');
+    else if (this.pendingWrites === 0) {
+      if (this.ending) this.close();
+      else this.handler.onDrain();
+    }
+  }
+
+  readStop(): void {
+    if (this.closed || !this.reading) return;
+    this.reading = false;
+    this.handle.readStop();
+  }
+
+  readStart(): void {
+    if (this.closed || this.reading) return;
+    this.reading = true;
+    if (this.handle.readStart() !== 0) this.failLater();
+  }
+
+  shutdown(): void {
+    if (this.closed) return;
+    const request = new this.transport.binding.ShutdownWrap();
+    request.oncomplete = () => undefined;
+    if (this.handle.shutdown(request) !== 0) this.failLater();
+  }
+
+  end(): void {
+    if (this.pendingWrites === 0) this.close();
+    else this.ending = true;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.release();
+    this.handle.close();
+  }
+
+  reset(): void {
+    if (this.closed) return;
+    this.release();
+    if (this.handle.reset() !== 0) this.handle.close();
+  }
+
+  private release(): void {
+    this.closed = true;
+    this.handle.owner = undefined;
+  }
+
+  private failLater(): void {
+    process.nextTick(() => this.fail('reset'));
+  }
+
+  private fail(reason: CloseReason): void {
+    if (this.closed) return;
+    this.close();
+    this.handler.onClosed(reason);
+  }
+}
+
+function copy(bytes: Uint8Array, start: number, end: number, to: Buffer): void {
+  if (end - start < 64) for (let at = start, out = 0; at < end; at++, out++) to[out] = bytes[at];
+  else to.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), 0);
+}

@@ -1,0 +1,139 @@
+import type { Clock } from '../../clock';
+import { READ_OFFSET, type Acceptor, type Connection, type ConnectionHandler, type Transport } from './types';
+
+const SIZE = 6 * 1024 * 1024;
+const CHUNK = 48 * 1024;
+const LIMIT = 3000;
+
+const byteAt = (position: number): number => (position * 31 + (position >>> 8)) & 0xff;
+
+/**
+ * Sends 6 MiB over loopback to a reader that stands still until the system takes no more, then reads it all back byte for byte, answers, and both
+ * sides half-close and close: every call that the data path makes. Rejects where any step fails or does not come within three seconds.
+ */
+export async function selfTest(transport: Transport, clock: Clock): Promise<void> {
+  let acceptor: Acceptor | undefined;
+  const connections: Connection[] = [];
+  let stopTimer = () => {};
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timer = clock.setTimer(LIMIT, () => reject(new Error(`the ${transport.name} transport did not finish its self-test`)));
+      stopTimer = () => timer.cancel();
+      const attempt = (step: () => void) => () => {
+        try {
+          step();
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      const serve = (connection: Connection) => {
+        connections.push(connection);
+        connection.handler = new Reader(transport, connection, reject);
+      };
+      transport.listen({ address: '127.0.0.1', port: 0 }, serve).then((bound) => {
+        acceptor = bound;
+        attempt(() => {
+          const writer = new Writer(transport, () => connections[1], resolve, reject);
+          writer.connection = transport.connect('127.0.0.1', bound.port, writer);
+          connections.unshift(writer.connection);
+        })();
+      }, reject);
+    });
+  } finally {
+    stopTimer();
+    for (const connection of connections) connection.close();
+    await acceptor?.close();
+  }
+}
+
+class Writer implements ConnectionHandler {
+  connection!: Connection;
+  private sent = 0;
+  private stalls = 0;
+  private answer = 0;
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly reader: () => Connection | undefined,
+    private readonly done: () => void,
+    private readonly failed: (error: Error) => void,
+  ) {}
+
+  /** Only once the reader has answered the first chunk is it sure to stand still. */
+  onConnect(): void {
+    this.writeChunk();
+  }
+
+  private writeChunk(): boolean {
+    const length = Math.min(CHUNK, SIZE - this.sent);
+    for (let i = 0; i < length; i++) this.transport.output[i] = byteAt(this.sent + i);
+    this.sent += length;
+    return this.connection.flush(length);
+  }
+
+  private produce(): void {
+    while (this.sent < SIZE) {
+      if (!this.writeChunk()) {
+        this.stalls++;
+        if (this.connection.pendingBytes === 0) this.failed(new Error('a write that was not taken has no pending bytes'));
+        this.reader()?.readStart();
+        return;
+      }
+    }
+    this.connection.shutdown();
+  }
+
+  onDrain(): void {
+    this.produce();
+  }
+
+  onData(length: number): void {
+    if (this.answer === 0) this.produce();
+    this.answer += length;
+  }
+
+  onEnd(): void {
+    if (this.stalls === 0) this.failed(new Error('no write ever waited'));
+    else if (this.answer !== 3) this.failed(new Error(`an answer of 3 bytes came as ${this.answer}`));
+    else this.done();
+  }
+
+  onClosed(reason: string): void {
+    this.failed(new Error(`connection ended by ${reason}`));
+  }
+}
+
+class Reader implements ConnectionHandler {
+  private received = 0;
+  private stood = false;
+
+  constructor(private readonly transport: Transport, private readonly connection: Connection, private readonly failed: (error: Error) => void) {}
+
+  onConnect(): void {}
+  onDrain(): void {}
+
+  onData(length: number): void {
+    const { input } = this.transport;
+    for (let i = 0; i < length; i++) {
+      if (input[READ_OFFSET + i] === byteAt(this.received + i)) continue;
+      this.failed(new Error(`byte ${this.received + i} arrived changed`));
+      return;
+    }
+    this.received += length;
+    if (this.stood) return;
+    // The writer starts it again once its writes wait.
+    this.stood = true;
+    this.connection.readStop();
+    this.connection.write(Buffer.from('-'), 0, 1);
+  }
+
+  onEnd(): void {
+    if (this.received !== SIZE) this.failed(new Error(`${SIZE} bytes arrived as ${this.received}`));
+    this.connection.write(Buffer.from('ok'), 0, 2);
+    this.connection.shutdown();
+  }
+
+  onClosed(reason: string): void {
+    this.failed(new Error(`connection ended by ${reason}`));
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Bytes in and out of TCP connections, and nothing above that. Two backends stand behind it: `raw` on the runtime's own TCP handles, `portable` on
+ * `node:net`. All connections of a transport read into one buffer and write out of another, so an idle connection holds no memory for either.
+ */
+export interface Transport {
+  readonly name: 'raw' | 'portable';
+  /** What was read: `onData(n)` finds it in [READ_OFFSET, READ_OFFSET + n). The headroom before it is the handler's to prepend what it kept. */
+  readonly input: Buffer;
+  /** Where a write is composed that `Connection.flush` sends; another buffer may stand here after every flush. */
+  readonly output: Buffer;
+  /** Rejects with the system's error (EADDRINUSE …) when the address cannot be bound. */
+  listen(options: ListenOptions, accept: (connection: Connection) => void): Promise<Acceptor>;
+  /** Begins to connect to an IP address; the handler hears `onConnect`, or `onClosed` with `connect_failed`. */
+  connect(address: string, port: number, handler: ConnectionHandler): Connection;
+}
+
+/** Offset of what is read in `Transport.input`. A head that comes in pieces is put together before it, so no head may be longer. */
+export const READ_OFFSET = 128 * 1024;
+/** Bytes of one read at most. */
+export const READ_SIZE = 64 * 1024;
+/** Bytes of `Transport.output`: the largest rewritten head and one read of body behind it. */
+export const OUTPUT_SIZE = READ_OFFSET + READ_SIZE + 64 * 1024;
+
+export interface ListenOptions {
+  /** IPv4 or IPv6 address. */
+  readonly address: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly backlog?: number;
+  /** Several processes share the port (SO_REUSEPORT). */
+  readonly reusePort?: boolean;
+}
+
+/** A bound listening socket. */
+export interface Acceptor {
+  readonly port: number;
+  /** Accepts no more; connections that are open stay. Resolves when the address is free. */
+  close(): Promise<void>;
+}
+
+/** Why a connection ended without this side having closed it. */
+export type CloseReason = 'connect_failed' | 'reset';
+
+/** What a connection tells its owner. Nothing is told after this side has closed it. */
+export interface ConnectionHandler {
+  onConnect(): void;
+  /** `length` bytes are in `Transport.input`, until this returns. */
+  onData(length: number): void;
+  /** The peer sends no more; writing is still possible. */
+  onEnd(): void;
+  /** All that was written went out, after a write that returned false. */
+  onDrain(): void;
+  /** The connection is gone; the last event. */
+  onClosed(reason: CloseReason): void;
+}
+
+/** One TCP connection. After `close` or `reset` every call is a harmless no-op. */
+export interface Connection {
+  handler: ConnectionHandler;
+  readonly closed: boolean;
+  /** Bytes that were written and that the system has not taken. */
+  readonly pendingBytes: number;
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  /**
+   * Sends bytes, copied before this returns. False: the system did not take all; stop producing until `onDrain`. More may be written, and goes out
+   * in order. A connection that is broken says so by `onClosed`, later, never from within.
+   */
+  write(bytes: Uint8Array, start: number, end: number): boolean;
+  /** Sends [0, end) of `Transport.output`; as `write`. */
+  flush(end: number): boolean;
+  readStop(): void;
+  /** An accepted connection reads from the start, a connecting one once it is connected. */
+  readStart(): void;
+  /** Sends what was written, then tells the peer that no more will come. */
+  shutdown(): void;
+  /** Closes at once where all was sent, else as soon as it is. */
+  end(): void;
+  /** Closes now; what the system has not taken is dropped. */
+  close(): void;
+  /** Closes by a reset, so that the peer cannot take what it got for complete. */
+  reset(): void;
+}

@@ -1,4 +1,5 @@
 import { cdk8s, javascript, TextFile } from 'projen';
+import * as floors from './projenrc/floors';
 
 const project = new cdk8s.ConstructLibraryCdk8s({
   name: 'meshwright',
@@ -112,14 +113,18 @@ new javascript.TypescriptConfig(project, {
   include: ['src', 'test', 'runtime', 'cli', 'testing', 'examples', 'bench', 'scripts', 'projenrc'].map((dir) => `${dir}/**/*.ts`).concat('.projenrc.ts'),
   exclude: ['node_modules', 'lib', 'dist'],
 });
-project.tryFindObjectFile('.eslintrc.json')?.addOverride('parserOptions', { ecmaVersion: 2023, sourceType: 'module', project: './tsconfig.dev.json' });
-project.tryFindObjectFile('.eslintrc.json')?.addOverride('settings.import/resolver.typescript.project', './tsconfig.dev.json');
+const eslintrc = project.tryFindObjectFile('.eslintrc.json');
+// One program for all files: the project service would look for a tsconfig.json beside each of them.
+eslintrc?.addOverride('parserOptions', { ecmaVersion: 2023, sourceType: 'module', projectService: false, project: './tsconfig.dev.json' });
+eslintrc?.addOverride('settings.import/resolver.typescript.project', './tsconfig.dev.json');
 // Protocol code is bits and bytes; the planes' libraries are bundled, hence development dependencies.
 project.eslint?.addRules({ 'no-bitwise': 'off', '@typescript-eslint/member-ordering': 'off' });
 project.eslint?.addOverride({
   files: ['runtime/**', 'cli/**', 'testing/**', 'bench/**', 'examples/**', 'scripts/**', 'test/**'],
   rules: { 'import/no-extraneous-dependencies': ['error', { devDependencies: true, peerDependencies: true }] },
 });
+project.eslint?.addRules(floors.rules);
+for (const override of floors.overrides) project.eslint?.addOverride(override);
 if (project.jest) {
   project.jest.config.testMatch = ['<rootDir>/test/**/*.test.ts'];
   project.jest.config.transform = { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.dev.json', transpilation: true }] };

@@ -1,5 +1,7 @@
-import { Metadata, makeClientConstructor, type ClientDuplexStream, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
-import type { Client, ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  Metadata, makeClientConstructor, type Client, type ClientDuplexStream, type ChannelCredentials, type ClientOptions, type ServerDuplexStream,
+  type ServiceDefinition, type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import { decode, encode } from './codec';
 import {
   DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse,

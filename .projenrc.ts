@@ -79,7 +79,11 @@ const project = new cdk8s.ConstructLibraryCdk8s({
   publishToGo: { moduleName: 'github.com/meshwright/meshwright-go' },
 });
 
-project.npmignore?.exclude('/runtime/', '/testing/', '/cli/', '/bench/', '/examples/', '/docs/', '/test/', '/images/', '/.ci/', '/scripts/', '*.log', '/build/', '/.cache/');
+// What ships is lib/, crds/, .jsii, README and LICENSE; test/repo/pack.test.ts holds the list.
+project.npmignore?.exclude(
+  '/runtime/', '/testing/', '/cli/', '/bench/', '/examples/', '/docs/', '/test/', '/images/', '/.ci/', '/scripts/', '/build/', '/.cache/', '/.meshwright/',
+  '/API.md', '/ARCHITECTURE.md', '/CONTRIBUTING.md', '/SECURITY.md', '/.nvmrc', '/rosetta/', '*.log', '*.tsbuildinfo',
+);
 
 // npm 11 misses platform packages of the newer resolver when it installs from the lock file.
 project.package.addPackageResolutions('unrs-resolver@1.12.2');
@@ -109,6 +113,8 @@ new javascript.TypescriptConfig(project, {
     isolatedModules: true,
     forceConsistentCasingInFileNames: true,
     types: ['node', 'jest'],
+    // Examples and tests name the package as its users do.
+    paths: { 'meshwright': ['./src/index.ts'], 'meshwright/contract': ['./src/contract/index.ts'], 'meshwright/testing': ['./testing/index.ts'] },
   } as javascript.TypeScriptCompilerOptions,
   include: ['src', 'test', 'runtime', 'cli', 'testing', 'examples', 'bench', 'scripts', 'projenrc'].map((dir) => `${dir}/**/*.ts`).concat('.projenrc.ts'),
   exclude: ['node_modules', 'lib', 'dist'],
@@ -129,6 +135,11 @@ if (project.jest) {
   project.jest.config.testMatch = ['<rootDir>/test/**/*.test.ts'];
   project.jest.config.transform = { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.dev.json', transpilation: true }] };
   project.jest.config.reporters = ['default'];
+  project.jest.config.moduleNameMapper = {
+    '^meshwright$': '<rootDir>/src/index.ts',
+    '^meshwright/contract$': '<rootDir>/src/contract/index.ts',
+    '^meshwright/testing$': '<rootDir>/testing/index.ts',
+  };
 }
 
 // ------------------------------------------------------------------------------------------ the runtime planes
@@ -152,6 +163,33 @@ const crds = project.addTask('crds', {
 project.postCompileTask.prependSpawn(bundle);
 project.postCompileTask.prependSpawn(crds);
 project.testTask.prependSpawn(typecheck);
+// `npm test` is everything that a change must pass: projen's build compiles, bundles, generates, and then tests. `npx projen test` leaves out the build.
+project.setScript('test', 'projen build');
+
+const start = project.addTask('start', {
+  description: 'Runs the e-commerce example on this machine; Ctrl-C ends it',
+  env: { CDK8S_OUTDIR: '.meshwright/ecommerce' },
+});
+start.spawn(bundle);
+start.exec('node build/examples/ecommerce/main.js');
+start.exec('node lib/cli/meshwright.js up .meshwright/ecommerce --settings examples/ecommerce/meshwright.local.yaml --stop-with-parent', { receiveArgs: true });
+
+const bench = project.addTask('bench', {
+  description: 'Benchmarks: npm run bench -- synth | h1 [--json FILE]; the method is in bench/README.md',
+});
+// What is measured is what ships: compiled and bundled afresh, never a stale lib/.
+bench.spawn(project.preCompileTask);
+bench.spawn(project.compileTask);
+bench.spawn(bundle);
+bench.exec('node scripts/bundle-bench.mjs');
+bench.exec('node build/bench/main.js', { receiveArgs: true });
+
+// Slower, needs Debian packages and an Envoy: .ci/run prepares them.
+project.addTask('e2e', {
+  description: 'Tests with real peers: test/e2e, one process after the other',
+  exec: 'jest --ci --runInBand --testPathIgnorePatterns /node_modules/ --testMatch "<rootDir>/test/e2e/**/*.test.ts"',
+  receiveArgs: true,
+});
 
 project.package.addField('exports', {
   '.': { types: './lib/index.d.ts', default: './lib/index.js' },

@@ -222,9 +222,9 @@ export interface RetryConfig {
   /** Tries are made at another host where there is one (previous_hosts predicate), at most this often again. */
   readonly avoidPreviousHosts: boolean;
   readonly hostSelectionAttempts: number;
-  /** Only requests that match all are retried (retriable_request_headers). */
+  /** Where there are some, only requests that match one of them are retried (retriable_request_headers). */
   readonly requestMatches: readonly NamedMatchConfig[];
-  /** Bytes of request body kept for replay; a longer body is sent once and not retried. */
+  /** Bytes of request body kept for replay, never more than the listener's `bufferLimit`; a longer body is sent once and not retried. */
   readonly maxReplayBytes: number;
   /** Wait for the answer's Retry-After where it is longer, up to this; 0 switches it off. */
   readonly rateLimitedMaxInterval: number;

@@ -12,7 +12,10 @@ export interface RequestHead {
   readonly scheme: 'http' | 'https';
   /** Address of the downstream peer, without its port. */
   readonly peerAddress: string;
-  /** The values of a header of lower-case `name`, joined with `,` where there are several; undefined where there is none. */
+  /**
+   * The values of a header of lower-case `name`, joined with `,` where there are several, those of `cookie` with `; ` (RFC 9113 section 8.2.3);
+   * undefined where there is none.
+   */
   header(name: string): string | undefined;
 }
 

@@ -1,0 +1,19 @@
+import { LocalRateLimitFilter } from './local-ratelimit';
+import type { HttpFilter } from './types';
+import type { Clock } from '../../clock';
+import type { HttpFilterConfig } from '../config/types';
+
+/**
+ * The filters that can stand in front of the router, in the order in which they belong, and why. The control plane writes them in this order; the
+ * proxy, like Envoy, runs them in the order that its configuration has. A new kind takes its place here.
+ *
+ * | kind              | why there                                                                                                       |
+ * | ----------------- | --------------------------------------------------------------------------------------------------------------- |
+ * | `local_ratelimit` | Before anything that costs: a request over the limit must not take a place in a queue, a retry, a buffered body. |
+ * | the router        | It sends the request, nothing can follow it. It is the data path itself and no filter here.                      |
+ */
+export const FILTER_KINDS: {
+  readonly [K in HttpFilterConfig['kind']]: (config: Extract<HttpFilterConfig, { kind: K }>, clock: Clock, random: () => number) => HttpFilter;
+} = {
+  local_ratelimit: ({ name, config }, clock, random) => new LocalRateLimitFilter(name, config, clock, random),
+};

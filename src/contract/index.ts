@@ -8,4 +8,5 @@ export * from './duration';
 export * from './mesh';
 export * from './mesh-service';
 export * from './node';
+export * from './crd';
 export * as traffic from './traffic';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { API_VERSION } from './names';
-import { dnsLabel, dnsSubdomain, listMap, objectMeta, portNumber, status, withRules } from './schema';
+import { DNS_LABEL } from './names';
+import { KIND, LABEL_RULE, VALIDATIONS, apiVersion, dnsLabel, dnsSubdomain, listMap, listSet, objectMeta, portNumber, routeRule, status, withRules } from './schema';
 import { hashKey, retry, timeout, trafficShape } from './traffic';
 
 /** What is spoken on a port. */
@@ -20,7 +20,7 @@ const version = z.strictObject({
 /** What a rule of an HTTPRoute of this service does that Gateway API cannot say. */
 const rulePolicy = withRules(
   z.strictObject({
-    rule: z.string().min(1).max(317).describe('`<HTTPRoute name>/<rule name>`, in the namespace of this object.'),
+    rule: routeRule.describe('`<HTTPRoute name>/<rule name>`, in the namespace of this object.'),
     stickyBy: hashKey.optional().describe('Requests with the same key reach the same backend of the rule, and the same endpoint of it.'),
     retry: retry.optional().describe("Retries of requests that the rule matches, instead of the service's own."),
   }),
@@ -29,17 +29,18 @@ const rulePolicy = withRules(
 
 export const meshServiceSpec = withRules(
   z.strictObject({
-    mesh: z.strictObject({ name: dnsSubdomain, namespace: dnsLabel }).describe('The mesh that the service joins.'),
+    mesh: z.strictObject({
+      name: dnsSubdomain.describe('Name of the Mesh.'),
+      namespace: dnsLabel.describe('Namespace of the Mesh.'),
+    }).describe('The mesh that the service joins.'),
     serviceAccount: dnsSubdomain.describe('Service account of the pods: their identity.'),
     port: z.strictObject({
       number: portNumber.describe('Port of the Kubernetes Service, and of the application in the pod.'),
       protocol: protocol.describe('What is spoken on it. Only http has routes, retries and limits by request in this version.'),
     }).describe('The port that the service serves.'),
-    regions: z.array(dnsLabel).min(1).max(64).meta({ 'x-kubernetes-list-type': 'set' })
-      .refine((regions) => new Set(regions).size === regions.length, { message: 'a region stands twice' })
-      .optional().describe('Regions that the pods run in. Without it wherever the scheduler puts them.'),
+    regions: listSet(dnsLabel, 64, 1).optional().describe('Regions that the pods run in. Without it wherever the scheduler puts them.'),
     versions: listMap(version, 'name', 32).optional().describe('Versions beside the base version. They get traffic only by routes.'),
-    calls: z.array(call).max(1000).optional().describe('What the pods may call. Anything else is refused by their own proxy.'),
+    calls: listMap(call, ['service', 'namespace'], 1000).optional().describe('What the pods may call. Anything else is refused by their own proxy.'),
     rules: listMap(rulePolicy, 'rule', 256).optional().describe('What rules of routes do that Gateway API cannot say.'),
     ...trafficShape,
   }),
@@ -51,12 +52,15 @@ export const meshServiceSpec = withRules(
 );
 
 /** A service: its port, its policies, and whom it calls. Its name and namespace are those of the Kubernetes Service. */
-export const meshService = z.looseObject({
-  apiVersion: z.literal(API_VERSION),
-  kind: z.literal('MeshService'),
+export const meshService = z.strictObject({
+  apiVersion,
+  kind: z.literal('MeshService').describe(KIND),
   metadata: objectMeta.extend({ name: dnsLabel }),
-  spec: meshServiceSpec,
-  status: status.optional(),
+  spec: meshServiceSpec.describe('What the service is to be.'),
+  status: status.optional().describe('What the control plane made of it.'),
+}).describe('A service of a mesh: its port, the policies of the traffic to it, and whom it calls. Named as its Kubernetes Service.').meta({
+  // The API server admits any DNS subdomain as a name; zod says the same by `dnsLabel` above.
+  [VALIDATIONS]: [{ rule: `size(self.metadata.name) <= 63 && self.metadata.name.matches('${DNS_LABEL}')`, message: `metadata.name ${LABEL_RULE}` }],
 });
 
 export type MeshServiceSpec = z.infer<typeof meshServiceSpec>;

@@ -1,15 +1,12 @@
 import * as z from 'zod';
-import { API_VERSION } from './names';
-import { dnsLabel, dnsSubdomain, listMap, objectMeta, status } from './schema';
+import { KIND, apiVersion, dnsLabel, dnsSubdomain, geohash, listMap, listSet, objectMeta, status } from './schema';
 
 /** A place that workloads run in: xDS locality `region`. */
 const region = z.strictObject({
   name: dnsLabel.describe('Value of the node label topology.kubernetes.io/region.'),
-  zones: z.array(dnsLabel).max(64).meta({ 'x-kubernetes-list-type': 'set' })
-    .refine((zones) => new Set(zones).size === zones.length, { message: 'a zone stands twice' })
+  zones: listSet(dnsLabel, 64)
     .describe('Values of topology.kubernetes.io/zone in the region. An endpoint whose zone no region names has no region.'),
-  geohashes: z.array(z.string().min(1).max(12).regex(/^[0-9b-hjkmnp-z]+$/)).max(256).meta({ 'x-kubernetes-list-type': 'set' })
-    .refine((prefixes) => new Set(prefixes).size === prefixes.length, { message: 'a prefix stands twice' })
+  geohashes: listSet(geohash, 256)
     .describe('Geohash prefixes that are served here; the longest match over all regions wins.'),
 });
 
@@ -22,13 +19,13 @@ export const meshSpec = z.strictObject({
 });
 
 /** One trust domain and the settings of all its proxies. */
-export const mesh = z.looseObject({
-  apiVersion: z.literal(API_VERSION),
-  kind: z.literal('Mesh'),
+export const mesh = z.strictObject({
+  apiVersion,
+  kind: z.literal('Mesh').describe(KIND),
   metadata: objectMeta,
-  spec: meshSpec,
-  status: status.optional(),
-});
+  spec: meshSpec.describe('What the mesh is to be.'),
+  status: status.optional().describe('What the control plane made of it.'),
+}).describe('One trust domain, the regions of its services, and the settings of all its proxies.');
 
 export type MeshSpec = z.infer<typeof meshSpec>;
 export type MeshResource = z.infer<typeof mesh>;

@@ -25,6 +25,12 @@ export const DNS_LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 export const DNS_SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
 /** A header's field name (RFC 9110 token), lower case. */
 export const HEADER_NAME = "^[a-z0-9!#$%&'*+.^_`|~-]+$";
+/** A token (RFC 9110 §5.6.2): the name of a cookie. */
+export const TOKEN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
+/** A prefix of geohashes: base 32 without a, i, l and o. */
+export const GEOHASH = '^[0-9b-hjkmnp-z]+$';
+/** `<HTTPRoute name>/<rule name>`. */
+export const ROUTE_RULE = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 
 /** Domain name of a Kubernetes Service inside the cluster. */
 export function serviceHost(name: string, namespace: string): string {

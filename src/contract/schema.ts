@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { parseDuration, DURATION } from './duration';
-import { DNS_LABEL, DNS_SUBDOMAIN, HEADER_NAME } from './names';
+import { API_VERSION, DNS_LABEL, DNS_SUBDOMAIN, GEOHASH, HEADER_NAME, ROUTE_RULE, TOKEN } from './names';
 
 /**
  * A rule that needs more than one field: the CEL expression that the API server evaluates (`x-kubernetes-validations`), what it says when it
@@ -34,36 +34,73 @@ export function exactlyOne<T extends object>(...members: readonly (keyof T & str
   };
 }
 
-/** A list whose items are told apart by `key`; a second item with the same value is refused. */
-export function listMap<S extends z.ZodType>(item: S, key: string, max: number): z.ZodArray<S> {
+/** A list whose items are told apart by `keys`; a second item with the same values is refused. */
+export function listMap<S extends z.ZodType>(item: S, keys: string | readonly string[], max: number): z.ZodArray<S> {
+  const names = typeof keys === 'string' ? [keys] : [...keys];
+  const keyOf = (one: unknown): string => JSON.stringify(names.map((name) => (one as Record<string, unknown>)[name]));
   return z.array(item).max(max)
-    .refine((items) => new Set(items.map((one) => (one as Record<string, unknown>)[key])).size === items.length, {
-      message: `two items have the same ${key}`,
-    })
-    .meta({ [LIST_MAP_KEYS]: [key] });
+    .refine((items) => new Set(items.map(keyOf)).size === items.length, { message: `two items have the same ${names.join(' and ')}` })
+    .meta({ [LIST_MAP_KEYS]: names });
 }
+
+/** A list without order or doubles. */
+export function listSet<S extends z.ZodType>(item: S, max: number, min = 0): z.ZodArray<S> {
+  return (min === 0 ? z.array(item) : z.array(item).min(min)).max(max)
+    .refine((items) => new Set(items).size === items.length, { message: 'an item stands twice' })
+    .meta({ 'x-kubernetes-list-type': 'set' });
+}
+
+/** A text that is not empty, its length counted in code points as Kubernetes does, not in UTF-16 units as zod does. */
+export function text(max: number): z.ZodString {
+  return z.string().refine((value) => value !== '' && (value.length <= max || [...value].length <= max), { message: `must have 1 to ${max} characters` })
+    .meta({ minLength: 1, maxLength: max });
+}
+
+/** A text by a pattern. `rule` says in words what the pattern and the length ask for, whichever of them is broken. */
+function matching(pattern: string, max: number, rule: string): z.ZodString {
+  return z.string().min(1, { error: rule }).max(max, { error: rule }).regex(new RegExp(pattern), { error: rule });
+}
+
+/** What is said of a text that is no DNS label. */
+export const LABEL_RULE = 'must be 1 to 63 lower-case letters, digits and hyphens, with a letter or digit first and last';
+/** What is said of a text that is no DNS subdomain. */
+export const SUBDOMAIN_RULE = 'must be 1 to 253 lower-case letters, digits, hyphens and dots, with a letter or digit first and last and around each dot';
+/** What is said of a text that is no duration. */
+export const DURATION_RULE = 'must be a positive duration of at most 24h, such as 500ms or 1m30s';
 
 /** Longest positive duration that a document may hold, in milliseconds: a day. */
 const LONGEST = 86_400_000;
 
+/** Milliseconds for a rule to compare: NaN, with which no comparison holds, for a text that its own rule refuses. */
+export function milliseconds(duration: string | undefined): number {
+  return (duration === undefined ? undefined : parseDuration(duration)) ?? Number.NaN;
+}
+
 /** A positive duration of at most a day. */
 export const positiveDuration = withRules(
-  z.string().max(20).regex(new RegExp(DURATION)),
+  matching(DURATION, 20, DURATION_RULE),
   {
-    rule: "self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) > duration('0s') && duration(self) <= duration('24h')",
-    message: 'must be a positive duration of at most 24h, such as 500ms or 1m30s',
-    holds: (text) => {
-      const ms = parseDuration(text);
-      return ms !== undefined && ms > 0 && ms <= LONGEST;
+    rule: `self.matches('${DURATION}') && duration(self) > duration('0s') && duration(self) <= duration('24h')`,
+    message: DURATION_RULE,
+    holds: (value) => {
+      const ms = milliseconds(value);
+      return !(ms <= 0 || ms > LONGEST);
     },
   },
 );
 
-export const dnsLabel = z.string().min(1).max(63).regex(new RegExp(DNS_LABEL));
-export const dnsSubdomain = z.string().min(1).max(253).regex(new RegExp(DNS_SUBDOMAIN));
-export const headerName = z.string().min(1).max(128).regex(new RegExp(HEADER_NAME));
+export const dnsLabel = matching(DNS_LABEL, 63, LABEL_RULE);
+export const dnsSubdomain = matching(DNS_SUBDOMAIN, 253, SUBDOMAIN_RULE);
+export const headerName = matching(HEADER_NAME, 128, 'must be the name of a header in lower case, such as x-user');
+export const cookieName = matching(TOKEN, 128, 'must be the name of a cookie: letters, digits and !#$%&\'*+-.^_`|~');
+export const geohash = matching(GEOHASH, 12, 'must be 1 to 12 characters of the geohash alphabet: digits and lower-case letters without a, i, l and o');
+export const routeRule = matching(ROUTE_RULE, 317, 'must be <HTTPRoute name>/<rule name>, such as payment/canary');
 export const portNumber = z.int().min(1).max(65_535);
 export const percent = z.int().min(1).max(100);
+
+/** Kubernetes' own words on `kind`. */
+export const KIND = 'What the object is; the name of its schema.';
+export const apiVersion = z.literal(API_VERSION).describe('Group and version of the schema.');
 
 /** Metadata that every object of ours needs; the rest is Kubernetes' own. */
 export const objectMeta = z.looseObject({
@@ -79,8 +116,9 @@ export const condition = z.strictObject({
   type: z.string().min(1).max(316).describe('What the condition is about: Accepted, ResolvedRefs or Programmed.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
   reason: z.string().min(1).max(1024).regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/).describe('Why, in one word for programs.'),
-  message: z.string().max(32_768).describe('Why, for people: the bad value, the rule and the fix.'),
-  lastTransitionTime: z.iso.datetime().describe('When the status changed last.'),
+  message: z.string().refine((value) => [...value].length <= 32_768, { message: 'must have at most 32768 characters' }).meta({ maxLength: 32_768 })
+    .describe('Why, for people: the bad value, the rule and the fix.'),
+  lastTransitionTime: z.iso.datetime().min(20).max(40).describe('When the status changed last.'),
   observedGeneration: z.int().min(0).optional().describe('metadata.generation that this is about.'),
 });
 

@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { dnsLabel, exactlyOne, headerName, listMap, percent, positiveDuration, withRules } from './schema';
-import { parseDuration } from './duration';
+import { cookieName, dnsLabel, exactlyOne, headerName, listMap, listSet, milliseconds, percent, positiveDuration, text, withRules } from './schema';
 
 /** HTTP methods that a document may name. */
 export const httpMethod = z.enum(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'POST', 'PATCH']);
@@ -10,10 +9,10 @@ export const hashKey = withRules(
   z.strictObject({
     header: headerName.optional().describe('A request header.'),
     cookie: z.strictObject({
-      name: z.string().min(1).max(128).regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/).describe('Name of the cookie.'),
+      name: cookieName.describe('Name of the cookie.'),
       ttl: positiveDuration.optional().describe('Lifetime of the cookie that is set where it is missing. Without it none is set.'),
     }).optional().describe('A cookie.'),
-    queryParam: z.string().min(1).max(128).optional().describe('A parameter of the query, the first of that name.'),
+    queryParam: text(128).optional().describe('A parameter of the query, the first of that name.'),
     sourceIp: z.strictObject({}).optional().describe('The address of the client.'),
   }),
   exactlyOne('header', 'cookie', 'queryParam', 'sourceIp'),
@@ -29,7 +28,7 @@ export const timeout = withRules(
   {
     rule: '!has(self.total) || !has(self.perTry) || duration(self.perTry) <= duration(self.total)',
     message: 'perTry must not be longer than total',
-    holds: ({ total, perTry }) => total === undefined || perTry === undefined || parseDuration(perTry)! <= parseDuration(total)!,
+    holds: ({ total, perTry }) => !(milliseconds(perTry) > milliseconds(total)),
   },
 );
 
@@ -39,12 +38,8 @@ export const retryOn = z.enum(['connect-failure', 'refused-stream', 'reset', 'ga
 /** What is tried again, and when. */
 export const retry = z.strictObject({
   attempts: z.int().min(1).max(10).describe('Retries after the first try.'),
-  retryOn: z.array(retryOn).min(1).max(7).meta({ 'x-kubernetes-list-type': 'set' })
-    .refine((words) => new Set(words).size === words.length, { message: 'a word stands twice' })
-    .describe('Ends of a try after which there is another one.'),
-  methods: z.array(httpMethod).min(1).max(8).meta({ 'x-kubernetes-list-type': 'set' })
-    .refine((words) => new Set(words).size === words.length, { message: 'a method stands twice' })
-    .describe('Methods that are tried again; others never are.'),
+  retryOn: listSet(retryOn, 7, 1).describe('Ends of a try after which there is another one.'),
+  methods: listSet(httpMethod, 8, 1).describe('Methods that are tried again; others never are.'),
   backoff: withRules(
     z.strictObject({
       baseInterval: positiveDuration.describe('Wait before the first retry; each next one is twice as long.'),
@@ -54,7 +49,7 @@ export const retry = z.strictObject({
     {
       rule: 'duration(self.baseInterval) <= duration(self.maxInterval)',
       message: 'baseInterval must not be longer than maxInterval',
-      holds: ({ baseInterval, maxInterval }) => parseDuration(baseInterval)! <= parseDuration(maxInterval)!,
+      holds: ({ baseInterval, maxInterval }) => !(milliseconds(baseInterval) > milliseconds(maxInterval)),
     },
   ).describe('Waits between tries.'),
   budget: z.strictObject({
@@ -78,12 +73,16 @@ export const circuitBreaker = withRules(
 );
 
 /** Ejects single endpoints; xDS `outlier_detection`. */
-export const outlierDetection = z.strictObject({
+export const outlierDetection = withRules(z.strictObject({
   consecutiveServerErrors: z.int().min(1).max(10_000).describe('5xx answers or connection failures in a row that eject an endpoint.'),
   interval: positiveDuration.describe('Time between the sweeps that end ejections.'),
   baseEjectionDuration: positiveDuration.describe('First ejection; multiplied by the number of times the endpoint was ejected.'),
   maxEjectionDuration: positiveDuration.describe('Longest ejection.'),
   maxEjectionPercent: percent.describe('Endpoints that may be out at once; one always may.'),
+}), {
+  rule: 'duration(self.baseEjectionDuration) <= duration(self.maxEjectionDuration)',
+  message: 'baseEjectionDuration must not be longer than maxEjectionDuration',
+  holds: ({ baseEjectionDuration, maxEjectionDuration }) => !(milliseconds(baseEjectionDuration) > milliseconds(maxEjectionDuration)),
 });
 
 /** Bounds on concurrency, of each calling proxy; xDS `circuit_breakers`. */
@@ -116,8 +115,12 @@ export const loadBalancer = withRules(
   exactlyOne('roundRobin', 'leastRequest', 'ringHash'),
 );
 
-const failover = z.array(dnsLabel).max(16).refine((regions) => new Set(regions).size === regions.length, { message: 'a region stands twice' })
-  .meta({ 'x-kubernetes-list-type': 'set' });
+// In order, hence no set for Kubernetes: a set has none, and a server-side apply may reorder it.
+const failover = withRules(z.array(dnsLabel).max(16), {
+  rule: 'self.all(one, self.exists_one(other, one == other))',
+  message: 'a region stands twice',
+  holds: (regions) => new Set(regions).size === regions.length,
+});
 const healthyPercent = percent.describe('Traffic begins to move to the next region when fewer endpoints than this are healthy.');
 
 /** Which region serves. */

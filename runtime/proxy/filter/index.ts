@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import { FILTER_KINDS } from './kinds';
-import type { HttpFilter } from './types';
 import type { Clock } from '../../clock';
 import type { HttpFilterConfig } from '../config/types';
+import { FILTER_KINDS } from './kinds';
+import type { HttpFilter } from './types';
 
 export type { FilterRequest, HttpFilter, LocalReply } from './types';
 
 export interface FilterDependencies {
   readonly clock: Clock;
   /** 0 ≤ x < 1. */
-  readonly random?: () => number;
+  readonly random: () => number;
   /** The filters that these replace: those whose configuration did not change go on with their state. */
   readonly previous?: readonly HttpFilter[];
 }
@@ -19,7 +19,7 @@ const madeFrom = new WeakMap<HttpFilter, HttpFilterConfig>();
 
 /** The filters of a listener, ready to run, in the order of their configuration. */
 export function compileFilters(configs: readonly HttpFilterConfig[], dependencies: FilterDependencies): HttpFilter[] {
-  const { clock, random = Math.random, previous = [] } = dependencies;
+  const { clock, random, previous = [] } = dependencies;
   return configs.map((config) => {
     const same = previous.find((filter) => isDeepStrictEqual(madeFrom.get(filter), config));
     if (same) return same;

@@ -1,7 +1,7 @@
-import { LocalRateLimitFilter } from './local-ratelimit';
-import type { HttpFilter } from './types';
 import type { Clock } from '../../clock';
 import type { HttpFilterConfig } from '../config/types';
+import { LocalRateLimitFilter } from './local-ratelimit';
+import type { HttpFilter } from './types';
 
 /**
  * The filters that can stand in front of the router, in the order in which they belong, and why. The control plane writes them in this order; the

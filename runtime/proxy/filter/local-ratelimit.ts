@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import { TOLERANCE, TokenBuckets } from './token-bucket';
-import type { FilterRequest, HttpFilter, LocalReply } from './types';
 import type { Clock } from '../../clock';
 import type { RateLimitConfig, TokenBucketConfig } from '../config/types';
 import { compileKey, type RequestHead } from '../route';
+import { TOLERANCE, TokenBuckets } from './token-bucket';
+import type { FilterRequest, HttpFilter, LocalReply } from './types';
 
 interface Limit {
   readonly name: string;

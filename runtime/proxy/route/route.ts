@@ -1,10 +1,10 @@
+import type { HeaderMutation, PathMatchConfig, RouteConfig, VirtualHostConfig } from '../config/types';
 import { compileAction } from './action';
 import { combineMutations } from './header-mutation';
 import { compilePattern } from './regex';
 import { compileRewrite } from './rewrite';
 import type { RequestHead, RouteMatch } from './types';
 import { compileHeaderMatch, compileQueryMatch, type HeadMatcher } from './value-match';
-import type { HeaderMutation, PathMatchConfig, RouteConfig, VirtualHostConfig } from '../config/types';
 
 const MILLION = 1_000_000;
 

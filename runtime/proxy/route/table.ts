@@ -1,7 +1,7 @@
+import type { RouteTableConfig } from '../config/types';
 import { compileRoute, type CompiledRoute } from './route';
 import type { RequestHead, RouteMatch, RouteTable } from './types';
 import { RouteList } from './virtual-host';
-import type { RouteTableConfig } from '../config/types';
 
 /** Domains with a wildcard at one end, by the length of what they fix, the longest first. */
 type Wildcards = readonly (readonly [length: number, hosts: ReadonlyMap<string, RouteList>])[];
@@ -57,14 +57,19 @@ class CompiledTable implements RouteTable {
   }
 }
 
+export interface RouteDependencies {
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+}
+
 /**
  * Compiles a route table. The virtual host is the one with the exact authority (a port is part of it: `payment:8080` and `payment` are two
  * domains), then the longest `*suffix`, then the longest `prefix*`, then `*`; in it the first route that matches.
  *
- * @param random makes the values of new cookies.
+ * @param dependencies `random` makes the values of new cookies.
  * @throws Error with a line for every pattern, substitution, sum of weights and domain that is wrong.
  */
-export function compileRouteTable(config: RouteTableConfig, random: () => number = Math.random): RouteTable {
+export function compileRouteTable(config: RouteTableConfig, { random }: RouteDependencies): RouteTable {
   const problems: string[] = [];
   const exact = new Map<string, RouteList>();
   const suffixes = new Map<number, Map<string, RouteList>>();

@@ -1,6 +1,6 @@
 /** What routing asks of a request and what it says of it. `route/` compiles a RouteTableConfig into these; the data path only calls them. */
-import type { HashPolicyConfig, HeaderMutation, RetryConfig, RouteConfig } from '../config/types';
 import type { RequestHash } from '../cluster/types';
+import type { HashPolicyConfig, HeaderMutation, RetryConfig, RouteConfig } from '../config/types';
 
 /** A request's head as rules see it. Nothing is made into a string before a rule asks for it. */
 export interface RequestHead {

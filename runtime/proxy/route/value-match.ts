@@ -1,7 +1,7 @@
+import type { NamedMatchConfig, ValueMatchConfig } from '../config/types';
 import { queryValue } from './path';
 import { compilePattern } from './regex';
 import type { RequestHead } from './types';
-import type { NamedMatchConfig, ValueMatchConfig } from '../config/types';
 
 /** A rule about one header or query parameter. */
 export type HeadMatcher = (head: RequestHead) => boolean;

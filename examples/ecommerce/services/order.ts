@@ -1,0 +1,43 @@
+/** Takes orders: reserves the items, has them paid, and gives the items back where that fails. */
+import { randomUUID } from 'node:crypto';
+import { startService } from '../../service-kit';
+
+interface Order {
+  readonly id: string;
+  readonly sku: string;
+  readonly amount: number;
+  readonly state: 'paid' | 'cancelled';
+  readonly payment?: unknown;
+}
+
+/** Orders of this replica: a real one has a database. The oldest is forgotten first. */
+const orders = new Map<string, Order>();
+const MOST_ORDERS = 10_000;
+
+startService('order', {
+  'POST /orders': async ({ body, upstream }) => {
+    const { sku = 'book', amount = 20 } = (body ?? {}) as { sku?: string; amount?: number };
+    const id = randomUUID();
+    const stock = `http://inventory/stock/${encodeURIComponent(sku)}/reservations/${id}`;
+    const reserved = await upstream.call(stock, { method: 'PUT' });
+    if (reserved.status >= 300) return { status: reserved.status === 409 ? 409 : 503, body: { id, error: 'the item cannot be reserved', cause: reserved.body } };
+    // The key makes a repeated payment harmless, so the mesh may retry the POST.
+    const paid = await upstream.call('http://payment/payments', {
+      method: 'POST', body: { order: id, amount }, headers: { 'idempotency-key': id, 'x-order-id': id },
+    });
+    const done = paid.status < 300;
+    if (!done) await upstream.call(stock, { method: 'DELETE' });
+    const order: Order = { id, sku, amount, state: done ? 'paid' : 'cancelled', payment: paid.body };
+    remember(order);
+    return { status: done ? 201 : 503, body: order };
+  },
+  'GET /orders/:id': ({ params }) => {
+    const order = orders.get(params.id!);
+    return order ? { body: order } : { status: 404, body: { error: 'no such order' } };
+  },
+});
+
+function remember(order: Order): void {
+  orders.set(order.id, order);
+  if (orders.size > MOST_ORDERS) orders.delete(orders.keys().next().value!);
+}

@@ -75,6 +75,7 @@ export { RoundRobinSchema, type RoundRobin } from './gen/envoy/extensions/load_b
 export { LeastRequestSchema, type LeastRequest } from './gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb';
 export { RingHashSchema, type RingHash } from './gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb';
 export { RandomSchema, type Random } from './gen/envoy/extensions/load_balancing_policies/random/v3/random_pb';
+export { WrrLocalitySchema, type WrrLocality } from './gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb';
 
 export { PercentSchema, type Percent, FractionalPercentSchema, type FractionalPercent, FractionalPercent_DenominatorType } from './gen/envoy/type/v3/percent_pb';
 export { TokenBucketSchema, type TokenBucket } from './gen/envoy/type/v3/token_bucket_pb';

@@ -1,0 +1,106 @@
+import { isIP } from 'node:net';
+import { parseArgs } from 'node:util';
+import type { HostPort } from '../config/decode/scalars';
+import { BootstrapError } from './types';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What the proxy is started with. Names and meaning are Envoy's, but for the last two. */
+export interface CommandLine {
+  readonly configPath: string | undefined;
+  readonly configYaml: string | undefined;
+  readonly node: { readonly id?: string; readonly cluster?: string; readonly zone?: string };
+  /** Milliseconds that a drain may take. */
+  readonly drainTime: number;
+  readonly logLevel: LogLevel;
+  /** `validate` checks the configuration and ends. */
+  readonly mode: 'serve' | 'validate';
+  /** Where the last good configuration from ADS is kept; undefined: nowhere. */
+  readonly snapshotPath: string | undefined;
+  /** Where `/ready`, `/healthz` and `/stats/prometheus` are served for those who may not reach the admin server. */
+  readonly healthAddress: HostPort | undefined;
+}
+
+export const USAGE = `usage: proxy --config-path FILE [options]
+  -c, --config-path FILE      bootstrap, envoy.config.bootstrap.v3.Bootstrap in JSON or YAML
+      --config-yaml STRING    a bootstrap in YAML, merged over the file
+      --service-node ID       node.id
+      --service-cluster NAME  node.cluster
+      --service-zone ZONE     node.locality.zone
+      --concurrency N         worker threads; only 1
+      --drain-time-s N        seconds that a drain may take (600)
+  -l, --log-level LEVEL       ${LOG_LEVELS.join(', ')} (info)
+      --mode MODE             serve, or validate: check the configuration and end
+      --snapshot-path FILE    keep the last good configuration of the control plane there, and start from it while there is none
+      --health-address IP:PORT  serve /ready, /healthz and /stats/prometheus there
+  -h, --help`;
+
+/** Envoy's default of --drain-time-s. */
+const DRAIN_SECONDS = 600;
+
+/** @throws BootstrapError with everything that is wrong. Undefined where only the usage is asked for. */
+export function parseCommandLine(args: readonly string[]): CommandLine | undefined {
+  const problems: string[] = [];
+  const { values } = read(args, problems);
+  if (values.help) return undefined;
+  if (values['config-path'] === undefined && values['config-yaml'] === undefined) problems.push('--config-path or --config-yaml is required');
+  const concurrency = values.concurrency ?? '1';
+  if (concurrency !== '1') problems.push(`--concurrency: ${concurrency} is not supported yet: 1`);
+  const drain = values['drain-time-s'] ?? String(DRAIN_SECONDS);
+  if (!/^\d{1,6}$/.test(drain)) problems.push(`--drain-time-s: ${drain} must be a number of seconds`);
+  const level = values['log-level'] === 'warn' ? 'warning' : values['log-level'] ?? 'info';
+  if (!(LOG_LEVELS as readonly string[]).includes(level)) problems.push(`--log-level: ${level} must be one of ${LOG_LEVELS.join(', ')}`);
+  const mode = values.mode ?? 'serve';
+  if (mode !== 'serve' && mode !== 'validate') problems.push(`--mode: ${mode} must be serve or validate`);
+  const health = values['health-address'];
+  const healthAddress = health === undefined ? undefined : hostPort(health);
+  if (health !== undefined && !healthAddress) problems.push(`--health-address: ${health} must be IP:PORT, such as 0.0.0.0:15020 or [::1]:15020`);
+  if (problems.length > 0) throw new BootstrapError('command line', problems);
+  return {
+    configPath: values['config-path'],
+    configYaml: values['config-yaml'],
+    node: {
+      ...(values['service-node'] !== undefined && { id: values['service-node'] }),
+      ...(values['service-cluster'] !== undefined && { cluster: values['service-cluster'] }),
+      ...(values['service-zone'] !== undefined && { zone: values['service-zone'] }),
+    },
+    drainTime: Number(drain) * 1_000,
+    logLevel: level as LogLevel,
+    mode: mode as CommandLine['mode'],
+    snapshotPath: values['snapshot-path'],
+    healthAddress,
+  };
+}
+
+const OPTIONS = {
+  'config-path': { type: 'string', short: 'c' },
+  'config-yaml': { type: 'string' },
+  'service-node': { type: 'string' },
+  'service-cluster': { type: 'string' },
+  'service-zone': { type: 'string' },
+  'concurrency': { type: 'string' },
+  'drain-time-s': { type: 'string' },
+  'log-level': { type: 'string', short: 'l' },
+  'mode': { type: 'string' },
+  'snapshot-path': { type: 'string' },
+  'health-address': { type: 'string' },
+  'help': { type: 'boolean', short: 'h' },
+} as const;
+
+function read(args: readonly string[], problems: string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false });
+  } catch (error) {
+    problems.push((error as Error).message.split('. ')[0]);
+    return parseArgs({ args: [], options: OPTIONS });
+  }
+}
+
+function hostPort(text: string): HostPort | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d{1,5})$/i.exec(text);
+  if (!match) return undefined;
+  const host = match[1] ?? match[2];
+  const port = Number(match[3]);
+  return isIP(host) === 0 || port > 65_535 ? undefined : { host, port };
+}

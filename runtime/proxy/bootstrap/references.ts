@@ -1,0 +1,53 @@
+import type { Listener } from '../../xds';
+import type { DecodedCluster, DecodedListener } from '../config/decode';
+import { show, type Problems } from '../config/problems';
+import type { RouteTableConfig } from '../config/types';
+import type { AdsConfig } from './types';
+
+export interface StaticResources {
+  readonly listeners: readonly DecodedListener[];
+  readonly clusters: readonly DecodedCluster[];
+  readonly ads: AdsConfig | undefined;
+  readonly listenerMessages: readonly Listener[];
+  /** Clusters of the control plane; no route may name them. */
+  readonly adsCluster: ReadonlySet<string>;
+}
+
+/** What one resource says about another: clusters of routes, sources that need ADS, an address for each listener. */
+export function checkReferences({ listeners, clusters, ads, listenerMessages, adsCluster }: StaticResources, problems: Problems): void {
+  const path = (name: string): string => `static_resources.listeners[${listenerMessages.findIndex((message) => message.name === name)}]`;
+  const known = new Set(clusters.map(({ cluster }) => cluster.name));
+  const bound = new Map<string, string>();
+  for (const { listener, inlineRoutes, validateClusters } of listeners) {
+    const address = `${listener.address}:${listener.port}`;
+    const other = listener.port === 0 ? undefined : bound.get(address);
+    if (other !== undefined) problems.add(`${path(listener.name)}.address`, `${address} is already that of listener ${show(other)}`);
+    bound.set(address, listener.name);
+    if (!inlineRoutes && !ads) {
+      problems.add(`${path(listener.name)}.filter_chains[0].filters[0].typed_config.rds`, `${show(listener.routeTable)} needs dynamic_resources.ads_config`);
+    }
+    // A cluster that may still be discovered is not a mistake.
+    if (!inlineRoutes || !validateClusters || ads?.clusters) continue;
+    const table = `${path(listener.name)}.filter_chains[0].filters[0].typed_config.route_config`;
+    for (const [at, cluster] of clustersOf(inlineRoutes)) {
+      if (!known.has(cluster)) {
+        problems.add(`${table}.${at}`, adsCluster.has(cluster) ? `${show(cluster)} is the control plane's cluster` : `${show(cluster)} is no cluster of static_resources`);
+      }
+    }
+  }
+  clusters.forEach(({ cluster }) => {
+    if (cluster.discovery === 'eds' && !ads) problems.add('static_resources.clusters', `${show(cluster.name)} is of type EDS and needs dynamic_resources.ads_config`);
+  });
+}
+
+function* clustersOf(table: RouteTableConfig): Generator<[string, string]> {
+  for (const [h, host] of table.virtualHosts.entries()) {
+    for (const [r, { action }] of host.routes.entries()) {
+      if (action.kind !== 'route') continue;
+      const at = `virtual_hosts[${h}].routes[${r}].route`;
+      for (const [c, { cluster }] of action.clusters.entries()) {
+        yield [action.clusters.length === 1 ? `${at}.cluster` : `${at}.weighted_clusters.clusters[${c}].name`, cluster];
+      }
+    }
+  }
+}

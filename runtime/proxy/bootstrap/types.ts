@@ -1,0 +1,39 @@
+import type { Bootstrap, Node } from '../../xds';
+import type { DecodedCluster, DecodedListener } from '../config/decode';
+import type { HostPort } from '../config/decode/scalars';
+
+/** What a bootstrap document says, checked. */
+export interface BootstrapConfig {
+  /** Sent to the control plane. */
+  readonly node: Node;
+  /** Where the admin server listens; undefined: there is none. */
+  readonly admin: HostPort | undefined;
+  /** Where resources are discovered; undefined: everything is static. */
+  readonly ads: AdsConfig | undefined;
+  readonly listeners: readonly DecodedListener[];
+  readonly clusters: readonly DecodedCluster[];
+  /** The document itself, for the config dump. */
+  readonly message: Bootstrap;
+}
+
+export interface AdsConfig {
+  /** Control planes, tried in turn. */
+  readonly addresses: readonly HostPort[];
+  /** `:authority` of the calls; undefined: the address. */
+  readonly authority: string | undefined;
+  /** Milliseconds for a connection to be made. */
+  readonly connectTimeout: number;
+  /** HTTP/2 pings: milliseconds between two, and until an unanswered one ends the connection; undefined: none. */
+  readonly keepalive: { readonly interval: number; readonly timeout: number } | undefined;
+  /** Whether listeners and clusters are discovered. */
+  readonly listeners: boolean;
+  readonly clusters: boolean;
+}
+
+/** A bootstrap document or command line that cannot be started with: everything that is wrong with it. */
+export class BootstrapError extends Error {
+  override readonly name = 'BootstrapError';
+  constructor(readonly source: string, readonly problems: readonly string[]) {
+    super(`${source}: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  }
+}

@@ -1,0 +1,17 @@
+import { bootstrapRules } from './bootstrap';
+import { clusterRules } from './cluster';
+import { coreRules } from './core';
+import { listenerRules } from './listener';
+import { routeRules } from './route';
+import type { RuleTable } from './rule';
+
+/**
+ * The subset of xDS v3 that the proxy takes: message type → field → rule. A field that is not here is refused wherever it is set; `docs/xds-subset.md`
+ * is generated from this table, and every decoder reads only what it lists.
+ */
+export const accepted: RuleTable = { ...bootstrapRules, ...listenerRules, ...routeRules, ...clusterRules, ...coreRules };
+
+/** Where the table is written for people; errors point there. */
+export const SUBSET_PAGE = 'docs/xds-subset.md';
+
+export type { FieldRule, MessageRules, RuleTable } from './rule';

@@ -1,0 +1,106 @@
+import {
+  Cluster_DiscoveryType as DiscoveryType, Cluster_DnsLookupFamily as Family, unpackAnyAs, UpstreamHttpProtocolOptionsSchema, type Cluster,
+  type UpstreamHttpProtocolOptions,
+} from '../../../xds';
+import type { Problems } from '../problems';
+import type { ClusterConfig } from '../types';
+import { balancer } from './balancer';
+import { loadAssignment, OVERPROVISIONING, type DecodedEndpoints } from './endpoints';
+import { plainText } from './listener';
+import { circuitBreaker, limits, outlierDetection } from './policies';
+import { durationOrOff, inRange, positiveDuration } from './scalars';
+
+/** Envoy's defaults. */
+const CONNECT_TIMEOUT = 5_000;
+const IDLE_TIMEOUT = 3_600_000;
+const PANIC_THRESHOLD = 50;
+const DNS_REFRESH = 5_000;
+
+const PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+export interface DecodedCluster {
+  readonly cluster: ClusterConfig;
+  /** What a static or strict_dns cluster brings itself. */
+  readonly endpoints: DecodedEndpoints | undefined;
+  /** How names of a strict_dns cluster are resolved. */
+  readonly dns: DnsConfig | undefined;
+}
+
+export interface DnsConfig {
+  /** Milliseconds from one answer to the next question. */
+  readonly refreshInterval: number;
+  readonly families: 'v4' | 'v6' | 'all';
+}
+
+export function cluster(message: Cluster, problems: Problems): DecodedCluster {
+  if (message.name === '') problems.add('name', 'is required');
+  const discovery = discoveryOf(message, problems);
+  plainText(message.transportSocket, 'transport_socket', problems);
+  const options = protocolOptions(message, problems);
+  const common = options.common;
+  const commonPath = options.path;
+  const endpoints = discovery === 'eds' ? undefined : ownEndpoints(message, discovery, problems);
+  return {
+    cluster: {
+      name: message.name,
+      statName: message.altStatName || message.name,
+      discovery,
+      endpointsName: message.edsClusterConfig?.serviceName || message.name,
+      connectTimeout: positiveDuration(message.connectTimeout, CONNECT_TIMEOUT, 'connect_timeout', problems),
+      ...balancer(message, problems),
+      ...limits(message.circuitBreakers, problems),
+      breaker: circuitBreaker(message.metadata, problems),
+      outlierDetection: outlierDetection(message.outlierDetection, problems),
+      idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${commonPath}.idle_timeout`, problems),
+      maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
+      panicThreshold: inRange(message.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD, 0, 100,
+        'common_lb_config.healthy_panic_threshold.value', problems),
+      overprovisioningFactor: endpoints?.overprovisioningFactor ?? OVERPROVISIONING,
+    },
+    endpoints,
+    dns: discovery === 'strict_dns' ? {
+      refreshInterval: positiveDuration(message.dnsRefreshRate, DNS_REFRESH, 'dns_refresh_rate', problems),
+      families: message.dnsLookupFamily === Family.V4_ONLY ? 'v4' : message.dnsLookupFamily === Family.V6_ONLY ? 'v6' : 'all',
+    } : undefined,
+  };
+}
+
+function discoveryOf(message: Cluster, problems: Problems): ClusterConfig['discovery'] {
+  const type = message.clusterDiscoveryType.case === 'type' ? message.clusterDiscoveryType.value : DiscoveryType.STATIC;
+  const eds = message.edsClusterConfig;
+  if (type === DiscoveryType.EDS) {
+    if (eds?.edsConfig?.configSourceSpecifier.case !== 'ads') problems.add('eds_cluster_config.eds_config.ads', 'is required: the only source of endpoints');
+    if (message.loadAssignment) problems.add('load_assignment', 'is for STATIC and STRICT_DNS clusters; an EDS cluster is told its endpoints');
+    return 'eds';
+  }
+  if (eds) problems.add('eds_cluster_config', 'is for clusters of type EDS');
+  return type === DiscoveryType.STRICT_DNS ? 'strict_dns' : 'static';
+}
+
+function ownEndpoints(message: Cluster, discovery: ClusterConfig['discovery'], problems: Problems): DecodedEndpoints {
+  if (message.loadAssignment) return loadAssignment(message.loadAssignment, 'load_assignment', problems, discovery === 'strict_dns');
+  problems.add('load_assignment', 'is required: the endpoints of the cluster');
+  return { localities: [], overprovisioningFactor: OVERPROVISIONING };
+}
+
+/** The typed form, or the older fields of the cluster itself. HTTP/1.1 is the only protocol of the data path. */
+function protocolOptions(message: Cluster, problems: Problems): { common: UpstreamHttpProtocolOptions['commonHttpProtocolOptions']; path: string } {
+  for (const key of Object.keys(message.typedExtensionProtocolOptions)) {
+    if (key !== PROTOCOL_OPTIONS) problems.add(`typed_extension_protocol_options[${JSON.stringify(key)}]`, `is not supported: only ${PROTOCOL_OPTIONS}`);
+  }
+  const path = `typed_extension_protocol_options["${PROTOCOL_OPTIONS}"]`;
+  if (message.http2ProtocolOptions) problems.add('http2_protocol_options', 'HTTP/2 to upstreams is not supported: remove it');
+  const any = message.typedExtensionProtocolOptions[PROTOCOL_OPTIONS];
+  const options = unpackAnyAs(UpstreamHttpProtocolOptionsSchema, any);
+  if (!options) {
+    if (any) problems.add(path, `${any.typeUrl} must be ${PROTOCOL_OPTIONS}`);
+    return { common: message.commonHttpProtocolOptions, path: 'common_http_protocol_options' };
+  }
+  const protocol = options.upstreamProtocolOptions;
+  if (protocol.case === 'explicitHttpConfig' && protocol.value.protocolConfig.case === 'http2ProtocolOptions') {
+    problems.add(`${path}.explicit_http_config.http2_protocol_options`, 'HTTP/2 to upstreams is not supported: http_protocol_options');
+  } else if (protocol.case !== 'explicitHttpConfig') {
+    problems.add(`${path}.explicit_http_config.http_protocol_options`, 'is required: {}');
+  }
+  return { common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options` };
+}

@@ -1,0 +1,60 @@
+import {
+  ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, type Cluster, type ClusterLoadAssignment, type Listener,
+  type RouteConfiguration,
+} from '../../../xds';
+import { checkSubset } from '../check';
+import { Problems } from '../problems';
+import type { RouteTableConfig } from '../types';
+import { cluster, type DecodedCluster } from './cluster';
+import { loadAssignment, type DecodedEndpoints } from './endpoints';
+import { listener, type DecodedListener } from './listener';
+import { routeTable } from './route';
+
+export type { DecodedCluster, DnsConfig } from './cluster';
+export type { DecodedEndpoints } from './endpoints';
+export { inlineTableName, type DecodedListener } from './listener';
+
+/** Either what a resource says, or everything that is wrong with it, each with its path in the resource. */
+export type Decoded<T> = { readonly value: T; readonly problems: readonly [] } | { readonly value: undefined; readonly problems: readonly string[] };
+
+export function decodeListener(message: Listener): Decoded<DecodedListener> {
+  return decoded((problems) => {
+    checkSubset(ListenerSchema, message, problems);
+    return listener(message, problems);
+  });
+}
+
+export function decodeRouteTable(message: RouteConfiguration): Decoded<RouteTableConfig> {
+  return decoded((problems) => {
+    checkSubset(RouteConfigurationSchema, message, problems);
+    if (message.name === '') problems.add('name', 'is required');
+    return routeTable(message, message.name, '', problems);
+  });
+}
+
+export function decodeCluster(message: Cluster): Decoded<DecodedCluster> {
+  return decoded((problems) => {
+    checkSubset(ClusterSchema, message, problems);
+    return cluster(message, problems);
+  });
+}
+
+export function decodeEndpoints(message: ClusterLoadAssignment): Decoded<DecodedEndpoints> {
+  return decoded((problems) => {
+    checkSubset(ClusterLoadAssignmentSchema, message, problems);
+    if (message.clusterName === '') problems.add('cluster_name', 'is required');
+    return loadAssignment(message, '', problems);
+  });
+}
+
+function decoded<T>(decode: (problems: Problems) => T | undefined): Decoded<T> {
+  const problems = new Problems();
+  try {
+    const value = decode(problems);
+    if (value !== undefined && !problems.any) return { value, problems: [] };
+  } catch (error) {
+    // An Any whose bytes are not of the type it names.
+    problems.add('', (error as Error).message);
+  }
+  return { value: undefined, problems: problems.list() };
+}

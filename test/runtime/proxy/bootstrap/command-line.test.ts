@@ -1,0 +1,52 @@
+import { parseCommandLine } from '../../../../runtime/proxy/bootstrap/command-line';
+
+function problems(...args: string[]): readonly string[] {
+  try {
+    parseCommandLine(args);
+    return [];
+  } catch (error) {
+    return (error as { problems: string[] }).problems;
+  }
+}
+
+describe('command line', () => {
+  test('the least', () => {
+    expect(parseCommandLine(['-c', 'b.yaml'])).toEqual({
+      configPath: 'b.yaml',
+      configYaml: undefined,
+      node: {},
+      drainTime: 600_000,
+      logLevel: 'info',
+      mode: 'serve',
+      snapshotPath: undefined,
+      healthAddress: undefined,
+    });
+    expect(parseCommandLine(['--help'])).toBeUndefined();
+  });
+
+  test('everything', () => {
+    expect(parseCommandLine(['--config-path=b.yaml', '--config-yaml', 'node: {}', '--service-node', 'n', '--service-cluster', 'c', '--service-zone', 'z',
+      '--concurrency', '1', '--drain-time-s', '5', '-l', 'warn', '--mode', 'validate', '--snapshot-path', '/s', '--health-address', '[::1]:15020'])).toEqual({
+      configPath: 'b.yaml',
+      configYaml: 'node: {}',
+      node: { id: 'n', cluster: 'c', zone: 'z' },
+      drainTime: 5_000,
+      logLevel: 'warning',
+      mode: 'validate',
+      snapshotPath: '/s',
+      healthAddress: { host: '::1', port: 15020 },
+    });
+  });
+
+  test('every mistake at once', () => {
+    expect(problems('--concurrency', '4', '--drain-time-s', 'x', '--log-level', 'loud', '--mode', 'init_only', '--health-address', 'localhost:1')).toEqual([
+      '--config-path or --config-yaml is required',
+      '--concurrency: 4 is not supported yet: 1',
+      '--drain-time-s: x must be a number of seconds',
+      '--log-level: loud must be one of trace, debug, info, warning, error, critical, off',
+      '--mode: init_only must be serve or validate',
+      '--health-address: localhost:1 must be IP:PORT, such as 0.0.0.0:15020 or [::1]:15020',
+    ]);
+    expect(problems('-c', 'x', '--base-id', '1')).toEqual(["Unknown option '--base-id'", '--config-path or --config-yaml is required']);
+  });
+});

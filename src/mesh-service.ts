@@ -1,0 +1,373 @@
+import { ApiObject, Chart, Duration } from 'cdk8s';
+import { Workload } from 'cdk8s-plus-27';
+import { Construct } from 'constructs';
+import { IBackend } from './backend';
+import type { Finding } from './check/finding';
+import { ContainerOptions } from './container-options';
+import type { MeshServiceSpec } from './contract/mesh-service';
+import { API_VERSION, BASE_VERSION, spiffeId } from './contract/names';
+import { Findings } from './findings';
+import { HttpMethod } from './http-method';
+import type { HttpRoute } from './http-route';
+import { Mesh } from './mesh';
+import { containerFindings, ownPods } from './private/app-container';
+import { Code, error, shown } from './private/finding';
+import { joinFindings } from './private/join';
+import { serviceLabels } from './private/labels';
+import { JoinedPodGroup, OwnPodGroup, PodGroup, PodGroupProps } from './private/pod-group';
+import { RawObject } from './private/raw-object';
+import { Registry } from './private/registry';
+import { CheckedSpec, checkedServiceSpec } from './private/service-spec';
+import { composed, trafficOf, trafficSpec, TrafficSource } from './private/traffic';
+import { Region } from './region';
+import { IServicePolicy } from './service-policy';
+import { ServicePort } from './service-port';
+import { ServiceVersion, ServiceVersionOptions } from './service-version';
+import { Timeout } from './timeout';
+import { TrafficPolicy } from './traffic-policy';
+
+/** Properties of every service. */
+export interface MeshServiceBaseProps extends TrafficPolicy {
+  /** The mesh that it joins. */
+  readonly mesh: Mesh;
+  /** The port that it serves. */
+  readonly port: ServicePort;
+  /**
+   * Name of the Kubernetes Service, and of everything else that is emitted for it: a DNS label.
+   *
+   * @default - the construct's id
+   */
+  readonly name?: string;
+  /**
+   * Where it runs: its pods are bound to these regions and spread over their zones.
+   *
+   * @default - wherever the scheduler puts it
+   */
+  readonly regions?: Region[];
+  /**
+   * Policies beside those of the mesh.
+   *
+   * @default - those of the mesh
+   */
+  readonly policies?: IServicePolicy[];
+  /**
+   * Pods of each version that a node drain may take away at once (PodDisruptionBudget).
+   *
+   * @default 1
+   */
+  readonly maxUnavailable?: number;
+  /**
+   * Typical time to answer. Emits nothing: it is a fact for the checks of capacity.
+   *
+   * @default - not known, and not checked
+   */
+  readonly expectedLatency?: Duration;
+  /**
+   * Methods that the service takes a second time without harm, beside those that RFC 9110 §9.2.2 calls idempotent. Emits nothing: it is a fact
+   * for the check of retries.
+   *
+   * @default - none
+   */
+  readonly idempotentMethods?: HttpMethod[];
+}
+
+/** Properties of `MeshService`. */
+export interface MeshServiceProps extends MeshServiceBaseProps, ContainerOptions {
+  /**
+   * Pods.
+   *
+   * @default 1
+   */
+  readonly replicas?: number;
+}
+
+/** Properties of `MeshService.fromWorkload`. */
+export interface WorkloadServiceProps extends MeshServiceBaseProps {
+  /** A `Deployment` or `StatefulSet` of yours. */
+  readonly workload: Workload;
+}
+
+/** Options of `MeshService.calls`. */
+export interface CallOptions {
+  /**
+   * Bound of this caller's calls, instead of the upstream's.
+   *
+   * @default - that of the upstream
+   */
+  readonly timeout?: Timeout;
+  /**
+   * Calls a second that this service makes, of all its pods together. Emits nothing: it is a fact for the checks of capacity.
+   *
+   * @default - not known, and not checked
+   */
+  readonly requestsPerSecond?: number;
+}
+
+/** A call as it was declared. */
+interface Call {
+  readonly upstream: IBackend;
+  readonly options: CallOptions;
+}
+
+/**
+ * A service: its workload with the sidecar, its policies, and whom it calls. Emits a `MeshService`, and for each version a Deployment, a Kubernetes
+ * Service and a PodDisruptionBudget.
+ */
+export class MeshService extends Construct implements IBackend {
+  /**
+   * Has a workload join that exists already. It keeps its own fields, patches included, and gets the sidecar; the Service, the `MeshService`, the
+   * PodDisruptionBudget and, where it has none, the service account are made for it.
+   *
+   * @param scope where the service belongs
+   * @param id its name, where the properties give none
+   * @param props the workload, and what holds for every service
+   */
+  public static fromWorkload(scope: Construct, id: string, props: WorkloadServiceProps): MeshService {
+    return new JoinedService(scope, id, props);
+  }
+
+  /** The mesh that it joined. */
+  public readonly mesh: Mesh;
+  /** The port that it serves. */
+  public readonly port: ServicePort;
+  public readonly backendName: string;
+  public readonly backendNamespace: string;
+  public readonly backendPort: number;
+  /** Identity of the pods: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
+  public readonly spiffeId: string;
+  /** The emitted `MeshService` resource, for what the SDK cannot say. */
+  public readonly resource: ApiObject;
+  /** The Deployment or StatefulSet of the base version, for what the SDK cannot say. */
+  public readonly workload: ApiObject;
+
+  /** @internal */
+  public readonly _pods: PodGroup;
+  /** @internal */
+  public readonly _versions: ServiceVersion[] = [];
+  /** @internal */
+  public readonly _routes: HttpRoute[] = [];
+  /** @internal */
+  public readonly _calls: Call[] = [];
+  /** @internal */
+  public readonly _props: MeshServiceBaseProps;
+  private readonly registry: Registry;
+  private readonly sources: TrafficSource[] = [];
+  private readonly findings: Finding[] = [];
+  private readonly account: string;
+  private readonly object: RawObject;
+  private checked: (CheckedSpec & { readonly revision: number }) | undefined;
+
+  constructor(scope: Construct, id: string, props: MeshServiceProps) {
+    super(scope, id);
+    const { mesh, port } = props;
+    const { namespace } = Chart.of(this);
+    this._props = props;
+    this.mesh = mesh;
+    this.port = port;
+    this.backendName = props.name ?? id;
+    this.backendNamespace = namespace ?? 'default';
+    this.backendPort = port.number;
+    this.account = this._account(props) ?? this.backendName;
+    this.spiffeId = spiffeId(mesh.trustDomain, this.backendNamespace, this.account);
+    this.registry = Registry.of(this);
+    if (namespace === undefined) {
+      const fix = `write new Chart(app, '${Chart.of(this).node.id}', { namespace: 'shop' })`;
+      this.findings.push(error(Code.NAMESPACE, this.node.path, 'namespace: nothing', 'the chart of a service needs one, names depend on it', fix));
+    }
+
+    const labels = serviceLabels(mesh.name, this.backendName);
+    const head = { apiVersion: API_VERSION, kind: 'MeshService', name: this.backendName, namespace: this.backendNamespace, labels };
+    this.object = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: this.spec() }));
+    this.resource = this.object;
+    if (this._account(props) === undefined) {
+      new RawObject(this, 'ServiceAccount', { ...head, apiVersion: 'v1', kind: 'ServiceAccount' }, ['automountServiceAccountToken'], () => ({
+        automountServiceAccountToken: false,
+      }));
+    }
+    this._pods = this._place(props, this.group(BASE_VERSION, this.backendName));
+    this.workload = this._pods.workload;
+    this.findings.push(...this._placeFindings(props));
+
+    this.sources.push({ name: 'its own properties', policy: trafficOf(props) });
+    for (const policy of [...mesh.policies, ...props.policies ?? []]) this.applyPolicy(policy);
+    this.registry.services.push(this);
+    this.registry.validates(this);
+  }
+
+  /**
+   * Declares that this service calls another one: an edge of the graph. The one line gives discovery and egress scope; what is not declared is
+   * refused by the caller's own proxy.
+   *
+   * @param upstream a service, or one version of it by its own name
+   * @param options bounds of this caller's calls, and facts about them
+   */
+  public calls(upstream: IBackend, options: CallOptions = {}): void {
+    this._calls.push({ upstream, options });
+    this.registry.changed();
+  }
+
+  /**
+   * Adds a version beside the base version; it gets no traffic until a route says so.
+   *
+   * @param name a DNS label, such as `v2`; the Kubernetes Service is called `<service>-<name>`
+   * @param options its container; what is left out is as in the service
+   */
+  public addVersion(name: string, options: ServiceVersionOptions): ServiceVersion {
+    const defaults: Partial<MeshServiceProps> = this._props;
+    const { replicas = defaults.replicas ?? 1 } = options;
+    const container: ContainerOptions = {
+      image: options.image,
+      resources: options.resources ?? defaults.resources,
+      env: options.env ?? defaults.env,
+      command: options.command ?? defaults.command,
+      args: options.args ?? defaults.args,
+      readinessPath: options.readinessPath ?? defaults.readinessPath,
+      security: options.security ?? defaults.security,
+    };
+    const group = this.group(name, `${this.backendName}-${name}`);
+    const pods = ownPods(this.backendName, this.port.number, replicas, container);
+    const version = ServiceVersion._of(this, name, (scope) => new OwnPodGroup(scope, group, pods));
+    this.findings.push(...containerFindings(version.node.path, replicas, container));
+    this._versions.push(version);
+    this.registry.changed();
+    return version;
+  }
+
+  /**
+   * Applies a policy beside those of the mesh and of the properties. A field that two of them set is an error that names both.
+   *
+   * @param policy the policy
+   */
+  public applyPolicy(policy: IServicePolicy): void {
+    this.sources.push({ name: `policy ${shown(policy.policyName())}`, policy: policy.policyFor(this) });
+    this.registry.changed();
+  }
+
+  /**
+   * States that a warning on this service is right as it is. An error cannot be acknowledged.
+   *
+   * @param code the code that the warning begins with, such as `MW107`
+   * @param reason why this is right here; for the next reader of the program
+   */
+  public acknowledge(code: string, reason: string): void {
+    Findings.of(this).acknowledge(code, reason);
+  }
+
+  /** @internal */
+  public _addRoute(route: HttpRoute): void {
+    this._routes.push(route);
+  }
+
+  /**
+   * What the checks may rely on: the emitted spec, patches included, without the members that the contract refuses.
+   *
+   * @internal
+   */
+  public _checked(): CheckedSpec {
+    const { revision } = this.registry;
+    if (this.checked?.revision !== revision) {
+      const spec = this.object.patched ? this.object.toJson().spec : this.spec();
+      const routes = this._routes.flatMap((route) => route._rulePolicies().map(() => route.node.path));
+      this.checked = { revision, ...checkedServiceSpec(this.node.path, this.backendName, this.backendNamespace, spec, routes) };
+    }
+    return this.checked;
+  }
+
+  /** @internal */
+  public _problems(): Finding[] {
+    return [...this.findings, ...composed(this.node.path, this.sources).findings, ...this._checked().findings, ...this.callFindings()];
+  }
+
+  /** @internal */
+  protected _account(_props: MeshServiceBaseProps): string | undefined {
+    return undefined;
+  }
+
+  /** @internal */
+  protected _place(props: MeshServiceBaseProps, group: PodGroupProps): PodGroup {
+    const { replicas = 1, ...container } = props as MeshServiceProps;
+    return new OwnPodGroup(this, group, ownPods(this.backendName, this.port.number, replicas, container));
+  }
+
+  /** @internal */
+  protected _placeFindings(props: MeshServiceBaseProps): Finding[] {
+    const { replicas = 1, maxUnavailable = 1, ...container } = props as MeshServiceProps;
+    return [...containerFindings(this.node.path, replicas, container), ...disruptionFindings(this.node.path, maxUnavailable)];
+  }
+
+  private group(version: string, name: string): PodGroupProps {
+    const { mesh, backendName: service, backendNamespace: namespace } = this;
+    return {
+      meshName: mesh.name,
+      identity: { service, namespace, version, meshNamespace: mesh.namespace, proxy: mesh._proxy },
+      name,
+      account: this.account,
+      port: this.port.number,
+      appProtocol: this.port.protocol,
+      regions: this._props.regions ?? [],
+      maxUnavailable: this._props.maxUnavailable ?? 1,
+    };
+  }
+
+  private spec(): MeshServiceSpec {
+    const rules = this._routes.flatMap((route) => route._rulePolicies());
+    return {
+      mesh: { name: this.mesh.name, namespace: this.mesh.namespace },
+      serviceAccount: this.account,
+      port: this.port._toSpec(),
+      regions: this._props.regions === undefined || this._props.regions.length === 0 ? undefined : this._props.regions.map(({ name }) => name),
+      versions: this._versions.length === 0 ? undefined : this._versions.map((version) => ({
+        name: version.versionName, service: version.backendName,
+      })),
+      calls: this._calls.length === 0 ? undefined : this._calls.map(({ upstream, options }) => ({
+        service: upstream.backendName, namespace: upstream.backendNamespace, timeout: options.timeout?._toSpec(),
+      })),
+      rules: rules.length === 0 ? undefined : rules,
+      ...trafficSpec(composed(this.node.path, this.sources).policy),
+    };
+  }
+
+  private callFindings(): Finding[] {
+    const { path } = this.node;
+    const findings: Finding[] = [];
+    const seen = new Set<string>();
+    for (const { upstream, options: { requestsPerSecond } } of this._calls) {
+      const name = `${upstream.backendName}.${upstream.backendNamespace}`;
+      if (seen.has(name)) {
+        findings.push(error(Code.VALUE, path, `calls(${name})`, 'is declared twice', 'declare each call once, with all its options'));
+      }
+      seen.add(name);
+      if (requestsPerSecond !== undefined && !(requestsPerSecond > 0 && Number.isFinite(requestsPerSecond))) {
+        const value = `calls(${name}).requestsPerSecond: ${shown(requestsPerSecond)}`;
+        findings.push(error(Code.VALUE, path, value, 'must be a number above 0', 'write requestsPerSecond: 100, or leave it out'));
+      }
+    }
+    return findings;
+  }
+}
+
+/** A service whose workload was there before. */
+class JoinedService extends MeshService {
+  public constructor(scope: Construct, id: string, props: WorkloadServiceProps) {
+    super(scope, id, props as unknown as MeshServiceProps);
+  }
+
+  protected override _account(props: MeshServiceBaseProps): string | undefined {
+    return (props as WorkloadServiceProps).workload.serviceAccount?.name;
+  }
+
+  protected override _place(props: MeshServiceBaseProps, group: PodGroupProps): PodGroup {
+    return new JoinedPodGroup(this, group, (props as WorkloadServiceProps).workload);
+  }
+
+  protected override _placeFindings(props: MeshServiceBaseProps): Finding[] {
+    const { workload, maxUnavailable = 1 } = props as WorkloadServiceProps;
+    return [...joinFindings(this.node.path, this.backendNamespace, workload), ...disruptionFindings(this.node.path, maxUnavailable)];
+  }
+}
+
+function disruptionFindings(path: string, maxUnavailable: number): Finding[] {
+  if (Number.isInteger(maxUnavailable) && maxUnavailable >= 1) return [];
+  const value = `maxUnavailable: ${shown(maxUnavailable)}`;
+  return [error(Code.VALUE, path, value, 'must be a whole number, at least 1, or nodes cannot be drained', 'write maxUnavailable: 1')];
+}

@@ -1,0 +1,240 @@
+import { ApiObject, Chart } from 'cdk8s';
+import { ContainerResources } from 'cdk8s-plus-27';
+import { Construct } from 'constructs';
+import { AccessLog } from './access-log';
+import type { Finding } from './check/finding';
+import type { MeshSpec } from './contract/mesh';
+import { API_VERSION } from './contract/names';
+import { Findings } from './findings';
+import { ControlPlane } from './private/control-plane';
+import { Code, error, shown } from './private/finding';
+import { meshLabels } from './private/labels';
+import { checkedMeshSpec } from './private/mesh-spec';
+import { RawObject } from './private/raw-object';
+import { Registry } from './private/registry';
+import { requirementsOr } from './private/resources';
+import type { ProxySettings } from './private/sidecar';
+import { PACKAGE_VERSION } from './private/version';
+import { Region } from './region';
+import { IServicePolicy } from './service-policy';
+
+/** How much the planes write to their log. */
+export enum LogLevel {
+  /** Everything, for the search of a fault. */
+  DEBUG = 'debug',
+  /** Changes of state. */
+  INFO = 'info',
+  /** What may become a fault. */
+  WARN = 'warn',
+  /** Faults. */
+  ERROR = 'error',
+}
+
+/** The sidecar of every pod. What is left out stands in the manifest with its default. */
+export interface ProxyOptions {
+  /**
+   * Container image.
+   *
+   * @default - `meshwright/proxy` in the version of this package
+   */
+  readonly image?: string;
+  /**
+   * Requested and granted CPU and memory; a bound that is left out keeps its default.
+   *
+   * @default - requests 100m CPU and 128Mi, limits 1000m CPU and 256Mi
+   */
+  readonly resources?: ContainerResources;
+  /**
+   * How much it writes to its log.
+   *
+   * @default LogLevel.INFO
+   */
+  readonly logLevel?: LogLevel;
+}
+
+/** The control plane. What is left out stands in the manifest with its default. */
+export interface ControlPlaneOptions {
+  /**
+   * Container image.
+   *
+   * @default - `meshwright/control-plane` in the version of this package
+   */
+  readonly image?: string;
+  /**
+   * Pods. Each serves every proxy; one, by lease, writes status.
+   *
+   * @default 2
+   */
+  readonly replicas?: number;
+  /**
+   * Requested and granted CPU and memory; a bound that is left out keeps its default.
+   *
+   * @default - requests 100m CPU and 256Mi, limits 1000m CPU and 512Mi
+   */
+  readonly resources?: ContainerResources;
+  /**
+   * How much it writes to its log.
+   *
+   * @default LogLevel.INFO
+   */
+  readonly logLevel?: LogLevel;
+}
+
+/** Properties of `Mesh`. */
+export interface MeshProps {
+  /**
+   * SPIFFE trust domain: workloads are `spiffe://<trustDomain>/ns/<namespace>/sa/<service account>`.
+   *
+   * @see https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md
+   */
+  readonly trustDomain: string;
+  /**
+   * Name of the `Mesh` resource.
+   *
+   * @default - the construct's id
+   */
+  readonly name?: string;
+  /**
+   * Regions that services may be placed in.
+   *
+   * @default - none: no service has a region
+   */
+  readonly regions?: Region[];
+  /**
+   * What is logged of requests.
+   *
+   * @default - nothing
+   */
+  readonly accessLog?: AccessLog;
+  /**
+   * Policies of every service.
+   *
+   * @default - none
+   */
+  readonly policies?: IServicePolicy[];
+  /**
+   * The sidecar of every pod.
+   *
+   * @default - the defaults of each option, written out in the manifests
+   */
+  readonly proxy?: ProxyOptions;
+  /**
+   * The control plane.
+   *
+   * @default - the defaults of each option, written out in the manifests
+   */
+  readonly controlPlane?: ControlPlaneOptions;
+  /**
+   * Warnings that nobody acknowledged stop the synth as errors do.
+   *
+   * @default false
+   */
+  readonly warningsAsErrors?: boolean;
+}
+
+/**
+ * One trust domain, and the graph of all its services. Emits the custom resource definitions, the `Mesh`, and the control plane with its account and
+ * rights.
+ */
+export class Mesh extends Construct {
+  /** Name of the `Mesh` resource. */
+  public readonly name: string;
+  /** Namespace of the `Mesh` resource and of the control plane. */
+  public readonly namespace: string;
+  /** SPIFFE trust domain. */
+  public readonly trustDomain: string;
+  /** Regions that services may be placed in. */
+  public readonly regions: Region[];
+  /** Policies of every service. */
+  public readonly policies: IServicePolicy[];
+  /** Whether warnings that nobody acknowledged stop the synth. */
+  public readonly warningsAsErrors: boolean;
+  /** The emitted `Mesh` resource, for what the SDK cannot say. */
+  public readonly resource: ApiObject;
+  /** The emitted Deployment of the control plane, for what the SDK cannot say. */
+  public readonly controlPlane: ApiObject;
+
+  /** @internal */
+  public readonly _proxy: ProxySettings;
+  private readonly accessLog: AccessLog | undefined;
+  private readonly object: RawObject;
+  private readonly findings: Finding[] = [];
+
+  constructor(scope: Construct, id: string, props: MeshProps) {
+    super(scope, id);
+    const { namespace } = Chart.of(this);
+    this.name = props.name ?? id;
+    this.namespace = namespace ?? 'default';
+    this.trustDomain = props.trustDomain;
+    this.regions = [...props.regions ?? []];
+    this.policies = [...props.policies ?? []];
+    this.warningsAsErrors = props.warningsAsErrors ?? false;
+    this.accessLog = props.accessLog;
+    this._proxy = {
+      image: props.proxy?.image ?? `meshwright/proxy:${PACKAGE_VERSION}`,
+      resources: requirementsOr(props.proxy?.resources, { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '1000m', memory: '256Mi' } }),
+      logLevel: props.proxy?.logLevel ?? LogLevel.INFO,
+    };
+    if (namespace === undefined) {
+      const fix = `write new Chart(app, '${Chart.of(this).node.id}', { namespace: 'mesh' })`;
+      this.findings.push(error(Code.NAMESPACE, this.node.path, 'namespace: nothing', 'the chart of a mesh needs one, its control plane runs there', fix));
+    }
+    const replicas = props.controlPlane?.replicas ?? 2;
+    if (!Number.isInteger(replicas) || replicas < 1) {
+      const value = `controlPlane.replicas: ${shown(replicas)}`;
+      this.findings.push(error(Code.VALUE, this.node.path, value, 'must be a whole number, at least 1', 'write replicas: 2'));
+    }
+
+    const registry = Registry.of(this);
+    const head = { apiVersion: API_VERSION, kind: 'Mesh', name: this.name, namespace: this.namespace, labels: meshLabels(this.name) };
+    this.object = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: this.spec() }));
+    this.resource = this.object;
+    this.controlPlane = new ControlPlane(this, 'ControlPlane', {
+      meshName: this.name,
+      namespace: this.namespace,
+      image: props.controlPlane?.image ?? `meshwright/control-plane:${PACKAGE_VERSION}`,
+      replicas,
+      resources: requirementsOr(props.controlPlane?.resources, {
+        requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu: '1000m', memory: '512Mi' },
+      }),
+      logLevel: props.controlPlane?.logLevel ?? LogLevel.INFO,
+      // They belong to the cluster: one of several meshes brings them.
+      definitions: registry.meshes.length === 0,
+    }).deployment;
+    registry.meshes.push(this);
+    registry.validates(this);
+  }
+
+  /**
+   * States that a warning on the mesh itself is right as it is. An error cannot be acknowledged.
+   *
+   * @param code the code that the warning begins with, such as `MW107`
+   * @param reason why this is right here; for the next reader of the program
+   */
+  public acknowledge(code: string, reason: string): void {
+    Findings.of(this).acknowledge(code, reason);
+  }
+
+  /** @internal */
+  public _checkedSpec(): MeshSpec {
+    return this.checked().spec;
+  }
+
+  /** @internal */
+  public _problems(): Finding[] {
+    return [...this.findings, ...this.checked().findings];
+  }
+
+  private checked() {
+    const spec = this.object.patched ? this.object.toJson().spec : this.spec();
+    return checkedMeshSpec(this.node.path, this.name, this.namespace, spec);
+  }
+
+  private spec(): MeshSpec {
+    return {
+      trustDomain: this.trustDomain,
+      regions: this.regions.map(({ name, zones, geohashes }) => ({ name, zones: [...zones], geohashes: [...geohashes] })),
+      accessLog: this.accessLog?._toSpec(),
+    };
+  }
+}

@@ -1,0 +1,141 @@
+import type { Finding } from '../check/finding';
+import { DURATION } from '../contract/duration';
+import type { meshService } from '../contract/mesh-service';
+import { DNS_LABEL, DNS_SUBDOMAIN, HEADER_NAME } from '../contract/names';
+import { Code, error, shown } from './finding';
+
+/** What a schema of the contract says of a document that does not hold it. */
+export type ContractIssue = NonNullable<ReturnType<typeof meshService.safeParse>['error']>['issues'][number];
+
+/** How the SDK calls what the contract calls otherwise; `*` is an index. */
+const WORDS: Readonly<Record<string, string>> = {
+  'metadata.name': 'name',
+  'spec.port.number': 'port',
+  'spec.port.protocol': 'port',
+  'spec.mesh.name': 'mesh',
+  'spec.retry.retryOn': 'retry.on',
+  'spec.retry.backoff': 'retry',
+  'spec.retry.backoff.baseInterval': 'retry.baseInterval',
+  'spec.retry.backoff.maxInterval': 'retry.maxInterval',
+  'spec.retry.backoff.jitterPercent': 'retry.jitterPercent',
+};
+
+/** What to write instead, by the member's name or the end of its path; the longest that fits is taken. */
+const FIXES: Readonly<Record<string, string>> = {
+  'name': 'give the construct another id, or set its name',
+  'port': 'write ServicePort.http(8080)',
+  'attempts': 'write attempts: 3, or leave retry out',
+  'retry.on': 'name each reason once, such as on: [RetryOn.CONNECT_FAILURE, RetryOn.GATEWAY_ERROR]',
+  'methods': 'name each method once, or leave methods out: the idempotent ones',
+  'jitterPercent': 'write jitterPercent: 25, or leave it out',
+  'total': 'write Timeout.total(Duration.seconds(2))',
+  'perTry': 'write a perTry that is shorter than the total, or Timeout.perTry(…) alone',
+  'timeout': 'write Timeout.total(Duration.seconds(2), { perTry: Duration.millis(500) })',
+  'retry': 'write a maxInterval that is at least the baseInterval',
+  'baseInterval': 'write baseInterval: Duration.millis(100)',
+  'maxInterval': 'write maxInterval: Duration.seconds(1)',
+  'budget.percent': 'write RetryBudget.of(20, 10)',
+  'budget.minConcurrency': 'write RetryBudget.of(20, 10)',
+  'consecutiveFailures': 'write CircuitBreaker.consecutiveFailures(5, { cooldown: Duration.seconds(30) })',
+  'cooldown': 'write cooldown: Duration.seconds(30)',
+  'failureRate.percent': 'write a percentage, such as CircuitBreaker.failureRate(50, …)',
+  'window': 'write window: Duration.seconds(10)',
+  'minRequests': 'write minRequests: 20',
+  'consecutiveServerErrors': 'write OutlierDetection.consecutiveServerErrors(5, …)',
+  'baseEjectionDuration': 'write baseEjectionDuration: Duration.seconds(30)',
+  'maxEjectionPercent': 'write maxEjectionPercent: 50',
+  'maxConnections': 'write maxConnections: 100',
+  'maxPendingRequests': 'write maxPendingRequests: 10; 0 lets no request wait',
+  'maxRequests': 'write maxRequests: 1000, or leave it out',
+  'rateLimits': 'give each limit a name of its own: RateLimit.perReplica(rate, { name: … })',
+  'requests': 'write a whole number, such as Rate.perSecond(100)',
+  'burst': 'write burst: 100, or leave it out',
+  'choices': 'write LoadBalancer.leastRequest(2)',
+  'minRingSize': 'write minRingSize: 1024, or leave it out',
+  'header': 'write a field name, such as x-order-id',
+  'cookie.name': 'write a cookie name, such as HashKey.cookie(\'session\')',
+  'cookie.ttl': 'write { ttl: Duration.hours(1) }, or leave it out',
+  'queryParam': 'write a parameter name, such as HashKey.queryParam(\'user\')',
+  'healthyPercent': 'write healthyPercent: 70',
+  'failover': 'name each region once',
+  'trustDomain': 'write a domain in lower case, such as shop.example',
+  'successPercent': 'write a percentage, such as AccessLog.stdout(1)',
+  'geohashes': 'write each prefix once, in base 32 and lower case, such as gc',
+  'zones': 'write each zone once, as in the node label, such as eu-west-1a',
+  'regions': 'name each region once',
+  'regions.name': 'write a region\'s name as in the node label, such as Region.of(\'eu-west\')',
+  'versions.name': 'write a DNS label, such as addVersion(\'v2\', …)',
+  'calls.timeout': 'write { timeout: Timeout.total(Duration.seconds(1)) }',
+};
+
+const PATTERNS: Readonly<Record<string, string>> = {
+  [DNS_LABEL]: 'must be a DNS label: lower-case letters, digits and -, a letter or digit at both ends',
+  [DNS_SUBDOMAIN]: 'must be a DNS name: lower-case letters, digits, - and ., a letter or digit at both ends of each part',
+  [HEADER_NAME]: 'must be a header field name (RFC 9110 §5.1)',
+  [DURATION]: 'must be whole milliseconds',
+};
+
+/** What the contract finds in a document, in our words: one finding a value. */
+export function contractFindings(path: string, document: unknown, issues: readonly ContractIssue[]): Finding[] {
+  const findings = new Map<string, Finding>();
+  for (const issue of issues) {
+    const members = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
+    const name = nameOf(members);
+    if (findings.has(name)) continue;
+    const value = members.reduce((inner: any, key) => inner?.[key as string], document);
+    findings.set(name, error(Code.VALUE, path, `${name}: ${shown(value)}`, ruleOf(issue, value), fixOf(members)));
+  }
+  return [...findings.values()];
+}
+
+/** The member in the SDK's words: `retry.on`, `rateLimits[1].burst`. */
+function nameOf(members: readonly PropertyKey[]): string {
+  for (let length = members.length; length > 0; length -= 1) {
+    const word = WORDS[members.slice(0, length).map((key) => typeof key === 'number' ? '*' : key).join('.')];
+    if (word !== undefined) return word + rest(members.slice(length));
+  }
+  const [first, ...others] = members[0] === 'spec' && members.length > 1 ? members.slice(1) : members;
+  return String(first) + rest(others);
+}
+
+function rest(members: readonly PropertyKey[]): string {
+  return members.map((key) => typeof key === 'number' ? `[${key}]` : `.${String(key)}`).join('');
+}
+
+function fixOf(members: readonly PropertyKey[]): string {
+  const words = nameOf(members).replace(/\[\d+\]/g, '').split('.');
+  for (let from = 0; from < words.length; from += 1) {
+    const fix = FIXES[words.slice(from).join('.')];
+    if (fix !== undefined) return fix;
+  }
+  return 'correct the value, or take it out';
+}
+
+function ruleOf(issue: ContractIssue, value: unknown): string {
+  if (value === undefined && issue.code !== 'custom') return 'must be set';
+  switch (issue.code) {
+    case 'too_small': return sizeRule(issue.origin, 'at least', Number(issue.minimum));
+    case 'too_big': return sizeRule(issue.origin, 'at most', Number(issue.maximum));
+    case 'invalid_type': return issue.expected === 'int' || issue.expected === 'number' ? 'must be a whole number' : `must be ${article(issue.expected)}`;
+    case 'invalid_value': return `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'unrecognized_keys': return 'is no member of this version';
+    case 'invalid_format': return issue.pattern === undefined ? 'has the wrong form' : patternRule(String(issue.pattern).slice(1, -1));
+    case 'custom': return issue.message;
+    default: return 'is not allowed';
+  }
+}
+
+function patternRule(pattern: string): string {
+  const known = Object.entries(PATTERNS).find(([source]) => new RegExp(source).source === pattern);
+  return known?.[1] ?? `must match ${pattern}`;
+}
+
+function sizeRule(origin: string, bound: string, size: number): string {
+  if (origin === 'string') return size === 1 && bound === 'at least' ? 'must not be empty' : `must have ${bound} ${size} characters`;
+  if (origin === 'array') return size === 1 && bound === 'at least' ? 'must not be empty' : `must have ${bound} ${size} items`;
+  return `must be ${bound} ${size.toLocaleString('en-US')}`;
+}
+
+function article(type: string): string {
+  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+}

@@ -1,0 +1,145 @@
+import { ApiObject } from 'cdk8s';
+import { Construct } from 'constructs';
+import { customResourceDefinitions } from '../contract/crd';
+import { GROUP } from '../contract/names';
+import { CONTROL_PLANE_ADMIN_PORT, PROXY_UID, XDS_PORT } from '../contract/ports';
+import { CONTROL_PLANE } from './bootstrap';
+
+import { meshLabels } from './labels';
+import { ObjectBody, RawObject } from './raw-object';
+import type { ResourceRequirements } from './resources';
+import { HARDENED } from './security';
+
+/** The control plane of one mesh. */
+export interface ControlPlaneProps {
+  readonly meshName: string;
+  readonly namespace: string;
+  readonly image: string;
+  readonly replicas: number;
+  readonly resources: ResourceRequirements;
+  readonly logLevel: string;
+  /** Whether the custom resource definitions are emitted with it. */
+  readonly definitions: boolean;
+}
+
+const RBAC = 'rbac.authorization.k8s.io/v1';
+
+/** What the control plane watches, everywhere; and the status that it writes. Nothing else of the cluster can be read or changed by it. */
+const CLUSTER_RULES = [
+  { apiGroups: [''], resources: ['services'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes/status'], verbs: ['patch'] },
+  { apiGroups: [GROUP], resources: ['meshes', 'meshservices'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [GROUP], resources: ['meshes/status', 'meshservices/status'], verbs: ['patch'] },
+];
+
+/** The lease by which one replica writes status. A name cannot be demanded of a create. */
+const LEASE_RULES = [
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [CONTROL_PLANE], verbs: ['get', 'update'] },
+];
+
+/** Custom resource definitions, account, rights, Deployment, Service and PodDisruptionBudget of a control plane. */
+export class ControlPlane extends Construct {
+  public readonly deployment: ApiObject;
+
+  public constructor(scope: Construct, id: string, private readonly props: ControlPlaneProps) {
+    super(scope, id);
+    const { namespace } = props;
+    if (props.definitions) {
+      for (const { apiVersion, kind, metadata: { name }, spec } of customResourceDefinitions()) {
+        this.clusterObject(name, apiVersion, kind, name, { spec });
+      }
+    }
+    // A name in the whole cluster, hence with the namespace in it.
+    const clusterName = `${CONTROL_PLANE}-${namespace}`;
+    const subjects = [{ kind: 'ServiceAccount', name: CONTROL_PLANE, namespace }];
+    this.object('ServiceAccount', 'v1', 'ServiceAccount', { automountServiceAccountToken: false });
+    this.clusterObject('ClusterRole', RBAC, 'ClusterRole', clusterName, { rules: CLUSTER_RULES });
+    this.clusterObject('ClusterRoleBinding', RBAC, 'ClusterRoleBinding', clusterName, { roleRef: roleRef('ClusterRole', clusterName), subjects });
+    this.object('Role', RBAC, 'Role', { rules: LEASE_RULES });
+    this.object('RoleBinding', RBAC, 'RoleBinding', { roleRef: roleRef('Role', CONTROL_PLANE), subjects });
+    this.deployment = this.object('Deployment', 'apps/v1', 'Deployment', { spec: this.deploymentSpec() });
+    this.object('Service', 'v1', 'Service', {
+      spec: {
+        type: 'ClusterIP',
+        selector: this.selector(),
+        ports: [{ name: 'xds', port: XDS_PORT, protocol: 'TCP', appProtocol: 'kubernetes.io/h2c', targetPort: 'xds' }],
+      },
+    });
+    this.object('DisruptionBudget', 'policy/v1', 'PodDisruptionBudget', { spec: { maxUnavailable: 1, selector: { matchLabels: this.selector() } } });
+  }
+
+  private object(id: string, apiVersion: string, kind: string, body: ObjectBody): RawObject {
+    const head = { apiVersion, kind, name: CONTROL_PLANE, namespace: this.props.namespace, labels: this.labels() };
+    return new RawObject(this, id, head, Object.keys(body), () => body);
+  }
+
+  private clusterObject(id: string, apiVersion: string, kind: string, name: string, body: ObjectBody): RawObject {
+    return new RawObject(this, id, { apiVersion, kind, name, labels: this.labels() }, Object.keys(body), () => body);
+  }
+
+  private labels(): Record<string, string> {
+    return { ...meshLabels(this.props.meshName), ...this.selector() };
+  }
+
+  private selector(): Record<string, string> {
+    return { 'app.kubernetes.io/name': CONTROL_PLANE };
+  }
+
+  private deploymentSpec() {
+    const { replicas } = this.props;
+    return {
+      replicas,
+      selector: { matchLabels: this.selector() },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      template: { metadata: { labels: this.labels() }, spec: this.podSpec() },
+    };
+  }
+
+  private podSpec() {
+    const { image, resources, logLevel } = this.props;
+    return {
+      serviceAccountName: CONTROL_PLANE,
+      automountServiceAccountToken: true,
+      terminationGracePeriodSeconds: 30,
+      affinity: {
+        podAntiAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            { weight: 100, podAffinityTerm: { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: this.selector() } } },
+          ],
+        },
+      },
+      containers: [{
+        name: CONTROL_PLANE,
+        image,
+        args: [
+          '--source', 'kubernetes',
+          '--xds-address', `0.0.0.0:${XDS_PORT}`,
+          '--admin-address', `0.0.0.0:${CONTROL_PLANE_ADMIN_PORT}`,
+          '--lease', CONTROL_PLANE,
+          '--log-level', logLevel,
+        ],
+        env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace')],
+        ports: [
+          { name: 'xds', containerPort: XDS_PORT, protocol: 'TCP' },
+          { name: 'admin', containerPort: CONTROL_PLANE_ADMIN_PORT, protocol: 'TCP' },
+        ],
+        startupProbe: { httpGet: { path: '/ready', port: 'admin' }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 120 },
+        readinessProbe: { httpGet: { path: '/ready', port: 'admin' }, periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 2 },
+        livenessProbe: { httpGet: { path: '/healthz', port: 'admin' }, periodSeconds: 10, timeoutSeconds: 2, failureThreshold: 3 },
+        resources,
+        securityContext: { ...HARDENED, runAsUser: PROXY_UID, runAsGroup: PROXY_UID },
+      }],
+    };
+  }
+}
+
+function roleRef(kind: string, name: string) {
+  return { apiGroup: 'rbac.authorization.k8s.io', kind, name };
+}
+
+function fromField(name: string, fieldPath: string) {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}

@@ -1,0 +1,139 @@
+import { ApiObject } from 'cdk8s';
+import { IConstruct } from 'constructs';
+import type { IBackend } from '../backend';
+import type { CallEdge, EmittedObject, MeshGraph, MeshNode, RouteMatch, RouteNode, RouteRule, ServiceNode } from '../check/graph';
+import { parseDuration } from '../contract/duration';
+import { BASE_VERSION } from '../contract/names';
+import type { HttpRoute } from '../http-route';
+import type { HttpRule } from '../http-rule';
+import type { Mesh } from '../mesh';
+import type { MeshService } from '../mesh-service';
+import { matchesOf, ruleName } from './http-route-spec';
+import type { PodGroup } from './pod-group';
+import type { Registry } from './registry';
+
+/** Which service, and which version of it, a Kubernetes Service stands for; by `<namespace>/<name>`. */
+type Backends = ReadonlyMap<string, { readonly key: string; readonly version: string }>;
+
+const NONE: ReadonlyMap<string, string> = new Map();
+
+/** The program as the checks see it. */
+export function buildGraph(registry: Registry): MeshGraph {
+  const acknowledged = (construct: IConstruct) => acknowledgedOn(registry, construct);
+  const backends = backendsOf(registry.services);
+  const services = registry.services.map((service) => serviceNode(service, backends, acknowledged));
+  return {
+    meshes: registry.meshes.map((mesh) => meshNode(mesh, acknowledged)),
+    services,
+    routes: registry.routes.map((route) => routeNode(route, backends, acknowledged)),
+    byKey: new Map(services.map((service) => [service.key, service])),
+    objects: registry.root.node.findAll().filter(ApiObject.isApiObject).map(emitted),
+  };
+}
+
+function acknowledgedOn({ acknowledgements }: Registry, construct: IConstruct): ReadonlyMap<string, string> {
+  if (acknowledgements.size === 0) return NONE;
+  return new Map(construct.node.scopes.flatMap((scope) => [...acknowledgements.get(scope) ?? []]));
+}
+
+function backendsOf(services: readonly MeshService[]): Backends {
+  const backends = new Map<string, { key: string; version: string }>();
+  for (const service of services) {
+    const key = keyOf(service);
+    backends.set(key, { key, version: BASE_VERSION });
+    for (const version of service._versions) backends.set(keyOf(version), { key, version: version.versionName });
+  }
+  return backends;
+}
+
+function keyOf({ backendNamespace, backendName }: IBackend): string {
+  return `${backendNamespace}/${backendName}`;
+}
+
+type Acknowledged = (construct: IConstruct) => ReadonlyMap<string, string>;
+
+function meshNode(mesh: Mesh, acknowledged: Acknowledged): MeshNode {
+  return { path: mesh.node.path, acknowledged: acknowledged(mesh), name: mesh.name, namespace: mesh.namespace, spec: mesh._checkedSpec() };
+}
+
+function serviceNode(service: MeshService, backends: Backends, acknowledged: Acknowledged): ServiceNode {
+  const { path } = service.node;
+  const { expectedLatency, idempotentMethods = [] } = service._props;
+  const base = versionOf(service, service._pods, acknowledged);
+  return {
+    path,
+    acknowledged: base.acknowledged,
+    key: keyOf(service),
+    name: service.backendName,
+    namespace: service.backendNamespace,
+    mesh: service.mesh.node.path,
+    spec: service._checked().spec,
+    versions: [base, ...service._versions.map((version) => versionOf(version, version._pods, acknowledged))],
+    calls: service._calls.map(({ upstream, options }): CallEdge => ({
+      path,
+      target: backends.get(keyOf(upstream))?.key,
+      service: upstream.backendName,
+      namespace: upstream.backendNamespace,
+      requestsPerSecond: options.requestsPerSecond,
+    })),
+    facts: { expectedLatency: expectedLatency?.toMilliseconds({ integral: false }), idempotentMethods },
+  };
+}
+
+function versionOf(construct: IConstruct, pods: PodGroup, acknowledged: Acknowledged) {
+  return {
+    path: construct.node.path,
+    acknowledged: acknowledged(construct),
+    name: pods.version,
+    service: pods.kubernetesService,
+    replicas: pods.replicas,
+    pod: pods.facts(),
+  };
+}
+
+function routeNode(route: HttpRoute, backends: Backends, acknowledged: Acknowledged): RouteNode {
+  const parent = keyOf(route.service);
+  return {
+    path: route.node.path,
+    acknowledged: acknowledged(route),
+    name: route._name,
+    namespace: route.service.backendNamespace,
+    parent: backends.has(parent) ? parent : undefined,
+    parentName: route.service.backendName,
+    rules: route._rules.map((rule, index) => routeRule(rule, index, backends)),
+  };
+}
+
+function routeRule(rule: HttpRule, index: number, backends: Backends): RouteRule {
+  const { matches, timeout, stickyBy, retry } = rule._options;
+  const { total, perTry } = timeout?._toSpec() ?? {};
+  return {
+    name: ruleName(rule, index),
+    matches: matchesOf(matches).map((match): RouteMatch => ({ method: undefined, headers: [], queryParams: [], ...defined(match) } as RouteMatch)),
+    backends: rule._backends.map(({ _backend: backend, _weight: weight }) => {
+      const known = backends.get(keyOf(backend));
+      return {
+        target: known?.key,
+        version: known?.version ?? BASE_VERSION,
+        service: backend.backendName,
+        namespace: backend.backendNamespace,
+        port: backend.backendPort,
+        weight,
+      };
+    }),
+    redirect: rule._redirect !== undefined,
+    totalTimeout: total === undefined ? undefined : parseDuration(total),
+    perTryTimeout: perTry === undefined ? undefined : parseDuration(perTry),
+    stickyBy: stickyBy !== undefined,
+    retry: retry?._toSpec(),
+  };
+}
+
+function defined<T extends object>(value: T): Partial<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Partial<T>;
+}
+
+function emitted(object: ApiObject): EmittedObject {
+  const { apiVersion, kind, name, metadata } = object;
+  return { path: object.node.path, apiVersion, kind, name, namespace: metadata.namespace };
+}

@@ -1,0 +1,147 @@
+import type { Finding } from '../check/finding';
+import { DNS_LABEL, DNS_SUBDOMAIN, HEADER_NAME } from '../contract/names';
+import { timeout } from '../contract/traffic';
+import type { HeaderChanges, HttpFilter } from '../http-filter';
+import type { HttpMatch, StringMatch } from '../http-match';
+import type { HttpRoute } from '../http-route';
+import type { HttpRule } from '../http-rule';
+import { contractFindings } from './contract-issues';
+import { Code, error, shown } from './finding';
+import { parseLocation, ruleName } from './http-route-spec';
+
+/** Gateway API's bounds of an HTTPRoute. */
+const MAX_RULES = 16;
+const MAX_MATCHES = 64;
+const MAX_MATCHES_OF_ROUTE = 128;
+const MAX_BACKENDS = 16;
+const MAX_WEIGHT = 1_000_000;
+const MAX_PATH = 1024;
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+
+type Bad = (value: string, rule: string, fix: string) => void;
+
+/** What Gateway API would refuse, or could not say. */
+export function routeFindings(route: HttpRoute): Finding[] {
+  const { path } = route.node;
+  const findings: Finding[] = [];
+  const bad: Bad = (value, rule, fix) => findings.push(error(Code.ROUTE, path, value, rule, fix));
+  if (!new RegExp(DNS_SUBDOMAIN).test(route._name)) bad(`name: ${shown(route._name)}`, 'must be a DNS name in lower case', 'give the construct another id, or set its name');
+  const amount = route._rules.length;
+  if (amount === 0 || amount > MAX_RULES) bad(`rules: ${amount}`, `must be 1 to ${MAX_RULES}`, amount === 0 ? 'write rules: [HttpRule.forward(…)]' : 'write a second route');
+  const matches = route._rules.reduce((sum, rule) => sum + (rule._options.matches?.length ?? 1), 0);
+  if (matches > MAX_MATCHES_OF_ROUTE) bad(`matches: ${matches} in all`, `must be at most ${MAX_MATCHES_OF_ROUTE}`, 'write a second route');
+  const names = new Set<string>();
+  route._rules.forEach((rule, index) => {
+    const name = ruleName(rule, index);
+    if (names.has(name)) bad(`${name}: name`, 'stands twice in the route', 'give each rule a name of its own');
+    names.add(name);
+    const inRule: Bad = (value, sentence, fix) => bad(`${name}: ${value}`, sentence, fix);
+    if (!new RegExp(DNS_LABEL).test(name)) inRule('name', 'must be a DNS label', 'write a name such as canary');
+    destinations(route, rule, inRule);
+    (rule._options.matches ?? []).forEach((match, place) => matchFindings(match, `matches[${place}]`, inRule));
+    if ((rule._options.matches?.length ?? 0) > MAX_MATCHES) inRule(`matches: ${rule._options.matches!.length}`, `must be at most ${MAX_MATCHES}`, 'write a second rule');
+    filterFindings(rule, inRule);
+    findings.push(...timeoutFindings(path, name, rule));
+  });
+  return findings;
+}
+
+function destinations(route: HttpRoute, { _backends: backends, _redirect: redirect, _options: options }: HttpRule, bad: Bad): void {
+  if (redirect !== undefined) {
+    if (!REDIRECTS.includes(redirect.statusCode)) {
+      bad(`redirect statusCode: ${shown(redirect.statusCode)}`, `must be one of ${REDIRECTS.join(', ')}`, 'write HttpRule.redirect(location, 308)');
+    }
+    if (parseLocation(redirect.location) === undefined) {
+      bad(`redirect location: ${shown(redirect.location)}`, 'must be a path, or a URL of http or https without a query', 'write a location such as https://shop.example/new');
+    }
+    if (options.timeout !== undefined || options.retry !== undefined) bad('timeout, retry', 'have no effect on a redirect, no backend is asked', 'take them out');
+    return;
+  }
+  if (backends.length === 0 || backends.length > MAX_BACKENDS) bad(`backends: ${backends.length}`, `must be 1 to ${MAX_BACKENDS}`, 'write HttpRule.split([Weighted.of(service, 1), …])');
+  const seen = new Set<string>();
+  for (const { _backend: backend, _weight: weight } of backends) {
+    const { backendName: name, backendNamespace: namespace } = backend;
+    if (!Number.isInteger(weight) || weight < 0 || weight > MAX_WEIGHT) {
+      const whole = `must be a whole number, 0 to ${backends.length === 2 ? '100 percent' : MAX_WEIGHT.toLocaleString('en-US')}`;
+      bad(`weight of ${name}: ${shown(weight)}`, whole, 'write whole shares, such as 95 and 5');
+    }
+    if (seen.has(name)) bad(`backend ${name}`, 'stands twice in the rule', 'add its weights up');
+    seen.add(name);
+    if (namespace !== route.service.backendNamespace) {
+      const rule = `must be in the namespace of the route, ${route.service.backendNamespace}: another one would need a ReferenceGrant`;
+      bad(`backend ${name} in namespace ${namespace}`, rule, 'move one of the two services');
+    }
+  }
+  if (backends.length > 0 && backends.every(({ _weight: weight }) => weight === 0)) bad('weights: all 0', 'one must be above 0, or every request is answered 500', 'write whole shares, such as 95 and 5');
+}
+
+function matchFindings({ path, headers = {}, queryParams = {} }: HttpMatch, where: string, bad: Bad): void {
+  if (path !== undefined) {
+    const { _kind: kind, _value: value } = path;
+    const name = `${where}.path: ${shown(value)}`;
+    if (kind === 'regex') notEmpty(path, name, bad);
+    else if (!value.startsWith('/')) bad(name, 'must begin with /', `write StringMatch.${kind}('/${value}')`);
+    else if (/\/\/|\/\.{1,2}(\/|$)|%2f|[?#\s]/i.test(value)) bad(name, 'must be a path without //, /./, /../, %2F, query or white space', 'write the path as a request has it');
+    if (value.length > MAX_PATH) bad(name, `must have at most ${MAX_PATH} characters`, 'match a prefix of it');
+  }
+  for (const [header, match] of Object.entries(headers)) {
+    if (!new RegExp(HEADER_NAME).test(header.toLowerCase())) bad(`${where}.headers: ${shown(header)}`, 'must be a header field name (RFC 9110 §5.1)', 'write a name such as x-user');
+    if (header.startsWith(':')) bad(`${where}.headers: ${shown(header)}`, 'is no header', 'match path or method instead');
+    notEmpty(match, `${where}.headers.${header}: ${shown(match._value)}`, bad);
+  }
+  for (const [name, match] of Object.entries(queryParams)) {
+    if (name === '') bad(`${where}.queryParams: ""`, 'must have a name', 'write the name of the parameter');
+    notEmpty(match, `${where}.queryParams.${name}: ${shown(match._value)}`, bad);
+  }
+}
+
+/** Whether an expression is one is judged with the whole graph. */
+function notEmpty({ _value: value }: StringMatch, name: string, bad: Bad): void {
+  if (value === '') bad(name, 'must not be empty', 'take the match out, or write StringMatch.regex(\'.+\')');
+}
+
+function filterFindings({ _options: { filters = [], matches = [] }, _redirect: redirect }: HttpRule, bad: Bad): void {
+  const kinds = new Set<string>();
+  for (const { _spec: spec } of filters) {
+    if (kinds.has(spec.kind)) bad(`filters: ${spec.kind}`, 'stands twice, Gateway API takes each kind once', 'put all changes into one');
+    kinds.add(spec.kind);
+    if ('changes' in spec) headerFindings(spec.changes, spec.kind, bad);
+    else rewriteFindings(spec.kind, spec.value, bad);
+  }
+  if (kinds.has('rewritePath') && kinds.has('rewritePrefix')) bad('filters: rewritePath and rewritePrefix', 'exclude each other', 'take one out');
+  const rewrites = filters.some(({ _spec: { kind } }: HttpFilter) => kind.startsWith('rewrite'));
+  if (redirect !== undefined && rewrites) bad('filters: rewrite', 'excludes a redirect', 'put host and path into the location of the redirect');
+  if (kinds.has('rewritePrefix') && (matches.length !== 1 || matches[0]!.path?._kind !== 'prefix')) {
+    bad(`filters: rewritePrefix with ${matches.length} matches`, 'needs exactly one match, by path prefix', 'write matches: [{ path: StringMatch.prefix(\'/old\') }]');
+  }
+}
+
+function rewriteFindings(kind: string, value: string, bad: Bad): void {
+  if (kind === 'rewriteHost') {
+    if (!new RegExp(DNS_SUBDOMAIN).test(value)) bad(`rewriteHost: ${shown(value)}`, 'must be a DNS name without a port', 'write HttpFilter.rewriteHost(\'payment.example\')');
+  } else if (!/^\/[^?#\s]*$/.test(value)) {
+    bad(`${kind}: ${shown(value)}`, 'must be a path that begins with /, without a query', `write HttpFilter.${kind}('/new')`);
+  }
+}
+
+function headerFindings({ set = {}, add = {}, remove = [] }: HeaderChanges, kind: string, bad: Bad): void {
+  const seen = new Set<string>();
+  for (const name of [...Object.keys(set), ...Object.keys(add), ...remove].map((header) => header.toLowerCase())) {
+    if (!new RegExp(HEADER_NAME).test(name)) bad(`${kind}: ${shown(name)}`, 'must be a header field name (RFC 9110 §5.1)', 'write a name such as x-user');
+    if (name === 'host') bad(`${kind}: host`, 'cannot be changed as a header', 'write HttpFilter.rewriteHost(…)');
+    if (seen.has(name)) bad(`${kind}: ${name}`, 'stands twice', 'name each header once in set, add and remove');
+    seen.add(name);
+  }
+  for (const [name, value] of [...Object.entries(set), ...Object.entries(add)]) {
+    // A line break in a value would begin a header of its own.
+    if (/[\0\r\n]/.test(value)) bad(`${kind}.${name}: ${shown(value)}`, 'must not contain a line break', 'write the value on one line');
+  }
+}
+
+function timeoutFindings(path: string, name: string, { _options: options }: HttpRule): Finding[] {
+  if (options.timeout === undefined) return [];
+  const document = { spec: { timeout: options.timeout._toSpec() } };
+  const issues = timeout.safeParse(document.spec.timeout).error?.issues ?? [];
+  return contractFindings(path, document, issues.map((issue) => ({ ...issue, path: ['spec', 'timeout', ...issue.path] })))
+    .map((finding) => ({ ...finding, value: `${name}: ${finding.value}` }));
+}

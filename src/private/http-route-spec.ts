@@ -1,0 +1,105 @@
+import type { IBackend } from '../backend';
+import type { HttpFilter, HeaderChanges } from '../http-filter';
+import type { HttpMatch, StringMatch } from '../http-match';
+import type { HttpRule, Weighted } from '../http-rule';
+
+/** Name of a rule: its own, or by its place. */
+export function ruleName(rule: HttpRule, index: number): string {
+  return rule._options.name ?? `rule-${index + 1}`;
+}
+
+/** `HTTPRoute.spec`, nothing left to Gateway API's defaults. */
+export function httpRouteSpec(service: IBackend, rules: readonly HttpRule[]) {
+  return {
+    parentRefs: [{ group: '', kind: 'Service', name: service.backendName, port: service.backendPort }],
+    rules: rules.map((rule, index) => {
+      const { matches, filters = [], timeout } = rule._options;
+      const { total, perTry } = timeout?._toSpec() ?? {};
+      return {
+        name: ruleName(rule, index),
+        matches: matchesOf(matches),
+        filters: emptyIsNone([...redirectOf(rule), ...filtersOf(filters)]),
+        timeouts: timeout === undefined ? undefined : { request: total, backendRequest: perTry },
+        backendRefs: emptyIsNone(rule._backends.map(backendRef)),
+      };
+    }),
+  };
+}
+
+/** `HTTPRouteRule.matches`. */
+export function matchesOf(matches: readonly HttpMatch[] | undefined) {
+  return matches === undefined || matches.length === 0 ? [{ path: { type: 'PathPrefix', value: '/' } }] : matches.map(matchOf);
+}
+
+const PATH_TYPES: Readonly<Record<string, string>> = { exact: 'Exact', prefix: 'PathPrefix', regex: 'RegularExpression' };
+
+function matchOf({ path, method, headers = {}, queryParams = {} }: HttpMatch) {
+  return {
+    path: path === undefined ? { type: 'PathPrefix', value: '/' } : { type: PATH_TYPES[path._kind]!, value: path._value },
+    method,
+    headers: emptyIsNone(Object.entries(headers).map(([name, match]) => ({ name: name.toLowerCase(), ...valueMatch(match) }))),
+    queryParams: emptyIsNone(Object.entries(queryParams).map(([name, match]) => ({ name, ...valueMatch(match) }))),
+  };
+}
+
+function valueMatch({ _kind: kind, _value: value }: StringMatch) {
+  if (kind === 'exact') return { type: 'Exact', value };
+  return { type: 'RegularExpression', value: kind === 'prefix' ? `${value.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}.*` : value };
+}
+
+function backendRef({ _backend: backend, _weight: weight }: Weighted) {
+  return { group: '', kind: 'Service', name: backend.backendName, port: backend.backendPort, weight };
+}
+
+function redirectOf({ _redirect: redirect }: HttpRule) {
+  if (redirect === undefined) return [];
+  const { scheme, hostname, port, path } = parseLocation(redirect.location) ?? {};
+  return [{
+    type: 'RequestRedirect',
+    requestRedirect: {
+      scheme,
+      hostname,
+      port,
+      statusCode: redirect.statusCode,
+      path: path === undefined ? undefined : { type: 'ReplaceFullPath', replaceFullPath: path },
+    },
+  }];
+}
+
+/** The parts of a redirect's location; undefined where Gateway API cannot say it. */
+export function parseLocation(location: string) {
+  const [, scheme, hostname, port, path] = /^(?:(https?):\/\/([a-z0-9.-]+)(?::(\d{1,5}))?)?(\/[^?#\s]*)?$/.exec(location) ?? [];
+  if (hostname === undefined && path === undefined) return undefined;
+  return { scheme, hostname, port: port === undefined ? undefined : Number(port), path };
+}
+
+/** Gateway API has one `URLRewrite` for path and host. */
+function filtersOf(filters: readonly HttpFilter[]) {
+  const rendered: object[] = [];
+  const rewrite: { hostname?: string; path?: object } = {};
+  for (const { _spec: spec } of filters) {
+    if ('changes' in spec) {
+      const changes = headerChanges(spec.changes);
+      rendered.push(spec.kind === 'requestHeaders'
+        ? { type: 'RequestHeaderModifier', requestHeaderModifier: changes }
+        : { type: 'ResponseHeaderModifier', responseHeaderModifier: changes });
+    } else if (spec.kind === 'rewriteHost') {
+      rewrite.hostname = spec.value;
+    } else if (spec.kind === 'rewritePath') {
+      rewrite.path = { type: 'ReplaceFullPath', replaceFullPath: spec.value };
+    } else {
+      rewrite.path = { type: 'ReplacePrefixMatch', replacePrefixMatch: spec.value };
+    }
+  }
+  if (Object.keys(rewrite).length > 0) rendered.push({ type: 'URLRewrite', urlRewrite: rewrite });
+  return rendered;
+}
+
+function headerChanges({ set = {}, add = {}, remove = [] }: HeaderChanges) {
+  const listed = (headers: Readonly<Record<string, string>>) => emptyIsNone(Object.entries(headers).map(([name, value]) => ({ name, value })));
+  return { set: listed(set), add: listed(add), remove: emptyIsNone([...remove]) };
+}
+
+function emptyIsNone<T>(list: T[]): T[] | undefined {
+  return list.length === 0 ? undefined : list;
+}

@@ -1,0 +1,177 @@
+import { ApiObject } from 'cdk8s';
+import type { Workload } from 'cdk8s-plus-27';
+import { Construct } from 'constructs';
+import type { PodFacts } from '../check/graph';
+import { BASE_VERSION, MESH_PORT_NAME, PROXY_CONTAINER } from '../contract/names';
+import type { Region } from '../region';
+import { rewrite } from './joined-workload';
+import { serviceLabels, versionLabels, versionSelector } from './labels';
+import { inRegions } from './placement';
+import { RawObject } from './raw-object';
+import { PodIdentity, PodSpec, withSidecar } from './sidecar';
+
+/** One version of a service: what its objects have in common. */
+export interface PodGroupProps {
+  readonly meshName: string;
+  readonly identity: PodIdentity;
+  /** Name of the Kubernetes Service, and of a Deployment that this package writes. */
+  readonly name: string;
+  readonly account: string;
+  readonly port: number;
+  readonly appProtocol: string;
+  readonly regions: readonly Region[];
+  readonly maxUnavailable: number;
+}
+
+/** A Deployment that this package writes. */
+export interface OwnPods {
+  readonly replicas: number;
+  readonly container: Record<string, unknown>;
+  readonly volumes: readonly object[];
+}
+
+/** Time from SIGTERM to SIGKILL; Kubernetes' own default, written out. */
+const GRACE_SECONDS = 30;
+
+/** How `appProtocol` calls what is spoken (GEP-1911). */
+const APP_PROTOCOL: Readonly<Record<string, string>> = { http: 'http', http2: 'kubernetes.io/h2c', grpc: 'grpc', tcp: 'tcp' };
+
+/** The pods of one version of a service, with the Kubernetes Service that selects them. */
+export abstract class PodGroup {
+  public constructor(protected readonly scope: Construct, protected readonly props: PodGroupProps) {}
+
+  /** Deployment or StatefulSet. */
+  public abstract readonly workload: ApiObject;
+  public abstract readonly replicas: number;
+  /** What the workload will be, or undefined where its manifest cannot be made (then cdk8s-plus says why). */
+  protected abstract podSpec(): PodSpec | undefined;
+
+  public get version(): string {
+    return this.props.identity.version;
+  }
+
+  public get kubernetesService(): string {
+    return this.props.name;
+  }
+
+  /** The pod as the checks see it. */
+  public facts(): PodFacts {
+    const { containers = [], initContainers = [], terminationGracePeriodSeconds = GRACE_SECONDS, securityContext } = this.podSpec() ?? {};
+    return {
+      containers: [...containers, ...initContainers].map((container: Record<string, any>) => ({
+        name: container.name ?? '',
+        image: container.image ?? '',
+        ports: (container.ports ?? []).map((port: Record<string, any>) => ({
+          name: port.name, number: Number(port.containerPort), protocol: port.protocol ?? 'TCP',
+        })),
+        env: (container.env ?? []).map((variable: { name: string }) => variable.name),
+        runAsUser: container.securityContext?.runAsUser ?? securityContext?.runAsUser,
+        isProxy: container.name === PROXY_CONTAINER,
+      })),
+      terminationGracePeriodSeconds,
+    };
+  }
+
+  /** The Kubernetes Service: who calls it reaches the sidecars of these pods. */
+  protected service(): void {
+    const { meshName, identity, name, port, appProtocol } = this.props;
+    const labels = this.version === BASE_VERSION ? serviceLabels(meshName, identity.service) : this.labels();
+    new RawObject(this.scope, 'Service', { apiVersion: 'v1', kind: 'Service', name, namespace: identity.namespace, labels }, ['spec'], () => ({
+      spec: {
+        type: 'ClusterIP',
+        selector: versionSelector(identity.service, identity.version),
+        ports: [{ name: appProtocol, port, protocol: 'TCP', appProtocol: APP_PROTOCOL[appProtocol] ?? appProtocol, targetPort: MESH_PORT_NAME }],
+      },
+    }));
+  }
+
+  protected disruptionBudget(): void {
+    const { identity, name, maxUnavailable } = this.props;
+    const head = { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', name, namespace: identity.namespace, labels: this.labels() };
+    new RawObject(this.scope, 'DisruptionBudget', head, ['spec'], () => ({
+      spec: { maxUnavailable, selector: { matchLabels: versionSelector(identity.service, identity.version) } },
+    }));
+  }
+
+  protected labels(): Record<string, string> {
+    return versionLabels(this.props.meshName, this.props.identity.service, this.version);
+  }
+
+  protected meshed(pod: PodSpec): PodSpec {
+    const { identity, regions } = this.props;
+    return inRegions(withSidecar(pod, identity), regions, versionSelector(identity.service, identity.version));
+  }
+}
+
+/** A version whose Deployment this package writes. */
+export class OwnPodGroup extends PodGroup {
+  public readonly workload: RawObject;
+  public readonly replicas: number;
+
+  public constructor(scope: Construct, props: PodGroupProps, private readonly pods: OwnPods) {
+    super(scope, props);
+    this.replicas = pods.replicas;
+    const { name, identity } = props;
+    const head = { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace: identity.namespace, labels: this.labels() };
+    this.workload = new RawObject(scope, 'Deployment', head, ['spec'], () => ({ spec: this.deploymentSpec() }));
+    this.service();
+    this.disruptionBudget();
+  }
+
+  protected podSpec(): PodSpec {
+    return this.workload.patched ? this.workload.toJson().spec?.template?.spec ?? {} : this.pod();
+  }
+
+  private deploymentSpec() {
+    const { identity } = this.props;
+    return {
+      replicas: this.replicas,
+      selector: { matchLabels: versionSelector(identity.service, identity.version) },
+      // A pod leaves only when the one that replaces it is ready.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: '25%', maxUnavailable: 0 } },
+      template: { metadata: { labels: this.labels() }, spec: this.pod() },
+    };
+  }
+
+  private pod(): PodSpec {
+    return this.meshed({
+      serviceAccountName: this.props.account,
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: GRACE_SECONDS,
+      containers: [this.pods.container],
+      volumes: this.pods.volumes,
+    });
+  }
+}
+
+/** A version whose workload is there already: it keeps its fields, and its pods get the sidecar, the labels and the account. */
+export class JoinedPodGroup extends PodGroup {
+  public readonly workload: ApiObject;
+
+  public constructor(scope: Construct, props: PodGroupProps, private readonly joined: Workload) {
+    super(scope, props);
+    this.workload = ApiObject.of(joined);
+    rewrite(this.workload, (manifest) => {
+      const template = manifest.spec?.template ?? {};
+      const pod: PodSpec = { ...template.spec, serviceAccountName: template.spec?.serviceAccountName ?? props.account };
+      const labels = { ...template.metadata?.labels, ...this.labels() };
+      const meshed = { ...template, metadata: { ...template.metadata, labels }, spec: this.meshed(pod) };
+      return { ...manifest, spec: { ...manifest.spec, template: meshed } };
+    });
+    this.service();
+    this.disruptionBudget();
+  }
+
+  public get replicas(): number {
+    const { replicas, kind } = this.joined as unknown as { replicas?: number; kind: string };
+    return replicas ?? (kind === 'StatefulSet' ? 1 : 2);
+  }
+
+  protected podSpec(): PodSpec | undefined {
+    try {
+      return this.workload.toJson().spec?.template?.spec;
+    } catch {
+      return undefined;
+    }
+  }
+}

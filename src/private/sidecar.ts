@@ -1,0 +1,84 @@
+import { MESH_PORT_NAME, PROXY_CONTAINER } from '../contract/names';
+import { HEALTH_PORT, INBOUND_PORT, OUTBOUND_PORT, PROXY_UID } from '../contract/ports';
+import { bootstrap } from './bootstrap';
+import type { ResourceRequirements } from './resources';
+import { HARDENED } from './security';
+
+/** What a mesh says of all its proxies. */
+export interface ProxySettings {
+  readonly image: string;
+  readonly resources: ResourceRequirements;
+  readonly logLevel: string;
+}
+
+/** What the sidecar of a pod needs to know. */
+export interface PodIdentity {
+  readonly service: string;
+  readonly namespace: string;
+  readonly version: string;
+  readonly meshNamespace: string;
+  readonly proxy: ProxySettings;
+}
+
+/** A pod's spec in plain data. */
+export type PodSpec = Record<string, any>;
+
+/** Volume of the last good configuration, so that a restarted proxy serves while the control plane is away. */
+const STATE = 'meshwright-state';
+const STATE_PATH = '/var/lib/meshwright';
+
+/** Environment of the application's containers: HTTP clients that heed it reach others by name through their proxy. */
+const PROXY_ENVIRONMENT: readonly (readonly [name: string, value: string])[] = [
+  ['HTTP_PROXY', `http://127.0.0.1:${OUTBOUND_PORT}`],
+  ['http_proxy', `http://127.0.0.1:${OUTBOUND_PORT}`],
+  ['NO_PROXY', 'localhost,127.0.0.1'],
+  ['no_proxy', 'localhost,127.0.0.1'],
+];
+
+/** The pod with its sidecar: a native one, that starts before and ends after the application's containers. */
+export function withSidecar(pod: PodSpec, identity: PodIdentity): PodSpec {
+  return {
+    ...pod,
+    containers: (pod.containers ?? []).map(throughProxy),
+    initContainers: [sidecar(identity), ...pod.initContainers ?? []],
+    volumes: [...pod.volumes ?? [], { name: STATE, emptyDir: { sizeLimit: '64Mi' } }],
+  };
+}
+
+/** What a container already sets stays as it is. */
+function throughProxy(container: Record<string, any>): Record<string, any> {
+  const env: { name: string }[] = container.env ?? [];
+  const names = new Set(env.map(({ name }) => name));
+  return { ...container, env: [...env, ...PROXY_ENVIRONMENT.filter(([name]) => !names.has(name)).map(([name, value]) => ({ name, value }))] };
+}
+
+function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdentity): Record<string, unknown> {
+  return {
+    name: PROXY_CONTAINER,
+    image: proxy.image,
+    restartPolicy: 'Always',
+    args: [
+      '--config-yaml', bootstrap({ service, namespace, version }, meshNamespace),
+      '--service-node', '$(POD_NAME).$(POD_NAMESPACE)',
+      '--service-cluster', `${service}.${namespace}`,
+      '--health-address', `0.0.0.0:${HEALTH_PORT}`,
+      '--snapshot-path', `${STATE_PATH}/snapshot`,
+      '--log-level', proxy.logLevel,
+    ],
+    env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace'), fromField('POD_IP', 'status.podIP')],
+    ports: [
+      { name: MESH_PORT_NAME, containerPort: INBOUND_PORT, protocol: 'TCP' },
+      { name: 'mesh-health', containerPort: HEALTH_PORT, protocol: 'TCP' },
+    ],
+    startupProbe: { httpGet: { path: '/ready', port: HEALTH_PORT }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 120 },
+    readinessProbe: { httpGet: { path: '/ready', port: HEALTH_PORT }, periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 2 },
+    livenessProbe: { httpGet: { path: '/healthz', port: HEALTH_PORT }, periodSeconds: 10, timeoutSeconds: 2, failureThreshold: 3 },
+    resources: proxy.resources,
+    securityContext: { ...HARDENED, runAsUser: PROXY_UID, runAsGroup: PROXY_UID },
+    volumeMounts: [{ name: STATE, mountPath: STATE_PATH }],
+  };
+}
+
+function fromField(name: string, fieldPath: string) {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}

@@ -1,0 +1,63 @@
+import { Bulkhead } from './bulkhead';
+import { CircuitBreaker } from './circuit-breaker';
+import { LoadBalancer } from './load-balancer';
+import { LocalityPolicy } from './locality-policy';
+import { OutlierDetection } from './outlier-detection';
+import { RateLimit } from './rate-limit';
+import { Retry } from './retry';
+import { Timeout } from './timeout';
+
+/**
+ * Everything that shapes the traffic *to* a service. What is left out is off. A field has one source: two policies that set it, or a policy and
+ * a property, are an error that names both.
+ */
+export interface TrafficPolicy {
+  /**
+   * How long a caller waits.
+   *
+   * @default - no timeout
+   */
+  readonly timeout?: Timeout;
+  /**
+   * What is tried again, and when.
+   *
+   * @default - nothing is
+   */
+  readonly retry?: Retry;
+  /**
+   * When the service as a whole is spared.
+   *
+   * @default - never
+   */
+  readonly circuitBreaker?: CircuitBreaker;
+  /**
+   * When a single endpoint is ejected.
+   *
+   * @default - never
+   */
+  readonly outlierDetection?: OutlierDetection;
+  /**
+   * Bound on the concurrency of each caller.
+   *
+   * @default - none
+   */
+  readonly bulkhead?: Bulkhead;
+  /**
+   * Limits, each of which must admit a request.
+   *
+   * @default - no limit
+   */
+  readonly rateLimits?: RateLimit[];
+  /**
+   * Which endpoint serves.
+   *
+   * @default LoadBalancer.leastRequest(2)
+   */
+  readonly loadBalancer?: LoadBalancer;
+  /**
+   * Which region serves.
+   *
+   * @default - every region alike
+   */
+  readonly locality?: LocalityPolicy;
+}

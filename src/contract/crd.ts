@@ -32,13 +32,19 @@ export interface CustomResourceDefinition {
     readonly group: string;
     readonly scope: 'Namespaced';
     readonly names: {
-      readonly kind: string; readonly listKind: string; readonly plural: string; readonly singular: string;
-      readonly shortNames: readonly string[]; readonly categories: readonly string[];
+      readonly kind: string;
+      readonly listKind: string;
+      readonly plural: string;
+      readonly singular: string;
+      readonly shortNames: readonly string[];
+      readonly categories: readonly string[];
     };
     readonly conversion: { readonly strategy: 'None' };
     readonly preserveUnknownFields: false;
     readonly versions: readonly {
-      readonly name: string; readonly served: boolean; readonly storage: boolean;
+      readonly name: string;
+      readonly served: boolean;
+      readonly storage: boolean;
       readonly schema: { readonly openAPIV3Schema: StructuralSchema };
       readonly subresources: { readonly status: Record<string, never> };
       readonly additionalPrinterColumns: readonly PrinterColumn[];
@@ -84,9 +90,6 @@ function structural(node: JsonSchema): StructuralSchema {
     if (minimum === Number.MIN_SAFE_INTEGER) delete out.minimum;
     if (maximum === Number.MAX_SAFE_INTEGER) delete out.maximum;
     out.format = typeof out.maximum === 'number' && out.maximum <= INT32 ? 'int32' : 'int64';
-  } else if (out.pattern !== undefined && out.format === 'date-time') {
-    // The format says it for Kubernetes; the pattern is zod's way to say the same.
-    delete out.pattern;
   }
   return inOrder(out);
 }

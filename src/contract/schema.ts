@@ -111,6 +111,9 @@ export const objectMeta = z.looseObject({
   annotations: z.record(z.string(), z.string()).optional(),
 });
 
+/** A time in UTC with seconds, in short: the format `date-time` says the rest, but would let an offset pass. */
+const UTC = '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?Z$';
+
 /** `metav1.Condition`. */
 export const condition = z.strictObject({
   type: z.string().min(1).max(316).describe('What the condition is about: Accepted, ResolvedRefs or Programmed.'),
@@ -118,8 +121,8 @@ export const condition = z.strictObject({
   reason: z.string().min(1).max(1024).regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/).describe('Why, in one word for programs.'),
   message: z.string().refine((value) => [...value].length <= 32_768, { message: 'must have at most 32768 characters' }).meta({ maxLength: 32_768 })
     .describe('Why, for people: the bad value, the rule and the fix.'),
-  lastTransitionTime: z.iso.datetime().min(20).max(40).describe('When the status changed last.'),
-  observedGeneration: z.int().min(0).optional().describe('metadata.generation that this is about.'),
+  lastTransitionTime: z.iso.datetime().min(20).max(40).meta({ pattern: UTC }).describe('When the status changed last.'),
+  observedGeneration: z.int().min(0).optional().describe('The metadata.generation that this is about.'),
 });
 
 /** What the control plane writes to every object of ours. */

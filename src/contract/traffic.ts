@@ -74,7 +74,7 @@ export const circuitBreaker = withRules(
 
 /** Ejects single endpoints; xDS `outlier_detection`. */
 export const outlierDetection = withRules(z.strictObject({
-  consecutiveServerErrors: z.int().min(1).max(10_000).describe('5xx answers or connection failures in a row that eject an endpoint.'),
+  consecutiveServerErrors: z.int().min(1).max(10_000).describe('Answers of 5xx or connection failures in a row that eject an endpoint.'),
   interval: positiveDuration.describe('Time between the sweeps that end ejections.'),
   baseEjectionDuration: positiveDuration.describe('First ejection; multiplied by the number of times the endpoint was ejected.'),
   maxEjectionDuration: positiveDuration.describe('Longest ejection.'),

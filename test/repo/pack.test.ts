@@ -1,0 +1,62 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const root = resolve(__dirname, '../..');
+const MEGABYTE = 1_000_000;
+
+interface Packed {
+  readonly size: number;
+  readonly files: Array<{ path: string; size: number }>;
+}
+
+/** What `npm publish` would upload; the embedded copies in the wheel, the jar and the Go module are the same. */
+function pack(): Packed {
+  const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  return JSON.parse(output)[0];
+}
+
+/** Files below `folder`, relative to the root. */
+function filesOf(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
+}
+
+/** Each plane is one file, beside the licences of what is bundled in it. */
+const bundles = [
+  { source: 'runtime/proxy/main.ts', bundle: 'lib/runtime/proxy.js' },
+  { source: 'runtime/control-plane/main.ts', bundle: 'lib/runtime/control-plane.js' },
+  { source: 'cli/main.ts', bundle: 'lib/cli/meshwright.js' },
+  { source: 'testing/index.ts', bundle: 'lib/testing/index.js' },
+].filter(({ source }) => existsSync(join(root, source))).map(({ bundle }) => bundle);
+
+describe('the package', () => {
+  const packed = pack();
+  const paths = packed.files.map((file) => file.path);
+  const own = paths.filter((path) => !path.startsWith('node_modules/'));
+
+  test('ships what jsii compiled, the planes, the CRDs, README and LICENSE, and nothing else', () => {
+    const compiled = filesOf('src').map((path) => path.replace(/^src\//, 'lib/').replace(/\.ts$/, ''));
+    const expected = [
+      '.jsii', 'LICENSE', 'README.md', 'package.json',
+      ...compiled.flatMap((path) => [`${path}.d.ts`, `${path}.js`]),
+      ...bundles,
+      ...filesOf('crds'),
+    ];
+    // Not every bundle embeds a library that asks for a notice.
+    const notices = bundles.map((path) => `${path}.LEGAL.txt`);
+    expect(own.filter((path) => !notices.includes(path)).sort()).toEqual(expected.sort());
+  });
+
+  test('bundles zod and re2js, which jsii cannot depend on, and no other library', () => {
+    const libraries = new Set(paths.filter((path) => path.startsWith('node_modules/')).map((path) => path.split('/')[1]));
+    expect([...libraries].sort()).toEqual(['re2js', 'zod']);
+  });
+
+  test('is at most 3 MB as it is downloaded, of which at most 6 MB unpacked are ours', () => {
+    const ours = packed.files.filter((file) => own.includes(file.path)).reduce((sum, file) => sum + file.size, 0);
+    expect(packed.size).toBeLessThan(3 * MEGABYTE);
+    expect(ours).toBeLessThan(6 * MEGABYTE);
+  });
+});

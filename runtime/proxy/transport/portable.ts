@@ -16,8 +16,8 @@ class PortableTransport implements Transport {
   async listen(options: ListenOptions, accept: (connection: Connection) => void): Promise<Acceptor> {
     const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       const connection = new PortableConnection(this, socket);
-      accept(connection);
       connection.readStart();
+      accept(connection);
     });
     const { address: host, port, backlog = 4096, reusePort } = options;
     await new Promise<void>((resolve, reject) => {

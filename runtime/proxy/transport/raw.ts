@@ -94,8 +94,8 @@ class RawTransport implements Transport {
         if (error !== 0) return;
         const connection = new RawConnection(this, accepted);
         connection.open();
-        accept(connection);
         connection.readStart();
+        accept(connection);
       };
       check(handle.listen(options.backlog ?? 4096), `listen ${address}:${port}`);
       const bound: Partial<Address> = {};

@@ -70,7 +70,7 @@ export interface Connection {
   /** Sends [0, end) of `Transport.output`; as `write`. */
   flush(end: number): boolean;
   readStop(): void;
-  /** An accepted connection reads from the start, a connecting one once it is connected. */
+  /** An accepted connection reads from the start unless `accept` stops it, a connecting one once it is connected. */
   readStart(): void;
   /** Sends what was written, then tells the peer that no more will come. */
   shutdown(): void;

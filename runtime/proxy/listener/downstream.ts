@@ -1,0 +1,468 @@
+import { ERRORS, type ProxyError } from '../error';
+import { LF } from '../http1/bytes';
+import type { ForwardingRules } from '../http1/forward';
+import { Refuse, readRequest } from '../http1/framing';
+import { HeadError, type Head } from '../http1/head';
+import type { RequestContext } from '../router/request-context';
+import type { Router } from '../router/router';
+import { Deadline, type DeadlineOwner } from '../timer';
+import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
+import { isInternalAddress, plainAddress } from './address';
+import type { Listener } from './listener';
+
+/** Longest head that can be put together in front of the shared read buffer; a larger limit in the configuration is this one. */
+const MAX_HEAD = 64 * 1024;
+/** After an answer that closes while the client still sends: time and bytes for it to notice, so that a reset does not overtake the answer. */
+const LINGER_TIME = 1000;
+const LINGER_BYTES = 1024 * 1024;
+const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
+
+const DownstreamDeadline = { Idle: 0, Head: 1, Linger: 2 } as const;
+
+const REFUSED: Record<number, ProxyError> = {
+  [Refuse.BadFraming]: ERRORS.badRequest,
+  [Refuse.UnknownCoding]: ERRORS.unknownCoding,
+  [Refuse.BadHost]: ERRORS.badHost,
+  [Refuse.BadTarget]: ERRORS.badRequest,
+  [Refuse.Connect]: ERRORS.connectRefused,
+  [HeadError.Syntax]: ERRORS.badRequest,
+  [HeadError.Version]: ERRORS.httpVersion,
+  [HeadError.TargetTooLong]: ERRORS.targetTooLong,
+  [HeadError.TooManyHeaders]: ERRORS.headTooLarge,
+};
+
+/**
+ * A client's connection: reads requests, one at a time, and hands them to the router; what the client sends ahead waits until the answer before it
+ * has gone out.
+ */
+export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingRules {
+  private active: RequestContext | undefined;
+  /** Bytes of a head that is not complete, or of requests that came ahead. */
+  private stash: Buffer | undefined;
+  /** No other request will be read. */
+  private closing = false;
+  private lingering = false;
+  private lingered = 0;
+  /** The last answer waits in the system: the next request waits with it. */
+  private waitsForDrain = false;
+  private lastWriteTaken = true;
+  private consuming = false;
+  private peerEnded = false;
+  private gone = false;
+  private readonly idleDeadline: Deadline;
+  private readonly headDeadline: Deadline;
+  private readonly lingerDeadline: Deadline;
+  private address: string | undefined;
+  private lastAuthority = '';
+
+  constructor(readonly listener: Listener, private readonly router: Router, private readonly connection: Connection) {
+    this.idleDeadline = new Deadline(this, DownstreamDeadline.Idle);
+    this.headDeadline = new Deadline(this, DownstreamDeadline.Head);
+    this.lingerDeadline = new Deadline(this, DownstreamDeadline.Linger);
+    this.rest(router.clock.now());
+  }
+
+  // What forwarding asks of the connection.
+  get ids() { return this.router.ids; }
+  get generateRequestId(): boolean { return this.listener.config.generateRequestId; }
+  get replaceRequestId(): boolean {
+    const { preserveExternalRequestId, useRemoteAddress } = this.listener.config;
+    return !preserveExternalRequestId && useRemoteAddress && !isInternalAddress(this.peerAddress);
+  }
+  get forwardedFor(): string { return this.listener.config.useRemoteAddress ? this.peerAddress : ''; }
+  get overwriteForwardedProto(): boolean { return this.listener.config.useRemoteAddress; }
+  get fallbackHost(): string { return this.listener.authority; }
+  get forwarding(): ForwardingRules { return this; }
+
+  get peerAddress(): string { return (this.address ??= plainAddress(this.connection.peerAddress)); }
+  get peerPort(): number { return this.connection.peerPort; }
+  get isIdle(): boolean { return this.active === undefined && this.stash === undefined && !this.waitsForDrain; }
+
+  /** The authority in lower case. Requests of one connection most often name the same. */
+  authorityOf(head: Head, start: number, end: number): string {
+    const last = this.lastAuthority;
+    if (last.length === end - start) {
+      const { bytes, base } = head;
+      let i = 0;
+      while (i < last.length && bytes[base + start + i] === last.charCodeAt(i)) i++;
+      if (i === last.length) return last;
+    }
+    return (this.lastAuthority = head.text(start, end).toLowerCase());
+  }
+
+  onConnect(): void {}
+
+  onData(length: number): void {
+    const start = READ_OFFSET;
+    const end = start + length;
+    this.listener.stats.bytesReceived += length;
+    const { active } = this;
+    if (active !== undefined) {
+      if (active.tunnel) this.relayTunnel(active, start, end);
+      else if (active.requestComplete) this.keepForLater(start, end);
+      else this.readBody(active, start, end);
+    } else if (this.lingering) {
+      this.lingered += length;
+      if (this.lingered > LINGER_BYTES) this.close();
+    } else if (this.waitsForDrain) {
+      this.keepForLater(start, end);
+    } else {
+      this.readMore(start, end);
+    }
+  }
+
+  private readMore(from: number, end: number): void {
+    const { stash } = this;
+    let start = from;
+    if (stash !== undefined) {
+      const { input } = this.router.transport;
+      const lf = input.indexOf(LF, from);
+      start -= stash.length;
+      if (start < 0) {
+        this.refuseHead(this.begin(this.router.take()), ERRORS.headTooLarge);
+        return;
+      }
+      stash.copy(input, start);
+      this.stash = undefined;
+      // Only a complete line can change what the head means so far; looking at it again for every byte would be the client's way to cost.
+      if ((lf < 0 || lf >= end) && end - start <= this.maxHead) {
+        this.keep(start, end);
+        return;
+      }
+    }
+    this.consume(start, end);
+  }
+
+  private get maxHead(): number {
+    return Math.min(this.listener.config.maxRequestHeadBytes, MAX_HEAD);
+  }
+
+  private consume(from: number, end: number): void {
+    const { router } = this;
+    let start = from;
+    this.consuming = router.reading = true;
+    while (start < end && this.active === undefined && !this.closing && !this.waitsForDrain) start = this.readHead(start, end);
+    this.consuming = router.reading = false;
+    if (start < end && !this.closing) this.keepForLater(start, end);
+  }
+
+  private begin(ctx: RequestContext): RequestContext {
+    const { router, listener } = this;
+    ctx.downstream = this;
+    router.now = ctx.start = router.clock.now();
+    listener.stats.rqTotal++;
+    listener.stats.rqActive++;
+    if (this.idleDeadline.set) router.deadlines.clear(this.idleDeadline);
+    if (this.headDeadline.set) router.deadlines.clear(this.headDeadline);
+    this.active = ctx;
+    return ctx;
+  }
+
+  /** Returns where the bytes go on that are not yet used. */
+  private readHead(start: number, end: number): number {
+    const { router, listener } = this;
+    const { input } = router.transport;
+    const ctx = router.take();
+    const { head, framing } = ctx;
+    const length = head.parseRequest(input, start, end);
+    if (length === 0 && end - start <= this.maxHead) {
+      router.giveBack(ctx);
+      this.keep(start, end);
+      return end;
+    }
+    this.begin(ctx);
+    if (length <= 0 || length > this.maxHead) {
+      this.refuseHead(ctx, length < 0 ? REFUSED[length] : ERRORS.headTooLarge);
+      return end;
+    }
+    ctx.keepHead();
+    const refused = readRequest(head, framing);
+    if (refused !== Refuse.Nothing) {
+      this.refuseHead(ctx, REFUSED[refused]);
+      return end;
+    }
+    this.closing = framing.close;
+    const { body } = ctx;
+    body.start(framing);
+    const bodyStart = start + length;
+    const stop = body.read(input, bodyStart, end);
+    if (stop < 0) {
+      this.refuseHead(ctx, ERRORS.badRequest);
+      return end;
+    }
+    ctx.requestComplete = body.done;
+    ctx.bytesReceived = stop - start;
+    if (head.minor === 0 && !listener.config.acceptHttp10) {
+      router.refuse(ctx, ERRORS.http10);
+      return stop;
+    }
+    router.start(ctx, listener.tables, bodyStart, stop);
+    // Nothing to send the rest of the body on yet: it waits with the client.
+    if (this.active === ctx && !ctx.requestComplete && (ctx.connection === undefined || !ctx.connection.ready)) this.connection.readStop();
+    return stop;
+  }
+
+  private refuseHead(ctx: RequestContext, error: ProxyError): void {
+    this.listener.stats.cxProtocolError++;
+    ctx.forgetHead();
+    this.closing = true;
+    this.router.refuse(ctx, error);
+  }
+
+  /** A part of a head, kept until there is more of it. */
+  private keep(start: number, end: number): void {
+    const { router } = this;
+    this.stash = Buffer.from(router.transport.input.subarray(start, end));
+    const { requestHeadersTimeout } = this.listener.config;
+    if (requestHeadersTimeout > 0 && !this.headDeadline.set) router.deadlines.set(this.headDeadline, requestHeadersTimeout, router.clock.now());
+  }
+
+  /** Bytes of requests whose turn has not come. Reading stops, so this is at most what one read brought. */
+  private keepForLater(start: number, end: number): void {
+    const more = this.router.transport.input.subarray(start, end);
+    this.stash = this.stash === undefined ? Buffer.from(more) : Buffer.concat([this.stash, more]);
+    this.connection.readStop();
+  }
+
+  private readBody(ctx: RequestContext, start: number, end: number): void {
+    const { router } = this;
+    const stop = ctx.body.read(router.transport.input, start, end);
+    if (stop < 0) {
+      this.badBody(ctx);
+      return;
+    }
+    ctx.bytesReceived += stop - start;
+    ctx.requestComplete = ctx.body.done;
+    if (stop < end) this.keepForLater(stop, end);
+    if (!router.forwardBody(ctx, start, stop) && !ctx.requestComplete) this.pauseBody();
+  }
+
+  private badBody(ctx: RequestContext): void {
+    this.listener.stats.cxProtocolError++;
+    this.closing = true;
+    if (ctx.responseStarted) {
+      this.abort();
+      this.router.cancel(ctx);
+    } else {
+      this.router.refuse(ctx, ERRORS.badRequest);
+    }
+  }
+
+  private relayTunnel(ctx: RequestContext, start: number, end: number): void {
+    const { router } = this;
+    ctx.bytesReceived += end - start;
+    router.touch(ctx);
+    if (!ctx.connection!.connection.write(router.transport.input, start, end)) this.pauseBody();
+  }
+
+  pauseBody(): void {
+    this.listener.stats.flowControlPaused++;
+    this.connection.readStop();
+  }
+
+  /** The upstream takes more of the body, or of the tunnel. */
+  resumeBody(ctx: RequestContext): void {
+    if (ctx.tunnel || !ctx.requestComplete) this.connection.readStart();
+  }
+
+  /** Whether the connection ends after this answer; decided when the answer's head is written. */
+  closesAfter(ctx: RequestContext): boolean {
+    // Of a request that is not complete nobody knows where the next one begins, unless its body were read for nothing.
+    if (!ctx.requestComplete || this.listener.draining || this.router.closing) this.closing = true;
+    return this.closing;
+  }
+
+  /** Sends [0, end) of the transport's output. False: stop until the client has taken it. */
+  sendComposed(ctx: RequestContext, end: number): boolean {
+    ctx.bytesSent += end;
+    this.listener.stats.bytesSent += end;
+    return (this.lastWriteTaken = this.connection.flush(end));
+  }
+
+  send(ctx: RequestContext, bytes: Uint8Array, start: number, end: number): boolean {
+    ctx.bytesSent += end - start;
+    this.listener.stats.bytesSent += end - start;
+    return (this.lastWriteTaken = this.connection.write(bytes, start, end));
+  }
+
+  sendLastChunk(ctx: RequestContext): void {
+    this.send(ctx, LAST_CHUNK, 0, LAST_CHUNK.length);
+  }
+
+  /** The tunnel's upstream sends no more. */
+  shutdown(): void {
+    this.connection.shutdown();
+  }
+
+  tunnelStarted(): void {
+    const { stats } = this.listener;
+    stats.upgradeTotal++;
+    stats.upgradeActive++;
+    this.closing = true;
+    // What the client sent ahead of the switch belongs to the tunnel.
+    const { stash, active } = this;
+    this.stash = undefined;
+    if (stash !== undefined && !active!.connection!.connection.write(stash, 0, stash.length)) return;
+    this.connection.readStart();
+  }
+
+  finishTunnel(): void {
+    this.finished();
+    this.connection.end();
+  }
+
+  /** The request has ended. Whether another one may be read, by `next`. */
+  release(ctx: RequestContext): boolean {
+    this.active = undefined;
+    if (ctx.tunnel) this.listener.stats.upgradeActive--;
+    if (this.gone) return false;
+    if (this.closing || this.peerEnded) {
+      this.finish(ctx.requestComplete && this.stash === undefined);
+      return false;
+    }
+    if (!this.lastWriteTaken) {
+      this.waitsForDrain = true;
+      return false;
+    }
+    if (this.consuming) return false;
+    return true;
+  }
+
+  /** Reads the next request: one that came ahead, or one that is yet to come. */
+  next(): void {
+    const { router } = this;
+    if (this.gone || this.active !== undefined || this.waitsForDrain) return;
+    const { stash } = this;
+    if (stash === undefined) {
+      this.rest(router.now);
+    } else if (router.reading) {
+      process.nextTick(() => this.next());
+      return;
+    } else {
+      this.stash = undefined;
+      stash.copy(router.transport.input, READ_OFFSET - stash.length);
+      this.consume(READ_OFFSET - stash.length, READ_OFFSET);
+      if (this.gone || this.active !== undefined || this.waitsForDrain) return;
+    }
+    this.connection.readStart();
+  }
+
+  private rest(now: number): void {
+    const { idleTimeout } = this.listener.config;
+    if (idleTimeout > 0) this.router.deadlines.set(this.idleDeadline, idleTimeout, now);
+  }
+
+  onDrain(): void {
+    this.lastWriteTaken = true;
+    const { active } = this;
+    if (active !== undefined) {
+      active.connection?.resume();
+    } else if (this.waitsForDrain) {
+      this.waitsForDrain = false;
+      this.router.now = this.router.clock.now();
+      this.next();
+    }
+  }
+
+  onEnd(): void {
+    const { active } = this;
+    if (active === undefined) {
+      if (this.waitsForDrain || (this.lingering && this.connection.pendingBytes > 0)) this.closeWhenSent();
+      else this.close();
+    } else if (active.tunnel) {
+      this.router.tunnelEnded(active, true);
+    } else if (active.requestComplete && active.framing.close) {
+      // A client that said this is its last request may end its half of the connection and wait. From others an end means that they went away:
+      // the two look the same, and an upstream that works for nobody costs more than a client that half-closes without saying so.
+      this.peerEnded = true;
+    } else {
+      this.listener.stats.cxDestroyRemoteActiveRq++;
+      this.abort();
+      this.router.cancel(active);
+    }
+  }
+
+  onClosed(_reason: CloseReason): void {
+    const { active } = this;
+    this.finished();
+    if (active === undefined) return;
+    this.listener.stats.cxDestroyRemoteActiveRq++;
+    this.router.cancel(active);
+  }
+
+  onDeadline(kind: number): void {
+    const { router, listener } = this;
+    switch (kind) {
+      case DownstreamDeadline.Idle:
+        listener.stats.cxIdleTimeout++;
+        this.close();
+        return;
+      case DownstreamDeadline.Head: {
+        listener.stats.rqHeaderTimeout++;
+        const ctx = this.begin(router.take());
+        this.stash = undefined;
+        this.refuseHead(ctx, ERRORS.headTimeout);
+        return;
+      }
+      default:
+        this.close();
+    }
+  }
+
+  /** After the last answer. `quiet`: the client has sent nothing that was not read. */
+  private finish(quiet: boolean): void {
+    this.stash = undefined;
+    if (this.peerEnded || (quiet && this.lastWriteTaken)) {
+      this.closeWhenSent();
+      return;
+    }
+    this.lingering = true;
+    this.connection.shutdown();
+    this.connection.readStart();
+    const { router } = this;
+    // A slow reader gets its whole answer, within the time that any stream may stand still.
+    const time = this.lastWriteTaken ? LINGER_TIME : Math.max(LINGER_TIME, this.listener.config.streamIdleTimeout);
+    router.deadlines.set(this.lingerDeadline, time, router.now);
+  }
+
+  private closeWhenSent(): void {
+    this.finished();
+    this.connection.end();
+  }
+
+  /** Closes if no request is under way; else after its answer. */
+  drain(): void {
+    if (!this.isIdle || this.lingering) return;
+    this.listener.stats.cxDrainClose++;
+    this.close();
+  }
+
+  /** Closes now; a request under way counts as one whose client went away. */
+  destroy(): void {
+    const { active } = this;
+    this.abort();
+    if (active !== undefined) this.router.cancel(active);
+  }
+
+  private close(): void {
+    this.finished();
+    this.connection.close();
+  }
+
+  /** Ends the connection so that what was sent is not taken for a whole answer. */
+  abort(): void {
+    this.finished();
+    this.connection.reset();
+  }
+
+  private finished(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.stash = undefined;
+    const { deadlines } = this.router;
+    deadlines.clear(this.idleDeadline);
+    deadlines.clear(this.headDeadline);
+    deadlines.clear(this.lingerDeadline);
+    this.listener.connectionGone(this);
+  }
+}

@@ -1,0 +1,242 @@
+import type { Clock } from '../clock';
+import { createCluster, type Cluster } from './cluster';
+import type { ClusterEndpoints, ListenerConfig, ProxySnapshot, RouteTableConfig } from './config/types';
+import { compileFilters } from './filter';
+import { Listener } from './listener/listener';
+import type { ListenerTables } from './listener/tables';
+import type { Observer } from './observe/types';
+import { compileRouteTable, type RouteTable } from './route';
+import { ClusterPool } from './router/cluster-pool';
+import { Router } from './router/router';
+import type { Acceptor, Connection, Transport } from './transport';
+
+export interface ProxyDependencies {
+  readonly clock: Clock;
+  readonly transport: Transport;
+  /** 0 ≤ x < 1; `Math.random` by default. */
+  readonly random?: () => number;
+  readonly observer?: Observer;
+}
+
+/** A bound address and the listener that its connections belong to. */
+interface Binding {
+  readonly key: string;
+  readonly acceptor: Acceptor;
+  /** Undefined until the snapshot that asked for the address is in force: connections wait in `early`. */
+  listener: Listener | undefined;
+  readonly early: Connection[];
+}
+
+interface ListenerEntry {
+  readonly listener: Listener;
+  readonly binding: Binding;
+}
+
+interface ClusterEntry {
+  readonly pool: ClusterPool;
+  endpoints: ClusterEndpoints | undefined;
+}
+
+const keyOf = (config: ListenerConfig): string => `${config.address} ${config.port}`;
+
+/**
+ * The data plane: takes whole snapshots and serves them. A snapshot is in force from one moment to the next; requests under way keep the route,
+ * the filters and the cluster that they began with. Nothing is dropped by a change: addresses are bound before the snapshot is in force and given
+ * up after, clusters and listeners that left end with their last request.
+ */
+export class Proxy {
+  readonly router: Router;
+  private readonly clock: Clock;
+  private readonly random: () => number;
+  private readonly transport: Transport;
+  private readonly listenerEntries = new Map<string, ListenerEntry>();
+  private clusterEntries = new Map<string, ClusterEntry>();
+  private routeTables = new Map<RouteTableConfig, RouteTable>();
+  private readonly leaving = new Set<Listener>();
+  private applying: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor({ clock, transport, random = Math.random, observer }: ProxyDependencies) {
+    this.clock = clock;
+    this.random = random;
+    this.transport = transport;
+    this.router = new Router({ clock, random, transport, observer });
+  }
+
+  /** The listeners in force, for admin pages and metrics. */
+  get listeners(): ReadonlyMap<string, Listener> {
+    return new Map([...this.listenerEntries].map(([name, { listener }]) => [name, listener]));
+  }
+
+  get clusters(): ReadonlyMap<string, Cluster> {
+    return new Map([...this.clusterEntries].map(([name, { pool }]) => [name, pool.cluster]));
+  }
+
+  /**
+   * Puts a snapshot in force, after those that came before; resolves when it is. Rejects with an AggregateError of all addresses that cannot be
+   * bound; the snapshot before stays in force then.
+   */
+  async apply(snapshot: ProxySnapshot): Promise<void> {
+    const next = this.applying.catch(() => undefined).then(async () => this.applyNow(snapshot));
+    this.applying = next;
+    return next;
+  }
+
+  private async applyNow(snapshot: ProxySnapshot): Promise<void> {
+    if (this.closed) throw new Error('the proxy is closed');
+    // Compiled first: what does not compile leaves everything as it is.
+    const routeTables = this.compileRoutes(snapshot);
+    const tables = new Map([...snapshot.listeners].map(([name, config]) => [name, this.compileListener(config, snapshot, routeTables)]));
+    const bindings = await this.bind(snapshot);
+    this.routeTables = routeTables;
+    const removedClusters = this.applyClusters(snapshot);
+    this.applyListeners(tables, bindings);
+    for (const pool of removedClusters) pool.retire();
+  }
+
+  private compileRoutes(snapshot: ProxySnapshot): Map<RouteTableConfig, RouteTable> {
+    return new Map([...snapshot.routes.values()].map((config) =>
+      [config, this.routeTables.get(config) ?? compileRouteTable(config, { random: this.random })]));
+  }
+
+  private compileListener(config: ListenerConfig, snapshot: ProxySnapshot, routeTables: Map<RouteTableConfig, RouteTable>): ListenerTables {
+    const routes = routeTables.get(snapshot.routes.get(config.routeTable)!);
+    if (routes === undefined) throw new Error(`listener ${config.name}: route table ${config.routeTable} is not in the snapshot`);
+    const before = this.listenerEntries.get(config.name)?.listener.tables;
+    if (before !== undefined && before.config === config && before.routes === routes) return before;
+    const filters = compileFilters(config.filters, { clock: this.clock, random: this.random, previous: before?.filters });
+    return { config, routes, filters };
+  }
+
+  /** An address that is bound already is kept, also where another listener has it now. */
+  private async bind(snapshot: ProxySnapshot): Promise<Map<string, Binding>> {
+    const present = new Map([...this.listenerEntries.values()].map(({ binding }) => [binding.key, binding]));
+    const errors: Error[] = [];
+    const made: Binding[] = [];
+    const found = new Map<string, Binding>();
+    await Promise.all([...snapshot.listeners.values()].map(async (config) => {
+      const key = keyOf(config);
+      // Port 0 is another port for each listener, and the same as long as it stays.
+      const own = this.listenerEntries.get(config.name)?.binding;
+      const kept = own?.key === key ? own : config.port === 0 ? undefined : present.get(key);
+      if (kept !== undefined) {
+        found.set(config.name, kept);
+        return;
+      }
+      try {
+        const binding = await this.listen(key, config);
+        made.push(binding);
+        found.set(config.name, binding);
+      } catch (error) {
+        errors.push(new Error(`listener ${config.name}: cannot listen on ${config.address}:${config.port}: ${(error as Error).message}`, { cause: error }));
+      }
+    }));
+    if (errors.length === 0) return found;
+    for (const { acceptor, early } of made) {
+      for (const connection of early) connection.close();
+      await acceptor.close();
+    }
+    throw new AggregateError(errors, errors.map(({ message }) => message).join('\n'));
+  }
+
+  private async listen(key: string, config: ListenerConfig): Promise<Binding> {
+    const early: Connection[] = [];
+    let binding: Binding | undefined;
+    const acceptor = await this.transport.listen({ address: config.address, port: config.port }, (connection) => {
+      if (binding?.listener !== undefined) {
+        binding.listener.accept(connection);
+      } else {
+        connection.handler = EARLY;
+        early.push(connection);
+        connection.readStop();
+      }
+    });
+    binding = { key, acceptor, listener: undefined, early };
+    return binding;
+  }
+
+  /** Returns the pools of clusters that left. */
+  private applyClusters(snapshot: ProxySnapshot): ClusterPool[] {
+    const entries = new Map<string, ClusterEntry>();
+    for (const [name, config] of snapshot.clusters) {
+      let entry = this.clusterEntries.get(name);
+      if (entry === undefined) {
+        const cluster = createCluster(config, { clock: this.clock, random: this.random });
+        entry = { pool: new ClusterPool(cluster, this.router), endpoints: undefined };
+      } else if (entry.pool.cluster.config !== config) {
+        entry.pool.cluster.reconfigure(config);
+      }
+      const endpoints = snapshot.endpoints.get(name);
+      if (endpoints !== undefined && endpoints !== entry.endpoints) {
+        entry.endpoints = endpoints;
+        entry.pool.cluster.update(endpoints);
+      }
+      entries.set(name, entry);
+    }
+    const removed = [...this.clusterEntries].filter(([name]) => !entries.has(name)).map(([, { pool }]) => pool);
+    this.clusterEntries = entries;
+    this.router.clusters = new Map([...entries].map(([name, { pool }]) => [name, pool]));
+    return removed;
+  }
+
+  private applyListeners(tables: Map<string, ListenerTables>, bindings: Map<string, Binding>): void {
+    const before = new Map(this.listenerEntries);
+    this.listenerEntries.clear();
+    for (const [name, compiled] of tables) {
+      const binding = bindings.get(name)!;
+      const old = before.get(name);
+      // The same listener at the same address goes on, with its connections; at another it begins anew and the old one drains.
+      const listener = old?.binding === binding ? old.listener : new Listener(compiled, binding.acceptor.port, this.router);
+      listener.tables = compiled;
+      if (old?.binding === binding) before.delete(name);
+      binding.listener = listener;
+      this.listenerEntries.set(name, { listener, binding });
+      for (const connection of binding.early.splice(0)) {
+        listener.accept(connection);
+        connection.readStart();
+      }
+    }
+    const inUse = new Set(bindings.values());
+    for (const { listener, binding } of before.values()) {
+      if (!inUse.has(binding)) void binding.acceptor.close();
+      this.leave(listener);
+    }
+  }
+
+  private leave(listener: Listener): void {
+    this.leaving.add(listener);
+    void listener.drain().then(() => this.leaving.delete(listener));
+  }
+
+  /**
+   * Prepares the end: every answer closes its connection, idle connections close, new ones are still served, so that callers who have not heard yet
+   * lose nothing. Resolves when no request is under way, or after `deadline` milliseconds.
+   */
+  async drain(deadline: number): Promise<void> {
+    const listeners = [...[...this.listenerEntries.values()].map(({ listener }) => listener), ...this.leaving];
+    await new Promise<void>((resolve) => {
+      const timer = this.clock.setTimer(deadline, resolve);
+      void Promise.all(listeners.map(async (listener) => listener.drain())).then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Gives up every address and connection now. */
+  async close(): Promise<void> {
+    await this.applying.catch(() => undefined);
+    if (this.closed) return;
+    this.closed = true;
+    this.router.closing = true;
+    const entries = [...this.listenerEntries.values()];
+    const closing = entries.map(async ({ binding }) => binding.acceptor.close());
+    for (const listener of [...entries.map(({ listener }) => listener), ...this.leaving]) listener.destroy();
+    for (const { pool } of this.clusterEntries.values()) pool.retire();
+    this.router.deadlines.close();
+    await Promise.all(closing);
+  }
+}
+
+/** A connection that came before the snapshot was in force: nothing is read of it yet. */
+const EARLY = { onConnect() {}, onData() {}, onEnd() {}, onDrain() {}, onClosed() {} };

@@ -1,0 +1,158 @@
+import type { Cluster, Host, HostPool } from '../cluster/types';
+import { ERRORS } from '../error';
+import type { RequestContext } from './request-context';
+import type { Router } from './router';
+import { UpstreamConnection } from './upstream-connection';
+
+/** The connections of one host that wait for a request, the most recently used at the end: it is taken first, so that the others may age out. */
+export class HostConnections implements HostPool {
+  readonly idle: UpstreamConnection[] = [];
+  draining = false;
+
+  drain(): void {
+    this.draining = true;
+    for (const connection of this.idle.splice(0)) connection.discard();
+  }
+}
+
+/**
+ * The connections of one cluster, bounded by max_connections over all its hosts, and the requests that wait for one, first come first served,
+ * bounded by max_pending_requests. An idle connection never keeps a request waiting: it is closed where another host is needed.
+ */
+export class ClusterPool {
+  /** Requests that hold on to the cluster, those that wait before a retry included. */
+  users = 0;
+  private retired = false;
+  private readonly waiting: RequestContext[] = [];
+
+  constructor(readonly cluster: Cluster, readonly router: Router) {}
+
+  get statName(): string {
+    return this.cluster.config.statName || this.cluster.config.name;
+  }
+
+  /** The cluster left the configuration: it ends with the last request that uses it. */
+  retire(): void {
+    this.retired = true;
+    this.closeIfUnused();
+  }
+
+  release(): void {
+    this.users--;
+    if (this.retired) this.closeIfUnused();
+  }
+
+  private closeIfUnused(): void {
+    if (this.users > 0) return;
+    for (const host of this.cluster.hosts()) host.pool?.drain();
+    this.cluster.close();
+  }
+
+  /** Gives the request a connection to `host` now, when it is made, or when its turn comes; or refuses it. */
+  acquire(ctx: RequestContext, host: Host): void {
+    const { cluster } = this;
+    const idle = (host.pool as HostConnections | undefined)?.idle.pop();
+    if (idle !== undefined) {
+      ctx.host = host;
+      ctx.started = true;
+      cluster.started(host);
+      idle.use(ctx);
+      return;
+    }
+    if (cluster.connections < cluster.config.limits.maxConnections || this.evict()) {
+      this.connect(ctx, host);
+      return;
+    }
+    cluster.stats.cxOverflow++;
+    if (this.waiting.length >= cluster.config.limits.maxPendingRequests) {
+      cluster.stats.rqPendingOverflow++;
+      this.router.refuse(ctx, ERRORS.overflow);
+      return;
+    }
+    cluster.stats.rqPendingTotal++;
+    cluster.pending++;
+    ctx.host = host;
+    ctx.waitsForConnection = true;
+    this.waiting.push(ctx);
+  }
+
+  /** The request went away while it waited. */
+  forget(ctx: RequestContext): void {
+    const at = this.waiting.indexOf(ctx);
+    if (at < 0) return;
+    this.waiting.splice(at, 1);
+    this.cluster.pending--;
+    ctx.waitsForConnection = false;
+  }
+
+  connect(ctx: RequestContext, host: Host): void {
+    const { cluster } = this;
+    host.pool ??= new HostConnections();
+    ctx.host = host;
+    if (!ctx.started) {
+      ctx.started = true;
+      cluster.started(host);
+    }
+    cluster.connections++;
+    cluster.stats.cxTotal++;
+    new UpstreamConnection(this, host).connect(ctx);
+  }
+
+  /** Closes an idle connection of any host to make room. */
+  private evict(): boolean {
+    for (const host of this.cluster.hosts()) {
+      const oldest = (host.pool as HostConnections | undefined)?.idle.shift();
+      if (oldest === undefined) continue;
+      oldest.discard();
+      return this.cluster.connections < this.cluster.config.limits.maxConnections;
+    }
+    return false;
+  }
+
+  /** A connection has nothing to do. */
+  idle(connection: UpstreamConnection): void {
+    const { host } = connection;
+    const connections = host.pool as HostConnections;
+    const limit = this.cluster.config.maxRequestsPerConnection;
+    if (host.removed || connections.draining || this.router.closing || (limit > 0 && connection.requests >= limit)) {
+      connection.discard();
+      return;
+    }
+    if (this.waiting.length === 0) {
+      connection.rest(this.cluster.config.idleTimeout);
+      connections.idle.push(connection);
+      return;
+    }
+    const ctx = this.waiting[0];
+    // A request that may go to any host goes where there is room; one that belongs to a host gets a connection there.
+    if (ctx.host === host || (ctx.hash === undefined && host.healthy)) {
+      this.forget(ctx);
+      ctx.host = host;
+      ctx.started = true;
+      this.cluster.started(host);
+      connection.use(ctx);
+    } else {
+      connection.discard();
+    }
+  }
+
+  forgetIdle(connection: UpstreamConnection): void {
+    const { idle } = connection.host.pool as HostConnections;
+    const at = idle.indexOf(connection);
+    if (at >= 0) idle.splice(at, 1);
+  }
+
+  /** A connection has ended: whoever waits gets its place. */
+  closed(): void {
+    const { cluster } = this;
+    cluster.connections--;
+    while (this.waiting.length > 0 && cluster.connections < cluster.config.limits.maxConnections) {
+      const ctx = this.waiting[0];
+      this.forget(ctx);
+      const wanted = ctx.host!;
+      const host = wanted.removed || !wanted.healthy ? cluster.pick(ctx.hash, ctx.triedHosts, 0) : wanted;
+      if (host === undefined) this.router.refuse(ctx, ERRORS.noHealthyUpstream);
+      else this.connect(ctx, host);
+    }
+  }
+}

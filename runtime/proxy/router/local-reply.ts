@@ -1,0 +1,96 @@
+import { STATUS_CODES } from 'node:http';
+import { problemDocument, titleOf, type ProxyError, type ResponseFlag } from '../error';
+import type { LocalReply } from '../filter/types';
+import { writeHeader } from '../http1/forward';
+import { writeLatin1 } from '../http1/bytes';
+import type { RequestContext } from './request-context';
+
+/** An answer that the proxy makes itself. */
+export interface Reply {
+  readonly status: number;
+  readonly flag: ResponseFlag | undefined;
+  readonly detail: string;
+  readonly contentType: string | undefined;
+  readonly body: Uint8Array;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+}
+
+const NO_HEADERS: Reply['headers'] = [];
+const NO_BODY = new Uint8Array(0);
+const PROBLEM = 'application/problem+json';
+
+export function errorReply(ctx: RequestContext, error: ProxyError, service: string | undefined, status = error.status): Reply {
+  const document = problemDocument(error.problem, titleOf(error, service), status, error.code, error.policy, service);
+  return {
+    status,
+    flag: error.flag,
+    detail: ctx.detail === '' ? error.code : `${error.code}{${ctx.detail}}`,
+    contentType: PROBLEM,
+    body: Buffer.from(document),
+    // RFC 9110 §15.5.22: 426 says what to upgrade to.
+    headers: status === 426 ? [{ name: 'upgrade', value: 'HTTP/1.1' }] : NO_HEADERS,
+  };
+}
+
+export function filterReply(ctx: RequestContext, reply: LocalReply): Reply {
+  const { action } = ctx.route;
+  const service = action.kind === 'route' ? soleCluster(ctx) : undefined;
+  return {
+    status: reply.status,
+    flag: reply.flag,
+    detail: reply.detail,
+    contentType: PROBLEM,
+    body: Buffer.from(problemDocument(reply.problem, reply.title, reply.status, reply.detail, reply.policy, service)),
+    headers: reply.headers ?? NO_HEADERS,
+  };
+}
+
+/** The service where the route leaves no choice. */
+function soleCluster(ctx: RequestContext): string | undefined {
+  const { action } = ctx.route.config;
+  return action.kind === 'route' && action.clusters.length === 1 ? action.clusters[0].cluster : undefined;
+}
+
+export function redirectReply(status: number, location: string): Reply {
+  return { status, flag: undefined, detail: 'direct_response', contentType: undefined, body: NO_BODY, headers: [{ name: 'location', value: location }] };
+}
+
+export function directReply(status: number, body: Uint8Array): Reply {
+  return { status, flag: undefined, detail: 'direct_response', contentType: body.length > 0 ? 'text/plain' : undefined, body, headers: NO_HEADERS };
+}
+
+/** Bodies up to this go out together with their head. */
+export const REPLY_BODY_TOGETHER = 64 * 1024;
+
+/** Whether the client gets the body of an answer. */
+export function hasBody(reply: Reply, ctx: RequestContext): boolean {
+  const { status } = reply;
+  return reply.body.length > 0 && status >= 200 && status !== 204 && status !== 304 && !ctx.framing.isHead;
+}
+
+/** Writes an answer, with its body if that is not long; returns its end. */
+export function writeReply(to: Buffer, reply: Reply, ctx: RequestContext, date: string, close: boolean): number {
+  const { status, body } = reply;
+  const mutation = ctx.responseMutation;
+  const changed = (name: string): boolean => mutation !== undefined
+    && (mutation.remove.includes(name) || mutation.set.some((header) => header.name.toLowerCase() === name));
+  let at = writeLatin1(to, 0, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`);
+  if (reply.contentType !== undefined && !changed('content-type')) at = writeHeader(to, at, 'content-type', reply.contentType);
+  const bodiless = status === 204 || status === 304 || status < 200;
+  if (!bodiless) at = writeHeader(to, at, 'content-length', String(body.length));
+  for (const { name, value } of reply.headers) if (!changed(name)) at = writeHeader(to, at, name, value);
+  const { addedHeaders } = ctx;
+  for (let i = 0; i < addedHeaders.length; i += 2) at = writeHeader(to, at, addedHeaders[i], addedHeaders[i + 1]);
+  if (mutation !== undefined) {
+    for (const { name, value } of mutation.set) at = writeHeader(to, at, name, value);
+    for (const { name, value } of mutation.append) at = writeHeader(to, at, name, value);
+  }
+  if (!changed('date')) at = writeHeader(to, at, 'date', date);
+  if (!changed('server')) at = writeHeader(to, at, 'server', ctx.rules.serverName);
+  if (close) at = writeHeader(to, at, 'connection', 'close');
+  to[at++] = 13;
+  to[at++] = 10;
+  if (!hasBody(reply, ctx) || body.length > REPLY_BODY_TOGETHER) return at;
+  to.set(body, at);
+  return at + body.length;
+}

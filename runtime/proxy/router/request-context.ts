@@ -1,0 +1,268 @@
+import type { Timer } from '../../clock';
+import type { Host, RequestHash, TryOutcome } from '../cluster/types';
+import type { HeaderMutation, RetryConfig } from '../config/types';
+import type { ResponseFlag } from '../error';
+import type { FilterRequest } from '../filter/types';
+import { BodyReader } from '../http1/body';
+import { copyBytes, latin1 } from '../http1/bytes';
+import { ForwardedIds, type ResponseRules } from '../http1/forward';
+import { Framing } from '../http1/framing';
+import { Head, Known } from '../http1/head';
+import type { Downstream } from '../listener/downstream';
+import type { RequestRecord } from '../observe/types';
+import type { ClusterChoice, ForwardAction, MadeCookie, RouteMatch } from '../route/types';
+import { Deadline, type DeadlineOwner } from '../timer';
+import type { ClusterPool } from './cluster-pool';
+import type { Router } from './router';
+import type { UpstreamConnection } from './upstream-connection';
+
+/** Which of a request's deadlines passed. */
+export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2 } as const;
+
+/** Buffers above this are not kept for the next request. */
+const KEEP_BUFFER = 16 * 1024;
+const FIRST_BUFFER = 2 * 1024;
+
+/** Writable, unlike the outcome that a cluster is told of. */
+type MutableOutcome = { -readonly [K in keyof TryOutcome]: TryOutcome[K] };
+
+/**
+ * One request from its head to its end: what the rules ask of it, how far it is, and what is known of it when it ends. Contexts are used again, so
+ * nobody keeps one.
+ */
+export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwner {
+  readonly head = new Head();
+  readonly framing = new Framing();
+  readonly body = new BodyReader();
+  readonly ids = new ForwardedIds();
+  readonly cookie: MadeCookie = { setCookie: undefined };
+  readonly outcome: MutableOutcome = { status: 0, failure: undefined, latency: 0 };
+  readonly totalDeadline = new Deadline(this, RequestDeadline.Total);
+  readonly perTryDeadline = new Deadline(this, RequestDeadline.PerTry);
+  readonly idleDeadline = new Deadline(this, RequestDeadline.Idle);
+  /** Name, value, name, value … that filters and policies put on whatever answer the client gets. */
+  readonly addedHeaders: string[] = [];
+
+  downstream!: Downstream;
+  route!: RouteMatch;
+  action: ForwardAction | undefined;
+  choice: ClusterChoice | undefined;
+  pool: ClusterPool | undefined;
+  retry: RetryConfig | undefined;
+  hash: RequestHash | undefined;
+  responseMutation: HeaderMutation | undefined;
+  idleTimeout = 0;
+
+  /** The client's own head; `head` points into it. */
+  private headBytes = Buffer.allocUnsafeSlow(FIRST_BUFFER);
+  /** The composed head and what is kept of the body, in [0, replayEnd): what a try sends first. */
+  replay = Buffer.allocUnsafeSlow(FIRST_BUFFER);
+  replayEnd = 0;
+  /** Bytes of body that are kept for another try. */
+  replayLimit = 0;
+  /** All of the body that has come is in `replay`. */
+  replayable = true;
+
+  /** The client's message has come to its end. */
+  requestComplete = false;
+  /** A final answer has begun to go to the client. */
+  responseStarted = false;
+  /** The connection became a tunnel. */
+  tunnel = false;
+  clientEnded = false;
+  upstreamEnded = false;
+  ended = false;
+
+  // The try under way.
+  connection: UpstreamConnection | undefined;
+  /** Picked for this try; `started` at the cluster. */
+  host: Host | undefined;
+  started = false;
+  admitted = false;
+  admission = 0;
+  waitsForConnection = false;
+  backoff: Timer | undefined;
+  triedHosts: Host[] | undefined;
+  tryStart = 0;
+  /** A reused connection turned out to be closed, and the try went to a new one. */
+  replayedOnce = false;
+
+  // RequestRecord.
+  tries = 0;
+  status = 0;
+  flag: ResponseFlag | undefined;
+  detail = '';
+  upstreamHost: Host | undefined;
+  bytesReceived = 0;
+  bytesSent = 0;
+  start = 0;
+  upstreamFirstByte = 0;
+  end = 0;
+
+  private methodText: string | undefined;
+  private pathText: string | undefined;
+  private authorityText: string | undefined;
+
+  constructor(private readonly router: Router) {}
+
+  onDeadline(kind: number): void {
+    this.router.onDeadline(this, kind);
+  }
+
+  /** The head moves out of the shared read buffer, which the next read overwrites. */
+  keepHead(): void {
+    const { head } = this;
+    if (this.headBytes.length < head.length) this.headBytes = Buffer.allocUnsafeSlow(head.length * 2);
+    copyBytes(head.bytes, head.base, head.base + head.length, this.headBytes, 0);
+    head.bytes = this.headBytes;
+    head.base = 0;
+  }
+
+  /** The head could not be read: what is said of it in logs is nothing. */
+  forgetHead(): void {
+    this.head.count = 0;
+    this.methodText = this.authorityText = '';
+    this.pathText = '';
+    this.framing.isHead = false;
+  }
+
+  reserveReplay(size: number): void {
+    if (this.replay.length >= size) return;
+    const larger = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(size)));
+    this.replay.copy(larger, 0, 0, this.replayEnd);
+    this.replay = larger;
+  }
+
+  appendReplay(bytes: Buffer, start: number, end: number): void {
+    this.reserveReplay(this.replayEnd + end - start);
+    this.replayEnd = copyBytes(bytes, start, end, this.replay, this.replayEnd);
+  }
+
+  /** More of the body came than is kept: it goes out once. */
+  forgetBody(): void {
+    this.replayable = false;
+    this.replayEnd = this.ids.end;
+  }
+
+  /** Back to how a new one is; it is in nobody's hands. */
+  reset(): void {
+    this.addedHeaders.length = 0;
+    this.cookie.setCookie = undefined;
+    this.route = undefined as unknown as RouteMatch;
+    this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = undefined;
+    this.connection = this.host = this.backoff = this.triedHosts = this.upstreamHost = undefined;
+    this.replayEnd = this.replayLimit = 0;
+    this.replayable = true;
+    this.requestComplete = this.responseStarted = this.tunnel = this.ended = this.clientEnded = this.upstreamEnded = false;
+    this.started = this.admitted = this.waitsForConnection = this.replayedOnce = false;
+    this.tries = this.status = this.bytesReceived = this.bytesSent = 0;
+    this.start = this.upstreamFirstByte = this.end = this.tryStart = 0;
+    this.ids.requestIdStart = this.ids.requestIdEnd = this.ids.traceparentStart = this.ids.end = 0;
+    this.flag = undefined;
+    this.detail = '';
+    this.methodText = this.pathText = this.authorityText = undefined;
+    if (this.replay.length > KEEP_BUFFER) this.replay = Buffer.allocUnsafeSlow(FIRST_BUFFER);
+    if (this.headBytes.length > KEEP_BUFFER) this.headBytes = Buffer.allocUnsafeSlow(FIRST_BUFFER);
+  }
+
+  get method(): string {
+    return (this.methodText ??= methodOf(this.head));
+  }
+
+  get path(): string {
+    return (this.pathText ??= pathOf(this.head, this.framing));
+  }
+
+  get authority(): string {
+    if (this.authorityText === undefined) {
+      const { authorityStart, authorityEnd } = this.framing;
+      this.authorityText = authorityEnd === 0 ? this.downstream.fallbackHost : this.downstream.authorityOf(this.head, authorityStart, authorityEnd);
+    }
+    return this.authorityText;
+  }
+
+  get scheme(): 'http' | 'https' {
+    return this.framing.https ? 'https' : 'http';
+  }
+
+  get peerAddress(): string {
+    return this.downstream.peerAddress;
+  }
+
+  header(name: string): string | undefined {
+    return this.head.header(name);
+  }
+
+  addResponseHeader(name: string, value: string): void {
+    this.addedHeaders.push(name, value);
+  }
+
+  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
+    return this.head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  }
+
+  get requestId(): string {
+    const { requestIdStart, requestIdEnd } = this.ids;
+    return requestIdEnd > 0 ? latin1(this.replay, requestIdStart, requestIdEnd) : this.known(Known.RequestId);
+  }
+
+  get traceparent(): string {
+    const { traceparentStart } = this.ids;
+    return traceparentStart > 0 ? latin1(this.replay, traceparentStart, traceparentStart + 55) : this.known(Known.Traceparent);
+  }
+
+  get userAgent(): string {
+    return this.known(Known.UserAgent);
+  }
+
+  get forwardedFor(): string {
+    return this.known(Known.ForwardedFor);
+  }
+
+  /** How answers' heads are changed. */
+  get rules(): ResponseRules {
+    return this.downstream.listener.config;
+  }
+
+  get downstreamAddress(): string {
+    return `${this.peerAddress}:${this.downstream.peerPort}`;
+  }
+
+  get listener(): string {
+    return this.downstream.listener.config.name;
+  }
+
+  get routeName(): string {
+    return this.route === undefined ? '' : this.route.fullName;
+  }
+
+  get cluster() {
+    return this.pool?.cluster;
+  }
+
+  private known(kind: number): string {
+    const i = this.head.indexOf(kind);
+    return i < 0 ? '' : this.head.value(i);
+  }
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'HEAD', 'DELETE', 'PATCH', 'OPTIONS'];
+
+function methodOf(head: Head): string {
+  const length = head.methodEnd - head.methodStart;
+  const at = head.base + head.methodStart;
+  outer: for (const method of METHODS) {
+    if (method.length !== length) continue;
+    for (let i = 0; i < length; i++) if (head.bytes[at + i] !== method.charCodeAt(i)) continue outer;
+    return method;
+  }
+  return head.text(head.methodStart, head.methodEnd);
+}
+
+/** Origin-form, whatever the client wrote. */
+function pathOf(head: Head, framing: Framing): string {
+  const { pathStart, pathEnd } = framing;
+  if (pathStart === pathEnd) return methodOf(head) === 'OPTIONS' ? '*' : '/';
+  const path = head.text(pathStart, pathEnd);
+  return path.charCodeAt(0) === 63 ? `/${path}` : path;
+}

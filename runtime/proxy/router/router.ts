@@ -1,0 +1,303 @@
+import type { Clock } from '../../clock';
+import type { HeaderMutation } from '../config/types';
+import { ERRORS, type ProxyError } from '../error';
+import { forwardRequest, forwardedRequestSize, type ResponseEdits } from '../http1/forward';
+import { IdSource } from '../http1/ids';
+import type { ListenerTables } from '../listener/tables';
+import type { Observer } from '../observe/types';
+import { Deadlines } from '../timer';
+import type { Transport } from '../transport';
+import type { ClusterPool } from './cluster-pool';
+import { HttpDate } from './http-date';
+import { REPLY_BODY_TOGETHER, directReply, errorReply, filterReply, hasBody, redirectReply, writeReply, type Reply } from './local-reply';
+import { RequestContext, RequestDeadline } from './request-context';
+import { TryLoop } from './try-loop';
+
+/** Contexts kept for coming requests. */
+const FREE_AT_MOST = 1024;
+
+/** What an answer needs beside; one object, filled anew for each. */
+class Edits implements ResponseEdits {
+  mutation: HeaderMutation | undefined;
+  added: readonly string[] = [];
+  close = false;
+  toChunked = false;
+  dropCoding = false;
+  constructor(private readonly httpDate: HttpDate) {}
+  date(): string {
+    return this.httpDate.now();
+  }
+}
+
+export interface RouterDependencies {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly transport: Transport;
+  readonly observer: Observer | undefined;
+}
+
+/**
+ * Takes a request whose head has been read through its fixed phases: route → filters → cluster → tries, and ends it, exactly once, whatever ended
+ * it. It owns the contexts and the deadlines; connections tell it what happens, by plain calls.
+ */
+export class Router {
+  /** Replaced as a whole by a new configuration. */
+  clusters: ReadonlyMap<string, ClusterPool> = new Map();
+  /** Nothing is kept for later any more. */
+  closing = false;
+  /** A client's bytes are being read out of the shared buffer, so nobody else may put any there. */
+  reading = false;
+  /** The clock at the beginning of the present event, near enough for deadlines. */
+  now = 0;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly transport: Transport;
+  readonly deadlines: Deadlines;
+  readonly ids: IdSource;
+  readonly tries = new TryLoop(this);
+  readonly httpDate: HttpDate;
+  private readonly observer: Observer | undefined;
+  private readonly responseEdits: Edits;
+  private readonly free: RequestContext[] = [];
+
+  constructor({ clock, random, transport, observer }: RouterDependencies) {
+    this.clock = clock;
+    this.random = random;
+    this.transport = transport;
+    this.observer = observer;
+    this.deadlines = new Deadlines(clock);
+    this.ids = new IdSource(random);
+    this.httpDate = new HttpDate(clock);
+    this.responseEdits = new Edits(this.httpDate);
+  }
+
+  take(): RequestContext {
+    return this.free.pop() ?? new RequestContext(this);
+  }
+
+  giveBack(ctx: RequestContext): void {
+    ctx.reset();
+    if (this.free.length < FREE_AT_MOST) this.free.push(ctx);
+  }
+
+  /** The head is valid; [bodyStart, bodyEnd) of `input` is what has come of the body. */
+  start(ctx: RequestContext, tables: ListenerTables, bodyStart: number, bodyEnd: number): void {
+    const match = tables.routes.match(ctx, this.random);
+    if (match === undefined) {
+      this.refuse(ctx, ERRORS.noRoute);
+      return;
+    }
+    ctx.route = match;
+    const { filters } = tables;
+    for (let i = 0; i < filters.length; i++) {
+      const reply = filters[i].onRequest(ctx);
+      if (reply !== undefined) {
+        this.answer(ctx, filterReply(ctx, reply));
+        return;
+      }
+    }
+    const { action } = match;
+    if (action.kind === 'redirect') {
+      ctx.responseMutation = match.responseHeaders(undefined);
+      this.answer(ctx, redirectReply(action.statusCode, action.location(ctx)));
+      return;
+    }
+    if (action.kind === 'direct') {
+      ctx.responseMutation = match.responseHeaders(undefined);
+      this.answer(ctx, directReply(action.statusCode, action.body));
+      return;
+    }
+    const hash = action.hashPolicies.length > 0 ? action.hash(ctx, ctx.cookie) : undefined;
+    const choice = action.choose(hash, this.random);
+    const pool = this.clusters.get(choice.cluster);
+    if (pool === undefined) {
+      ctx.detail = choice.cluster;
+      this.answer(ctx, errorReply(ctx, ERRORS.noCluster, choice.cluster, action.clusterNotFoundStatus));
+      return;
+    }
+    ctx.action = action;
+    ctx.choice = choice;
+    ctx.hash = hash;
+    ctx.pool = pool;
+    pool.users++;
+    ctx.retry = action.retry;
+    ctx.responseMutation = match.responseHeaders(choice);
+    if (ctx.cookie.setCookie !== undefined) ctx.addResponseHeader('set-cookie', ctx.cookie.setCookie);
+    this.compose(ctx, match.rewritePath(ctx), action.hostRewrite, match.requestHeaders(choice));
+    if (bodyEnd > bodyStart) ctx.appendReplay(this.transport.input, bodyStart, bodyEnd);
+    ctx.idleTimeout = action.idleTimeout ?? tables.config.streamIdleTimeout;
+    if (ctx.idleTimeout > 0) this.deadlines.set(ctx.idleDeadline, ctx.idleTimeout, this.now);
+    if (ctx.requestComplete) this.startTimeout(ctx);
+    this.tries.begin(ctx);
+  }
+
+  private compose(ctx: RequestContext, path: string | undefined, host: string | undefined, mutation: HeaderMutation | undefined): void {
+    const rules = ctx.downstream.forwarding;
+    ctx.reserveReplay(forwardedRequestSize(ctx.head, rules, path, host, mutation));
+    ctx.replayEnd = forwardRequest(ctx.head, ctx.framing, ctx.replay, rules, ctx.ids, path, host, mutation);
+    ctx.replayLimit = ctx.retry === undefined ? 0 : ctx.retry.maxReplayBytes;
+  }
+
+  /** The route's timeout counts from the end of the request, as Envoy's does: a slow upload is bounded by the idle timeout. */
+  private startTimeout(ctx: RequestContext): void {
+    const { timeout } = ctx.action!;
+    if (timeout > 0) this.deadlines.set(ctx.totalDeadline, timeout, this.now);
+  }
+
+  /** More of the request's body, checked already. False: stop reading until `resumeBody`. */
+  forwardBody(ctx: RequestContext, start: number, end: number): boolean {
+    this.touch(ctx);
+    const { connection } = ctx;
+    const { input } = this.transport;
+    const ready = connection !== undefined && connection.ready;
+    if (ctx.replayable && end > start) {
+      if (!ready || ctx.replayEnd - ctx.ids.end + end - start <= ctx.replayLimit) ctx.appendReplay(input, start, end);
+      else ctx.forgetBody();
+    }
+    const taken = ready && connection.connection.write(input, start, end);
+    if (ctx.requestComplete && !ctx.responseStarted) {
+      this.startTimeout(ctx);
+      this.tries.requestCompleted(ctx);
+    }
+    return taken;
+  }
+
+  /** Something moved: the stream is not idle. */
+  touch(ctx: RequestContext): void {
+    this.now = this.clock.now();
+    if (ctx.idleTimeout > 0) this.deadlines.set(ctx.idleDeadline, ctx.idleTimeout, this.now);
+  }
+
+  edits(ctx: RequestContext): Edits {
+    const edits = this.responseEdits;
+    edits.mutation = ctx.responseMutation;
+    edits.added = ctx.addedHeaders;
+    edits.close = edits.toChunked = edits.dropCoding = false;
+    return edits;
+  }
+
+  onDeadline(ctx: RequestContext, kind: number): void {
+    this.now = this.clock.now();
+    const stats = ctx.pool?.cluster.stats;
+    switch (kind) {
+      case RequestDeadline.PerTry:
+        if (ctx.responseStarted) return;
+        if (stats !== undefined) stats.rqPerTryTimeout++;
+        if (ctx.waitsForConnection) ctx.pool!.forget(ctx);
+        ctx.connection?.abandon();
+        this.tries.failed(ctx, 'per_try_timeout', false);
+        return;
+      case RequestDeadline.Total:
+        if (stats !== undefined) stats.rqTimeout++;
+        ctx.downstream.listener.stats.rqTimeout++;
+        this.timedOut(ctx, ERRORS.timeout);
+        return;
+      default:
+        ctx.downstream.listener.stats.rqIdleTimeout++;
+        this.timedOut(ctx, ctx.requestComplete ? ERRORS.responseIdle : ERRORS.requestIdle);
+    }
+  }
+
+  private timedOut(ctx: RequestContext, error: ProxyError): void {
+    // A client that is slow is not the upstream's failure.
+    this.tries.abandon(ctx, error === ERRORS.timeout ? 'timeout' : 'cancelled');
+    if (!ctx.responseStarted) {
+      this.refuse(ctx, error);
+      return;
+    }
+    ctx.flag = error.flag;
+    ctx.detail = error.code;
+    ctx.downstream.abort();
+    this.end(ctx);
+  }
+
+  /** Ends the request with an answer of the proxy's own. */
+  refuse(ctx: RequestContext, error: ProxyError): void {
+    this.now = this.clock.now();
+    this.tries.abandon(ctx, 'cancelled');
+    this.answer(ctx, errorReply(ctx, error, ctx.pool?.statName));
+  }
+
+  private answer(ctx: RequestContext, reply: Reply): void {
+    ctx.status = reply.status;
+    if (reply.flag !== undefined) ctx.flag = reply.flag;
+    ctx.detail = reply.detail;
+    ctx.responseStarted = true;
+    const { downstream } = ctx;
+    const close = downstream.closesAfter(ctx);
+    downstream.sendComposed(ctx, writeReply(this.transport.output, reply, ctx, this.httpDate.now(), close));
+    if (reply.body.length > REPLY_BODY_TOGETHER && hasBody(reply, ctx)) downstream.send(ctx, reply.body, 0, reply.body.length);
+    this.end(ctx);
+  }
+
+  /** The upstream broke its answer off: so does the proxy, and in a way that cannot be taken for the end. */
+  brokenOff(ctx: RequestContext, failure: 'reset' | 'protocol'): void {
+    this.now = this.clock.now();
+    this.tries.finish(ctx, ctx.status, failure);
+    ctx.flag = failure === 'protocol' ? 'UPE' : 'UC';
+    ctx.detail = ERRORS.upstreamAborted.code;
+    ctx.downstream.listener.stats.rqTxReset++;
+    ctx.downstream.abort();
+    this.end(ctx);
+  }
+
+  /** The client went away. */
+  cancel(ctx: RequestContext): void {
+    this.now = this.clock.now();
+    this.tries.abandon(ctx, 'cancelled');
+    ctx.flag = ERRORS.clientGone.flag;
+    ctx.detail = ERRORS.clientGone.code;
+    ctx.downstream.listener.stats.rqRxReset++;
+    this.end(ctx);
+  }
+
+  tunnelStarted(ctx: RequestContext): void {
+    this.now = this.clock.now();
+    ctx.tunnel = true;
+    ctx.status = 101;
+    ctx.responseStarted = true;
+    ctx.upstreamFirstByte = this.now;
+    ctx.outcome.latency = this.now - ctx.tryStart;
+    this.tries.finish(ctx, 101, undefined);
+    this.deadlines.clear(ctx.totalDeadline);
+    this.touch(ctx);
+    ctx.downstream.tunnelStarted();
+  }
+
+  /** One side of a tunnel sends no more: the other hears it, and may go on until it has said so, too. */
+  tunnelEnded(ctx: RequestContext, byClient: boolean): void {
+    if (byClient) {
+      ctx.clientEnded = true;
+      ctx.connection!.connection.shutdown();
+    } else {
+      ctx.upstreamEnded = true;
+      ctx.downstream.shutdown();
+    }
+    if (!ctx.clientEnded || !ctx.upstreamEnded) return;
+    this.now = this.clock.now();
+    ctx.connection!.finishTunnel();
+    ctx.downstream.finishTunnel();
+    this.end(ctx);
+  }
+
+  /** The end of request `ctx`, after whatever there is to send has been handed over. The last thing its caller does. */
+  end(ctx: RequestContext): void {
+    if (ctx.ended) return;
+    ctx.ended = true;
+    const { deadlines } = this;
+    if (ctx.totalDeadline.set) deadlines.clear(ctx.totalDeadline);
+    if (ctx.idleDeadline.set) deadlines.clear(ctx.idleDeadline);
+    ctx.end = this.now;
+    const { downstream, pool } = ctx;
+    const statusClass = ctx.status >= 600 ? 5 : (ctx.status / 100) | 0;
+    downstream.listener.requestEnded(statusClass);
+    if (pool !== undefined) {
+      pool.cluster.stats.rqByClass[statusClass]++;
+      pool.release();
+    }
+    this.observer?.requestEnded(ctx);
+    const keepsConnection = downstream.release(ctx);
+    this.giveBack(ctx);
+    if (keepsConnection) downstream.next();
+  }
+}

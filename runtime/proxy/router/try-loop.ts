@@ -1,0 +1,197 @@
+import type { Host, TryOutcome } from '../cluster/types';
+import { ERRORS, type ProxyError } from '../error';
+import { Known, type Head } from '../http1/head';
+import { backoff, parseRetryAfter, retriesFailure, retriesStatus } from '../retry/policy';
+import type { RequestContext } from './request-context';
+import type { Router } from './router';
+
+type Failure = NonNullable<TryOutcome['failure']>;
+
+const ERROR_OF: Record<Failure, ProxyError> = {
+  connect: ERRORS.connectFailure,
+  connect_timeout: ERRORS.connectTimeout,
+  reset: ERRORS.upstreamReset,
+  protocol: ERRORS.upstreamProtocol,
+  per_try_timeout: ERRORS.perTryTimeout,
+  timeout: ERRORS.timeout,
+  cancelled: ERRORS.clientGone,
+};
+
+/**
+ * The tries of one request, one after the other:
+ *
+ *     begin → admitted → host picked → (waits) → connected → sent → answered ──────────▶ passed on
+ *       ▲        │ refused   │ none                 │ failed  │ failed    │ retriable
+ *       │        ▼           ▼                      ▼         ▼           ▼
+ *       │     answer of the proxy              conditions, tries left, budget, breaker ─no─▶ passed on or answer of the proxy
+ *       └──────────────── backoff ◀──────────────────────────────────────┘ yes
+ */
+export class TryLoop {
+  constructor(private readonly router: Router) {}
+
+  begin(ctx: RequestContext): void {
+    const { router } = this;
+    const pool = ctx.pool!;
+    const { cluster } = pool;
+    const refusal = cluster.admit(ctx.tries > 0);
+    if (refusal !== undefined) {
+      this.refused(ctx, refusal);
+      return;
+    }
+    ctx.admitted = true;
+    ctx.admission = cluster.admission;
+    const { retry } = ctx;
+    const attempts = retry !== undefined && retry.avoidPreviousHosts ? Math.max(1, retry.hostSelectionAttempts) : 0;
+    const host = cluster.pick(ctx.hash, ctx.triedHosts, ctx.triedHosts === undefined ? 0 : attempts);
+    if (host === undefined) {
+      router.refuse(ctx, ERRORS.noHealthyUpstream);
+      return;
+    }
+    ctx.tries++;
+    ctx.tryStart = router.now;
+    ctx.replayedOnce = false;
+    if (retry !== undefined && retry.perTryTimeout > 0 && ctx.requestComplete) {
+      router.deadlines.set(ctx.perTryDeadline, retry.perTryTimeout, router.now);
+    }
+    pool.acquire(ctx, host);
+  }
+
+  private refused(ctx: RequestContext, refusal: 'circuit_open' | 'requests_overflow' | 'no_healthy_upstream'): void {
+    if (refusal === 'circuit_open') {
+      const rest = ctx.pool!.cluster.breakerRetryAfter ?? 0;
+      ctx.addResponseHeader('retry-after', String(Math.max(1, Math.ceil(rest / 1000))));
+      this.router.refuse(ctx, ERRORS.circuitOpen);
+    } else {
+      this.router.refuse(ctx, refusal === 'requests_overflow' ? ERRORS.overflow : ERRORS.noHealthyUpstream);
+    }
+  }
+
+  /** What there was of the request has been written. */
+  sent(ctx: RequestContext, taken: boolean): void {
+    if (ctx.replayEnd - ctx.ids.end > ctx.replayLimit) ctx.forgetBody();
+    if (ctx.requestComplete) return;
+    if (taken) ctx.downstream.resumeBody(ctx);
+    else ctx.downstream.pauseBody();
+  }
+
+  /** The client's message is complete. */
+  requestCompleted(ctx: RequestContext): void {
+    const { retry } = ctx;
+    if (retry !== undefined && retry.perTryTimeout > 0 && ctx.admitted && ctx.tries > 0) {
+      this.router.deadlines.set(ctx.perTryDeadline, retry.perTryTimeout, this.router.now);
+    }
+  }
+
+  /**
+   * The try ended without an answer. `stale`: on a connection that had served before and said nothing since: the upstream closed it when it was
+   * idle. RFC 9110 §9.2.2 lets an idempotent request go out again then; it is still the same try.
+   */
+  failed(ctx: RequestContext, failure: Failure, stale: boolean): void {
+    const { router } = this;
+    router.now = router.clock.now();
+    const pool = ctx.pool!;
+    const { host } = ctx;
+    if (stale && !ctx.replayedOnce && ctx.replayable && ctx.framing.idempotent && host !== undefined && !host.removed) {
+      ctx.replayedOnce = true;
+      pool.connect(ctx, host);
+      return;
+    }
+    this.finish(ctx, 0, failure);
+    const { retry } = ctx;
+    const error = ERROR_OF[failure];
+    if (retry === undefined || !retriesFailure(retry.on, failure) || !this.triesLeft(ctx)) router.refuse(ctx, error);
+    else if (!this.mayRetry(ctx)) router.refuse(ctx, error);
+    else this.schedule(ctx, undefined);
+  }
+
+  /**
+   * Whether an answer of that status is set aside for another try. The try counts as finished then, in any case: breaker and budget have to know
+   * of this failure before they are asked about the next try.
+   */
+  setsAside(ctx: RequestContext, status: number): boolean {
+    const retry = ctx.retry!;
+    if (!retriesStatus(retry.on, status)) return false;
+    if (!this.triesLeft(ctx)) {
+      ctx.flag = 'URX';
+      return false;
+    }
+    this.finish(ctx, status, undefined);
+    return this.mayRetry(ctx);
+  }
+
+  private triesLeft(ctx: RequestContext): boolean {
+    const retry = ctx.retry!;
+    if (ctx.responseStarted || !ctx.replayable || !ctx.action!.mayRetry(ctx)) return false;
+    if (ctx.tries <= retry.maxRetries) return true;
+    if (retry.maxRetries > 0) ctx.pool!.cluster.stats.rqRetryLimitExceeded++;
+    return false;
+  }
+
+  /** An open breaker would refuse the next try: the answer there is is better than that. */
+  private mayRetry(ctx: RequestContext): boolean {
+    const { cluster } = ctx.pool!;
+    if (cluster.breakerState !== undefined && cluster.breakerState !== 'closed' && (cluster.breakerRetryAfter ?? 0) > 0) return false;
+    if (cluster.mayRetry()) return true;
+    cluster.stats.rqRetryOverflow++;
+    return false;
+  }
+
+  schedule(ctx: RequestContext, retryAfter: number | undefined): void {
+    const { clock, random } = this.router;
+    const retry = ctx.retry!;
+    if (retry.avoidPreviousHosts && ctx.host !== undefined) (ctx.triedHosts ??= []).push(ctx.host);
+    ctx.host = undefined;
+    ctx.backoff = clock.setTimer(backoff(retry, ctx.tries, random, retryAfter), () => {
+      ctx.backoff = undefined;
+      this.again(ctx);
+    });
+  }
+
+  private again(ctx: RequestContext): void {
+    const { router } = this;
+    router.now = router.clock.now();
+    const { cluster } = ctx.pool!;
+    if (cluster.mayRetry()) {
+      this.begin(ctx);
+      return;
+    }
+    cluster.stats.rqRetryOverflow++;
+    router.refuse(ctx, ERRORS.retryOverflow);
+  }
+
+  /** How long the answer asks to be left alone; undefined where the policy does not listen. */
+  retryAfterOf(ctx: RequestContext, head: Head): number | undefined {
+    if (ctx.retry!.rateLimitedMaxInterval <= 0) return undefined;
+    const line = head.indexOf(Known.RetryAfter);
+    return line < 0 ? undefined : parseRetryAfter(head.value(line), this.router.clock.wallTime());
+  }
+
+  /** The try is over, however: the cluster is told, once. */
+  finish(ctx: RequestContext, status: number, failure: TryOutcome['failure']): void {
+    if (ctx.perTryDeadline.set) this.router.deadlines.clear(ctx.perTryDeadline);
+    if (!ctx.admitted) return;
+    ctx.admitted = false;
+    const { outcome } = ctx;
+    outcome.status = status;
+    outcome.failure = failure;
+    if (failure !== undefined) outcome.latency = this.router.now - ctx.tryStart;
+    const { cluster } = ctx.pool!;
+    const isRetry = ctx.tries > 1;
+    if (isRetry && failure === undefined && status < 500) cluster.stats.rqRetrySuccess++;
+    const host: Host | undefined = ctx.started ? ctx.host : undefined;
+    ctx.started = false;
+    if (ctx.host !== undefined) ctx.upstreamHost = ctx.host;
+    cluster.finished(host, outcome, isRetry, ctx.admission);
+  }
+
+  /** Ends a try from this side. */
+  abandon(ctx: RequestContext, failure: TryOutcome['failure']): void {
+    if (ctx.backoff !== undefined) {
+      ctx.backoff.cancel();
+      ctx.backoff = undefined;
+    }
+    if (ctx.waitsForConnection) ctx.pool!.forget(ctx);
+    ctx.connection?.abandon();
+    this.finish(ctx, 0, failure);
+  }
+}

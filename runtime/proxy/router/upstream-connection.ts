@@ -1,0 +1,386 @@
+import type { Host } from '../cluster/types';
+import { BodyReader } from '../http1/body';
+import { LF, copyBytes } from '../http1/bytes';
+import { forwardResponse } from '../http1/forward';
+import { Body, Framing, Refuse, readResponse } from '../http1/framing';
+import { Head } from '../http1/head';
+import { Deadline, type DeadlineOwner } from '../timer';
+import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
+import type { ClusterPool } from './cluster-pool';
+import type { RequestContext } from './request-context';
+
+/** Bytes of an answer's head at most; more is a protocol error, as Envoy has it. */
+const MAX_RESPONSE_HEAD = 60 * 1024;
+
+const UpstreamDeadline = { Connect: 0, Idle: 1 } as const;
+
+/** How a body's bytes go on to the client. */
+const Relay = {
+  AsIs: 0,
+  /** The upstream's connection ends the body, the client gets chunks. */
+  ToChunked: 1,
+  /** The client knows no chunks and gets the data alone. */
+  FromChunked: 2,
+} as const;
+
+// Answers' heads are read, used and forgotten within one event, so all connections share these.
+const head = new Head();
+const framing = new Framing();
+
+/** A connection to a host: it reads answers and passes them on. */
+export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
+  connection!: Connection;
+  /** Requests that were sent on it. */
+  requests = 0;
+  private ctx: RequestContext | undefined;
+  private readonly body = new BodyReader();
+  private readonly deadline: Deadline;
+  private readonly connectDeadline: Deadline;
+  private stash: Buffer | undefined;
+  private connected = false;
+  private inBody = false;
+  private closeAfter = false;
+  private relay: number = Relay.AsIs;
+  private status = 0;
+  /** Any byte of an answer to the present request has come. */
+  private answered = false;
+  /** Bytes of the input that belonged to the message, after `append`. */
+  private stop = 0;
+
+  constructor(private readonly pool: ClusterPool, readonly host: Host) {
+    this.deadline = new Deadline(this, UpstreamDeadline.Idle);
+    this.connectDeadline = new Deadline(this, UpstreamDeadline.Connect);
+  }
+
+  /** It served another request before the present one. */
+  get reused(): boolean {
+    return this.requests > 1;
+  }
+
+  get hasAnswered(): boolean {
+    return this.answered;
+  }
+
+  connect(ctx: RequestContext): void {
+    const { router } = this.pool;
+    this.ctx = ctx;
+    ctx.connection = this;
+    this.connection = router.transport.connect(this.host.address, this.host.port, this);
+    const { connectTimeout } = this.pool.cluster.config;
+    if (connectTimeout > 0) router.deadlines.set(this.connectDeadline, connectTimeout, router.clock.now());
+  }
+
+  onConnect(): void {
+    this.pool.router.deadlines.clear(this.connectDeadline);
+    this.connected = true;
+    const { ctx } = this;
+    if (ctx === undefined) this.pool.idle(this);
+    else this.send(ctx);
+  }
+
+  use(ctx: RequestContext): void {
+    if (this.deadline.set) this.pool.router.deadlines.clear(this.deadline);
+    this.ctx = ctx;
+    ctx.connection = this;
+    this.send(ctx);
+  }
+
+  private send(ctx: RequestContext): void {
+    this.requests++;
+    this.answered = false;
+    this.inBody = false;
+    this.pool.router.tries.sent(ctx, this.connection.write(ctx.replay, 0, ctx.replayEnd));
+  }
+
+  get ready(): boolean {
+    return this.connected;
+  }
+
+  /** Rests in the pool. */
+  rest(idleTimeout: number): void {
+    const { router } = this.pool;
+    if (idleTimeout > 0) router.deadlines.set(this.deadline, idleTimeout, router.now);
+  }
+
+  onDeadline(kind: number): void {
+    if (kind === UpstreamDeadline.Idle) {
+      this.pool.forgetIdle(this);
+      this.discard();
+      return;
+    }
+    this.pool.cluster.stats.cxConnectTimeout++;
+    this.fail('connect_timeout');
+  }
+
+  /** Closes without a word to anybody: the request, if there is one, is no longer its business. */
+  discard(): void {
+    this.leave();
+    this.connection.close();
+    this.pool.closed();
+  }
+
+  /** As `discard`, with a reset: the upstream shall stop working on the request at once. */
+  abandon(): void {
+    this.leave();
+    this.connection.reset();
+    this.pool.closed();
+  }
+
+  private leave(): void {
+    const { deadlines } = this.pool.router;
+    if (this.deadline.set) deadlines.clear(this.deadline);
+    if (this.connectDeadline.set) deadlines.clear(this.connectDeadline);
+    this.stash = undefined;
+    if (this.ctx !== undefined) this.ctx.connection = undefined;
+    this.ctx = undefined;
+  }
+
+  onDrain(): void {
+    const { ctx } = this;
+    if (ctx !== undefined) ctx.downstream.resumeBody(ctx);
+  }
+
+  onClosed(reason: CloseReason): void {
+    const { ctx } = this;
+    if (reason === 'connect_failed') {
+      this.pool.cluster.stats.cxConnectFail++;
+      this.fail('connect');
+    } else if (ctx === undefined) {
+      this.pool.forgetIdle(this);
+      this.discard();
+    } else if (ctx.tunnel) {
+      this.discard();
+      ctx.downstream.abort();
+      this.pool.router.end(ctx);
+    } else {
+      this.broken(ctx);
+    }
+  }
+
+  onEnd(): void {
+    const { ctx } = this;
+    if (ctx === undefined) {
+      this.pool.forgetIdle(this);
+      this.discard();
+    } else if (ctx.tunnel) {
+      this.pool.router.tunnelEnded(ctx, false);
+    } else if (this.inBody && this.body.kind === Body.Close) {
+      this.closeAfter = true;
+      this.pool.router.now = this.pool.router.clock.now();
+      if (this.relay === Relay.ToChunked) ctx.downstream.sendLastChunk(ctx);
+      this.complete(ctx, false);
+    } else {
+      this.broken(ctx);
+    }
+  }
+
+  /** Gone with a request under way. */
+  private broken(ctx: RequestContext): void {
+    this.pool.cluster.stats.cxDestroyWithActiveRq++;
+    if (ctx.responseStarted) this.breakOff(ctx, 'reset');
+    else this.fail('reset');
+  }
+
+  private fail(failure: 'connect' | 'connect_timeout' | 'reset' | 'protocol'): void {
+    const { ctx } = this;
+    const stale = failure === 'reset' && this.reused && !this.answered;
+    this.discard();
+    if (ctx !== undefined) this.pool.router.tries.failed(ctx, failure, stale);
+  }
+
+  /** The answer has begun to go to the client and cannot be completed. */
+  private breakOff(ctx: RequestContext, failure: 'reset' | 'protocol'): void {
+    this.discard();
+    this.pool.router.brokenOff(ctx, failure);
+  }
+
+  onData(length: number): void {
+    const { ctx } = this;
+    if (ctx === undefined) {
+      // An answer nobody asked for: where the next one would begin is not known.
+      this.pool.forgetIdle(this);
+      this.discard();
+      return;
+    }
+    this.answered = true;
+    const start = READ_OFFSET;
+    const end = start + length;
+    if (ctx.tunnel) this.relayTunnel(ctx, start, end);
+    else if (this.inBody) this.readBody(ctx, start, end);
+    else this.readHead(ctx, start, end);
+  }
+
+  private relayTunnel(ctx: RequestContext, start: number, end: number): void {
+    const { router } = this.pool;
+    router.touch(ctx);
+    if (!ctx.downstream.send(ctx, router.transport.input, start, end)) this.pause(ctx);
+  }
+
+  private pause(ctx: RequestContext): void {
+    ctx.downstream.listener.stats.flowControlPaused++;
+    this.connection.readStop();
+  }
+
+  private readHead(ctx: RequestContext, from: number, end: number): void {
+    const { router } = this.pool;
+    const { input } = router.transport;
+    let start = from;
+    if (this.stash !== undefined) {
+      const { stash } = this;
+      const lf = input.indexOf(LF, from);
+      start -= stash.length;
+      stash.copy(input, start);
+      this.stash = undefined;
+      if ((lf < 0 || lf >= end) && end - start <= MAX_RESPONSE_HEAD) {
+        this.keep(input, start, end);
+        return;
+      }
+    }
+    for (;;) {
+      const length = head.parseResponse(input, start, end);
+      if (length === 0 && end - start <= MAX_RESPONSE_HEAD) {
+        this.keep(input, start, end);
+        return;
+      }
+      if (length <= 0 || length > MAX_RESPONSE_HEAD || readResponse(head, framing, ctx.framing.isHead) !== Refuse.Nothing) {
+        this.fail('protocol');
+        return;
+      }
+      if (head.status >= 200) {
+        this.answer(ctx, start + length, end);
+        return;
+      }
+      if (head.status === 101) {
+        if (ctx.framing.upgrade && framing.upgrade) this.upgrade(ctx, start + length, end);
+        else this.fail('protocol');
+        return;
+      }
+      // RFC 9110 §15.2: every interim answer goes on, but not to a client that cannot know them.
+      if (ctx.head.minor === 1) ctx.downstream.sendComposed(ctx, forwardResponse(head, framing, router.transport.output, ctx.rules, router.edits(ctx)));
+      start += length;
+      if (start === end) return;
+    }
+  }
+
+  private keep(input: Buffer, start: number, end: number): void {
+    this.stash = Buffer.from(input.subarray(start, end));
+  }
+
+  private upgrade(ctx: RequestContext, bodyStart: number, end: number): void {
+    const { router } = this.pool;
+    const { output, input } = router.transport;
+    let at = forwardResponse(head, framing, output, ctx.rules, router.edits(ctx));
+    at = copyBytes(input, bodyStart, end, output, at);
+    router.tunnelStarted(ctx);
+    if (!ctx.downstream.sendComposed(ctx, at)) this.pause(ctx);
+  }
+
+  /** A final answer's head has come, and perhaps some or all of its body. */
+  private answer(ctx: RequestContext, bodyStart: number, end: number): void {
+    const { router } = this.pool;
+    const { status } = head;
+    this.status = status;
+    this.closeAfter = framing.close;
+    this.body.start(framing);
+    ctx.outcome.latency = (router.now = router.clock.now()) - ctx.tryStart;
+    if (ctx.retry !== undefined && status >= 300 && router.tries.setsAside(ctx, status)) {
+      this.setAside(ctx, bodyStart, end);
+      return;
+    }
+    const knowsChunks = ctx.head.minor === 1;
+    this.relay = framing.body === Body.Close && knowsChunks ? Relay.ToChunked : framing.body === Body.Chunked && !knowsChunks ? Relay.FromChunked : Relay.AsIs;
+    const edits = router.edits(ctx);
+    edits.toChunked = this.relay === Relay.ToChunked;
+    edits.dropCoding = !knowsChunks;
+    edits.close = ctx.downstream.closesAfter(ctx);
+    const { output } = router.transport;
+    let at = forwardResponse(head, framing, output, ctx.rules, edits);
+    at = this.append(output, at, bodyStart, end);
+    if (at < 0) {
+      this.fail('protocol');
+      return;
+    }
+    this.inBody = true;
+    ctx.status = status;
+    ctx.detail = 'via_upstream';
+    ctx.responseStarted = true;
+    ctx.upstreamFirstByte = router.now;
+    const sent = ctx.downstream.sendComposed(ctx, at);
+    if (this.body.done) this.complete(ctx, this.stop < end);
+    else if (this.stop < end) this.breakOff(ctx, 'protocol');
+    else if (!sent) this.pause(ctx);
+  }
+
+  private readBody(ctx: RequestContext, start: number, end: number): void {
+    const { router } = this.pool;
+    const at = this.append(router.transport.output, 0, start, end);
+    if (at < 0) {
+      this.breakOff(ctx, 'protocol');
+      return;
+    }
+    router.touch(ctx);
+    const sent = ctx.downstream.sendComposed(ctx, at);
+    if (this.body.done) this.complete(ctx, this.stop < end);
+    else if (!sent) this.pause(ctx);
+  }
+
+  /** Writes what belongs to the body in [start, end) behind `at`, in the form the client gets it; -1 where its framing is invalid. */
+  private append(output: Buffer, at: number, start: number, end: number): number {
+    const { input } = this.pool.router.transport;
+    if (this.relay === Relay.FromChunked) {
+      const { scanner } = this.body;
+      let from = start;
+      while (from < end && !scanner.done) {
+        from = scanner.nextData(input, from, end);
+        if (from < 0) return -1;
+        at = copyBytes(input, scanner.dataStart, scanner.dataEnd, output, at);
+      }
+      this.stop = from;
+      return at;
+    }
+    const stop = this.body.read(input, start, end);
+    if (stop < 0) return -1;
+    this.stop = stop;
+    if (stop === start) return at;
+    if (this.relay === Relay.AsIs) return copyBytes(input, start, stop, output, at);
+    at += output.write(`${(stop - start).toString(16)}\r\n`, at, 'latin1');
+    at = copyBytes(input, start, stop, output, at);
+    output[at++] = 13;
+    output[at++] = 10;
+    return at;
+  }
+
+  /** The answer will not be passed on, since another try follows; the connection is kept where the answer is at its end. */
+  private setAside(ctx: RequestContext, bodyStart: number, end: number): void {
+    const { router } = this.pool;
+    const retryAfter = router.tries.retryAfterOf(ctx, head);
+    const stop = this.body.read(router.transport.input, bodyStart, end);
+    const whole = this.body.done && stop === end && !this.closeAfter && ctx.requestComplete;
+    this.ctx = ctx.connection = undefined;
+    if (whole) this.pool.idle(this);
+    else this.abandon();
+    router.tries.schedule(ctx, retryAfter);
+  }
+
+  private complete(ctx: RequestContext, leftover: boolean): void {
+    const { router } = this.pool;
+    const reusable = !this.closeAfter && !leftover && ctx.requestComplete;
+    this.ctx = ctx.connection = undefined;
+    router.tries.finish(ctx, this.status, undefined);
+    if (reusable) this.pool.idle(this);
+    else this.discard();
+    router.end(ctx);
+  }
+
+  /** Both directions of the tunnel have ended: what is written goes out, then the connection closes. */
+  finishTunnel(): void {
+    this.leave();
+    this.connection.end();
+    this.pool.closed();
+  }
+
+  /** The tunnel or the body may go on. */
+  resume(): void {
+    this.connection.readStart();
+  }
+}

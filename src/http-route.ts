@@ -53,7 +53,7 @@ export class HttpRoute extends Construct {
       name: this._name,
       // A producer's route stands beside its service, whichever chart it was written in.
       namespace: this.service.backendNamespace,
-      labels: serviceLabels(this.service.mesh.name, this.service.backendName),
+      labels: serviceLabels(this.service.mesh.meshName, this.service.backendName),
     };
     this.resource = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: httpRouteSpec(this.service, this._rules) }));
     this.service._addRoute(this);

@@ -14,6 +14,7 @@ export * from './load-balancer';
 export * from './locality-policy';
 export * from './mesh';
 export * from './mesh-service';
+export * from './mesh-service-props';
 export * from './outlier-detection';
 export * from './rate-limit';
 export * from './region';

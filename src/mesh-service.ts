@@ -1,5 +1,4 @@
-import { ApiObject, Chart, Duration } from 'cdk8s';
-import { Workload } from 'cdk8s-plus-27';
+import { ApiObject, Chart } from 'cdk8s';
 import { Construct } from 'constructs';
 import { IBackend } from './backend';
 import type { Finding } from './check/finding';
@@ -7,9 +6,9 @@ import { ContainerOptions } from './container-options';
 import type { MeshServiceSpec } from './contract/mesh-service';
 import { API_VERSION, BASE_VERSION, spiffeId } from './contract/names';
 import { Findings } from './findings';
-import { HttpMethod } from './http-method';
 import type { HttpRoute } from './http-route';
 import { Mesh } from './mesh';
+import { CallOptions, MeshServiceBaseProps, MeshServiceProps, WorkloadServiceProps } from './mesh-service-props';
 import { containerFindings, ownPods } from './private/app-container';
 import { Code, error, shown } from './private/finding';
 import { joinFindings } from './private/join';
@@ -19,89 +18,9 @@ import { RawObject } from './private/raw-object';
 import { Registry } from './private/registry';
 import { CheckedSpec, checkedServiceSpec } from './private/service-spec';
 import { composed, trafficOf, trafficSpec, TrafficSource } from './private/traffic';
-import { Region } from './region';
 import { IServicePolicy } from './service-policy';
 import { ServicePort } from './service-port';
 import { ServiceVersion, ServiceVersionOptions } from './service-version';
-import { Timeout } from './timeout';
-import { TrafficPolicy } from './traffic-policy';
-
-/** Properties of every service. */
-export interface MeshServiceBaseProps extends TrafficPolicy {
-  /** The mesh that it joins. */
-  readonly mesh: Mesh;
-  /** The port that it serves. */
-  readonly port: ServicePort;
-  /**
-   * Name of the Kubernetes Service, and of everything else that is emitted for it: a DNS label.
-   *
-   * @default - the construct's id
-   */
-  readonly name?: string;
-  /**
-   * Where it runs: its pods are bound to these regions and spread over their zones.
-   *
-   * @default - wherever the scheduler puts it
-   */
-  readonly regions?: Region[];
-  /**
-   * Policies beside those of the mesh.
-   *
-   * @default - those of the mesh
-   */
-  readonly policies?: IServicePolicy[];
-  /**
-   * Pods of each version that a node drain may take away at once (PodDisruptionBudget).
-   *
-   * @default 1
-   */
-  readonly maxUnavailable?: number;
-  /**
-   * Typical time to answer. Emits nothing: it is a fact for the checks of capacity.
-   *
-   * @default - not known, and not checked
-   */
-  readonly expectedLatency?: Duration;
-  /**
-   * Methods that the service takes a second time without harm, beside those that RFC 9110 §9.2.2 calls idempotent. Emits nothing: it is a fact
-   * for the check of retries.
-   *
-   * @default - none
-   */
-  readonly idempotentMethods?: HttpMethod[];
-}
-
-/** Properties of `MeshService`. */
-export interface MeshServiceProps extends MeshServiceBaseProps, ContainerOptions {
-  /**
-   * Pods.
-   *
-   * @default 1
-   */
-  readonly replicas?: number;
-}
-
-/** Properties of `MeshService.fromWorkload`. */
-export interface WorkloadServiceProps extends MeshServiceBaseProps {
-  /** A `Deployment` or `StatefulSet` of yours. */
-  readonly workload: Workload;
-}
-
-/** Options of `MeshService.calls`. */
-export interface CallOptions {
-  /**
-   * Bound of this caller's calls, instead of the upstream's.
-   *
-   * @default - that of the upstream
-   */
-  readonly timeout?: Timeout;
-  /**
-   * Calls a second that this service makes, of all its pods together. Emits nothing: it is a fact for the checks of capacity.
-   *
-   * @default - not known, and not checked
-   */
-  readonly requestsPerSecond?: number;
-}
 
 /** A call as it was declared. */
 interface Call {
@@ -175,7 +94,7 @@ export class MeshService extends Construct implements IBackend {
       this.findings.push(error(Code.NAMESPACE, this.node.path, 'namespace: nothing', 'the chart of a service needs one, names depend on it', fix));
     }
 
-    const labels = serviceLabels(mesh.name, this.backendName);
+    const labels = serviceLabels(mesh.meshName, this.backendName);
     const head = { apiVersion: API_VERSION, kind: 'MeshService', name: this.backendName, namespace: this.backendNamespace, labels };
     this.object = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: this.spec() }));
     this.resource = this.object;
@@ -298,8 +217,8 @@ export class MeshService extends Construct implements IBackend {
   private group(version: string, name: string): PodGroupProps {
     const { mesh, backendName: service, backendNamespace: namespace } = this;
     return {
-      meshName: mesh.name,
-      identity: { service, namespace, version, meshNamespace: mesh.namespace, proxy: mesh._proxy },
+      meshName: mesh.meshName,
+      identity: { service, namespace, version, meshNamespace: mesh.meshNamespace, proxy: mesh._proxy },
       name,
       account: this.account,
       port: this.port.number,
@@ -312,7 +231,7 @@ export class MeshService extends Construct implements IBackend {
   private spec(): MeshServiceSpec {
     const rules = this._routes.flatMap((route) => route._rulePolicies());
     return {
-      mesh: { name: this.mesh.name, namespace: this.mesh.namespace },
+      mesh: { name: this.mesh.meshName, namespace: this.mesh.meshNamespace },
       serviceAccount: this.account,
       port: this.port._toSpec(),
       regions: this._props.regions === undefined || this._props.regions.length === 0 ? undefined : this._props.regions.map(({ name }) => name),

@@ -138,9 +138,9 @@ export interface MeshProps {
  */
 export class Mesh extends Construct {
   /** Name of the `Mesh` resource. */
-  public readonly name: string;
+  public readonly meshName: string;
   /** Namespace of the `Mesh` resource and of the control plane. */
-  public readonly namespace: string;
+  public readonly meshNamespace: string;
   /** SPIFFE trust domain. */
   public readonly trustDomain: string;
   /** Regions that services may be placed in. */
@@ -163,8 +163,8 @@ export class Mesh extends Construct {
   constructor(scope: Construct, id: string, props: MeshProps) {
     super(scope, id);
     const { namespace } = Chart.of(this);
-    this.name = props.name ?? id;
-    this.namespace = namespace ?? 'default';
+    this.meshName = props.name ?? id;
+    this.meshNamespace = namespace ?? 'default';
     this.trustDomain = props.trustDomain;
     this.regions = [...props.regions ?? []];
     this.policies = [...props.policies ?? []];
@@ -186,12 +186,12 @@ export class Mesh extends Construct {
     }
 
     const registry = Registry.of(this);
-    const head = { apiVersion: API_VERSION, kind: 'Mesh', name: this.name, namespace: this.namespace, labels: meshLabels(this.name) };
+    const head = { apiVersion: API_VERSION, kind: 'Mesh', name: this.meshName, namespace: this.meshNamespace, labels: meshLabels(this.meshName) };
     this.object = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: this.spec() }));
     this.resource = this.object;
     this.controlPlane = new ControlPlane(this, 'ControlPlane', {
-      meshName: this.name,
-      namespace: this.namespace,
+      meshName: this.meshName,
+      namespace: this.meshNamespace,
       image: props.controlPlane?.image ?? `meshwright/control-plane:${PACKAGE_VERSION}`,
       replicas,
       resources: requirementsOr(props.controlPlane?.resources, {
@@ -227,7 +227,7 @@ export class Mesh extends Construct {
 
   private checked() {
     const spec = this.object.patched ? this.object.toJson().spec : this.spec();
-    return checkedMeshSpec(this.node.path, this.name, this.namespace, spec);
+    return checkedMeshSpec(this.node.path, this.meshName, this.meshNamespace, spec);
   }
 
   private spec(): MeshSpec {

@@ -53,7 +53,7 @@ function keyOf({ backendNamespace, backendName }: IBackend): string {
 type Acknowledged = (construct: IConstruct) => ReadonlyMap<string, string>;
 
 function meshNode(mesh: Mesh, acknowledged: Acknowledged): MeshNode {
-  return { path: mesh.node.path, acknowledged: acknowledged(mesh), name: mesh.name, namespace: mesh.namespace, spec: mesh._checkedSpec() };
+  return { path: mesh.node.path, acknowledged: acknowledged(mesh), name: mesh.meshName, namespace: mesh.meshNamespace, spec: mesh._checkedSpec() };
 }
 
 function serviceNode(service: MeshService, backends: Backends, acknowledged: Acknowledged): ServiceNode {

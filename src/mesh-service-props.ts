@@ -1,0 +1,87 @@
+import { Duration } from 'cdk8s';
+import { Workload } from 'cdk8s-plus-27';
+import { ContainerOptions } from './container-options';
+import { HttpMethod } from './http-method';
+import { Mesh } from './mesh';
+import { Region } from './region';
+import { IServicePolicy } from './service-policy';
+import { ServicePort } from './service-port';
+import { Timeout } from './timeout';
+import { TrafficPolicy } from './traffic-policy';
+
+/** Properties of every service. */
+export interface MeshServiceBaseProps extends TrafficPolicy {
+  /** The mesh that it joins. */
+  readonly mesh: Mesh;
+  /** The port that it serves. */
+  readonly port: ServicePort;
+  /**
+   * Name of the Kubernetes Service, and of everything else that is emitted for it: a DNS label.
+   *
+   * @default - the construct's id
+   */
+  readonly name?: string;
+  /**
+   * Where it runs: its pods are bound to these regions and spread over their zones.
+   *
+   * @default - wherever the scheduler puts it
+   */
+  readonly regions?: Region[];
+  /**
+   * Policies beside those of the mesh.
+   *
+   * @default - those of the mesh
+   */
+  readonly policies?: IServicePolicy[];
+  /**
+   * Pods of each version that a node drain may take away at once (PodDisruptionBudget).
+   *
+   * @default 1
+   */
+  readonly maxUnavailable?: number;
+  /**
+   * Typical time to answer. Emits nothing: it is a fact for the checks of capacity.
+   *
+   * @default - not known, and not checked
+   */
+  readonly expectedLatency?: Duration;
+  /**
+   * Methods that the service takes a second time without harm, beside those that RFC 9110 §9.2.2 calls idempotent. Emits nothing: it is a fact
+   * for the check of retries.
+   *
+   * @default - none
+   */
+  readonly idempotentMethods?: HttpMethod[];
+}
+
+/** Properties of `MeshService`. */
+export interface MeshServiceProps extends MeshServiceBaseProps, ContainerOptions {
+  /**
+   * Pods.
+   *
+   * @default 1
+   */
+  readonly replicas?: number;
+}
+
+/** Properties of `MeshService.fromWorkload`. */
+export interface WorkloadServiceProps extends MeshServiceBaseProps {
+  /** A `Deployment` or `StatefulSet` of yours. */
+  readonly workload: Workload;
+}
+
+/** Options of `MeshService.calls`. */
+export interface CallOptions {
+  /**
+   * Bound of this caller's calls, instead of the upstream's.
+   *
+   * @default - that of the upstream
+   */
+  readonly timeout?: Timeout;
+  /**
+   * Calls a second that this service makes, of all its pods together. Emits nothing: it is a fact for the checks of capacity.
+   *
+   * @default - not known, and not checked
+   */
+  readonly requestsPerSecond?: number;
+}

@@ -35,7 +35,7 @@ export class HostSelector {
     const priorities = [...new Set(localities.map(({ locality }) => locality.priority))].sort((left, right) => left - right);
     this.sets = priorities.map((priority) => {
       const set = this.sets.find((known) => known.priority === priority) ?? new PrioritySet(priority, this.config.balancer, this.random);
-      set.assign(localities.filter(({ locality }) => locality.priority === priority));
+      set.assign(localities.filter(({ locality }) => locality.priority === priority), this.config.localityWeighted);
       return set;
     });
     this.dirty = true;

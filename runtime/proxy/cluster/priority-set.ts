@@ -1,5 +1,5 @@
-import { createBalancer, RingHashBalancer, sameList, Schedule, type Balancer } from './balancer';
 import type { BalancerConfig, LocalityEndpoints } from '../config/types';
+import { createBalancer, RingHashBalancer, sameList, Schedule, type Balancer } from './balancer';
 import type { ClusterHost } from './host';
 import { effectiveLocalityWeight } from './priority';
 import type { RequestHash } from './types';
@@ -43,12 +43,14 @@ export class PrioritySet {
     return this.all.length;
   }
 
-  /** Takes a new assignment. */
-  assign(localities: readonly LocalityHosts[]): void {
+  /**
+   * Takes a new assignment. Where localities share by weight, one without a weight gets nothing (LocalityLbEndpoints.load_balancing_weight);
+   * where none has one, there is nothing to share by.
+   */
+  assign(localities: readonly LocalityHosts[], localityWeighted: boolean): void {
     this.localities = localities;
     this.all = localities.flatMap(({ hosts }) => hosts);
-    // A locality without a weight gets nothing once another has one (LocalityLbEndpoints.load_balancing_weight).
-    this.weighted = localities.some(({ locality }) => locality.weight > 0);
+    this.weighted = localityWeighted && localities.some(({ locality }) => locality.weight > 0);
     this.reassigned = true;
     this.countHealthy();
   }

@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock';
-import type { RateLimitConfig, TokenBucketConfig } from '../config/types';
+import type { HeaderValue, RateLimitConfig, TokenBucketConfig } from '../config/types';
 import { compileKey, type RequestHead } from '../route';
 import { TOLERANCE, TokenBuckets } from './token-bucket';
 import type { FilterRequest, HttpFilter, LocalReply } from './types';
 
 interface Limit {
   readonly name: string;
+  /** How an item of RateLimit begins: the name as a String, and `r`. */
+  readonly item: string;
   readonly buckets: TokenBuckets;
   /** Reads the key; undefined: one bucket for all. */
   readonly read: ((head: RequestHead) => string | undefined) | undefined;
@@ -22,12 +24,15 @@ export class RateLimiter {
   private readonly limits: readonly Limit[];
   /** RateLimit-Policy never changes: made once. */
   private readonly policy: string;
+  /** What every refusal carries. */
+  private readonly added: readonly HeaderValue[];
 
   constructor(readonly config: RateLimitConfig, private readonly clock: Clock, private readonly random: () => number) {
     this.limits = config.buckets.map((bucket) => ({
-      name: bucket.name, buckets: new TokenBuckets(bucket), read: bucket.key && compileKey(bucket.key), slot: 0,
+      name: bucket.name, item: `${quoted(bucket.name)};r=`, buckets: new TokenBuckets(bucket), read: bucket.key && compileKey(bucket.key), slot: 0,
     }));
     this.policy = config.buckets.map(policyItem).join(', ');
+    this.added = [...config.responseHeaders.set, ...config.responseHeaders.append];
   }
 
   check(request: FilterRequest): LocalReply | undefined {
@@ -51,9 +56,9 @@ export class RateLimiter {
 
   private addHeaders(request: FilterRequest): void {
     let value = '';
-    for (const { name, buckets, slot } of this.limits) {
+    for (const { item, buckets, slot } of this.limits) {
       const left = Math.max(0, Math.floor(buckets.available(slot) + TOLERANCE));
-      value += `${value === '' ? '' : ', '}${quoted(name)};r=${left};t=${seconds(buckets.untilNext(slot))}`;
+      value += `${value === '' ? '' : ', '}${item}${left};t=${seconds(buckets.untilNext(slot))}`;
     }
     request.addResponseHeader('ratelimit-policy', this.policy);
     request.addResponseHeader('ratelimit', value);
@@ -72,7 +77,7 @@ export class RateLimiter {
       problem: 'rate-limited',
       title: `Rate limit '${limit.name}' of ${request.route.fullName} is used up`,
       policy: 'rate-limit',
-      headers: [{ name: 'retry-after', value: String(seconds(wait)) }],
+      headers: [{ name: 'retry-after', value: String(seconds(wait)) }, ...this.added],
     };
   }
 }

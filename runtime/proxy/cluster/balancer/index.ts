@@ -1,8 +1,8 @@
+import type { BalancerConfig } from '../../config/types';
 import { LeastRequestBalancer } from './least-request';
 import { RandomBalancer } from './random';
 import { RoundRobinBalancer } from './round-robin';
 import type { Balancer } from './types';
-import type { BalancerConfig } from '../../config/types';
 
 export { RingHashBalancer } from './ring-hash';
 export { Schedule } from './schedule';

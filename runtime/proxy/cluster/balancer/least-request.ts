@@ -1,5 +1,5 @@
-import { sameWeights, type Balancer } from './types';
 import type { ClusterHost } from '../host';
+import { sameWeights, type Balancer } from './types';
 
 /**
  * Draws `choices` hosts at random and takes the one with the fewest requests in flight: two already spare the busiest hosts, and proxies that

@@ -1,5 +1,5 @@
-import type { Balancer } from './types';
 import type { ClusterHost } from '../host';
+import type { Balancer } from './types';
 
 /** Any host, with a chance in proportion to its weight. */
 export class RandomBalancer implements Balancer {

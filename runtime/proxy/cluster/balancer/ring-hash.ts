@@ -13,6 +13,22 @@ const MAX_ENTRIES = 2 ** 21;
 /** Up to here every host has `minimumRingSize` entries of its own; above it they share, at 12 bytes an entry. */
 const ROOMY_ENTRIES = 2 ** 17;
 
+/** Hashes of a host's entries, upper and lower half in turn: they never change, and hashing is most of the work of building a ring. */
+const hashesOf = new WeakMap<ClusterHost, Int32Array>();
+
+function entryHashes(host: ClusterHost, count: number): Int32Array {
+  const known = hashesOf.get(host);
+  if (known && known.length >= count * 2) return known;
+  const hashes = new Int32Array(count * 2);
+  for (let i = 0; i < count; i++) {
+    xxHash64(`${host.key}_${i}`);
+    hashes[2 * i] = xxHashResult.hi;
+    hashes[2 * i + 1] = xxHashResult.lo;
+  }
+  hashesOf.set(host, hashes);
+  return hashes;
+}
+
 /**
  * Ketama ring over one priority, hashed by xxHash64 of `address:port_i` as in Envoy: a request goes to the first entry at or after its hash.
  *
@@ -51,21 +67,23 @@ export class RingHashBalancer {
     const lowest = this.entries.reduce((least, entry) => Math.min(least, entry.weight), Infinity);
     const units = this.entries.reduce((sum, entry) => sum + entry.weight / lowest, 0);
     const perUnit = this.entriesPerUnit(units);
-    const keys: number[] = [];
-    const low: number[] = [];
-    const owner: number[] = [];
+    const most = Math.ceil(units * perUnit) + this.entries.length;
+    const keys = new Float64Array(most);
+    const lo = new Int32Array(most);
+    const owner = new Int32Array(most);
+    let size = 0;
     let target = 0;
     this.entries.forEach(({ host, weight }, index) => {
       // Summed up, so that fractions of an entry even out over the hosts.
       target += (weight / lowest) * perUnit;
-      for (let i = 0; keys.length < target - 1e-6; i++) {
-        xxHash64(`${host.key}_${i}`);
-        keys.push((xxHashResult.hi >>> 0) * MAX_ENTRIES + keys.length);
-        low.push(xxHashResult.lo);
-        owner.push(index);
+      const hashes = entryHashes(host, Math.ceil(target) - size + 1);
+      for (let i = 0; size < target - 1e-6; i += 2, size++) {
+        keys[size] = (hashes[i]! >>> 0) * MAX_ENTRIES + size;
+        lo[size] = hashes[i + 1]!;
+        owner[size] = index;
       }
     });
-    this.layDown(Float64Array.from(keys).sort(), low, owner);
+    this.layDown(keys.subarray(0, size).sort(), lo, owner);
   }
 
   /** Entries of a host of the lowest weight; `units` is how many such hosts all hosts are worth. */
@@ -76,14 +94,14 @@ export class RingHashBalancer {
   }
 
   /** Lays the entries down in order of the whole hash; the keys are in order of its upper half. */
-  private layDown(keys: Float64Array, low: readonly number[], owner: readonly number[]): void {
+  private layDown(keys: Float64Array, low: Int32Array, owner: Int32Array): void {
     const size = keys.length;
     this.hi = new Uint32Array(size);
     this.lo = new Uint32Array(size);
     this.index = new Int32Array(size);
     for (let i = 0; i < size; i++) {
-      const entry = keys[i]! % MAX_ENTRIES;
-      const hi = (keys[i]! - entry) / MAX_ENTRIES;
+      const hi = Math.floor(keys[i]! / MAX_ENTRIES);
+      const entry = keys[i]! - hi * MAX_ENTRIES;
       const lo = low[entry]! >>> 0;
       let at = i;
       for (; at > 0 && this.hi[at - 1] === hi && this.lo[at - 1]! > lo; at--) {

@@ -1,6 +1,6 @@
-import { sameWeights, type Balancer } from './types';
 import type { ClusterHost } from '../host';
 import { Schedule } from './schedule';
+import { sameWeights, type Balancer } from './types';
 
 /**
  * One host after the other; with unequal weights in proportion and evenly apart. It starts at a random host, or many proxies that start together

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { addresses, count, endpoints, hashOf, host, locality, made, seeded } from './support';
+import type { Host } from '../../../../runtime/proxy/cluster';
 import type { ClusterHost } from '../../../../runtime/proxy/cluster/host';
 import { LeastRequestBalancer } from '../../../../runtime/proxy/cluster/balancer/least-request';
 import { RandomBalancer } from '../../../../runtime/proxy/cluster/balancer/random';
@@ -129,7 +130,7 @@ describe.each(EVERY_BALANCER)('$kind', (balancer) => {
     fc.assert(fc.property(fc.integer({ min: 1, max: 6 }), fc.integer(), fc.boolean(), fc.integer({ min: 1, max: 4 }), (size, seed, weighted, attempts) => {
       const sketch = addresses(size).map((endpoint, index) => ({ ...endpoint, weight: weighted ? index + 1 : 1 }));
       const { cluster } = made({ balancer }, endpoints(locality(sketch)), { random: seeded(seed) });
-      const tried = [];
+      const tried: Host[] = [];
       for (let i = 0; i < size; i++) tried.push(cluster.pick(hashOf('key'), tried, attempts)!);
       expect(new Set(tried).size).toBe(size);
       expect(tried).toContain(cluster.pick(hashOf('key'), tried, attempts));

@@ -121,15 +121,19 @@ describe('a cluster with priorities', () => {
       locality(addresses(2, { block: 2 }), { zone: 'c' }),
     );
     const share = (healthy: number) => {
-      const { cluster } = made({ panicThreshold: 0 }, zones(healthy));
+      const { cluster } = made({ panicThreshold: 0, localityWeighted: true }, zones(healthy));
       return count(4000, () => cluster.pick(undefined, undefined, 0)!.zone);
     };
     expect(share(10)).toEqual(new Map([['a', 3000], ['b', 1000]]));
     // 5 of 10 × 1.4 = 0.7 of the weight 3: 2.1 to 1.
     expect(share(5).get('a')! / 4000).toBeCloseTo(2.1 / 3.1, 2);
-    const ring = made({ balancer: { kind: 'ring_hash', minimumRingSize: 1024, maximumRingSize: 1 << 20 } }, zones(10)).cluster;
+    const ring = made(
+      { localityWeighted: true, balancer: { kind: 'ring_hash', minimumRingSize: 1024, maximumRingSize: 1 << 20 } }, zones(10),
+    ).cluster;
     const onRing = count(20_000, (index) => ring.pick(hashOf(`k${index}`), undefined, 0)!.zone);
     expect(onRing.get('a')! / 20_000).toBeCloseTo(0.75, 1);
     expect(onRing.has('c')).toBe(false);
+    const unweighted = made({}, zones(10)).cluster;
+    expect(count(1400, () => unweighted.pick(undefined, undefined, 0)!.zone)).toEqual(new Map([['a', 1000], ['b', 200], ['c', 200]]));
   });
 });

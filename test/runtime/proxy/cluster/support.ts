@@ -21,7 +21,7 @@ export function clusterConfig(change: Partial<ClusterConfig> = {}): ClusterConfi
     balancer: { kind: 'round_robin' },
     limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
     retryBudget: undefined, breaker: undefined, outlierDetection: undefined,
-    idleTimeout: 60_000, maxRequestsPerConnection: 0, panicThreshold: 50, overprovisioningFactor: 140,
+    idleTimeout: 60_000, maxRequestsPerConnection: 0, panicThreshold: 50, localityWeighted: false, overprovisioningFactor: 140,
     ...change,
   };
 }

@@ -1,15 +1,37 @@
 // Bundles the planes, the command line and the test harness into lib/, one file each: what the images run and what `meshwright up` starts.
-import { chmodSync, existsSync } from 'node:fs';
+// The examples go to build/, with an SDK bundled beside them, so that `npm start` needs no compile by jsii.
+import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 
 const entries = [
   { in: 'runtime/proxy/main.ts', out: 'lib/runtime/proxy' },
   { in: 'runtime/control-plane/main.ts', out: 'lib/runtime/control-plane' },
+  { in: 'runtime/local/guardian/main.ts', out: 'lib/runtime/guardian' },
   { in: 'cli/main.ts', out: 'lib/cli/meshwright', executable: true },
   { in: 'testing/index.ts', out: 'lib/testing/index' },
+  // Two levels deep, as src/private is: from there the SDK reads the package's version.
+  { in: 'src/index.ts', out: 'build/sdk/index' },
+  ...examples(),
 ].filter((entry) => existsSync(entry.in));
 
-for (const entry of entries) {
+/** Programs of the examples: the cdk8s app of each, and its services. */
+function examples() {
+  return readdirSync('examples').flatMap((example) => {
+    const folder = join('examples', example);
+    const services = join(folder, 'services');
+    const files = [join(folder, 'main.ts'), ...(existsSync(services) ? readdirSync(services).map((file) => join(services, file)) : [])];
+    return files.map((file) => ({ in: file, out: join('build', dirname(file), basename(file, '.ts')), sdk: true }));
+  });
+}
+
+/** An example's `meshwright` is the SDK that is bundled beside it. */
+const localSdk = (out) => ({
+  name: 'local-sdk',
+  setup: (builder) => builder.onResolve({ filter: /^meshwright$/ }, () => ({ path: relative(dirname(out), 'build/sdk/index.js'), external: true })),
+});
+
+await Promise.all(entries.map(async (entry) => {
   await build({
     entryPoints: [entry.in],
     outfile: `${entry.out}.js`,
@@ -21,8 +43,9 @@ for (const entry of entries) {
     minifyWhitespace: true,
     legalComments: 'linked',
     external: ['meshwright', 'cdk8s', 'cdk8s-plus-27', 'constructs'],
+    plugins: entry.sdk ? [localSdk(entry.out)] : [],
     banner: entry.executable ? { js: '#!/usr/bin/env node' } : undefined,
     logLevel: 'warning',
   });
   if (entry.executable) chmodSync(`${entry.out}.js`, 0o755);
-}
+}));

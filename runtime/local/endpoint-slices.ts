@@ -16,7 +16,7 @@ export function endpointSlices(objects: readonly KubeObject[], pods: readonly Po
     const spec = service.kind === 'Service' ? service.spec as { selector?: Record<string, string>; ports?: ServicePort[] } : undefined;
     if (!spec?.selector) continue;
     const namespace = service.metadata.namespace ?? 'default';
-    const selected = pods.filter((pod) => pod.spec.service !== undefined && pod.spec.namespace === namespace && selects(spec.selector!, pod.spec.labels));
+    const selected = pods.filter(({ spec: pod }) => pod.service !== undefined && pod.namespace === namespace && selects(spec.selector!, pod.labels));
     const named = selected[0]?.spec.namedPorts ?? {};
     files.set(`${namespace}.${service.metadata.name}.yaml`, stringify({
       apiVersion: 'discovery.k8s.io/v1',

@@ -33,7 +33,8 @@ export interface PodFacts {
  * @throws for what a laptop cannot know
  */
 export function environmentOf(
-  container: { readonly name: string; readonly env?: readonly EnvironmentSource[]; readonly envFrom?: unknown }, pod: PodFacts, objects: readonly KubeObject[],
+  container: { readonly name: string; readonly env?: readonly EnvironmentSource[]; readonly envFrom?: unknown },
+  pod: PodFacts, objects: readonly KubeObject[],
 ): Record<string, string> {
   if (container.envFrom !== undefined) throw new Error(`container ${container.name}: envFrom is not supported on a laptop; name each variable in env`);
   const env: Record<string, string> = {};
@@ -56,7 +57,8 @@ function referenced(variable: EnvironmentSource, container: string, pod: PodFact
   }
   const [kind, reference] = from.configMapKeyRef ? ['ConfigMap', from.configMapKeyRef] as const : ['Secret', from.secretKeyRef] as const;
   if (!reference) throw unknown(`valueFrom ${Object.keys(from).join(', ')} is not known on a laptop`, 'give it a value');
-  const holder = objects.find((object) => object.kind === kind && object.metadata.name === reference.name && (object.metadata.namespace ?? 'default') === pod.namespace);
+  const holder = objects.find((object) =>
+    object.kind === kind && object.metadata.name === reference.name && (object.metadata.namespace ?? 'default') === pod.namespace);
   const value = holder && keyOf(holder, reference.key);
   if (value === undefined && !reference.optional) {
     throw unknown(`no key ${JSON.stringify(reference.key)} in ${kind}/${reference.name} of namespace ${pod.namespace}`, `add the ${kind} to the manifests`);

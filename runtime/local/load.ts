@@ -29,7 +29,7 @@ export class LoadGenerator {
 
   constructor(
     private readonly clock: Clock, private readonly settings: LoadSettings, private readonly senders: () => readonly PodSpec[],
-    private readonly onResult: (result: LoadResult) => void, private readonly random: () => number = Math.random,
+    private readonly random: () => number, private readonly onResult: (result: LoadResult) => void,
   ) {}
 
   start(): void {
@@ -55,9 +55,11 @@ export class LoadGenerator {
   private send(): void {
     const senders = this.senders();
     const pod = senders[this.sent % Math.max(1, senders.length)];
-    if (pod) sendRequest({ settings: this.settings, proxy: pod.address, agent: this.agent, clock: this.clock, random: this.random }, (result) => {
-      if (!this.stopped) this.onResult(result);
-    });
+    if (pod) {
+      sendRequest({ settings: this.settings, proxy: pod.address, agent: this.agent, clock: this.clock, random: this.random }, (result) => {
+        if (!this.stopped) this.onResult(result);
+      });
+    }
   }
 }
 
@@ -83,7 +85,12 @@ function sendRequest({ settings, proxy, agent, clock, random }: Sending, done: (
   const url = fill(settings.url);
   const headers = Object.fromEntries(Object.entries(settings.headers).map(([name, value]) => [name, fill(value)]));
   const sent = request({
-    host: proxy, port: OUTBOUND_PORT, path: url, method: settings.method, agent, timeout: TIMEOUT,
+    host: proxy,
+    port: OUTBOUND_PORT,
+    path: url,
+    method: settings.method,
+    agent,
+    timeout: TIMEOUT,
     headers: { host: new URL(url).host, ...headers, ...(settings.body === undefined ? {} : { 'content-type': 'application/json' }) },
   }, (response) => {
     const isProblem = response.headers['content-type']?.startsWith('application/problem+json') ?? false;

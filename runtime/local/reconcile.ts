@@ -72,7 +72,8 @@ function rollOut(workload: WorkloadSpec, pods: readonly PodState[], actions: Act
     const surplus = stale.filter(({ spec }) => !wanted.has(podKey(spec)));
     for (const pod of surplus) actions.push({ kind: 'drain', pod: podKey(pod.spec) });
     // The last first, as a StatefulSet does it; one that is not ready serves nobody and may always go.
-    const next = stale.filter((pod) => !surplus.includes(pod)).sort((a, b) => Number(a.ready) - Number(b.ready) || (a.spec.name < b.spec.name ? 1 : -1))[0];
+    const [next] = stale.filter((pod) => !surplus.includes(pod))
+      .sort((a, b) => Number(a.ready) - Number(b.ready) || (a.spec.name < b.spec.name ? 1 : -1));
     if (next && (!busy || !next.ready)) actions.push({ kind: 'drain', pod: podKey(next.spec) });
     return;
   }

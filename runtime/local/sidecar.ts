@@ -13,6 +13,9 @@ export interface LocalPlace {
   readonly snapshots: string;
 }
 
+/** Within the grace that a pod gets (`mesh.ts`). */
+const DRAIN_SECONDS = '3';
+
 type Json = { [member: string]: unknown };
 
 /**
@@ -23,6 +26,8 @@ type Json = { [member: string]: unknown };
  */
 export function localSidecarArgs(args: readonly string[], env: Readonly<Record<string, string>>, place: LocalPlace): string[] {
   const out: string[] = [];
+  // A cluster waits for minutes until a proxy has drained, a laptop for seconds.
+  if (!args.some((arg) => arg.startsWith('--drain-time-s'))) out.push('--drain-time-s', DRAIN_SECONDS);
   for (const [name, value] of optionsOf(args.map((arg) => expand(arg, env)))) {
     if (name === '--config-yaml') out.push(name, JSON.stringify(localBootstrap(value ?? '', place)));
     else if (name === '--health-address') out.push(name, localAddress(value ?? '', place));

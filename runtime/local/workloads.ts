@@ -148,7 +148,12 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
     control ??= settings.control;
   }
   return {
-    name, namespace, address, workload: workload.id, labels: workload.labels, ...place,
+    name,
+    namespace,
+    address,
+    workload: workload.id,
+    labels: workload.labels,
+    ...place,
     service: workload.labels[SERVICE_LABEL],
     version: workload.labels[VERSION_LABEL] ?? BASE_VERSION,
     namedPorts: namedPorts([proxy, ...workload.containers]),
@@ -199,7 +204,9 @@ function controlPlaneWorkload(workload: Workload | undefined, addresses: readonl
     ];
     const command = [installation.node, installation.controlPlane, ...args];
     return {
-      name, namespace, address,
+      name,
+      namespace,
+      address,
       workload: workload?.id ?? `Deployment/${namespace}/meshwright-control-plane`,
       service: undefined,
       version: undefined,

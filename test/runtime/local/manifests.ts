@@ -1,6 +1,6 @@
 /** Manifests as synth writes them, by hand: what the tests of this folder run. */
-import { MESH_PORT_NAME, PROXY_CONTAINER, SERVICE_LABEL, VERSION_LABEL } from '../../../src/contract';
 import type { KubeObject } from '../../../runtime/local/types';
+import { MESH_PORT_NAME, PROXY_CONTAINER, SERVICE_LABEL, VERSION_LABEL } from '../../../src/contract';
 
 export const BOOTSTRAP = {
   node: { cluster: 'payment.shop', metadata: { service: 'payment', namespace: 'shop', version: 'base', podIp: '$(POD_IP)', loopback: '127.0.0.1' } },
@@ -53,7 +53,8 @@ export function workload(name: string, replicas: number, image = `shop/${name}:1
             ports: [{ name: MESH_PORT_NAME, containerPort: 15006 }],
           }],
           containers: [{
-            name, image,
+            name,
+            image,
             env: [{ name: 'HTTP_PROXY', value: 'http://127.0.0.1:15001' }, { name: 'NO_PROXY', value: 'localhost,127.0.0.1' }],
             ports: [{ name: 'http', containerPort: 8080 }],
           }],
@@ -77,12 +78,16 @@ export function service(name: string): KubeObject {
 
 export function meshService(name: string, regions?: string[]): KubeObject {
   return {
-    apiVersion: 'mesh.meshwright.dev/v1alpha1', kind: 'MeshService', metadata: { name, namespace: 'shop' },
+    apiVersion: 'mesh.meshwright.dev/v1alpha1',
+    kind: 'MeshService',
+    metadata: { name, namespace: 'shop' },
     spec: { mesh: { name: 'mesh', namespace: 'shop' }, ...(regions ? { regions } : {}) },
   };
 }
 
 export const MESH: KubeObject = {
-  apiVersion: 'mesh.meshwright.dev/v1alpha1', kind: 'Mesh', metadata: { name: 'mesh', namespace: 'shop' },
+  apiVersion: 'mesh.meshwright.dev/v1alpha1',
+  kind: 'Mesh',
+  metadata: { name: 'mesh', namespace: 'shop' },
   spec: { regions: [{ name: 'eu', zones: ['eu-a', 'eu-b'], geohashes: [] }, { name: 'us', zones: ['us-a'], geohashes: [] }] },
 };

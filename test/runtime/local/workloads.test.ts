@@ -19,7 +19,7 @@ test('a pod becomes a proxy with its own bootstrap, adapted, and its application
   const at = proxy!.command.indexOf('--config-yaml');
   const name = workloads[1]!.pods[0]!.name;
   expect(proxy!.command.filter((_, index) => index !== at + 1)).toEqual([
-    '/bin/node', '/lib/proxy.js', '--config-yaml', '--service-node', `${name}.shop`, '--service-cluster', 'payment.shop',
+    '/bin/node', '/lib/proxy.js', '--drain-time-s', '3', '--config-yaml', '--service-node', `${name}.shop`, '--service-cluster', 'payment.shop',
     '--health-address', '127.77.1.1:15020', '--snapshot-path', `/state/snapshots/shop.${name}`,
   ]);
   const bootstrap = JSON.parse(proxy!.command[at + 1]!) as Record<string, any>;
@@ -38,7 +38,8 @@ test('a pod becomes a proxy with its own bootstrap, adapted, and its application
 });
 
 test('pods are spread over the zones of their service', () => {
-  const zones = (object: ReturnType<typeof meshService>) => desired(workload('payment', 4), MESH, object).workloads[1]!.pods.map(({ zone, region }) => `${region}/${zone}`);
+  const zones = (object: ReturnType<typeof meshService>) =>
+    desired(workload('payment', 4), MESH, object).workloads[1]!.pods.map(({ zone, region }) => `${region}/${zone}`);
   expect(zones(meshService('payment'))).toEqual(['eu/eu-a', 'us/us-a', 'eu/eu-b', 'eu/eu-a']);
   expect(zones(meshService('payment', ['us']))).toEqual(['us/us-a', 'us/us-a', 'us/us-a', 'us/us-a']);
 });
@@ -61,7 +62,9 @@ test('an image without a command is a problem that names it and the fix; other w
 
 test('what has no sidecar is named and not run; the control plane runs with its replicas', () => {
   const plain = (name: string, image: string, replicas: number) => ({
-    apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'shop' },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace: 'shop' },
     spec: { replicas, template: { metadata: { labels: {} }, spec: { containers: [{ name, image }] } } },
   });
   const { workloads, skipped } = desired(plain('jaeger', 'jaeger:1', 1), plain('cp', 'ghcr.io/meshwright/control-plane:1', 3), service('payment'));

@@ -2,7 +2,7 @@
  * Ends the processes of a runner that died without doing so itself. It reads `+pid` and `-pid` lines from the runner; when the pipe ends, it ends
  * the process groups that are left: SIGTERM, SIGKILL after three seconds. Where none is left, as after an orderly end, it goes at once.
  */
-import { killGroup } from './processes';
+import { killGroup } from '../processes';
 
 const GRACE = 3000;
 const pids = new Set<number>();

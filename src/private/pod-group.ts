@@ -8,7 +8,7 @@ import { rewrite } from './joined-workload';
 import { serviceLabels, versionLabels, versionSelector } from './labels';
 import { inRegions } from './placement';
 import { RawObject } from './raw-object';
-import { PodIdentity, PodSpec, withSidecar } from './sidecar';
+import { GRACE_SECONDS, PodIdentity, PodSpec, withSidecar } from './sidecar';
 
 /** One version of a service: what its objects have in common. */
 export interface PodGroupProps {
@@ -29,9 +29,6 @@ export interface OwnPods {
   readonly container: Record<string, unknown>;
   readonly volumes: readonly object[];
 }
-
-/** Time from SIGTERM to SIGKILL; Kubernetes' own default, written out. */
-const GRACE_SECONDS = 30;
 
 /** How `appProtocol` calls what is spoken (GEP-1911). */
 const APP_PROTOCOL: Readonly<Record<string, string>> = { http: 'http', http2: 'kubernetes.io/h2c', grpc: 'grpc', tcp: 'tcp' };

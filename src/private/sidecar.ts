@@ -23,6 +23,9 @@ export interface PodIdentity {
 /** A pod's spec in plain data. */
 export type PodSpec = Record<string, any>;
 
+/** Time from SIGTERM to SIGKILL; Kubernetes' own default. */
+export const GRACE_SECONDS = 30;
+
 /** Volume of the last good configuration, so that a restarted proxy serves while the control plane is away. */
 const STATE = 'meshwright-state';
 const STATE_PATH = '/var/lib/meshwright';
@@ -40,7 +43,7 @@ export function withSidecar(pod: PodSpec, identity: PodIdentity): PodSpec {
   return {
     ...pod,
     containers: (pod.containers ?? []).map(throughProxy),
-    initContainers: [sidecar(identity), ...pod.initContainers ?? []],
+    initContainers: [sidecar(identity, pod.terminationGracePeriodSeconds ?? GRACE_SECONDS), ...pod.initContainers ?? []],
     volumes: [...pod.volumes ?? [], { name: STATE, emptyDir: { sizeLimit: '64Mi' } }],
   };
 }
@@ -52,7 +55,7 @@ function throughProxy(container: Record<string, any>): Record<string, any> {
   return { ...container, env: [...env, ...PROXY_ENVIRONMENT.filter(([name]) => !names.has(name)).map(([name, value]) => ({ name, value }))] };
 }
 
-function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdentity): Record<string, unknown> {
+function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdentity, graceSeconds: number): Record<string, unknown> {
   return {
     name: PROXY_CONTAINER,
     image: proxy.image,
@@ -63,6 +66,8 @@ function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdent
       '--service-cluster', `${service}.${namespace}`,
       '--health-address', `0.0.0.0:${HEALTH_PORT}`,
       '--snapshot-path', `${STATE_PATH}/snapshot`,
+      // One deadline for all that ends in a pod: the kubelet kills what is left by then.
+      '--drain-time-s', String(graceSeconds),
       '--log-level', proxy.logLevel,
     ],
     env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace'), fromField('POD_IP', 'status.podIP')],

@@ -20,12 +20,24 @@ export type GoldenOutput = string | object;
  * @param dir folder with the files.
  */
 export function goldenTest(dir: string, transform: (input: GoldenInput) => GoldenOutput | Promise<GoldenOutput>): void {
+  goldenSteps(dir, [''], async (input) => ({ '': await transform(input) }));
+}
+
+/**
+ * The same for a translation of several steps: each writes `<name>.<step>.out.yaml`, the step without a name `<name>.out.yaml`.
+ * @param steps all that the transform makes.
+ */
+export function goldenSteps<S extends string>(
+  dir: string, steps: readonly S[], transform: (input: GoldenInput) => Record<S, GoldenOutput> | Promise<Record<S, GoldenOutput>>,
+): void {
+  const outputOf = (name: string, step: S) => `${name}${step === '' ? '' : `.${step}`}.out.yaml`;
   const update = process.env.UPDATE_GOLDENS === '1';
   const files = existsSync(dir) ? readdirSync(dir).sort() : [];
   const names = files.filter((file) => file.endsWith('.in.yaml')).map((file) => file.slice(0, -'.in.yaml'.length));
 
   test('every golden output has its input', () => {
-    const stale = files.filter((file) => file.endsWith('.out.yaml') && !names.includes(file.slice(0, -'.out.yaml'.length)));
+    const expected = new Set(names.flatMap((name) => steps.map((step) => outputOf(name, step))));
+    const stale = files.filter((file) => file.endsWith('.out.yaml') && !expected.has(file));
     if (update) stale.forEach((file) => unlinkSync(join(dir, file)));
     expect(names.length).toBeGreaterThan(0);
     expect(update ? [] : stale).toEqual([]);
@@ -38,11 +50,13 @@ export function goldenTest(dir: string, transform: (input: GoldenInput) => Golde
       return document.toJS() as unknown;
     }).filter((document) => document !== null);
     const made = await transform({ name, text, documents });
-    const output = typeof made === 'string' ? made : toYaml(made);
-    const file = join(dir, `${name}.out.yaml`);
-    if (update) writeFileSync(file, output);
-    expect(existsSync(file)).toBe(true);
-    expect(output).toBe(readFileSync(file, 'utf8'));
+    for (const step of steps) {
+      const output = typeof made[step] === 'string' ? made[step] : toYaml(made[step]);
+      const file = join(dir, outputOf(name, step));
+      if (update) writeFileSync(file, output);
+      expect(existsSync(file)).toBe(true);
+      expect(output).toBe(readFileSync(file, 'utf8'));
+    }
   });
 }
 

@@ -1,0 +1,237 @@
+/**
+ * The mesh in plain frozen types: no document, no protobuf, no default left open. Durations are milliseconds. Keys of services and meshes are
+ * `<namespace>/<name>`, those of backends `<namespace>/<name>:<port>`.
+ * What did not change between two models is the same object in both (`shareUnchanged`), so that whoever derives something may remember it.
+ */
+
+export interface MeshModel {
+  readonly services: ReadonlyMap<string, Service>;
+  /** Ports of Kubernetes Services that are called or routed to, by key; each version of a service is one. */
+  readonly backends: ReadonlyMap<string, Backend>;
+  /** Endpoints of backends by key. Apart from them, because they change so much more often. */
+  readonly endpoints: ReadonlyMap<string, readonly Locality[]>;
+  /** Region of every endpoint's address: how a proxy's own region is found. */
+  readonly regions: ReadonlyMap<string, string>;
+}
+
+/** A service of the mesh: whom it calls, and what its own proxies do. */
+export interface Service {
+  readonly key: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly mesh: MeshSettings;
+  /** SPIFFE ID of its pods. */
+  readonly identity: string;
+  /** Port of the application in the pod. */
+  readonly port: number;
+  readonly calls: readonly Call[];
+  readonly rateLimits: readonly RateLimit[];
+}
+
+/** What all proxies of a mesh share. */
+export interface MeshSettings {
+  readonly key: string;
+  readonly trustDomain: string;
+  readonly regions: readonly Region[];
+  /** Percent of the requests answered below 500 that is logged; undefined: nothing is logged. */
+  readonly accessLogPercent: number | undefined;
+}
+
+export interface Region {
+  readonly name: string;
+  readonly geohashes: readonly string[];
+}
+
+export interface Call {
+  /** Key of the backend. */
+  readonly backend: string;
+  /** The caller's own bound, instead of all bounds that the callee's service and rules have. */
+  readonly timeout: Timeout | undefined;
+}
+
+/** A Kubernetes Service that a caller may address or a route may name: where its traffic goes, and how a caller treats it. */
+export interface Backend {
+  readonly key: string;
+  readonly name: string;
+  readonly namespace: string;
+  /** Port of the Kubernetes Service. */
+  readonly port: number;
+  /** Key of the service of the mesh that it is a version of; undefined for a plain Kubernetes Service. */
+  readonly service: string | undefined;
+  readonly policies: Policies;
+  readonly regions: readonly Region[];
+  /** Rules of the routes attached to it, most specific first; undefined: no route, everything goes to the backend itself. */
+  readonly rules: readonly Rule[] | undefined;
+}
+
+/** What a caller's proxy does with calls. Undefined is off. */
+export interface Policies {
+  readonly timeout: Timeout;
+  readonly retry: Retry | undefined;
+  readonly retryBudget: RetryBudget | undefined;
+  readonly circuitBreaker: CircuitBreaker | undefined;
+  readonly outlierDetection: OutlierDetection | undefined;
+  readonly bulkhead: Bulkhead | undefined;
+  readonly loadBalancer: LoadBalancer;
+  readonly locality: LocalityPolicy | undefined;
+}
+
+/** Undefined is no bound. */
+export interface Timeout {
+  readonly total: number | undefined;
+  readonly perTry: number | undefined;
+}
+
+export type RetryOn = 'connect-failure' | 'refused-stream' | 'reset' | 'gateway-error' | '5xx' | 'per-try-timeout' | 'rate-limited';
+
+export interface Retry {
+  readonly attempts: number;
+  readonly on: readonly RetryOn[];
+  readonly methods: readonly string[];
+  readonly baseInterval: number;
+  readonly maxInterval: number;
+  /** 0 to 1. */
+  readonly jitter: number;
+}
+
+export interface RetryBudget {
+  readonly percent: number;
+  readonly minConcurrency: number;
+}
+
+export type CircuitBreaker = { readonly cooldown: number } & (
+  | { readonly kind: 'consecutive-failures'; readonly failures: number }
+  | { readonly kind: 'failure-rate'; readonly percent: number; readonly window: number; readonly minRequests: number }
+);
+
+export interface OutlierDetection {
+  readonly consecutiveServerErrors: number;
+  readonly interval: number;
+  readonly baseEjection: number;
+  readonly maxEjection: number;
+  readonly maxEjectionPercent: number;
+}
+
+export interface Bulkhead {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  /** Undefined: no bound. */
+  readonly maxRequests: number | undefined;
+}
+
+export interface RateLimit {
+  readonly name: string;
+  readonly requests: number;
+  readonly interval: number;
+  readonly burst: number;
+}
+
+export type LoadBalancer =
+  | { readonly kind: 'round-robin' }
+  | { readonly kind: 'least-request'; readonly choices: number }
+  | { readonly kind: 'ring-hash'; readonly key: HashKey; readonly minRingSize: number };
+
+export type HashKey =
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string; readonly ttl: number | undefined }
+  | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'source-ip' };
+
+export interface LocalityPolicy {
+  /** The header with the geohash that picks the first region; undefined: the caller's own region is the first. */
+  readonly geohashHeader: string | undefined;
+  readonly failover: readonly string[];
+  readonly healthyPercent: number;
+}
+
+/** One match of one rule of a route. */
+export interface Rule {
+  /** `<route>/<rule>`, in the backend's namespace. */
+  readonly name: string;
+  readonly match: Match;
+  readonly action: Forward | Redirect;
+  readonly requestHeaders: HeaderChanges;
+  readonly responseHeaders: HeaderChanges;
+}
+
+export interface Match {
+  readonly path: PathMatch;
+  readonly method: string | undefined;
+  readonly headers: readonly ValueMatch[];
+  readonly queryParams: readonly ValueMatch[];
+}
+
+/** A prefix counts in whole segments and has no slash at its end, except `/` itself. */
+export interface PathMatch {
+  readonly kind: 'exact' | 'regex' | 'prefix';
+  readonly value: string;
+}
+
+export interface ValueMatch {
+  readonly name: string;
+  readonly kind: 'exact' | 'regex';
+  readonly value: string;
+}
+
+export interface Forward {
+  readonly kind: 'forward';
+  /** Shares of the traffic. Empty, or all of weight 0: nothing can serve, 500. */
+  readonly targets: readonly Target[];
+  readonly stickyBy: HashKey | undefined;
+  /** Undefined members leave the service's own. 0 is no bound. */
+  readonly timeout: { readonly total: number | undefined; readonly perTry: number | undefined };
+  /** Instead of the service's own. */
+  readonly retry: Retry | undefined;
+  readonly rewriteHost: string | undefined;
+  readonly rewritePath: PathRewrite | undefined;
+}
+
+export interface Target {
+  /** Key of a backend; undefined for one that does not exist or may not be referred to: its share is answered 500. */
+  readonly backend: string | undefined;
+  readonly weight: number;
+  readonly requestHeaders: HeaderChanges;
+  readonly responseHeaders: HeaderChanges;
+}
+
+export interface Redirect {
+  readonly kind: 'redirect';
+  readonly scheme: string | undefined;
+  readonly host: string | undefined;
+  /** Undefined: the default port of the scheme, where there is one, else that of the request. */
+  readonly port: number | undefined;
+  readonly path: PathRewrite | undefined;
+  readonly status: 301 | 302 | 303 | 307 | 308;
+}
+
+export type PathRewrite =
+  | { readonly kind: 'full'; readonly value: string }
+  /** Replaces the prefix that matched. */
+  | { readonly kind: 'prefix'; readonly value: string };
+
+export interface HeaderChanges {
+  readonly set: readonly HeaderValue[];
+  readonly add: readonly HeaderValue[];
+  readonly remove: readonly string[];
+}
+
+export interface HeaderValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+export const NO_CHANGES: HeaderChanges = Object.freeze({ set: [], add: [], remove: [] });
+
+/** Endpoints of one region and zone; both are empty where they are not known. */
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  /** Not ready: counted when a region's health is judged, never used. */
+  readonly ready: boolean;
+}

@@ -1,0 +1,58 @@
+import type { Endpoint, Locality } from '../model';
+import { describeId, keyOf, SERVICE_NAME_LABEL, type EndpointSlice, type ResourceSet } from '../resources';
+import type { BackendDraft } from './backends';
+import type { Report } from './report';
+
+/** EndpointSlices by the Service that they belong to. */
+export type SlicesByService = ReadonlyMap<string, readonly { readonly slice: EndpointSlice; readonly name: string }[]>;
+
+export function slicesByService(set: ResourceSet): SlicesByService {
+  const found = new Map<string, { slice: EndpointSlice; name: string }[]>();
+  for (const { id, value } of set.resources.EndpointSlice.values()) {
+    const service = value.metadata.labels?.[SERVICE_NAME_LABEL];
+    if (service === undefined) continue;
+    const key = keyOf({ namespace: id.namespace, name: service });
+    const slices = found.get(key) ?? [];
+    slices.push({ slice: value, name: describeId(id) });
+    found.set(key, slices);
+  }
+  return found;
+}
+
+/**
+ * Endpoints of a backend by region and zone, in the order of names and addresses. The port is that of the slices under the name of the Service's
+ * port. A terminating pod is gone already: its connections may end, and no new request is sent. A pod that is not ready is listed and not used,
+ * so that the health of a region is judged by all of its pods. A Service of both address families is reached by IPv4.
+ */
+export function endpointsOf(draft: BackendDraft, set: ResourceSet, slices: SlicesByService, report: Report): Locality[] {
+  const service = set.resources.Service.get(keyOf(draft));
+  const servicePort = service?.value.spec.ports.find(({ port }) => port === draft.port);
+  if (!servicePort) return [];
+  const portName = servicePort.name ?? '';
+  const zones = new Map((draft.mesh?.spec.regions ?? []).flatMap(({ name, zones: names }) => names.map((zone) => [zone, name] as const)));
+
+  const own = slices.get(keyOf(draft)) ?? [];
+  for (const { slice, name } of own) {
+    if (slice.addressType === 'FQDN') report.unresolved(draft.owner, 'UnsupportedValue', `${name}: addressType is "FQDN": must be IPv4 or IPv6; its endpoints are left out`);
+  }
+  const family = own.some(({ slice }) => slice.addressType === 'IPv4') ? 'IPv4' : 'IPv6';
+  const byLocality = new Map<string, { region: string; zone: string; endpoints: Map<string, Endpoint> }>();
+  for (const { slice } of own.filter((one) => one.slice.addressType === family)) {
+    const port = slice.ports?.find((one) => (one.name ?? '') === portName)?.port;
+    if (port === undefined || port === null) continue;
+    for (const { addresses, conditions, zone = '' } of slice.endpoints ?? []) {
+      if (conditions?.terminating) continue;
+      const region = zones.get(zone ?? '') ?? '';
+      const key = `${region}/${zone ?? ''}`;
+      const locality = byLocality.get(key) ?? { region, zone: zone ?? '', endpoints: new Map<string, Endpoint>() };
+      byLocality.set(key, locality);
+      // All addresses of one endpoint are the same pod.
+      const address = addresses[0];
+      const ready = (conditions?.ready ?? true) || (locality.endpoints.get(address)?.ready ?? false);
+      locality.endpoints.set(address, { address, port, ready });
+    }
+  }
+  return [...byLocality].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { region, zone, endpoints }]) => ({
+    region, zone, endpoints: [...endpoints.values()].sort((a, b) => (a.address < b.address ? -1 : Number(a.address > b.address))),
+  }));
+}

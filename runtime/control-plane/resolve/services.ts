@@ -1,0 +1,66 @@
+import { spiffeId, type MeshResource } from '../../../src/contract';
+import type { Call, MeshSettings, Service } from '../model';
+import { keyOf, type Resource, type ResourceSet } from '../resources';
+import { regionsOf, type Backends } from './backends';
+import { rateLimitsOf, timeoutOf } from './policies';
+import type { Report } from './report';
+
+/** Services by key, with the calls that can be made: a call to something that is not there is reported and left out. */
+export function servicesOf(set: ResourceSet, backends: Backends, report: Report): Map<string, Service> {
+  return new Map([...set.resources.MeshService.entries()].map(([key, resource]) => [key, serviceOf(resource, set, backends, report)]));
+}
+
+function serviceOf({ id, value: { spec } }: Resource<'MeshService'>, set: ResourceSet, backends: Backends, report: Report): Service {
+  const mesh = set.resources.Mesh.get(keyOf(spec.mesh))?.value;
+  if (!mesh) {
+    const names = [...set.resources.Mesh.keys()].join(', ') || 'none';
+    report.unresolved(id, 'MeshNotFound', `spec.mesh is ${keyOf(spec.mesh)}: there is no such Mesh (there is ${names}); without it the service has no identity, no regions and no access log`);
+  }
+  reportUnknownRegions(id, spec, mesh, report);
+  return {
+    key: keyOf(id),
+    name: id.name,
+    namespace: id.namespace,
+    mesh: settingsOf(keyOf(spec.mesh), mesh),
+    identity: mesh ? spiffeId(mesh.spec.trustDomain, id.namespace, spec.serviceAccount) : '',
+    port: spec.port.number,
+    calls: callsOf({ id, spec }, set, backends, report),
+    rateLimits: rateLimitsOf(spec),
+  };
+}
+
+function settingsOf(key: string, mesh: MeshResource | undefined): MeshSettings {
+  return { key, trustDomain: mesh?.spec.trustDomain ?? '', regions: regionsOf(mesh), accessLogPercent: mesh?.spec.accessLog?.successPercent };
+}
+
+type About = { readonly id: Resource<'MeshService'>['id']; readonly spec: Resource<'MeshService'>['value']['spec'] };
+
+function callsOf({ id, spec }: About, set: ResourceSet, backends: Backends, report: Report): Call[] {
+  const calls = new Map<string, Call>();
+  (spec.calls ?? []).forEach((call, index) => {
+    const target = keyOf({ namespace: call.namespace, name: call.service });
+    const unresolved = (reason: string, message: string) => report.unresolved(id, reason, `spec.calls[${index}] is ${target}: ${message}`);
+    const backend = backends.ofService(call.namespace, call.service);
+    if (!backend) {
+      const plain = set.resources.Service.has(target);
+      return unresolved('BackendNotFound', plain ? 'a Service that is in no mesh; create a MeshService for it' : 'no MeshService has such a Service; correct the name, or create it');
+    }
+    const other = set.resources.MeshService.get(backend.service!)!.value.spec.mesh;
+    if (keyOf(other) !== keyOf(spec.mesh)) {
+      return unresolved('WrongMesh', `it is in mesh ${keyOf(other)}, and ${id.name} in ${keyOf(spec.mesh)}; calls stay within one mesh`);
+    }
+    calls.set(backend.key, { backend: backend.key, timeout: call.timeout && timeoutOf(call.timeout) });
+  });
+  return [...calls.values()].sort((a, b) => (a.backend < b.backend ? -1 : 1));
+}
+
+function reportUnknownRegions(id: About['id'], spec: About['spec'], mesh: MeshResource | undefined, report: Report): void {
+  if (!mesh) return;
+  const known = mesh.spec.regions.map(({ name }) => name);
+  const check = (path: string, names: readonly string[] | undefined) => names?.forEach((name, index) => {
+    if (!known.includes(name)) report.unresolved(id, 'RegionNotFound', `${path}[${index}] is "${name}": Mesh ${keyOf(mesh.metadata)} has ${known.join(', ') || 'no regions'}`);
+  });
+  check('spec.regions', spec.regions);
+  check('spec.locality.preferLocal.failover', spec.locality?.preferLocal?.failover);
+  check('spec.locality.geohash.failover', spec.locality?.geohash?.failover);
+}

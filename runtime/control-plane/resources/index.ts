@@ -1,0 +1,5 @@
+export * from './types';
+export { compareIds, readResources, ResourceStore } from './store';
+export { SERVICE_NAME_LABEL } from './schema/core';
+export type { EndpointSlice, KubernetesService } from './schema/core';
+export type * from './schema/http-route';

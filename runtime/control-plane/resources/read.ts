@@ -1,0 +1,103 @@
+import type * as z from 'zod';
+import { API_VERSION, GROUP, mesh, meshService } from '../../../src/contract';
+import { explain } from './explain';
+import { endpointSlice, kubernetesService } from './schema/core';
+import { httpRoute, isServiceParent } from './schema/http-route';
+import { referenceGrant } from './schema/reference-grant';
+import type { Kind, Kinds, RawDocument, ResourceId } from './types';
+
+/** What a document turned out to be. */
+export type Read =
+  /** None of the mesh's business. */
+  | { readonly kind: 'ignored' }
+  /** It claims to be one of ours and does not even say which: its name is missing, for example. */
+  | { readonly kind: 'unreadable'; readonly message: string }
+  | {
+    readonly kind: 'invalid';
+    readonly id: ResourceId;
+    readonly apiVersion: string;
+    readonly generation: number | undefined;
+    readonly reason: string;
+    readonly messages: readonly string[];
+  }
+  | { readonly kind: 'valid'; readonly id: ResourceId; readonly apiVersion: string; readonly generation: number | undefined; readonly value: Kinds[Kind] };
+
+const GATEWAY = 'gateway.networking.k8s.io';
+const IGNORED: Read = { kind: 'ignored' };
+
+interface Reader {
+  readonly kind: Kind;
+  /** API group of the kind; any version of it is looked at, so that a wrong one is reported. */
+  readonly group: string;
+  readonly schema: z.ZodType;
+}
+
+const READERS: readonly Reader[] = [
+  { kind: 'Mesh', group: GROUP, schema: mesh },
+  { kind: 'MeshService', group: GROUP, schema: meshService },
+  { kind: 'HTTPRoute', group: GATEWAY, schema: httpRoute },
+  { kind: 'ReferenceGrant', group: GATEWAY, schema: referenceGrant },
+  { kind: 'Service', group: '', schema: kubernetesService },
+  { kind: 'EndpointSlice', group: 'discovery.k8s.io', schema: endpointSlice },
+];
+
+/** Validates one document by itself; what it refers to is not looked at. */
+export function readDocument({ value }: RawDocument): Read {
+  if (!isObject(value)) return { kind: 'unreadable', message: `must be an object with apiVersion and kind, not ${JSON.stringify(value)}` };
+  const { apiVersion, kind, metadata } = value;
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string') {
+    return { kind: 'unreadable', message: 'apiVersion or kind is missing: every object must have both' };
+  }
+  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+  const reader = READERS.find((one) => one.kind === kind && one.group === group);
+  if (!reader) return unknownKind(group, kind);
+  if (reader.kind === 'HTTPRoute' && !hasServiceParent(value)) return IGNORED;
+  const { name, namespace, generation } = isObject(metadata) ? metadata : {};
+  if (typeof name !== 'string' || name === '') return { kind: 'unreadable', message: `metadata.name of this ${kind} is missing: every object must have one` };
+  if (typeof namespace !== 'string' || namespace === '') {
+    return { kind: 'unreadable', message: `metadata.namespace of ${kind} ${name} is missing: say which namespace it belongs to` };
+  }
+  const about = {
+    id: { kind: reader.kind, namespace, name }, apiVersion, generation: typeof generation === 'number' ? generation : undefined,
+  };
+  const parsed = reader.schema.safeParse(value);
+  if (!parsed.success) return { kind: 'invalid', ...about, reason: 'Invalid', messages: explain(parsed.error.issues, value) };
+  const unsupported = unsupportedBy(reader.kind, parsed.data as Kinds[Kind]);
+  if (unsupported) return { kind: 'invalid', ...about, ...unsupported };
+  return { kind: 'valid', ...about, value: deepFreeze(parsed.data) as Kinds[Kind] };
+}
+
+/** A kind of our own group that does not exist is a mistake; other groups are other people's. */
+function unknownKind(group: string, kind: string): Read {
+  if (group !== GROUP) return IGNORED;
+  const kinds = READERS.filter((one) => one.group === GROUP).map((one) => one.kind).join(' and ');
+  return { kind: 'unreadable', message: `kind is ${JSON.stringify(kind)}: ${API_VERSION} has ${kinds}` };
+}
+
+/** Valid by the contract, and more than this version can run. */
+function unsupportedBy(kind: Kind, value: Kinds[Kind]): { reason: string; messages: string[] } | undefined {
+  if (kind !== 'MeshService') return undefined;
+  const { protocol } = (value as Kinds['MeshService']).spec.port;
+  if (protocol === 'http') return undefined;
+  return {
+    reason: 'UnsupportedProtocol',
+    messages: [`spec.port.protocol is "${protocol}": the proxy of this version carries HTTP/1.1 only; write http, or keep the service out of the mesh`],
+  };
+}
+
+function hasServiceParent(value: Record<string, unknown>): boolean {
+  const refs = isObject(value.spec) ? value.spec.parentRefs : undefined;
+  return Array.isArray(refs) && refs.some(isServiceParent);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const member of Object.values(value)) deepFreeze(member);
+  }
+  return value;
+}

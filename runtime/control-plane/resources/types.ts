@@ -1,0 +1,82 @@
+import type { MeshResource, MeshServiceResource } from '../../../src/contract';
+import type { EndpointSlice, KubernetesService } from './schema/core';
+import type { HttpRoute } from './schema/http-route';
+import type { ReferenceGrant } from './schema/reference-grant';
+
+/** A document as a source found it, before anybody has looked into it. */
+export interface RawDocument {
+  readonly value: unknown;
+  /** Where it stands, for people: `shop/payment.yaml:12`, or the path of an API object. */
+  readonly location: string;
+}
+
+/** Something that could not be read at all, so that it is not known which objects it holds. */
+export interface Unreadable {
+  readonly location: string;
+  readonly message: string;
+}
+
+/** Everything that a source has, at one moment. */
+export interface Documents {
+  readonly documents: readonly RawDocument[];
+  readonly unreadable: readonly Unreadable[];
+}
+
+/** Kinds that the control plane reads; every other kind is left alone. */
+export interface Kinds {
+  Mesh: MeshResource;
+  MeshService: MeshServiceResource;
+  HTTPRoute: HttpRoute;
+  ReferenceGrant: ReferenceGrant;
+  Service: KubernetesService;
+  EndpointSlice: EndpointSlice;
+}
+export type Kind = keyof Kinds;
+
+/** Names an object: `HTTPRoute shop/payment-canary`. */
+export interface ResourceId {
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A valid object. */
+export interface Resource<K extends Kind = Kind> {
+  readonly id: ResourceId & { readonly kind: K };
+  readonly apiVersion: string;
+  readonly location: string;
+  /** metadata.generation; where a source has none, 1 and one more for every change. */
+  readonly generation: number;
+  readonly value: Kinds[K];
+}
+
+/** A document that is refused. */
+export interface Rejected {
+  readonly id: ResourceId;
+  readonly apiVersion: string;
+  readonly location: string;
+  readonly generation: number;
+  /** Condition reason: `Invalid`, `UnsupportedValue`, `UnsupportedProtocol`, `DuplicateObject`. */
+  readonly reason: string;
+  /** Each with path, value, rule and fix. */
+  readonly messages: readonly string[];
+  /** The last valid version of the object stays in force. */
+  readonly keepsPrevious: boolean;
+}
+
+/** All valid objects at one moment, the last valid version of each; sorted by key. */
+export interface ResourceSet {
+  readonly resources: { readonly [K in Kind]: ReadonlyMap<string, Resource<K>> };
+  readonly rejected: readonly Rejected[];
+  readonly unreadable: readonly Unreadable[];
+}
+
+/** `<namespace>/<name>`. */
+export function keyOf({ namespace, name }: Pick<ResourceId, 'namespace' | 'name'>): string {
+  return `${namespace}/${name}`;
+}
+
+/** `HTTPRoute shop/payment-canary`. */
+export function describeId(id: ResourceId): string {
+  return `${id.kind} ${keyOf(id)}`;
+}

@@ -1,0 +1,16 @@
+import type { Documents } from '../resources';
+
+/** Where manifests come from: a folder, a Kubernetes API. */
+export interface Source {
+  /** For people: `folder:/etc/mesh`. */
+  readonly name: string;
+  /**
+   * Calls `listener` with everything that the source has, once it has all of it, and again after every change. Never with a part: whoever answers
+   * a proxy from half of a mesh takes the other half away from it.
+   * @returns ends the calls.
+   */
+  subscribe(listener: (documents: Documents) => void): () => void;
+  /** Begins. Rejects where the source cannot work at all: no such folder. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,30 @@
+import type { MeshModel } from './model';
+import { resolve } from './resolve';
+import type { ResourceSet } from './resources';
+import { xdsResources, type ProxyNode, type XdsResources } from './xds';
+
+/** What a proxy is, before its region is known. */
+export interface NodeDescription {
+  /** Key of its service: `shop/order`. */
+  readonly service: string;
+  readonly podIp: string;
+  /** 127.0.0.1 where it is not said. */
+  readonly loopback?: string;
+  /** Where it says that it runs (Node.locality.region). What the endpoints say of its address is believed first. */
+  readonly region?: string;
+}
+
+/**
+ * Everything between documents and xDS in one step: what a proxy would get if these were all the resources. Pure; the control plane does the same
+ * with memory of what it made before.
+ */
+export function translate(resources: ResourceSet, node: NodeDescription): XdsResources {
+  const { model } = resolve(resources);
+  return xdsResources(model, proxyNode(model, node));
+}
+
+/** The node with its region: that of the endpoint that has its address, else the one that it names, if the mesh has it. */
+export function proxyNode(model: MeshModel, { service, podIp, loopback = '127.0.0.1', region }: NodeDescription): ProxyNode {
+  const known = model.services.get(service)?.mesh.regions.some(({ name }) => name === region);
+  return { service, podIp, loopback, region: model.regions.get(podIp) ?? (known ? region : undefined) };
+}

@@ -1,0 +1,103 @@
+import { INBOUND_PORT, OUTBOUND_PORT } from '../../../src/contract';
+import {
+  ApiVersion, create, duration, HttpConnectionManager_CodecType, HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManager_ServerHeaderTransformation, HttpConnectionManagerSchema, HttpFilterSchema, ListenerSchema, packAny, RouterSchema,
+  TrafficDirection, type HttpFilter, type Listener,
+} from '../../xds';
+import type { Service } from '../model';
+import { accessLog } from './access-log';
+import type { Init } from './init';
+import { INBOUND, OUTBOUND } from './names';
+import { rateLimitFilter } from './rate-limit';
+import { inboundRoutes } from './routes';
+import type { ProxyNode } from './types';
+
+/** `value` of `server` in answers that a proxy makes itself. */
+const SERVER_NAME = 'meshwright';
+/** A connection without a request for so long is closed. */
+const IDLE_TIMEOUT = 3_600_000;
+/** A request's head must be there after so long; a slower client is answered 408. */
+const HEAD_TIMEOUT = 10_000;
+/** Bytes of a connection that are buffered; what a retry may have to send again lies within it. */
+const BUFFER_LIMIT = 1_048_576;
+
+type HcmInit = Init<typeof HttpConnectionManagerSchema>;
+
+/** The inbound and the outbound listener of a proxy. */
+export function listeners(service: Service, node: ProxyNode): Listener[] {
+  return [
+    listener(INBOUND, node.podIp, INBOUND_PORT, TrafficDirection.INBOUND, service, {
+      // With the listener: it changes only when the listener does.
+      routeSpecifier: { case: 'routeConfig', value: inboundRoutes(service) },
+      httpFilters: [...service.rateLimits.map(rateLimitFilter), router()],
+    }),
+    listener(OUTBOUND, node.loopback, OUTBOUND_PORT, TrafficDirection.OUTBOUND, service, {
+      routeSpecifier: {
+        case: 'rds',
+        value: {
+          routeConfigName: OUTBOUND,
+          configSource: {
+            configSourceSpecifier: { case: 'ads', value: {} },
+            resourceApiVersion: ApiVersion.V3,
+            // Never listen before the routes are there.
+            initialFetchTimeout: duration(0),
+          },
+        },
+      },
+      httpFilters: [router()],
+    }),
+  ];
+}
+
+function listener(name: string, address: string, port: number, direction: TrafficDirection, { mesh }: Service, init: HcmInit): Listener {
+  const manager = create(HttpConnectionManagerSchema, {
+    ...init,
+    ...protocol(name),
+    accessLog: mesh.accessLogPercent === undefined ? [] : [accessLog(mesh.accessLogPercent)],
+  });
+  return create(ListenerSchema, {
+    name,
+    address: { address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } } },
+    trafficDirection: direction,
+    perConnectionBufferLimitBytes: BUFFER_LIMIT,
+    filterChains: [{
+      filters: [{
+        name: 'envoy.filters.network.http_connection_manager',
+        configType: { case: 'typedConfig', value: packAny(HttpConnectionManagerSchema, manager) },
+      }],
+    }],
+  });
+}
+
+/** What both listeners say of HTTP. Written out wherever Envoy's default would do something that nobody asked for. */
+function protocol(statPrefix: string): HcmInit {
+  return {
+    statPrefix,
+    codecType: HttpConnectionManager_CodecType.HTTP1,
+    // How long a request may take is said by timeouts; no silent limit beside them.
+    streamIdleTimeout: duration(0),
+    requestTimeout: duration(0),
+    requestHeadersTimeout: duration(HEAD_TIMEOUT),
+    maxRequestHeadersKb: 60,
+    commonHttpProtocolOptions: { idleTimeout: duration(IDLE_TIMEOUT) },
+    useRemoteAddress: true,
+    // Nobody is inside: headers x-envoy-* of a request are not obeyed, so that only what is declared retries or times out.
+    internalAddressConfig: {},
+    generateRequestId: true,
+    preserveExternalRequestId: true,
+    serverName: SERVER_NAME,
+    serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+    // A path reaches the application as it was sent, and routes match what was sent.
+    normalizePath: false,
+    mergeSlashes: false,
+    pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
+  };
+}
+
+/** The last filter of every chain. */
+function router(): HttpFilter {
+  return create(HttpFilterSchema, {
+    name: 'envoy.filters.http.router',
+    configType: { case: 'typedConfig', value: packAny(RouterSchema, create(RouterSchema, { suppressEnvoyHeaders: true })) },
+  });
+}

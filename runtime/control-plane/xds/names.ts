@@ -1,0 +1,28 @@
+import type { Backend } from '../model';
+
+/** Name of both the outbound listener and its route configuration. */
+export const OUTBOUND = 'outbound';
+/** Name of both the inbound listener and its route configuration. */
+export const INBOUND = 'inbound';
+/** A cluster that never exists: what is sent there is answered 500. */
+export const INVALID_BACKEND = 'invalid-backend';
+
+/** `payment.shop:8080`; for traffic that a geohash sends to a region `ingest.iot:8080@eu-west`. */
+export function clusterName({ name, namespace, port }: Pick<Backend, 'name' | 'namespace' | 'port'>, region?: string): string {
+  const plain = `${name}.${namespace}:${port}`;
+  return region === undefined ? plain : `${plain}@${region}`;
+}
+
+/** Cluster of the pod's own application. */
+export function inboundClusterName(port: number): string {
+  return `${INBOUND}:${port}`;
+}
+
+/** Every name by which a caller may address the backend, with and without the port; the short name only inside of its namespace. */
+export function domains({ name, namespace, port }: Backend, callerNamespace: string): string[] {
+  const hosts = [
+    ...callerNamespace === namespace ? [name] : [],
+    `${name}.${namespace}`, `${name}.${namespace}.svc`, `${name}.${namespace}.svc.cluster.local`,
+  ];
+  return hosts.flatMap((host) => [host, `${host}:${port}`]);
+}

@@ -1,0 +1,21 @@
+import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration } from '../../xds';
+
+/** A proxy, as far as its configuration depends on it. */
+export interface ProxyNode {
+  /** Key of its service. */
+  readonly service: string;
+  /** What the inbound listener binds. */
+  readonly podIp: string;
+  /** Where the proxy and the application of the pod reach each other. */
+  readonly loopback: string;
+  /** Region that it runs in; undefined where that is not known. */
+  readonly region: string | undefined;
+}
+
+/** Everything that one proxy runs, by type, each list in the order of names. */
+export interface XdsResources {
+  readonly clusters: readonly Cluster[];
+  readonly endpoints: readonly ClusterLoadAssignment[];
+  readonly listeners: readonly Listener[];
+  readonly routes: readonly RouteConfiguration[];
+}

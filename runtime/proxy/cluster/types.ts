@@ -14,6 +14,9 @@ export interface Host {
   readonly weight: number;
   /** EDS says healthy and outlier detection has not ejected it. */
   healthy: boolean;
+  /** The two halves of `healthy`: what EDS says, and whether outlier detection has ejected the host. */
+  readonly reportedHealthy: boolean;
+  readonly ejected: boolean;
   /** Requests in flight, kept by the router through `Cluster.started`/`finished`. */
   active: number;
   /** Set once the host has left the cluster: its pool closes idle connections and opens none. */

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
-import { addresses, count, endpoints, hashOf, host, locality, made, seeded } from './support';
 import type { Host } from '../../../../runtime/proxy/cluster';
-import type { ClusterHost } from '../../../../runtime/proxy/cluster/host';
 import { LeastRequestBalancer } from '../../../../runtime/proxy/cluster/balancer/least-request';
 import { RandomBalancer } from '../../../../runtime/proxy/cluster/balancer/random';
 import { RoundRobinBalancer } from '../../../../runtime/proxy/cluster/balancer/round-robin';
+import type { ClusterHost } from '../../../../runtime/proxy/cluster/host';
 import type { BalancerConfig } from '../../../../runtime/proxy/config/types';
+import { addresses, count, endpoints, hashOf, host, locality, made, seeded } from './support';
 
 const balanced = (weights: readonly number[]) => weights.map((weight, index) => host(`10.0.0.${index}`, weight));
 

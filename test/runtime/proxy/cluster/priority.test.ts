@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
-import { addresses, count, endpoints, hashOf, locality, made } from './support';
 import { effectiveLocalityWeight, priorityLoad } from '../../../../runtime/proxy/cluster/priority';
+import { addresses, count, endpoints, hashOf, locality, made } from './support';
 
 const load = (healthy: readonly number[], panicThreshold = 50) =>
   priorityLoad(healthy.map((percent) => ({ total: 100, healthy: percent })), 140, panicThreshold);

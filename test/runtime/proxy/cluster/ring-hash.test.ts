@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
-import { addresses, count, endpoints, hashOf, host, locality, made, seeded } from './support';
 import { RingHashBalancer } from '../../../../runtime/proxy/cluster/balancer/ring-hash';
 import { hostKey, type ClusterHost } from '../../../../runtime/proxy/cluster/host';
+import { addresses, count, endpoints, hashOf, host, locality, made, seeded } from './support';
 
 const KEYS = Array.from({ length: 10_000 }, (_, index) => hashOf(`order-${index}`));
 

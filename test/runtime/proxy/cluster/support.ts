@@ -17,18 +17,35 @@ export function seeded(seed: number): () => number {
 
 export function clusterConfig(change: Partial<ClusterConfig> = {}): ClusterConfig {
   return {
-    name: 'payment', statName: 'payment', discovery: 'eds', endpointsName: 'payment', connectTimeout: 1000,
+    name: 'payment',
+    statName: 'payment',
+    discovery: 'eds',
+    endpointsName: 'payment',
+    connectTimeout: 1000,
     balancer: { kind: 'round_robin' },
     limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 3 },
-    retryBudget: undefined, breaker: undefined, outlierDetection: undefined,
-    idleTimeout: 60_000, maxRequestsPerConnection: 0, panicThreshold: 50, localityWeighted: false, overprovisioningFactor: 140,
+    retryBudget: undefined,
+    breaker: undefined,
+    outlierDetection: undefined,
+    idleTimeout: 60_000,
+    maxRequestsPerConnection: 0,
+    panicThreshold: 50,
+    localityWeighted: false,
+    overprovisioningFactor: 140,
     ...change,
   };
 }
 
 export const outlierDetection: OutlierDetectionConfig = {
-  consecutive5xx: 3, consecutiveGatewayFailure: 0, consecutiveLocalOriginFailure: 0, splitExternalLocalOriginErrors: false,
-  interval: 10_000, baseEjectionTime: 30_000, maxEjectionTime: 300_000, maxEjectionPercent: 100, alwaysEjectOneHost: false,
+  consecutive5xx: 3,
+  consecutiveGatewayFailure: 0,
+  consecutiveLocalOriginFailure: 0,
+  splitExternalLocalOriginErrors: false,
+  interval: 10_000,
+  baseEjectionTime: 30_000,
+  maxEjectionTime: 300_000,
+  maxEjectionPercent: 100,
+  alwaysEjectOneHost: false,
 };
 
 export interface EndpointSketch {
@@ -39,7 +56,11 @@ export interface EndpointSketch {
 
 export function locality(endpoints: readonly (EndpointSketch | string)[], change: Partial<LocalityEndpoints> = {}): LocalityEndpoints {
   return {
-    region: 'eu-west', zone: 'a', priority: 0, weight: 0, ...change,
+    region: 'eu-west',
+    zone: 'a',
+    priority: 0,
+    weight: 0,
+    ...change,
     endpoints: endpoints.map((sketch) => {
       const { address, weight = 1, healthy = true } = typeof sketch === 'string' ? { address: sketch } : sketch;
       return { address, port: 8080, weight, healthy };

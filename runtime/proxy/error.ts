@@ -20,112 +20,69 @@ export interface ProxyError {
   readonly policy: string | undefined;
 }
 
+function row(
+  code: string, source: ProxyError['source'], status: number, flag: ResponseFlag | undefined, problem: string, policy: string | undefined,
+  retryable: ProxyError['retryable'], title: string,
+): ProxyError {
+  return { code, source, retryable, status, flag, problem, title, policy };
+}
+
 export const ERRORS = {
   // The client's message. Each closes its connection: where the next request begins is not known any more.
-  badRequest: {
-    code: 'http1_codec_error', source: 'downstream', retryable: undefined, status: 400, flag: 'DPE',
-    problem: 'malformed-request', title: 'The request is not valid HTTP/1.1', policy: undefined,
-  },
-  badHost: {
-    code: 'invalid_host', source: 'downstream', retryable: undefined, status: 400, flag: 'DPE',
-    problem: 'invalid-host', title: 'The request has no valid Host', policy: undefined,
-  },
-  targetTooLong: {
-    code: 'request_target_too_long', source: 'downstream', retryable: undefined, status: 414, flag: 'DPE',
-    problem: 'target-too-long', title: 'The request target is too long', policy: undefined,
-  },
-  headTooLarge: {
-    code: 'request_headers_too_large', source: 'downstream', retryable: undefined, status: 431, flag: 'DPE',
-    problem: 'headers-too-large', title: 'The request headers are too large or too many', policy: undefined,
-  },
-  headTimeout: {
-    code: 'request_header_timeout', source: 'downstream', retryable: undefined, status: 408, flag: undefined,
-    problem: 'headers-timeout', title: 'The request headers did not arrive in time', policy: 'timeout',
-  },
-  unknownCoding: {
-    code: 'unknown_transfer_coding', source: 'downstream', retryable: undefined, status: 501, flag: 'DPE',
-    problem: 'unknown-transfer-coding', title: 'The request has a transfer coding other than chunked', policy: undefined,
-  },
-  connectRefused: {
-    code: 'connect_not_allowed', source: 'downstream', retryable: undefined, status: 501, flag: 'DPE',
-    problem: 'connect-not-allowed', title: 'CONNECT is not configured here', policy: 'route',
-  },
-  httpVersion: {
-    code: 'unsupported_version', source: 'downstream', retryable: undefined, status: 505, flag: 'DPE',
-    problem: 'unsupported-version', title: 'Only HTTP/1.1 and HTTP/1.0 are spoken here', policy: undefined,
-  },
-  http10: {
-    code: 'low_version', source: 'downstream', retryable: undefined, status: 426, flag: 'DPE',
-    problem: 'http-1.0-not-accepted', title: 'HTTP/1.0 is not accepted here', policy: undefined,
-  },
-  requestIdle: {
-    code: 'stream_idle_timeout', source: 'downstream', retryable: undefined, status: 408, flag: 'SI',
-    problem: 'request-idle', title: 'The request stood still for too long', policy: 'timeout',
-  },
-  clientGone: {
-    code: 'downstream_remote_disconnect', source: 'downstream', retryable: undefined, status: 0, flag: 'DC',
-    problem: 'client-gone', title: 'The client went away', policy: undefined,
-  },
+  badRequest: row('http1_codec_error', 'downstream', 400, 'DPE', 'malformed-request', undefined, undefined,
+    'The request is not valid HTTP/1.1'),
+  badHost: row('invalid_host', 'downstream', 400, 'DPE', 'invalid-host', undefined, undefined,
+    'The request has no valid Host'),
+  targetTooLong: row('request_target_too_long', 'downstream', 414, 'DPE', 'target-too-long', undefined, undefined,
+    'The request target is too long'),
+  headTooLarge: row('request_headers_too_large', 'downstream', 431, 'DPE', 'headers-too-large', undefined, undefined,
+    'The request headers are too large or too many'),
+  headTimeout: row('request_header_timeout', 'downstream', 408, undefined, 'headers-timeout', 'timeout', undefined,
+    'The request headers did not arrive in time'),
+  unknownCoding: row('unknown_transfer_coding', 'downstream', 501, 'DPE', 'unknown-transfer-coding', undefined, undefined,
+    'The request has a transfer coding other than chunked'),
+  connectRefused: row('connect_not_allowed', 'downstream', 501, 'DPE', 'connect-not-allowed', 'route', undefined,
+    'CONNECT is not configured here'),
+  httpVersion: row('unsupported_version', 'downstream', 505, 'DPE', 'unsupported-version', undefined, undefined,
+    'Only HTTP/1.1 and HTTP/1.0 are spoken here'),
+  http10: row('low_version', 'downstream', 426, 'DPE', 'http-1.0-not-accepted', undefined, undefined,
+    'HTTP/1.0 is not accepted here'),
+  requestIdle: row('stream_idle_timeout', 'downstream', 408, 'SI', 'request-idle', 'timeout', undefined,
+    'The request stood still for too long'),
+  clientGone: row('downstream_remote_disconnect', 'downstream', 0, 'DC', 'client-gone', undefined, undefined,
+    'The client went away'),
   // Configuration.
-  noRoute: {
-    code: 'route_not_found', source: 'config', retryable: undefined, status: 404, flag: 'NR',
-    problem: 'no-route', title: 'No route matches the request', policy: 'route',
-  },
-  noCluster: {
-    code: 'cluster_not_found', source: 'config', retryable: undefined, status: 503, flag: 'NC',
-    problem: 'unknown-service', title: 'The route leads to %s, which is not known here', policy: 'route',
-  },
+  noRoute: row('route_not_found', 'config', 404, 'NR', 'no-route', 'route', undefined,
+    'No route matches the request'),
+  noCluster: row('cluster_not_found', 'config', 503, 'NC', 'unknown-service', 'route', undefined,
+    'The route leads to %s, which is not known here'),
   // Policies.
-  circuitOpen: {
-    code: 'circuit_open', source: 'proxy', retryable: undefined, status: 503, flag: 'UO',
-    problem: 'circuit-open', title: 'The circuit breaker of %s is open after too many failures', policy: 'circuit-breaker',
-  },
-  overflow: {
-    code: 'overflow', source: 'proxy', retryable: undefined, status: 503, flag: 'UO',
-    problem: 'bulkhead-full', title: 'The bulkhead of %s is full', policy: 'bulkhead',
-  },
-  retryOverflow: {
-    code: 'retry_overflow', source: 'proxy', retryable: undefined, status: 503, flag: 'UO',
-    problem: 'retry-budget-exhausted', title: 'The retry budget of %s is exhausted', policy: 'retry',
-  },
-  noHealthyUpstream: {
-    code: 'no_healthy_upstream', source: 'proxy', retryable: undefined, status: 503, flag: 'UH',
-    problem: 'no-healthy-endpoint', title: '%s has no endpoint that takes requests', policy: 'load-balancer',
-  },
-  timeout: {
-    code: 'response_timeout', source: 'proxy', retryable: undefined, status: 504, flag: 'UT',
-    problem: 'timeout', title: '%s did not answer within the timeout of the route', policy: 'timeout',
-  },
-  perTryTimeout: {
-    code: 'upstream_per_try_timeout', source: 'proxy', retryable: 'per-try-timeout', status: 504, flag: 'UT',
-    problem: 'per-try-timeout', title: '%s did not answer within the timeout of a try', policy: 'timeout',
-  },
-  responseIdle: {
-    code: 'stream_idle_timeout', source: 'proxy', retryable: undefined, status: 504, flag: 'SI',
-    problem: 'response-idle', title: '%s stood still for too long', policy: 'timeout',
-  },
+  circuitOpen: row('circuit_open', 'proxy', 503, 'UO', 'circuit-open', 'circuit-breaker', undefined,
+    'The circuit breaker of %s is open after too many failures'),
+  overflow: row('overflow', 'proxy', 503, 'UO', 'bulkhead-full', 'bulkhead', undefined,
+    'The bulkhead of %s is full'),
+  retryOverflow: row('retry_overflow', 'proxy', 503, 'UO', 'retry-budget-exhausted', 'retry', undefined,
+    'The retry budget of %s is exhausted'),
+  noHealthyUpstream: row('no_healthy_upstream', 'proxy', 503, 'UH', 'no-healthy-endpoint', 'load-balancer', undefined,
+    '%s has no endpoint that takes requests'),
+  timeout: row('response_timeout', 'proxy', 504, 'UT', 'timeout', 'timeout', undefined,
+    '%s did not answer within the timeout of the route'),
+  perTryTimeout: row('upstream_per_try_timeout', 'proxy', 504, 'UT', 'per-try-timeout', 'timeout', 'per-try-timeout',
+    '%s did not answer within the timeout of a try'),
+  responseIdle: row('stream_idle_timeout', 'proxy', 504, 'SI', 'response-idle', 'timeout', undefined,
+    '%s stood still for too long'),
   // The upstream.
-  connectFailure: {
-    code: 'upstream_connection_failure', source: 'upstream', retryable: 'connect-failure', status: 503, flag: 'UF',
-    problem: 'connect-failure', title: 'No connection to %s could be made', policy: undefined,
-  },
-  connectTimeout: {
-    code: 'upstream_connection_timeout', source: 'upstream', retryable: 'connect-failure', status: 503, flag: 'UF',
-    problem: 'connect-timeout', title: 'No connection to %s could be made in time', policy: 'timeout',
-  },
-  upstreamReset: {
-    code: 'upstream_reset_before_response_started', source: 'upstream', retryable: 'reset', status: 503, flag: 'UC',
-    problem: 'upstream-reset', title: '%s closed the connection without an answer', policy: undefined,
-  },
-  upstreamAborted: {
-    code: 'upstream_reset_after_response_started', source: 'upstream', retryable: undefined, status: 0, flag: 'UC',
-    problem: 'upstream-aborted', title: '%s broke off its answer', policy: undefined,
-  },
-  upstreamProtocol: {
-    code: 'upstream_protocol_error', source: 'upstream', retryable: 'reset', status: 502, flag: 'UPE',
-    problem: 'upstream-protocol', title: '%s gave an answer that is not valid HTTP/1.1', policy: undefined,
-  },
-} as const satisfies Record<string, ProxyError>;
+  connectFailure: row('upstream_connection_failure', 'upstream', 503, 'UF', 'connect-failure', undefined, 'connect-failure',
+    'No connection to %s could be made'),
+  connectTimeout: row('upstream_connection_timeout', 'upstream', 503, 'UF', 'connect-timeout', 'timeout', 'connect-failure',
+    'No connection to %s could be made in time'),
+  upstreamReset: row('upstream_reset_before_response_started', 'upstream', 503, 'UC', 'upstream-reset', undefined, 'reset',
+    '%s closed the connection without an answer'),
+  upstreamAborted: row('upstream_reset_after_response_started', 'upstream', 0, 'UC', 'upstream-aborted', undefined, undefined,
+    '%s broke off its answer'),
+  upstreamProtocol: row('upstream_protocol_error', 'upstream', 502, 'UPE', 'upstream-protocol', undefined, 'reset',
+    '%s gave an answer that is not valid HTTP/1.1'),
+} satisfies Record<string, ProxyError>;
 
 /** Base of the problem types; each has a page of that name in the documentation. */
 const PROBLEM_BASE = 'https://meshwright.dev/problems/';

@@ -37,6 +37,9 @@ export const MAX_HEADERS = 100;
 /** Bytes of a request-target at most; more is 414. */
 export const MAX_TARGET = 8 * 1024;
 
+/** Bytes of a method at most. */
+const MAX_METHOD = 32;
+
 const STRIDE = 5;
 
 /**
@@ -110,6 +113,7 @@ export class Head {
     while (i + 1 < end && bytes[i] === CR && bytes[i + 1] === LF) i += 2;
     const first = i;
     while (i < end && TOKEN[bytes[i]] === 1) i++;
+    if (i - first > MAX_METHOD) return HeadError.Syntax;
     if (i >= end || bytes[i] !== SP || i === first) return incomplete(bytes, i, end);
     this.methodStart = first - start;
     this.methodEnd = i - start;

@@ -2,7 +2,7 @@ import { ERRORS, type ProxyError } from '../error';
 import { LF } from '../http1/bytes';
 import type { ForwardingRules } from '../http1/forward';
 import { Refuse, readRequest } from '../http1/framing';
-import { HeadError, type Head } from '../http1/head';
+import { HeadError, MAX_TARGET, type Head } from '../http1/head';
 import type { RequestContext } from '../router/request-context';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
@@ -39,6 +39,7 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
   private active: RequestContext | undefined;
   /** Bytes of a head that is not complete, or of requests that came ahead. */
   private stash: Buffer | undefined;
+  private stashHasLine = false;
   /** No other request will be read. */
   private closing = false;
   private lingering = false;
@@ -124,8 +125,9 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
       }
       stash.copy(input, start);
       this.stash = undefined;
-      // Only a complete line can change what the head means so far; looking at it again for every byte would be the client's way to cost.
-      if ((lf < 0 || lf >= end) && end - start <= this.maxHead) {
+      // Only a complete line can change what the head means so far, or a first line that is too long already; looking at it all again for every
+      // byte would be the client's way to cost.
+      if (lf >= 0 && lf < end) {this.stashHasLine = true;} else if (end - start <= (this.stashHasLine ? this.maxHead : MAX_TARGET)) {
         this.keep(start, end);
         return;
       }
@@ -154,6 +156,7 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
     listener.stats.rqActive++;
     if (this.idleDeadline.set) router.deadlines.clear(this.idleDeadline);
     if (this.headDeadline.set) router.deadlines.clear(this.headDeadline);
+    this.stashHasLine = false;
     this.active = ctx;
     return ctx;
   }
@@ -213,6 +216,7 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
   private keep(start: number, end: number): void {
     const { router } = this;
     this.stash = Buffer.from(router.transport.input.subarray(start, end));
+    if (!this.stashHasLine) this.stashHasLine = this.stash.includes(LF);
     const { requestHeadersTimeout } = this.listener.config;
     if (requestHeadersTimeout > 0 && !this.headDeadline.set) router.deadlines.set(this.headDeadline, requestHeadersTimeout, router.clock.now());
   }

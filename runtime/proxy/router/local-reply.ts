@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { problemDocument, titleOf, type ProxyError, type ResponseFlag } from '../error';
 import type { LocalReply } from '../filter/types';
-import { writeHeader } from '../http1/forward';
 import { writeLatin1 } from '../http1/bytes';
+import { writeHeader } from '../http1/forward';
 import type { RequestContext } from './request-context';
 
 /** An answer that the proxy makes itself. */

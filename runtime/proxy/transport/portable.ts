@@ -142,8 +142,7 @@ class PortableConnection implements Connection {
 
   private written(): void {
     if (this.closed || this.socket.writableLength > 0) return;
-    if (this.ending) this.close();
-    else if (this.waiting) {
+    if (this.ending) {this.close();} else if (this.waiting) {
       this.waiting = false;
       this.handler.onDrain();
     }

@@ -255,8 +255,7 @@ class RawConnection implements Connection {
   written(status: number): void {
     this.pendingWrites--;
     if (this.closed) return;
-    if (status !== 0) this.fail('reset');
-    else if (this.pendingWrites === 0) {
+    if (status !== 0) {this.fail('reset');} else if (this.pendingWrites === 0) {
       if (this.ending) this.close();
       else this.handler.onDrain();
     }

@@ -8,10 +8,26 @@ export const NO_HEADERS: HeaderMutation = { remove: [], set: [], append: [] };
 
 export function listenerConfig(changes: Partial<ListenerConfig> = {}): ListenerConfig {
   return {
-    name: 'ingress', address: '127.0.0.1', port: 0, direction: 'outbound', statPrefix: 'ingress', routeTable: 'routes', filters: [],
-    accessLog: undefined, streamIdleTimeout: 300_000, idleTimeout: 3_600_000, requestHeadersTimeout: 0, maxRequestHeadBytes: 60 * 1024,
-    generateRequestId: true, preserveExternalRequestId: false, useRemoteAddress: false, serverName: 'meshwright', serverHeader: 'overwrite',
-    acceptHttp10: true, bufferLimit: 1024 * 1024, ...changes,
+    name: 'ingress',
+    address: '127.0.0.1',
+    port: 0,
+    direction: 'outbound',
+    statPrefix: 'ingress',
+    routeTable: 'routes',
+    filters: [],
+    accessLog: undefined,
+    streamIdleTimeout: 300_000,
+    idleTimeout: 3_600_000,
+    requestHeadersTimeout: 0,
+    maxRequestHeadBytes: 60 * 1024,
+    generateRequestId: true,
+    preserveExternalRequestId: false,
+    useRemoteAddress: false,
+    serverName: 'meshwright',
+    serverHeader: 'overwrite',
+    acceptHttp10: true,
+    bufferLimit: 1024 * 1024,
+    ...changes,
   };
 }
 
@@ -21,24 +37,48 @@ export const NEVER: RetryConditions = {
 
 export function retryConfig(changes: Partial<RetryConfig> = {}): RetryConfig {
   return {
-    on: { ...NEVER, connectFailure: true, refusedStream: true, reset: true, gatewayError: true }, maxRetries: 3, perTryTimeout: 0, perTryIdleTimeout: 0,
-    baseInterval: 100, maxInterval: 1000, jitter: 0, avoidPreviousHosts: false, hostSelectionAttempts: 1, requestMatches: [], maxReplayBytes: 65_536,
-    rateLimitedMaxInterval: 0, ...changes,
+    on: { ...NEVER, connectFailure: true, refusedStream: true, reset: true, gatewayError: true },
+    maxRetries: 3,
+    perTryTimeout: 0,
+    perTryIdleTimeout: 0,
+    baseInterval: 100,
+    maxInterval: 1000,
+    jitter: 0,
+    avoidPreviousHosts: false,
+    hostSelectionAttempts: 1,
+    requestMatches: [],
+    maxReplayBytes: 65_536,
+    rateLimitedMaxInterval: 0,
+    ...changes,
   };
 }
 
 export function actionConfig(changes: Partial<RouteActionConfig> = {}): RouteActionConfig {
   return {
-    kind: 'route', clusters: [{ cluster: 'payment', weight: 1, requestHeaders: NO_HEADERS, responseHeaders: NO_HEADERS }], clusterByHash: false,
-    clusterNotFoundStatus: 503, rewrite: undefined, hostRewrite: undefined, timeout: 15_000, idleTimeout: undefined, retry: undefined, hash: [],
-    mirrors: [], ...changes,
+    kind: 'route',
+    clusters: [{ cluster: 'payment', weight: 1, requestHeaders: NO_HEADERS, responseHeaders: NO_HEADERS }],
+    clusterByHash: false,
+    clusterNotFoundStatus: 503,
+    rewrite: undefined,
+    hostRewrite: undefined,
+    timeout: 15_000,
+    idleTimeout: undefined,
+    retry: undefined,
+    hash: [],
+    mirrors: [],
+    ...changes,
   };
 }
 
 export function routeConfig(action: RouteConfig['action'], changes: Partial<RouteConfig> = {}): RouteConfig {
   return {
-    name: 'all', match: { path: { kind: 'prefix', value: '/', ignoreCase: false }, headers: [], queryParams: [], fractionPerMillion: 1_000_000 },
-    action, requestHeaders: NO_HEADERS, responseHeaders: NO_HEADERS, filters: new Map(), ...changes,
+    name: 'all',
+    match: { path: { kind: 'prefix', value: '/', ignoreCase: false }, headers: [], queryParams: [], fractionPerMillion: 1_000_000 },
+    action,
+    requestHeaders: NO_HEADERS,
+    responseHeaders: NO_HEADERS,
+    filters: new Map(),
+    ...changes,
   };
 }
 
@@ -52,10 +92,22 @@ export function routeTable(routes: readonly RouteConfig[], changes: Partial<Rout
 
 export function clusterConfig(changes: Partial<ClusterConfig> = {}): ClusterConfig {
   return {
-    name: 'payment', statName: '', discovery: 'eds', endpointsName: 'payment', connectTimeout: 5000, balancer: { kind: 'round_robin' },
-    limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 100 }, retryBudget: undefined, breaker: undefined,
-    outlierDetection: undefined, idleTimeout: 3_600_000, maxRequestsPerConnection: 0, panicThreshold: 50, localityWeighted: false,
-    overprovisioningFactor: 140, ...changes,
+    name: 'payment',
+    statName: '',
+    discovery: 'eds',
+    endpointsName: 'payment',
+    connectTimeout: 5000,
+    balancer: { kind: 'round_robin' },
+    limits: { maxConnections: 1024, maxPendingRequests: 1024, maxRequests: 1024, maxRetries: 100 },
+    retryBudget: undefined,
+    breaker: undefined,
+    outlierDetection: undefined,
+    idleTimeout: 3_600_000,
+    maxRequestsPerConnection: 0,
+    panicThreshold: 50,
+    localityWeighted: false,
+    overprovisioningFactor: 140,
+    ...changes,
   };
 }
 
@@ -70,7 +122,10 @@ export function snapshot(
     endpoints: new Map(clusters.map(([{ name }, ports]) => [name, {
       clusterName: name,
       localities: [{
-        region: 'eu-west', zone: 'a', priority: 0, weight: 1,
+        region: 'eu-west',
+        zone: 'a',
+        priority: 0,
+        weight: 1,
         endpoints: ports.map((port) => ({ address: '127.0.0.1', port, weight: 1, healthy: true })),
       }],
     }])),

@@ -103,7 +103,7 @@ export class HttpRule {
    * @param options matches, filters, bounds, stickiness
    */
   public static canary(version: ServiceVersion, percent: number, options: HttpSplitOptions = {}): HttpRule {
-    return new HttpRule([Weighted.of(version.service, 100 - percent), Weighted.of(version, percent)], undefined, options);
+    return new HttpRule([Weighted.of(version.service, 100 - percent), Weighted.of(version, percent)], undefined, options, percent);
   }
 
   /**
@@ -124,9 +124,13 @@ export class HttpRule {
   /** @internal */
   public readonly _options: HttpSplitOptions;
 
-  private constructor(backends: readonly Weighted[], redirect: HttpRule['_redirect'], options: HttpSplitOptions) {
+  /** @internal */
+  public readonly _percent: number | undefined;
+
+  private constructor(backends: readonly Weighted[], redirect: HttpRule['_redirect'], options: HttpSplitOptions, percent?: number) {
     this._backends = backends;
     this._redirect = redirect;
     this._options = options;
+    this._percent = percent;
   }
 }

@@ -249,13 +249,8 @@ export class MeshService extends Construct implements IBackend {
   private callFindings(): Finding[] {
     const { path } = this.node;
     const findings: Finding[] = [];
-    const seen = new Set<string>();
     for (const { upstream, options: { requestsPerSecond } } of this._calls) {
       const name = `${upstream.backendName}.${upstream.backendNamespace}`;
-      if (seen.has(name)) {
-        findings.push(error(Code.VALUE, path, `calls(${name})`, 'is declared twice', 'declare each call once, with all its options'));
-      }
-      seen.add(name);
       if (requestsPerSecond !== undefined && !(requestsPerSecond > 0 && Number.isFinite(requestsPerSecond))) {
         const value = `calls(${name}).requestsPerSecond: ${shown(requestsPerSecond)}`;
         findings.push(error(Code.VALUE, path, value, 'must be a number above 0', 'write requestsPerSecond: 100, or leave it out'));

@@ -87,8 +87,7 @@ test('regions add to what the workload demands of its node', () => {
   expect(yaml(nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution)).toMatchInlineSnapshot(`
 nodeSelectorTerms:
   - matchExpressions:
-      - &a1
-        key: disk
+      - key: disk
         operator: In
         values:
           - ssd
@@ -97,7 +96,10 @@ nodeSelectorTerms:
         values:
           - eu-west
   - matchExpressions:
-      - *a1
+      - key: disk
+        operator: In
+        values:
+          - ssd
       - key: topology.kubernetes.io/region
         operator: In
         values:

@@ -1,7 +1,5 @@
 import type { Finding } from '../check/finding';
-import { DURATION } from '../contract/duration';
 import type { meshService } from '../contract/mesh-service';
-import { DNS_LABEL, DNS_SUBDOMAIN, HEADER_NAME } from '../contract/names';
 import { Code, error, shown } from './finding';
 
 /** What a schema of the contract says of a document that does not hold it. */
@@ -63,29 +61,49 @@ const FIXES: Readonly<Record<string, string>> = {
   'geohashes': 'write each prefix once, in base 32 and lower case, such as gc',
   'zones': 'write each zone once, as in the node label, such as eu-west-1a',
   'regions': 'name each region once',
+  'rateLimits.name': 'write a DNS label, such as { name: \'by-second\' }',
+  'versions.service': 'shorten the name of the version, or of the service',
+  'calls': 'declare each call once, with all its options',
   'regions.name': 'write a region\'s name as in the node label, such as Region.of(\'eu-west\')',
   'versions.name': 'write a DNS label, such as addVersion(\'v2\', …)',
   'calls.timeout': 'write { timeout: Timeout.total(Duration.seconds(1)) }',
 };
 
-const PATTERNS: Readonly<Record<string, string>> = {
-  [DNS_LABEL]: 'must be a DNS label: lower-case letters, digits and -, a letter or digit at both ends',
-  [DNS_SUBDOMAIN]: 'must be a DNS name: lower-case letters, digits, - and ., a letter or digit at both ends of each part',
-  [HEADER_NAME]: 'must be a header field name (RFC 9110 §5.1)',
-  [DURATION]: 'must be whole milliseconds',
-};
+/** Members that the SDK makes of others: where the source has a mistake, what it made is no second one. */
+const MADE_OF: readonly (readonly [made: RegExp, source: string])[] = [
+  [/^spec\.serviceAccount$/, 'metadata.name'],
+  [/^(spec\.versions\.\d+)\.service$/, '$1.name'],
+  [/^(spec\.rateLimits\.\d+)\.name$/, '$1.requests'],
+];
 
 /** What the contract finds in a document, in our words: one finding a value. */
 export function contractFindings(path: string, document: unknown, issues: readonly ContractIssue[]): Finding[] {
-  const findings = new Map<string, Finding>();
+  const places = new Map<string, { readonly issue: ContractIssue; readonly members: readonly PropertyKey[] }>();
   for (const issue of issues) {
     const members = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
-    const name = nameOf(members);
-    if (findings.has(name)) continue;
-    const value = members.reduce((inner: any, key) => inner?.[key as string], document);
-    findings.set(name, error(Code.VALUE, path, `${name}: ${shown(value)}`, ruleOf(issue, value), fixOf(members)));
+    const place = members.join('.');
+    if (!places.has(place)) places.set(place, { issue, members });
   }
-  return [...findings.values()];
+  const all = [...places.keys()];
+  const findings: Finding[] = [];
+  for (const [place, { issue, members }] of places) {
+    // What is wrong with a part is not said a second time of the whole.
+    if (all.some((other) => other.startsWith(`${place}.`))) continue;
+    if (MADE_OF.some(([made, source]) => made.test(place) && places.has(place.replace(made, source)))) continue;
+    const { where, value } = at(document, members, issue);
+    findings.push(error(Code.VALUE, path, `${nameOf(where)}: ${shown(value)}`, ruleOf(issue, value), fixOf(members)));
+  }
+  return findings;
+}
+
+/** The value that an issue is about; of a list in which something stands twice, the second of the two. */
+function at(document: unknown, members: readonly PropertyKey[], { message }: ContractIssue): { readonly where: readonly PropertyKey[]; readonly value: unknown } {
+  const value = members.reduce((inner: any, key) => inner?.[key as string], document);
+  if (!Array.isArray(value) || !/stands twice|the same/.test(message)) return { where: members, value };
+  const [key] = /the same (\S+)/.exec(message)?.slice(1) ?? [];
+  const of = (item: any) => key === undefined ? item : item?.[key];
+  const index = value.findIndex((item, place) => value.findIndex((other) => of(other) === of(item)) < place);
+  return { where: [...members, index, ...key === undefined ? [] : [key]], value: of(value[index]) };
 }
 
 /** The member in the SDK's words: `retry.on`, `rateLimits[1].burst`. */
@@ -112,30 +130,21 @@ function fixOf(members: readonly PropertyKey[]): string {
 }
 
 function ruleOf(issue: ContractIssue, value: unknown): string {
-  if (value === undefined && issue.code !== 'custom') return 'must be set';
+  // The contract's own sentences begin in lower case, zod's do not.
+  if (/^[a-z]/.test(issue.message)) return /^\d*\.\d+ms$/.test(String(value)) ? 'must be whole milliseconds' : issue.message;
+  if (value === undefined) return 'must be set';
   switch (issue.code) {
     case 'too_small': return sizeRule(issue.origin, 'at least', Number(issue.minimum));
     case 'too_big': return sizeRule(issue.origin, 'at most', Number(issue.maximum));
-    case 'invalid_type': return issue.expected === 'int' || issue.expected === 'number' ? 'must be a whole number' : `must be ${article(issue.expected)}`;
+    case 'invalid_type': return /^(int|number)$/.test(issue.expected) ? 'must be a whole number' : `must be of type ${issue.expected}`;
     case 'invalid_value': return `must be one of ${issue.values.map(String).join(', ')}`;
     case 'unrecognized_keys': return 'is no member of this version';
-    case 'invalid_format': return issue.pattern === undefined ? 'has the wrong form' : patternRule(String(issue.pattern).slice(1, -1));
-    case 'custom': return issue.message;
-    default: return 'is not allowed';
+    default: return 'has the wrong form';
   }
 }
 
-function patternRule(pattern: string): string {
-  const known = Object.entries(PATTERNS).find(([source]) => new RegExp(source).source === pattern);
-  return known?.[1] ?? `must match ${pattern}`;
-}
-
 function sizeRule(origin: string, bound: string, size: number): string {
-  if (origin === 'string') return size === 1 && bound === 'at least' ? 'must not be empty' : `must have ${bound} ${size} characters`;
-  if (origin === 'array') return size === 1 && bound === 'at least' ? 'must not be empty' : `must have ${bound} ${size} items`;
-  return `must be ${bound} ${size.toLocaleString('en-US')}`;
-}
-
-function article(type: string): string {
-  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+  if (origin !== 'string' && origin !== 'array') return `must be ${bound} ${size.toLocaleString('en-US')}`;
+  if (size === 1 && bound === 'at least') return 'must not be empty';
+  return `must have ${bound} ${size} ${origin === 'array' ? 'items' : 'characters'}`;
 }

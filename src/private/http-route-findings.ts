@@ -18,6 +18,8 @@ const MAX_WEIGHT = 1_000_000;
 const MAX_PATH = 1024;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
+const HEADER_RULE = 'must be a header field name (RFC 9110 §5.1)';
+
 type Bad = (value: string, rule: string, fix: string) => void;
 
 /** What Gateway API would refuse, or could not say. */
@@ -46,7 +48,8 @@ export function routeFindings(route: HttpRoute): Finding[] {
   return findings;
 }
 
-function destinations(route: HttpRoute, { _backends: backends, _redirect: redirect, _options: options }: HttpRule, bad: Bad): void {
+function destinations(route: HttpRoute, rule: HttpRule, bad: Bad): void {
+  const { _backends: backends, _redirect: redirect, _percent: percent, _options: options } = rule;
   if (redirect !== undefined) {
     if (!REDIRECTS.includes(redirect.statusCode)) {
       bad(`redirect statusCode: ${shown(redirect.statusCode)}`, `must be one of ${REDIRECTS.join(', ')}`, 'write HttpRule.redirect(location, 308)');
@@ -58,21 +61,27 @@ function destinations(route: HttpRoute, { _backends: backends, _redirect: redire
     return;
   }
   if (backends.length === 0 || backends.length > MAX_BACKENDS) bad(`backends: ${backends.length}`, `must be 1 to ${MAX_BACKENDS}`, 'write HttpRule.split([Weighted.of(service, 1), …])');
+  if (percent !== undefined && !isWhole(percent, 100)) {
+    bad(`percent: ${shown(percent)}`, 'must be a whole number, 0 to 100', 'write HttpRule.canary(version, 5)');
+  }
   const seen = new Set<string>();
   for (const { _backend: backend, _weight: weight } of backends) {
     const { backendName: name, backendNamespace: namespace } = backend;
-    if (!Number.isInteger(weight) || weight < 0 || weight > MAX_WEIGHT) {
-      const whole = `must be a whole number, 0 to ${backends.length === 2 ? '100 percent' : MAX_WEIGHT.toLocaleString('en-US')}`;
-      bad(`weight of ${name}: ${shown(weight)}`, whole, 'write whole shares, such as 95 and 5');
+    if (percent === undefined && !isWhole(weight, MAX_WEIGHT)) {
+      bad(`weight of ${name}: ${shown(weight)}`, 'must be a whole number, 0 to 1,000,000', 'write whole shares, such as 95 and 5');
     }
     if (seen.has(name)) bad(`backend ${name}`, 'stands twice in the rule', 'add its weights up');
     seen.add(name);
     if (namespace !== route.service.backendNamespace) {
-      const rule = `must be in the namespace of the route, ${route.service.backendNamespace}: another one would need a ReferenceGrant`;
-      bad(`backend ${name} in namespace ${namespace}`, rule, 'move one of the two services');
+      const one = `must be in the namespace of the route, ${route.service.backendNamespace}: another one would need a ReferenceGrant`;
+      bad(`backend ${name} in namespace ${namespace}`, one, 'move one of the two services');
     }
   }
   if (backends.length > 0 && backends.every(({ _weight: weight }) => weight === 0)) bad('weights: all 0', 'one must be above 0, or every request is answered 500', 'write whole shares, such as 95 and 5');
+}
+
+function isWhole(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= max;
 }
 
 function matchFindings({ path, headers = {}, queryParams = {} }: HttpMatch, where: string, bad: Bad): void {
@@ -85,8 +94,9 @@ function matchFindings({ path, headers = {}, queryParams = {} }: HttpMatch, wher
     if (value.length > MAX_PATH) bad(name, `must have at most ${MAX_PATH} characters`, 'match a prefix of it');
   }
   for (const [header, match] of Object.entries(headers)) {
-    if (!new RegExp(HEADER_NAME).test(header.toLowerCase())) bad(`${where}.headers: ${shown(header)}`, 'must be a header field name (RFC 9110 §5.1)', 'write a name such as x-user');
-    if (header.startsWith(':')) bad(`${where}.headers: ${shown(header)}`, 'is no header', 'match path or method instead');
+    const name = `${where}.headers: ${shown(header)}`;
+    if (header.startsWith(':')) bad(name, 'is no header', 'match path or method instead');
+    else if (!isHeader(header)) bad(name, HEADER_RULE, 'write a name such as x-user');
     notEmpty(match, `${where}.headers.${header}: ${shown(match._value)}`, bad);
   }
   for (const [name, match] of Object.entries(queryParams)) {
@@ -116,6 +126,10 @@ function filterFindings({ _options: { filters = [], matches = [] }, _redirect: r
   }
 }
 
+function isHeader(name: string): boolean {
+  return new RegExp(HEADER_NAME).test(name.toLowerCase());
+}
+
 function rewriteFindings(kind: string, value: string, bad: Bad): void {
   if (kind === 'rewriteHost') {
     if (!new RegExp(DNS_SUBDOMAIN).test(value)) bad(`rewriteHost: ${shown(value)}`, 'must be a DNS name without a port', 'write HttpFilter.rewriteHost(\'payment.example\')');
@@ -127,7 +141,7 @@ function rewriteFindings(kind: string, value: string, bad: Bad): void {
 function headerFindings({ set = {}, add = {}, remove = [] }: HeaderChanges, kind: string, bad: Bad): void {
   const seen = new Set<string>();
   for (const name of [...Object.keys(set), ...Object.keys(add), ...remove].map((header) => header.toLowerCase())) {
-    if (!new RegExp(HEADER_NAME).test(name)) bad(`${kind}: ${shown(name)}`, 'must be a header field name (RFC 9110 §5.1)', 'write a name such as x-user');
+    if (!isHeader(name)) bad(`${kind}: ${shown(name)}`, HEADER_RULE, 'write a name such as x-user');
     if (name === 'host') bad(`${kind}: host`, 'cannot be changed as a header', 'write HttpFilter.rewriteHost(…)');
     if (seen.has(name)) bad(`${kind}: ${name}`, 'stands twice', 'name each header once in set, add and remove');
     seen.add(name);

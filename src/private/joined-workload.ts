@@ -1,4 +1,5 @@
 import { ApiObject, JsonPatch } from 'cdk8s';
+import { plain } from './plain';
 
 /** A manifest in plain data. */
 export type Manifest = Record<string, any>;
@@ -10,7 +11,7 @@ export type Manifest = Record<string, any>;
  */
 export function rewrite(object: ApiObject, change: (manifest: Manifest) => Manifest): void {
   const emit = object.toJson.bind(object);
-  object.toJson = () => change(complete(object, emit));
+  object.toJson = () => plain(change(complete(object, emit)), false);
 }
 
 function complete(object: ApiObject, emit: () => Manifest): Manifest {

@@ -1,5 +1,6 @@
 import { ApiObject, App, JsonPatch, Lazy } from 'cdk8s';
 import { Construct } from 'constructs';
+import { NotPlain, plain } from './plain';
 
 /** Head of a manifest. */
 export interface ObjectHead {
@@ -49,21 +50,13 @@ export class RawObject extends ApiObject {
 
   public override toJson(): any {
     if (App.of(this).resolvers.length !== BUILT_IN_RESOLVERS) return super.toJson();
-    const sort = process.env.CDK8S_DISABLE_SORT ? (keys: string[]) => keys : (keys: string[]) => keys.sort();
-    const document = clean({ ...this.body(), metadata: this.metadata.toJson() }, sort) as Record<string, unknown>;
-    const ordered: Record<string, unknown> = { apiVersion: this.apiVersion, kind: this.kind, metadata: document.metadata };
-    return JsonPatch.apply(Object.assign(ordered, document), ...this.operations);
+    try {
+      const document = plain({ ...this.body(), metadata: this.metadata.toJson() }, !process.env.CDK8S_DISABLE_SORT);
+      const ordered: Record<string, unknown> = { apiVersion: this.apiVersion, kind: this.kind, metadata: document.metadata };
+      return JsonPatch.apply(Object.assign(ordered, document), ...this.operations);
+    } catch (problem) {
+      if (problem instanceof NotPlain) return super.toJson();
+      throw problem;
+    }
   }
-}
-
-/** A copy without what is undefined or null, keys sorted. */
-function clean(value: unknown, sort: (keys: string[]) => string[]): unknown {
-  if (Array.isArray(value)) return value.map((item) => clean(item, sort));
-  if (typeof value !== 'object' || value === null) return value;
-  const copy: Record<string, unknown> = {};
-  for (const key of sort(Object.keys(value))) {
-    const member = (value as Record<string, unknown>)[key];
-    if (member !== undefined && member !== null) copy[key] = clean(member, sort);
-  }
-  return copy;
 }

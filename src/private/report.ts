@@ -23,21 +23,19 @@ export function report(registry: Registry): Report {
   let acknowledged = 0;
   const used = new Set<string>();
   for (const finding of found) {
-    const owner = ownerOf(finding.path, byPath) ?? constructs[constructs.length - 1];
+    const owner = ownerOf(finding.path, byPath) ?? constructs[constructs.length - 1]!;
+    const by = acknowledgedBy(registry, owner, finding.code);
+    if (by !== undefined) used.add(`${by.node.path} ${finding.code}`);
     if (finding.severity === 'warning') {
-      const by = acknowledgedBy(registry, owner, finding.code);
       if (by !== undefined) {
         acknowledged += 1;
-        used.add(`${by.node.path} ${finding.code}`);
         continue;
       }
       warnings.push(finding);
       owner.node.addMetadata('meshwright:warning', sentence(finding));
       if (!strict) continue;
     }
-    const list = errors.get(owner);
-    if (list === undefined) errors.set(owner, [finding]);
-    else list.push(finding);
+    errors.set(owner, [...errors.get(owner) ?? [], by === undefined ? finding : insisted(finding, by)]);
   }
 
   const count = [...errors.values()].reduce((sum, list) => sum + list.length, 0);
@@ -70,6 +68,11 @@ function ownerOf(path: string, byPath: ReadonlyMap<string, IConstruct>): IConstr
 function acknowledgedBy({ acknowledgements }: Registry, construct: IConstruct, code: string): IConstruct | undefined {
   if (acknowledgements.size === 0) return undefined;
   return [...construct.node.scopes].reverse().find((scope) => acknowledgements.get(scope)?.has(code));
+}
+
+/** The error, which says that it was acknowledged in vain. */
+function insisted(finding: Finding, by: IConstruct): Finding {
+  return { ...finding, fix: `${finding.fix}; an error cannot be acknowledged (${by.node.path})` };
 }
 
 function vainAcknowledgements({ acknowledgements }: Registry): Finding[] {

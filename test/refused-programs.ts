@@ -1,0 +1,173 @@
+import { ApiObject, Chart, Duration, JsonPatch } from 'cdk8s';
+import {
+  AccessLog, Bulkhead, CircuitBreaker, Findings, HashKey, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule, LoadBalancer, LocalityPolicy, Mesh,
+  MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn, RetryOptions, ServicePolicy, ServicePort, StringMatch,
+  Timeout, Weighted,
+} from '../src';
+import { service, shopMesh } from './program';
+
+/** A program with one mistake. */
+export interface RefusedProgram {
+  readonly name: string;
+  build(chart: Chart): void;
+}
+
+const second = Duration.seconds(1);
+const on = [RetryOn.CONNECT_FAILURE];
+
+/** A mistake in the properties of a service. */
+function payment(name: string, props: Partial<MeshServiceProps>): RefusedProgram {
+  return { name, build: (chart) => service(shopMesh(chart), 'payment', props) };
+}
+
+function retry(name: string, options: Partial<RetryOptions> & { readonly baseInterval?: Duration; readonly maxInterval?: Duration; readonly jitterPercent?: number }) {
+  return payment(name, { retry: Retry.exponential({ attempts: 1, on, baseInterval: Duration.millis(10), ...options }) });
+}
+
+/** A mistake in the properties of a mesh. */
+function mesh(name: string, props: Partial<MeshProps>): RefusedProgram {
+  return { name, build: (chart) => shopMesh(chart, props) };
+}
+
+/** A mistake in a route of `payment`, which has a version `v2`. */
+function route(name: string, rules: (backends: Record<'payment' | 'v2' | 'refund', any>) => HttpRule[]): RefusedProgram {
+  return {
+    name,
+    build: (chart) => {
+      const owner = shopMesh(chart);
+      const parent = service(owner, 'payment');
+      const v2 = parent.addVersion('v2', { image: 'shop/payment:2.0.0' });
+      new HttpRoute(chart, 'payments', { service: parent, rules: rules({ payment: parent, v2, refund: service(owner, 'refund') }) });
+    },
+  };
+}
+
+function match(name: string, matched: HttpMatch): RefusedProgram {
+  return route(name, (backends) => [HttpRule.forward(backends.payment, { matches: [matched] })]);
+}
+
+function filter(name: string, ...filters: HttpFilter[]): RefusedProgram {
+  return route(name, (backends) => [HttpRule.forward(backends.payment, { filters })]);
+}
+
+export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
+  mesh('a trust domain in capitals', { trustDomain: 'Shop.Example' }),
+  mesh('a mesh with a name that Kubernetes refuses', { name: 'My_Mesh' }),
+  mesh('a part above the whole', { accessLog: AccessLog.stdout(101) }),
+  mesh('a region twice', { regions: [Region.of('eu'), Region.of('eu')] }),
+  mesh('a geohash with a letter that geohashes do not have', { regions: [Region.of('eu', { geohashes: ['ua'] })] }),
+  mesh('no control plane', { controlPlane: { replicas: 0 } }),
+
+  payment('a name that is no DNS label', { name: 'Payment.Service' }),
+  payment('a port that there is not', { port: ServicePort.http(70_000) }),
+  payment('no image', { image: ' ' }),
+  payment('half a pod', { replicas: 1.5 }),
+  payment('a budget that blocks every drain', { maxUnavailable: 0 }),
+  payment('root', { security: { runAsUser: 0 } }),
+  payment('a readiness path without a slash', { readinessPath: 'ready' }),
+
+  payment('a timeout of less than a millisecond', { timeout: Timeout.total(Duration.millis(0.5)) }),
+  payment('a timeout of no time', { timeout: Timeout.total(Duration.millis(0)) }),
+  payment('a timeout of two days', { timeout: Timeout.perTry(Duration.days(2)) }),
+  payment('a try longer than the call', { timeout: Timeout.total(second, { perTry: Duration.seconds(2) }) }),
+  retry('no attempts', { attempts: 0 }),
+  retry('eleven attempts', { attempts: 11 }),
+  retry('no reason to retry', { on: [] }),
+  retry('a reason twice', { on: [RetryOn.RESET, RetryOn.RESET] }),
+  retry('no method to retry', { methods: [] }),
+  retry('a wait longer than the longest', { baseInterval: second, maxInterval: Duration.millis(10) }),
+  retry('jitter as a fraction', { jitterPercent: 0.25 }),
+  retry('a budget of more than all', { budget: RetryBudget.of(120, 10) }),
+  payment('a breaker that never closes', { circuitBreaker: CircuitBreaker.consecutiveFailures(0, { cooldown: second }) }),
+  payment('a failure rate as a fraction', {
+    circuitBreaker: CircuitBreaker.failureRate(0.5, { cooldown: second, window: second, minRequests: 10 }),
+  }),
+  payment('nobody may be ejected', {
+    outlierDetection: OutlierDetection.consecutiveServerErrors(5, { baseEjectionDuration: second, maxEjectionPercent: 0 }),
+  }),
+  payment('no connection', { bulkhead: Bulkhead.of({ maxConnections: 0, maxPendingRequests: 10 }) }),
+  payment('a rate below one', { rateLimits: [RateLimit.perReplica(Rate.perSecond(0.5))] }),
+  payment('two limits of one name', { rateLimits: [RateLimit.perReplica(Rate.perSecond(5)), RateLimit.perReplica(Rate.perSecond(5), { burst: 5 })] }),
+  payment('one choice of one', { loadBalancer: LoadBalancer.leastRequest(1) }),
+  payment('a small ring', { loadBalancer: LoadBalancer.ringHash(HashKey.sourceIp(), { minRingSize: 100 }) }),
+  payment('a header with a space', { loadBalancer: LoadBalancer.ringHash(HashKey.header('x user')) }),
+  payment('healthy above all', { locality: LocalityPolicy.preferLocal({ healthyPercent: 140 }) }),
+
+  {
+    name: 'two policies that set one field',
+    build: (chart) => service(shopMesh(chart, { policies: [ServicePolicy.of('gold', { timeout: Timeout.total(second) })] }), 'payment', {
+      policies: [ServicePolicy.of('silver', { timeout: Timeout.total(second), bulkhead: Bulkhead.of({ maxConnections: 1, maxPendingRequests: 1 }) })],
+      bulkhead: Bulkhead.of({ maxConnections: 2, maxPendingRequests: 2 }),
+    }),
+  },
+  {
+    name: 'a call twice, and at a rate below zero',
+    build: (chart) => {
+      const owner = shopMesh(chart);
+      const order = service(owner, 'order');
+      const upstream = service(owner, 'payment');
+      order.calls(upstream, { requestsPerSecond: -1 });
+      order.calls(upstream);
+    },
+  },
+  {
+    name: 'a call that may take no time',
+    build: (chart) => {
+      const owner = shopMesh(chart);
+      service(owner, 'order').calls(service(owner, 'payment'), { timeout: Timeout.total(Duration.millis(0)) });
+    },
+  },
+  { name: 'a version that is no DNS label', build: (chart) => service(shopMesh(chart), 'payment').addVersion('V2', { image: 'shop/payment:2' }) },
+  { name: 'a version without an image', build: (chart) => service(shopMesh(chart), 'payment').addVersion('v2', { image: '' }) },
+  {
+    name: 'a patch of a member that this version does not have',
+    build: (chart) => ApiObject.of(service(shopMesh(chart), 'payment')).addJsonPatch(JsonPatch.add('/spec/tracing', { percent: 5 })),
+  },
+  {
+    name: 'a patch to what the contract refuses',
+    build: (chart) => ApiObject.of(service(shopMesh(chart), 'payment')).addJsonPatch(JsonPatch.replace('/spec/loadBalancer', { random: {} })),
+  },
+  { name: 'an acknowledgement without a reason', build: (chart) => service(shopMesh(chart), 'payment').acknowledge('MW107', ' ') },
+  {
+    name: 'an error that is acknowledged',
+    build: (chart) => {
+      Findings.of(chart).acknowledge('MW001', 'we like it so');
+      service(shopMesh(chart), 'payment', { replicas: -1 });
+    },
+  },
+
+  route('no rule', () => []),
+  route('two rules of one name', ({ payment: base }) => [HttpRule.forward(base, { name: 'a' }), HttpRule.forward(base, { name: 'a' })]),
+  route('a split of nothing', () => [HttpRule.split([])]),
+  route('weights of zero', ({ payment: base, v2 }) => [HttpRule.split([Weighted.of(base, 0), Weighted.of(v2, 0)])]),
+  route('a canary of more than all', ({ v2 }) => [HttpRule.canary(v2, 120)]),
+  route('a canary as a fraction', ({ v2 }) => [HttpRule.canary(v2, 0.5)]),
+  route('a backend twice', ({ payment: base }) => [HttpRule.split([Weighted.of(base, 1), Weighted.of(base, 1)])]),
+  route('a redirect with status 200', () => [HttpRule.redirect('/new', 200)]),
+  route('a redirect to a query', () => [HttpRule.redirect('/new?a=1', 308)]),
+  route('a redirect that is tried again', () => [HttpRule.redirect('/new', 308, { timeout: Timeout.total(second) })]),
+  route('a rule with a timeout of no time', ({ payment: base }) => [HttpRule.forward(base, { timeout: Timeout.total(Duration.millis(0)) })]),
+  route('a rule with too many attempts', ({ payment: base }) => [
+    HttpRule.forward(base, { name: 'pay', retry: Retry.constant(second, { attempts: 99, on }) }),
+  ]),
+  match('a path without a slash', { path: StringMatch.prefix('pay') }),
+  match('a path with a query', { path: StringMatch.exact('/pay?x=1') }),
+  match('a header that is none', { headers: { 'x user': StringMatch.exact('a') } }),
+  match('a header that is a method', { headers: { ':method': StringMatch.exact('GET') } }),
+  match('an empty match', { method: HttpMethod.GET, queryParams: { user: StringMatch.exact('') } }),
+  filter('a prefix rewritten where none is matched', HttpFilter.rewritePrefix('/new')),
+  filter('a rewrite to a relative path', HttpFilter.rewritePath('new')),
+  filter('two filters of one kind', HttpFilter.requestHeaders({ remove: ['a'] }), HttpFilter.requestHeaders({ remove: ['b'] })),
+  filter('one header set and removed', HttpFilter.requestHeaders({ set: { 'X-A': '1' }, remove: ['x-a'] })),
+  filter('a header value of two lines', HttpFilter.responseHeaders({ set: { 'x-a': '1\r\nset-cookie: a=b' } })),
+  filter('the host as a header', HttpFilter.requestHeaders({ set: { host: 'a' } })),
+  {
+    name: 'a backend in another namespace',
+    build: (chart) => {
+      const owner = shopMesh(chart);
+      const other = new Chart(chart, 'bank', { namespace: 'bank' });
+      const ledger = service(new Mesh(other, 'mesh', { trustDomain: 'bank.example' }), 'ledger');
+      new HttpRoute(chart, 'payments', { service: service(owner, 'payment'), rules: [HttpRule.forward(ledger)] });
+    },
+  },
+];

@@ -1,10 +1,8 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import type { HostPort } from '../config/decode/scalars';
+import { LOG_LEVELS, type LogLevel } from '../observe/log';
 import { BootstrapError } from './types';
-
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** What the proxy is started with. Names and meaning are Envoy's, but for the last two. */
 export interface CommandLine {

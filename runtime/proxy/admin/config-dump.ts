@@ -1,0 +1,57 @@
+import { AnySchema, BootstrapSchema, toJson, TypeUrl, type Bootstrap, type JsonValue } from '../../xds';
+import type { ConfigStore, DiscoveredType } from '../config/store';
+
+const ADMIN = 'type.googleapis.com/envoy.admin.v3';
+const SECRET = /authorization|cookie|password|passwd|secret|token|private_?key|credential/i;
+const REDACTED = '[redacted]';
+
+/** What the proxy was told, in the form of Envoy's `/config_dump`: resources as they came, warming ones apart, secrets never. */
+export function configDump(bootstrap: Bootstrap, store: ConfigStore, includeEndpoints: boolean): JsonValue {
+  const fixed = bootstrap.staticResources;
+  const warming = store.warming();
+  const split = (type: DiscoveredType, member: string, waiting: readonly string[]) => {
+    const all = store.resources(type).map(({ name, version, resource }) => ({
+      name, entry: { version_info: version, [member]: toJson(AnySchema, resource) },
+    }));
+    return {
+      active: all.filter(({ name }) => !waiting.includes(name)).map(({ entry }) => entry),
+      warming: all.filter(({ name }) => waiting.includes(name)).map(({ entry }) => entry),
+    };
+  };
+  const clusters = split(TypeUrl.CDS, 'cluster', warming.clusters);
+  const listeners = split(TypeUrl.LDS, 'listener', warming.listeners);
+  const whole = toJson(BootstrapSchema, bootstrap) as { static_resources?: { clusters?: JsonValue[]; listeners?: JsonValue[] } };
+  const configs: JsonValue[] = [
+    { '@type': `${ADMIN}.BootstrapConfigDump`, 'bootstrap': whole as JsonValue },
+    {
+      '@type': `${ADMIN}.ClustersConfigDump`,
+      'static_clusters': (fixed?.clusters ?? []).map((_, index) => ({ cluster: whole.static_resources!.clusters![index] })),
+      'dynamic_active_clusters': clusters.active,
+      'dynamic_warming_clusters': clusters.warming,
+    },
+    {
+      '@type': `${ADMIN}.ListenersConfigDump`,
+      'static_listeners': (fixed?.listeners ?? []).map((_, index) => ({ listener: whole.static_resources!.listeners![index] })),
+      'dynamic_listeners': [
+        ...listeners.active.map((entry) => ({ active_state: entry })), ...listeners.warming.map((entry) => ({ warming_state: entry })),
+      ],
+    },
+    { '@type': `${ADMIN}.RoutesConfigDump`, 'dynamic_route_configs': split(TypeUrl.RDS, 'route_config', []).active },
+  ];
+  if (includeEndpoints) {
+    configs.push({ '@type': `${ADMIN}.EndpointsConfigDump`, 'dynamic_endpoint_configs': split(TypeUrl.EDS, 'endpoint_config', []).active });
+  }
+  return redact({ configs });
+}
+
+/** Values of headers and members whose name says that they are secret. */
+function redact(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(redact);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value);
+  const secretHeader = typeof value.key === 'string' && SECRET.test(value.key);
+  return Object.fromEntries(entries.map(([name, item]) => {
+    const hidden = typeof item === 'string' && (SECRET.test(name) || (secretHeader && (name === 'value' || name === 'raw_value')));
+    return [name, hidden ? REDACTED : redact(item)];
+  }));
+}

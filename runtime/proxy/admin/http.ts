@@ -1,0 +1,84 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isIP, type AddressInfo } from 'node:net';
+
+/** What a handler answers. */
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  readonly help: string;
+  readonly handle: (query: URLSearchParams) => Answer;
+}
+
+/** Routes by path. */
+export type Routes = ReadonlyMap<string, Route>;
+
+export function text(body: string, status = 200): Answer {
+  return { status, type: 'text/plain; charset=utf-8', body };
+}
+
+export function json(value: unknown, status = 200): Answer {
+  return { status, type: 'application/json', body: `${JSON.stringify(value, undefined, 1)}\n` };
+}
+
+/** A server of a few pages for operators and probes. */
+export class OperatorServer {
+  private constructor(private readonly server: Server, readonly port: number) {}
+
+  /**
+   * @param guarded refuses requests that name the server by anything but an address or `localhost`, so that a web page cannot reach it through a
+   * name of its own.
+   */
+  static async listen(host: string, port: number, routes: Routes, guarded: boolean): Promise<OperatorServer> {
+    const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 8_192 }, (request, response) => {
+      reply(response, answer(request, routes, guarded), request.method === 'HEAD');
+      request.resume();
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    return new OperatorServer(server, (server.address() as AddressInfo).port);
+  }
+
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+}
+
+function answer(request: IncomingMessage, routes: Routes, guarded: boolean): Answer {
+  if (guarded && !isLocalName(request.headers.host ?? '')) return text('this server answers to its address only\n', 403);
+  const url = new URL(request.url ?? '/', 'http://admin');
+  const route = routes.get(url.pathname);
+  if (!route) return text(`no such page: ${url.pathname}\n`, 404);
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  if (method !== route.method) return text(`${url.pathname} wants ${route.method}\n`, 405);
+  try {
+    return route.handle(url.searchParams);
+  } catch (error) {
+    return text(`${(error as Error).message}\n`, 500);
+  }
+}
+
+function isLocalName(host: string): boolean {
+  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  return name === 'localhost' || isIP(name) !== 0;
+}
+
+function reply(response: ServerResponse, { status, type, body }: Answer, headOnly: boolean): void {
+  const bytes = Buffer.from(body);
+  response.writeHead(status, {
+    'content-type': type, 'content-length': bytes.length, 'cache-control': 'no-cache, max-age=0', 'x-content-type-options': 'nosniff',
+  });
+  response.end(headOnly ? undefined : bytes);
+}

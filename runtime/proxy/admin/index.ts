@@ -1,0 +1,2 @@
+export { OperatorServer } from './http';
+export { adminRoutes, healthRoutes, type Operated, type ServerState } from './routes';

@@ -1,0 +1,4 @@
+export { AdsClient, type AdsDeps } from './client';
+export { grpcStreams } from './grpc-stream';
+export { AdsStats } from './stats';
+export type { AdsStream, AdsStreamEvents, OpenAdsStream } from './types';

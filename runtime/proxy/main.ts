@@ -1,0 +1,64 @@
+import { systemClock } from '../clock';
+import { parseCommandLine, USAGE, type CommandLine } from './bootstrap/command-line';
+import { loadBootstrap } from './bootstrap/load';
+import { BootstrapError } from './bootstrap/types';
+import { createLog, type Log } from './observe/log';
+import { ProxyServer, type ServerDeps } from './server';
+
+/**
+ * Starts a proxy as the command line says and resolves when its listeners are up.
+ * @throws BootstrapError with everything that keeps it from starting.
+ */
+export async function startProxy(commandLine: CommandLine, deps?: ServerDeps): Promise<ProxyServer> {
+  return ProxyServer.start(commandLine, deps);
+}
+
+/** The process: signals, exit codes, errors that nobody caught. */
+async function main(args: readonly string[]): Promise<void> {
+  const log = createLog(systemClock, 'info');
+  process.on('uncaughtException', (error) => fatal(log, 'uncaught exception', error));
+  process.on('unhandledRejection', (error) => fatal(log, 'unhandled rejection', error));
+  try {
+    const commandLine = parseCommandLine(args);
+    if (!commandLine) {
+      process.stdout.write(`${USAGE}\n`);
+      return;
+    }
+    if (commandLine.mode === 'validate') await validate(commandLine);
+    else await serve(commandLine);
+  } catch (error) {
+    if (!(error instanceof BootstrapError)) throw error;
+    log.critical('main', 'cannot start', { source: error.source, problems: error.problems });
+    process.exitCode = 1;
+  }
+}
+
+async function validate(commandLine: CommandLine): Promise<void> {
+  await loadBootstrap(commandLine);
+  process.stdout.write(`configuration '${commandLine.configPath ?? '--config-yaml'}' OK\n`);
+}
+
+async function serve(commandLine: CommandLine): Promise<void> {
+  const log = createLog(systemClock, commandLine.logLevel);
+  let server: ProxyServer | undefined;
+  // The clock's timers do not keep the process, and while the control plane is away there may be nothing else.
+  setInterval(() => undefined, 2 ** 31 - 1);
+  let signals = 0;
+  const stop = (): void => {
+    signals++;
+    // Whoever asks twice does not want to wait; nor does whoever asks before there is anything to drain.
+    if (signals > 1 || !server) process.exit(signals > 1 ? 1 : 0);
+    void server.shutdown().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('SIGUSR1', () => server?.reopenLogs());
+  server = await startProxy(commandLine, { log, quit: stop });
+}
+
+function fatal(log: Log, message: string, error: unknown): never {
+  log.critical('main', message, { error });
+  process.exit(1);
+}
+
+if (require.main === module) void main(process.argv.slice(2));

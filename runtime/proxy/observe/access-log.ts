@@ -1,0 +1,140 @@
+import type { Clock } from '../../clock';
+import { parseFormat, requestHeaders, type FormatPart, type Operator } from './format';
+import type { RequestRecord } from './types';
+
+/** Makes the line of a request, newline included. */
+export type FormatLine = (record: RequestRecord) => string;
+
+type Value = string | number | undefined;
+type ReadValue = (record: RequestRecord) => Value;
+
+/** Ours: what one needs to know who called whom, what came of it, and which policy acted. */
+export const DEFAULT_FORMAT: ReadonlyMap<string, string> = new Map([
+  ['time', '%START_TIME%'],
+  ['listener', '%LISTENER_NAME%'],
+  ['method', '%REQ(:METHOD)%'],
+  ['path', '%REQ(:PATH)%'],
+  ['authority', '%REQ(:AUTHORITY)%'],
+  ['protocol', '%PROTOCOL%'],
+  ['status', '%RESPONSE_CODE%'],
+  ['flags', '%RESPONSE_FLAGS%'],
+  ['detail', '%RESPONSE_CODE_DETAILS%'],
+  ['duration', '%DURATION%'],
+  ['upstream_duration', '%RESPONSE_DURATION%'],
+  ['tries', '%UPSTREAM_REQUEST_ATTEMPT_COUNT%'],
+  ['cluster', '%UPSTREAM_CLUSTER%'],
+  ['upstream', '%UPSTREAM_HOST%'],
+  ['route', '%ROUTE_NAME%'],
+  ['client', '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%'],
+  ['request_id', '%REQ(X-REQUEST-ID)%'],
+  ['trace_id', '%TRACE_ID%'],
+  ['user_agent', '%REQ(USER-AGENT)%'],
+  ['bytes_received', '%BYTES_RECEIVED%'],
+  ['bytes_sent', '%BYTES_SENT%'],
+]);
+
+/**
+ * Compiles a JSON format. As in Envoy a member that is one operator keeps the type of its value, a number or null where there is none, and one
+ * with text around it is a string with `-` for what is missing.
+ */
+export function compileFormat(format: ReadonlyMap<string, string>, clock: Clock): FormatLine {
+  const members = [...format].map(([name, text], index) => ({
+    head: `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,
+    value: compileMember(parseFormat(text).parts, clock),
+  }));
+  if (members.length === 0) return () => '{}\n';
+  return (record) => {
+    let line = '';
+    for (const member of members) line += member.head + member.value(record);
+    return `${line}}\n`;
+  };
+}
+
+function compileMember(parts: readonly FormatPart[], clock: Clock): (record: RequestRecord) => string {
+  const reads = parts.map((part): ReadValue => (part.kind === 'text' ? () => part.text : compileOperator(part.operator, clock)));
+  if (parts.length === 1 && parts[0].kind === 'operator') {
+    const [read] = reads;
+    return (record) => {
+      const value = read(record);
+      return value === undefined ? 'null' : typeof value === 'number' ? String(value) : quoted(value);
+    };
+  }
+  return (record) => {
+    let text = '';
+    for (const read of reads) text += read(record) ?? '-';
+    return quoted(text);
+  };
+}
+
+function compileOperator(operator: Operator, clock: Clock): ReadValue {
+  const read = OPERATOR_VALUES[operator.name](operator, clock);
+  const { maxLength } = operator;
+  if (maxLength === undefined) return read;
+  return (record) => {
+    const value = read(record);
+    return typeof value === 'string' ? value.slice(0, maxLength) : value;
+  };
+}
+
+const OPERATOR_VALUES: Readonly<Record<Operator['name'], (operator: Operator, clock: Clock) => ReadValue>> = {
+  // The record has times of the clock, which does not jump; the log has those of the wall.
+  START_TIME: (_, clock) => (record) => new Date(clock.wallTime() - clock.now() + record.start).toISOString(),
+  REQ: ({ argument }) => firstOf(requestHeaders(argument)),
+  PROTOCOL: () => (record) => record.protocol,
+  RESPONSE_CODE: () => (record) => record.status,
+  RESPONSE_FLAGS: () => (record) => record.flag ?? '-',
+  RESPONSE_CODE_DETAILS: () => (record) => text(record.detail),
+  BYTES_RECEIVED: () => (record) => record.bytesReceived,
+  BYTES_SENT: () => (record) => record.bytesSent,
+  DURATION: () => (record) => Math.round(record.end - record.start),
+  RESPONSE_DURATION: () => (record) => (record.upstreamFirstByte === 0 ? undefined : Math.round(record.upstreamFirstByte - record.start)),
+  UPSTREAM_HOST: () => (record) => record.upstreamHost?.key,
+  UPSTREAM_CLUSTER: () => (record) => record.cluster?.config.statName,
+  UPSTREAM_CLUSTER_RAW: () => (record) => record.cluster?.config.name,
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: () => (record) => record.tries,
+  ROUTE_NAME: () => (record) => text(record.routeName),
+  TRACE_ID: () => (record) => (record.traceparent.length < 35 ? undefined : record.traceparent.slice(3, 35)),
+  DOWNSTREAM_REMOTE_ADDRESS: () => (record) => text(record.downstreamAddress),
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: () => (record) => withoutPort(record.downstreamAddress),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: () => (record) => withoutPort(record.downstreamAddress),
+  LISTENER_NAME: () => (record) => text(record.listener),
+};
+
+const HEADER_VALUES: Readonly<Record<string, ReadValue>> = {
+  ':method': (record) => text(record.method),
+  ':path': (record) => text(record.path),
+  ':authority': (record) => text(record.authority),
+  'x-request-id': (record) => text(record.requestId),
+  'user-agent': (record) => text(record.userAgent),
+  'x-forwarded-for': (record) => text(record.forwardedFor),
+  'traceparent': (record) => text(record.traceparent),
+};
+
+function firstOf(headers: readonly string[]): ReadValue {
+  const known = headers.map((header) => HEADER_VALUES[header]).filter((read) => read !== undefined);
+  if (known.length === 1) return known[0];
+  return (record) => {
+    for (const read of known) {
+      const value = read(record);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  };
+}
+
+function text(value: string): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+function withoutPort(address: string): string | undefined {
+  if (address.startsWith('[')) return address.slice(1, address.indexOf(']'));
+  const colon = address.indexOf(':');
+  return text(colon >= 0 && colon === address.lastIndexOf(':') ? address.slice(0, colon) : address);
+}
+
+// What JSON has to escape, and the two separators that some readers take for line ends.
+const SPECIAL = /["\\\u0000-\u001f\u2028\u2029\ud800-\udfff]/;
+
+function quoted(value: string): string {
+  return SPECIAL.test(value) ? JSON.stringify(value) : `"${value}"`;
+}

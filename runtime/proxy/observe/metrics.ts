@@ -1,0 +1,152 @@
+import type { ClusterStats } from '../cluster/stats';
+import type { Cluster } from '../cluster/types';
+import type { ListenerConfig } from '../config/types';
+import { Families } from './families';
+import type { RequestObserver } from './request-observer';
+
+type Numbers<T> = { readonly [K in keyof T as T[K] extends number ? K : never]: T[K] };
+type ClusterCounter = keyof Numbers<ClusterStats>;
+
+/** What a listener counts, as far as it becomes a metric. */
+export interface ListenerCounters {
+  readonly cxTotal: number;
+  readonly cxActive: number;
+  readonly cxDestroy: number;
+  readonly cxDestroyRemoteActiveRq: number;
+  readonly cxIdleTimeout: number;
+  readonly cxDrainClose: number;
+  readonly cxProtocolError: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly rqTotal: number;
+  readonly rqActive: number;
+  readonly rqHeaderTimeout: number;
+  readonly rqIdleTimeout: number;
+  readonly rqTimeout: number;
+  readonly rqRxReset: number;
+  readonly rqTxReset: number;
+  readonly upgradeTotal: number;
+  readonly upgradeActive: number;
+  readonly flowControlPaused: number;
+  readonly rqByClass: Float64Array;
+}
+
+/** What there is to measure. */
+export interface Measured {
+  readonly clusters: Iterable<Cluster>;
+  readonly listeners: Iterable<{ readonly config: ListenerConfig; readonly stats: ListenerCounters }>;
+}
+
+const CLUSTER_COUNTERS: readonly (readonly [string, ClusterCounter, string])[] = [
+  ['upstream_cx_total', 'cxTotal', 'Connections opened'],
+  ['upstream_cx_connect_fail', 'cxConnectFail', 'Connections that could not be made'],
+  ['upstream_cx_connect_timeout', 'cxConnectTimeout', 'Connections that were not made in time'],
+  ['upstream_cx_destroy_with_active_rq', 'cxDestroyWithActiveRq', 'Connections closed with a request in flight'],
+  ['upstream_cx_overflow', 'cxOverflow', 'Connections refused by max_connections'],
+  ['upstream_cx_none_healthy', 'rqNoHealthyUpstream', 'Picks that found no endpoint'],
+  ['upstream_rq_total', 'rqTotal', 'Tries sent'],
+  ['upstream_rq_timeout', 'rqTimeout', 'Requests that ran into the timeout of their route'],
+  ['upstream_rq_per_try_timeout', 'rqPerTryTimeout', 'Tries that ran into the timeout of a try'],
+  ['upstream_rq_retry', 'rqRetry', 'Retries'],
+  ['upstream_rq_retry_success', 'rqRetrySuccess', 'Retries that succeeded'],
+  ['upstream_rq_retry_overflow', 'rqRetryOverflow', 'Retries refused by max_retries or the retry budget'],
+  ['upstream_rq_retry_limit_exceeded', 'rqRetryLimitExceeded', 'Requests that failed with their last retry'],
+  ['upstream_rq_pending_total', 'rqPendingTotal', 'Requests that waited for a connection'],
+  ['upstream_rq_pending_overflow', 'rqPendingOverflow', 'Requests refused by max_pending_requests or max_requests'],
+  ['lb_healthy_panic', 'lbHealthyPanic', 'Picks made among all endpoints, healthy or not'],
+  ['outlier_detection_ejections_enforced_total', 'outlierEjections', 'Ejections of endpoints'],
+];
+
+const BREAKER_COUNTERS: readonly (readonly [string, ClusterCounter, string])[] = [
+  ['opened', 'breakerOpened', 'Times the circuit breaker opened'],
+  ['half_opened', 'breakerHalfOpened', 'Times the circuit breaker let a probe through'],
+  ['closed', 'breakerClosed', 'Times the circuit breaker closed'],
+  ['refused', 'rqCircuitOpen', 'Requests refused by the open circuit breaker'],
+];
+const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
+
+const HTTP_COUNTERS: readonly (readonly [string, Exclude<keyof ListenerCounters, 'rqByClass'>, string])[] = [
+  ['downstream_cx_total', 'cxTotal', 'Connections accepted'],
+  ['downstream_cx_destroy', 'cxDestroy', 'Connections closed'],
+  ['downstream_cx_destroy_remote_active_rq', 'cxDestroyRemoteActiveRq', 'Connections that the client closed with a request under way'],
+  ['downstream_cx_idle_timeout', 'cxIdleTimeout', 'Connections closed because idle'],
+  ['downstream_cx_drain_close', 'cxDrainClose', 'Connections closed by a drain'],
+  ['downstream_cx_protocol_error', 'cxProtocolError', 'Messages refused as invalid HTTP'],
+  ['downstream_cx_rx_bytes_total', 'bytesReceived', 'Bytes received'],
+  ['downstream_cx_tx_bytes_total', 'bytesSent', 'Bytes sent'],
+  ['downstream_cx_upgrades_total', 'upgradeTotal', 'Connections that became a tunnel'],
+  ['downstream_flow_control_paused_reading_total', 'flowControlPaused', 'Times reading stopped for a slower receiver'],
+  ['downstream_rq_total', 'rqTotal', 'Requests'],
+  ['downstream_rq_header_timeout', 'rqHeaderTimeout', 'Heads that did not arrive in time'],
+  ['downstream_rq_idle_timeout', 'rqIdleTimeout', 'Streams ended because idle'],
+  ['downstream_rq_timeout', 'rqTimeout', 'Requests ended by the timeout of their route'],
+  ['downstream_rq_rx_reset', 'rqRxReset', 'Requests whose client went away'],
+  ['downstream_rq_tx_reset', 'rqTxReset', 'Answers that the upstream broke off'],
+];
+const HTTP_GAUGES: readonly (readonly [string, Exclude<keyof ListenerCounters, 'rqByClass'>, string])[] = [
+  ['downstream_cx_active', 'cxActive', 'Connections open'],
+  ['downstream_rq_active', 'rqActive', 'Requests under way'],
+  ['downstream_cx_upgrades_active', 'upgradeActive', 'Tunnels open'],
+];
+
+/** Adds what clusters and listeners have counted, under Envoy's names where it has one. */
+export function collectTraffic({ clusters, listeners }: Measured, observer: RequestObserver, into: Families): void {
+  for (const cluster of clusters) collectCluster(cluster, observer, into);
+  for (const { config, stats } of listeners) {
+    const labels = { envoy_http_conn_manager_prefix: config.statPrefix };
+    const stat = (name: string): string => `http.{envoy_http_conn_manager_prefix}.${name}`;
+    for (const [name, key, help] of HTTP_COUNTERS) into.counter(`envoy_http_${name}`, help, stat(name)).add(labels, stats[key]);
+    for (const [name, key, help] of HTTP_GAUGES) into.gauge(`envoy_http_${name}`, help, stat(name)).add(labels, stats[key]);
+    for (let at = 1; at <= 5; at++) {
+      into.counter('envoy_http_downstream_rq_xx', 'Requests by class of their status', stat('downstream_rq_{envoy_response_code_class}xx'))
+        .add({ ...labels, envoy_response_code_class: String(at) }, stats.rqByClass[at]);
+    }
+    const counts = observer.ofListener(config.name);
+    if (!counts) continue;
+    into.histogram('envoy_http_downstream_rq_time', 'Milliseconds from the first byte of a request to its end', stat('downstream_rq_time'))
+      .addHistogram(labels, counts.time);
+    for (const [flag, value] of counts.byFlag) {
+      into.counter('meshwright_http_response_flags_total', 'Requests by Envoy\'s response flag', stat('response_flags.{flag}')).add({ ...labels, flag }, value);
+    }
+  }
+}
+
+function collectCluster(cluster: Cluster, observer: RequestObserver, into: Families): void {
+  const { stats, config } = cluster;
+  const labels = { envoy_cluster_name: config.statName };
+  const stat = (name: string): string => `cluster.{envoy_cluster_name}.${name}`;
+  const gauge = (name: string, help: string, value: number): void => into.gauge(`envoy_cluster_${name}`, help, stat(name)).add(labels, value);
+  for (const [name, key, help] of CLUSTER_COUNTERS) into.counter(`envoy_cluster_${name}`, help, stat(name)).add(labels, stats[key]);
+  for (let at = 1; at <= 5; at++) {
+    into.counter('envoy_cluster_upstream_rq_xx', 'Requests by class of their status', stat('upstream_rq_{envoy_response_code_class}xx'))
+      .add({ ...labels, envoy_response_code_class: String(at) }, stats.rqByClass[at]);
+  }
+  const counts = observer.ofCluster(cluster);
+  if (counts) {
+    into.histogram('envoy_cluster_upstream_rq_time', 'Milliseconds from the first byte of a request to its end, all tries included', stat('upstream_rq_time'))
+      .addHistogram(labels, counts.time);
+    for (const [status, value] of counts.statuses()) {
+      into.counter('envoy_cluster_upstream_rq', 'Requests by status', stat('upstream_rq_{envoy_response_code}'))
+        .add({ ...labels, envoy_response_code: String(status) }, value);
+    }
+  }
+  const hosts = cluster.hosts();
+  const { limits } = config;
+  gauge('membership_total', 'Endpoints', hosts.length);
+  gauge('membership_healthy', 'Endpoints that take requests', hosts.filter((host) => host.healthy).length);
+  gauge('outlier_detection_ejections_active', 'Endpoints that outlier detection has ejected', hosts.filter((host) => host.ejected).length);
+  gauge('upstream_cx_active', 'Connections open', cluster.connections);
+  gauge('upstream_rq_active', 'Tries in flight', cluster.activeRequests);
+  gauge('upstream_rq_pending_active', 'Requests that wait for a connection', cluster.pending);
+  gauge('circuit_breakers_default_cx_open', 'Whether max_connections is reached', Number(cluster.connections >= limits.maxConnections));
+  gauge('circuit_breakers_default_rq_pending_open', 'Whether max_pending_requests is reached', Number(cluster.pending >= limits.maxPendingRequests));
+  gauge('circuit_breakers_default_rq_open', 'Whether max_requests is reached', Number(cluster.activeRequests >= limits.maxRequests));
+  if (cluster.breakerState === undefined) return;
+  for (const state of BREAKER_STATES) {
+    into.gauge('meshwright_circuit_breaker_state', 'State of the circuit breaker: 1 for the one that it is in', stat('circuit_breaker.state.{state}'))
+      .add({ ...labels, state }, Number(cluster.breakerState === state));
+  }
+  for (const [name, key, help] of BREAKER_COUNTERS) {
+    into.counter(`meshwright_circuit_breaker_${name}_total`, help, stat(`circuit_breaker.${name}`)).add(labels, stats[key]);
+  }
+}

@@ -1,0 +1,112 @@
+import type { Clock } from '../../clock';
+import type { Cluster } from '../cluster/types';
+import type { ListenerConfig } from '../config/types';
+import type { ResponseFlag } from '../error';
+import { compileFormat, DEFAULT_FORMAT, type FormatLine } from './access-log';
+import { Histogram } from './histogram';
+import { LineWriter } from './line-writer';
+import type { Observer, RequestRecord } from './types';
+
+const FIRST_STATUS = 100;
+const LAST_STATUS = 599;
+
+/** What is counted of the requests of one cluster or listener beyond what these count themselves. */
+export class RequestCounts {
+  /** Milliseconds from the request's start to its end. */
+  readonly time = new Histogram();
+  /** By status from 100 to 599. */
+  readonly byStatus = new Float64Array(LAST_STATUS - FIRST_STATUS + 1);
+  readonly byFlag = new Map<ResponseFlag, number>();
+
+  count(record: RequestRecord): void {
+    this.time.record(record.end - record.start);
+    const { status, flag } = record;
+    if (status >= FIRST_STATUS && status <= LAST_STATUS) this.byStatus[status - FIRST_STATUS]++;
+    if (flag !== undefined) this.byFlag.set(flag, (this.byFlag.get(flag) ?? 0) + 1);
+  }
+
+  *statuses(): Generator<[number, number]> {
+    for (let at = 0; at < this.byStatus.length; at++) if (this.byStatus[at] > 0) yield [at + FIRST_STATUS, this.byStatus[at]];
+  }
+}
+
+interface ListenerHandle {
+  readonly config: ListenerConfig;
+  readonly counts: RequestCounts;
+  readonly format: FormatLine | undefined;
+  readonly writer: LineWriter | undefined;
+}
+
+/** Metrics and access log of every request. What a request needs is resolved when the configuration changes. */
+export class RequestObserver implements Observer {
+  private handles = new Map<string, ListenerHandle>();
+  private readonly clusters = new WeakMap<Cluster, RequestCounts>();
+  private readonly writers = new Map<string, LineWriter>();
+
+  /** @param open makes the writer of a path; `-` is standard output. */
+  constructor(private readonly clock: Clock, private readonly open = (path: string) => new LineWriter(path, clock)) {}
+
+  /** The listeners that requests will come from; counts of those that stay go on. */
+  configure(listeners: Iterable<ListenerConfig>): void {
+    const handles = new Map<string, ListenerHandle>();
+    for (const config of listeners) {
+      const before = this.handles.get(config.name);
+      handles.set(config.name, before?.config === config ? before : this.handle(config, before?.counts ?? new RequestCounts()));
+    }
+    // Listeners that left may still end requests; whoever has their record finds nothing to count it under.
+    this.handles = handles;
+    const used = new Set([...handles.values()].map((handle) => handle.writer));
+    for (const [path, writer] of this.writers) {
+      if (used.has(writer)) continue;
+      this.writers.delete(path);
+      void writer.close();
+    }
+  }
+
+  requestEnded(record: RequestRecord): void {
+    const { cluster } = record;
+    if (cluster !== undefined) {
+      let counts = this.clusters.get(cluster);
+      if (counts === undefined) this.clusters.set(cluster, counts = new RequestCounts());
+      counts.count(record);
+    }
+    const handle = this.handles.get(record.listener);
+    if (handle === undefined) return;
+    handle.counts.count(record);
+    if (handle.format !== undefined) handle.writer!.write(handle.format(record));
+  }
+
+  ofCluster(cluster: Cluster): RequestCounts | undefined {
+    return this.clusters.get(cluster);
+  }
+
+  ofListener(name: string): RequestCounts | undefined {
+    return this.handles.get(name)?.counts;
+  }
+
+  /** Lines of access logs that were lost, by path. */
+  dropped(): ReadonlyMap<string, number> {
+    return new Map([...this.writers].map(([path, writer]) => [path, writer.dropped]));
+  }
+
+  /** Access logs that cannot be written, with the reason. */
+  problems(): ReadonlyMap<string, string> {
+    return new Map([...this.writers].flatMap(([path, { problem }]) => (problem === undefined ? [] : [[path, problem] as const])));
+  }
+
+  reopen(): void {
+    this.writers.forEach((writer) => writer.reopen());
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.writers.values()].map(async (writer) => writer.close()));
+  }
+
+  private handle(config: ListenerConfig, counts: RequestCounts): ListenerHandle {
+    const { accessLog } = config;
+    if (!accessLog) return { config, counts, format: undefined, writer: undefined };
+    let writer = this.writers.get(accessLog.path);
+    if (!writer) this.writers.set(accessLog.path, writer = this.open(accessLog.path));
+    return { config, counts, writer, format: compileFormat(accessLog.jsonFormat ?? DEFAULT_FORMAT, this.clock) };
+  }
+}

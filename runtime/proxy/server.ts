@@ -1,0 +1,290 @@
+import { lookup } from 'node:dns/promises';
+import { systemClock, type Clock } from '../clock';
+import { adminRoutes, healthRoutes, OperatorServer, type Operated } from './admin';
+import type { AdsClient } from './ads';
+import { Applier } from './applier';
+import { type CommandLine } from './bootstrap/command-line';
+import { loadBootstrap } from './bootstrap/load';
+import { BootstrapError, type BootstrapConfig } from './bootstrap/types';
+import type { DecodedCluster } from './config/decode';
+import { DnsEndpoints, type Resolve } from './config/dns';
+import { SnapshotFile } from './config/snapshot-file';
+import { ConfigStore } from './config/store';
+import type { ProxySnapshot } from './config/types';
+import { collectAds } from './observe/ads-metrics';
+import { Families } from './observe/families';
+import { createLog, type Log } from './observe/log';
+import { collectTraffic } from './observe/metrics';
+import { ProcessMetrics } from './observe/process-metrics';
+import { RequestObserver } from './observe/request-observer';
+import { Proxy } from './proxy';
+import { Readiness } from './readiness';
+import { chooseTransport, type Transport } from './transport';
+import { VERSION } from './version';
+
+/** Part of the drain time during which new connections are still served, for callers that have not heard yet; at most GRACE milliseconds. */
+const GRACE_PART = 1 / 3;
+const GRACE = 5_000;
+
+/** What a test replaces. */
+export interface ServerDeps {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly random?: () => number;
+  readonly transport?: Transport;
+  readonly resolve?: Resolve;
+  /** Called when an operator asked for the end (`/quitquitquit`). */
+  readonly quit?: () => void;
+}
+
+const resolveBySystem: Resolve = async (name, families) => {
+  const found = await lookup(name, { all: true, family: families === 'v4' ? 4 : families === 'v6' ? 6 : 0 });
+  return found.map(({ address }) => address);
+};
+
+/** A whole proxy: bootstrap, configuration, data path, admin and metrics, each made here and owned by this. */
+export class ProxyServer {
+  readonly store: ConfigStore;
+  readonly proxy: Proxy;
+  private readonly observer: RequestObserver;
+  private readonly applier: Applier;
+  private readonly readiness: Readiness;
+  private readonly metrics: ProcessMetrics;
+  private readonly dns = new Map<string, DnsEndpoints>();
+  private snapshotFile: SnapshotFile | undefined;
+  private ads: AdsClient | undefined;
+  private adminServer: OperatorServer | undefined;
+  private healthServer: OperatorServer | undefined;
+  private inForce: ProxySnapshot | undefined;
+  private restored = false;
+  private ending: Promise<void> | undefined;
+
+  private constructor(
+    private readonly commandLine: CommandLine,
+    private readonly bootstrap: BootstrapConfig,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    private readonly transport: Transport,
+    private readonly deps: ServerDeps,
+  ) {
+    this.metrics = new ProcessMetrics(clock, { version: VERSION, transport: transport.name });
+    this.observer = new RequestObserver(clock);
+    this.proxy = new Proxy({ clock, transport, random: deps.random ?? Math.random, observer: this.observer });
+    this.applier = new Applier(this.proxy, clock, (snapshot) => this.onApplied(snapshot), (error) => {
+      log.error('config', 'configuration could not be put in force; the one before goes on', { problem: error.message });
+    });
+    this.store = new ConfigStore({
+      onSnapshot: (snapshot) => this.onSnapshot(snapshot),
+      onDns: (name, cluster) => this.onDns(name, cluster),
+    });
+    this.readiness = new Readiness({
+      applied: () => this.inForce !== undefined && this.inForce === this.store.snapshot,
+      answered: () => !bootstrap.ads || this.restored || (this.ads?.initialized ?? false),
+      warming: () => {
+        const { listeners, clusters } = this.store.warming();
+        return [...listeners.map((name) => `listener ${name}`), ...clusters.map((name) => `cluster ${name}`)];
+      },
+    }, clock);
+  }
+
+  /**
+   * Starts in order: bootstrap, admin, what is static or saved, listeners, ADS. Resolves when the listeners that are known are up.
+   * @throws BootstrapError for a bootstrap that is wrong, or addresses that cannot be bound.
+   */
+  static async start(commandLine: CommandLine, deps: ServerDeps = {}): Promise<ProxyServer> {
+    const clock = deps.clock ?? systemClock;
+    const log = deps.log ?? createLog(clock, commandLine.logLevel);
+    const bootstrap = await loadBootstrap(commandLine);
+    const { transport, reason } = deps.transport ? { transport: deps.transport, reason: undefined } : await chooseTransport(clock);
+    if (reason !== undefined) log.warning('transport', 'raw handles failed their self-test; the portable transport serves', { reason });
+    const server = new ProxyServer(commandLine, bootstrap, clock, log, transport, deps);
+    try {
+      await server.begin();
+    } catch (error) {
+      await server.close();
+      throw error instanceof BootstrapError ? error : new BootstrapError(commandLine.configPath ?? '--config-yaml', [(error as Error).message]);
+    }
+    return server;
+  }
+
+  get adminPort(): number | undefined {
+    return this.adminServer?.port;
+  }
+
+  get healthPort(): number | undefined {
+    return this.healthServer?.port;
+  }
+
+  /** Whether traffic should come. */
+  get ready(): boolean {
+    return this.readiness.state === 'LIVE';
+  }
+
+  private async begin(): Promise<void> {
+    const { bootstrap, commandLine, store } = this;
+    await this.openOperatorServers();
+    store.addStatic(bootstrap.listeners, bootstrap.clusters);
+    if (bootstrap.ads && commandLine.snapshotPath !== undefined) this.restore(commandLine.snapshotPath);
+    const first = store.snapshot;
+    if (first.listeners.size > 0) {
+      this.observer.configure(first.listeners.values());
+      // Not through the applier: a static listener that cannot be bound is the end.
+      await this.proxy.apply(first);
+      this.onApplied(first);
+    } else {
+      this.inForce = first;
+    }
+    if (store.snapshot !== first) this.onSnapshot(store.snapshot);
+    if (bootstrap.ads) await this.startAds(bootstrap.ads);
+    this.log.info('main', 'started', {
+      version: VERSION, transport: this.transport.name, admin: this.adminPort, health: this.healthPort,
+      listeners: [...this.proxy.listeners.values()].map((listener) => ({ name: listener.config.name, address: listener.config.address, port: listener.port })),
+    });
+  }
+
+  private async startAds(config: NonNullable<BootstrapConfig['ads']>): Promise<void> {
+    // Only who is told its configuration pays for gRPC.
+    const { AdsClient: Client, grpcStreams } = await import('./ads');
+    this.ads = new Client({
+      config,
+      node: this.bootstrap.node,
+      store: this.store,
+      clock: this.clock,
+      random: this.deps.random ?? Math.random,
+      open: grpcStreams(config, this.clock),
+      log: this.log,
+      accepted: () => this.snapshotFile?.changed(),
+    });
+    this.ads.start();
+  }
+
+  private restore(path: string): void {
+    const file = new SnapshotFile(path, this.bootstrap.node.id, this.store, this.clock, (error) => {
+      this.log.error('config', 'snapshot cannot be written', { path, problem: error.message });
+    });
+    this.snapshotFile = file;
+    const loaded = file.load();
+    if (!loaded) return;
+    if (loaded.problem !== undefined) {
+      this.log.warning('config', 'snapshot is of no use and ignored', { path, problem: loaded.problem });
+      return;
+    }
+    for (const update of loaded.updates) {
+      for (const { name, problems } of this.store.update(update)) this.log.warning('config', 'resource of the snapshot refused', { resource: name, problems });
+    }
+    this.restored = this.store.snapshot.listeners.size > 0;
+    this.log.info('config', 'started from the snapshot', { path, savedAt: loaded.savedAt });
+  }
+
+  private onSnapshot(snapshot: ProxySnapshot): void {
+    // The first is put in force by `begin`.
+    if (!this.inForce) return;
+    // Listeners that leave still end requests.
+    this.observer.configure([...this.inForce.listeners.values(), ...snapshot.listeners.values()]);
+    this.applier.submit(snapshot);
+  }
+
+  private onApplied(snapshot: ProxySnapshot): void {
+    this.inForce = snapshot;
+    for (const [path, problem] of this.observer.problems()) this.log.error('access-log', 'cannot be written', { path, problem });
+  }
+
+  private onDns(name: string, cluster: DecodedCluster | undefined): void {
+    this.dns.get(name)?.close();
+    this.dns.delete(name);
+    if (!cluster?.dns || !cluster.endpoints) return;
+    const resolver = new DnsEndpoints(cluster.endpoints, cluster.dns, this.clock, this.deps.resolve ?? resolveBySystem,
+      (endpoints) => this.store.setResolved(name, endpoints),
+      (host, error) => this.log.warning('dns', 'name cannot be resolved', { cluster: name, host, problem: error.message }));
+    this.dns.set(name, resolver);
+    void resolver.start();
+  }
+
+  private async openOperatorServers(): Promise<void> {
+    const { admin } = this.bootstrap;
+    const { healthAddress } = this.commandLine;
+    const operated = this.operated();
+    if (admin) this.adminServer = await listen('admin', admin, adminRoutes(operated), true);
+    if (healthAddress) this.healthServer = await listen('--health-address', healthAddress, healthRoutes(operated), false);
+  }
+
+  private operated(): Operated {
+    const { commandLine, readiness, proxy } = this;
+    return {
+      bootstrap: this.bootstrap,
+      store: this.store,
+      version: VERSION,
+      transport: this.transport.name,
+      commandLine: { ...commandLine },
+      uptime: () => this.metrics.uptime,
+      state: () => readiness.state,
+      waitingFor: () => readiness.waitingFor(),
+      clusters: () => proxy.clusters.values(),
+      listeners: () => proxy.listeners.values(),
+      metrics: () => this.collect(),
+      controlPlane: () => this.ads && { address: this.ads.address, connected: this.ads.stats.connected === 1 },
+      drain: () => {
+        readiness.drain();
+        void proxy.drain(commandLine.drainTime);
+      },
+      failHealthcheck: (fails) => readiness.failHealthcheck(fails),
+      reopenLogs: () => this.observer.reopen(),
+      quit: () => this.deps.quit?.(),
+    };
+  }
+
+  private collect(): Families {
+    const families = new Families();
+    collectTraffic({ clusters: this.proxy.clusters.values(), listeners: this.proxy.listeners.values() }, this.observer, families);
+    if (this.ads) collectAds(this.ads.stats, families);
+    this.metrics.collect(families, this.ready);
+    return families;
+  }
+
+  /** Opens the files of access logs anew. */
+  reopenLogs(): void {
+    this.observer.reopen();
+  }
+
+  /** Takes readiness away, lets what is under way end, and closes; within the drain time. */
+  async shutdown(): Promise<void> {
+    this.ending ??= this.drainAndClose();
+    return this.ending;
+  }
+
+  private async drainAndClose(): Promise<void> {
+    const { drainTime } = this.commandLine;
+    this.readiness.drain();
+    this.log.info('main', 'draining', { drainMs: drainTime });
+    const grace = Math.min(GRACE, drainTime * GRACE_PART);
+    void this.proxy.drain(drainTime);
+    await new Promise<void>((resolve) => this.clock.setTimer(grace, resolve));
+    await this.proxy.drain(drainTime - grace);
+    await this.close();
+  }
+
+  /** Ends everything now. */
+  async close(): Promise<void> {
+    this.applier.close();
+    this.readiness.close();
+    this.ads?.close();
+    this.snapshotFile?.close();
+    for (const resolver of this.dns.values()) resolver.close();
+    await this.proxy.close();
+    await this.adminServer?.close();
+    await this.healthServer?.close();
+    await this.observer.close();
+    this.metrics.close();
+  }
+}
+
+async function listen(
+  what: string, { host, port }: { host: string; port: number }, routes: Parameters<typeof OperatorServer.listen>[2], guarded: boolean,
+): Promise<OperatorServer> {
+  try {
+    return await OperatorServer.listen(host, port, routes, guarded);
+  } catch (error) {
+    throw new Error(`${what}: cannot listen on ${host}:${port}: ${(error as Error).message}`, { cause: error });
+  }
+}
+

@@ -13,8 +13,8 @@ import type { Acceptor, Connection, Transport } from './transport';
 export interface ProxyDependencies {
   readonly clock: Clock;
   readonly transport: Transport;
-  /** 0 ≤ x < 1; `Math.random` by default. */
-  readonly random?: () => number;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
   readonly observer?: Observer;
 }
 
@@ -56,7 +56,7 @@ export class Proxy {
   private applying: Promise<void> = Promise.resolve();
   private closed = false;
 
-  constructor({ clock, transport, random = Math.random, observer }: ProxyDependencies) {
+  constructor({ clock, transport, random, observer }: ProxyDependencies) {
     this.clock = clock;
     this.random = random;
     this.transport = transport;
@@ -231,7 +231,8 @@ export class Proxy {
     this.router.closing = true;
     const entries = [...this.listenerEntries.values()];
     const closing = entries.map(async ({ binding }) => binding.acceptor.close());
-    for (const listener of [...entries.map(({ listener }) => listener), ...this.leaving]) listener.destroy();
+    for (const { listener } of entries) listener.destroy();
+    for (const listener of this.leaving) listener.destroy();
     for (const { pool } of this.clusterEntries.values()) pool.retire();
     this.router.deadlines.close();
     await Promise.all(closing);

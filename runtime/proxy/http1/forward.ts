@@ -31,7 +31,8 @@ const drop = new Uint8Array(MAX_HEADERS);
 
 /** Whether a mutation may not touch it: framing, routing and the connection have their own rules. */
 function isStructural(known: number): boolean {
-  return known === Known.Host || known === Known.ContentLength || known === Known.TransferEncoding || known === Known.Connection || known === Known.Upgrade;
+  return known === Known.Host || known === Known.ContentLength || known === Known.TransferEncoding || known === Known.Connection
+    || known === Known.Upgrade;
 }
 
 function markMutated(head: Head, mutation: HeaderMutation): void {
@@ -71,7 +72,8 @@ function sizeOfMutation(mutation: HeaderMutation | undefined): number {
 export function forwardedRequestSize(
   head: Head, rules: ForwardingRules, path: string | undefined, host: string | undefined, mutation: HeaderMutation | undefined,
 ): number {
-  return head.length + 512 + rules.forwardedFor.length + rules.fallbackHost.length + (path?.length ?? 0) + (host?.length ?? 0) + sizeOfMutation(mutation)
+  return head.length + 512 + rules.forwardedFor.length + rules.fallbackHost.length + (path?.length ?? 0) + (host?.length ?? 0)
+    + sizeOfMutation(mutation)
     // An authority that came in the target is written as Host, too.
     + (head.targetEnd - head.targetStart);
 }

@@ -256,7 +256,9 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
         return;
       }
       // RFC 9110 §15.2: every interim answer goes on, but not to a client that cannot know them.
-      if (ctx.head.minor === 1) ctx.downstream.sendComposed(ctx, forwardResponse(head, framing, router.transport.output, ctx.rules, router.edits(ctx)));
+      if (ctx.head.minor === 1) {
+        ctx.downstream.sendComposed(ctx, forwardResponse(head, framing, router.transport.output, ctx.rules, router.edits(ctx)));
+      }
       start += length;
       if (start === end) return;
     }
@@ -288,7 +290,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
       return;
     }
     const knowsChunks = ctx.head.minor === 1;
-    this.relay = framing.body === Body.Close && knowsChunks ? Relay.ToChunked : framing.body === Body.Chunked && !knowsChunks ? Relay.FromChunked : Relay.AsIs;
+    if (framing.body === Body.Close && knowsChunks) this.relay = Relay.ToChunked;
+    else this.relay = framing.body === Body.Chunked && !knowsChunks ? Relay.FromChunked : Relay.AsIs;
     const edits = router.edits(ctx);
     edits.toChunked = this.relay === Relay.ToChunked;
     edits.dropCoding = !knowsChunks;

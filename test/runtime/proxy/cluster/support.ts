@@ -54,14 +54,14 @@ export interface EndpointSketch {
   readonly healthy?: boolean;
 }
 
-export function locality(endpoints: readonly (EndpointSketch | string)[], change: Partial<LocalityEndpoints> = {}): LocalityEndpoints {
+export function locality(sketches: readonly (EndpointSketch | string)[], change: Partial<LocalityEndpoints> = {}): LocalityEndpoints {
   return {
     region: 'eu-west',
     zone: 'a',
     priority: 0,
     weight: 0,
     ...change,
-    endpoints: endpoints.map((sketch) => {
+    endpoints: sketches.map((sketch) => {
       const { address, weight = 1, healthy = true } = typeof sketch === 'string' ? { address: sketch } : sketch;
       return { address, port: 8080, weight, healthy };
     }),
@@ -72,9 +72,9 @@ export function endpoints(...localities: LocalityEndpoints[]): ClusterEndpoints 
   return { clusterName: 'payment', localities };
 }
 
-/** Addresses 10.0.<block>.1 … 10.0.<block>.<count>, the first `healthy` of them healthy. */
-export function addresses(count: number, { block = 0, healthy = count } = {}): EndpointSketch[] {
-  return Array.from({ length: count }, (_, index) => ({ address: `10.0.${block}.${index + 1}`, healthy: index < healthy }));
+/** Addresses 10.0.<block>.1 … 10.0.<block>.<size>, the first `healthy` of them healthy. */
+export function addresses(size: number, { block = 0, healthy = size } = {}): EndpointSketch[] {
+  return Array.from({ length: size }, (_, index) => ({ address: `10.0.${block}.${index + 1}`, healthy: index < healthy }));
 }
 
 export function made(

@@ -186,9 +186,7 @@ export class Mesh extends Construct {
     }
 
     const registry = Registry.of(this);
-    const head = { apiVersion: API_VERSION, kind: 'Mesh', name: this.meshName, namespace: this.meshNamespace, labels: meshLabels(this.meshName) };
-    this.object = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: this.spec() }));
-    this.resource = this.object;
+    // First, as its custom resource definitions have to be there before the resource.
     this.controlPlane = new ControlPlane(this, 'ControlPlane', {
       meshName: this.meshName,
       namespace: this.meshNamespace,
@@ -201,6 +199,9 @@ export class Mesh extends Construct {
       // They belong to the cluster: one of several meshes brings them.
       definitions: registry.meshes.length === 0,
     }).deployment;
+    const head = { apiVersion: API_VERSION, kind: 'Mesh', name: this.meshName, namespace: this.meshNamespace, labels: meshLabels(this.meshName) };
+    this.object = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: this.spec() }));
+    this.resource = this.object;
     registry.meshes.push(this);
     registry.validates(this);
   }

@@ -12,7 +12,6 @@ test('emits the definitions, the mesh, and a control plane with its account and 
   shopMesh(chart);
   expect(kinds(chart)).toMatchInlineSnapshot(`
 [
-  "Mesh/mesh",
   "CustomResourceDefinition/meshes.mesh.meshwright.dev",
   "CustomResourceDefinition/meshservices.mesh.meshwright.dev",
   "ServiceAccount/meshwright-control-plane",
@@ -23,6 +22,7 @@ test('emits the definitions, the mesh, and a control plane with its account and 
   "Deployment/meshwright-control-plane",
   "Service/meshwright-control-plane",
   "PodDisruptionBudget/meshwright-control-plane",
+  "Mesh/mesh",
 ]
 `);
 });

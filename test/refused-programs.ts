@@ -1,8 +1,8 @@
 import { ApiObject, Chart, Duration, JsonPatch } from 'cdk8s';
 import {
-  AccessLog, Bulkhead, CircuitBreaker, Findings, HashKey, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule, LoadBalancer, LocalityPolicy, Mesh,
-  MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn, RetryOptions, ServicePolicy, ServicePort, StringMatch,
-  Timeout, Weighted,
+  AccessLog, Bulkhead, CircuitBreaker, ExponentialRetryOptions, Findings, HashKey, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule,
+  LoadBalancer, LocalityPolicy, Mesh, MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn,
+  ServicePolicy, ServicePort, StringMatch, Timeout, Weighted,
 } from '../src';
 import { service, shopMesh } from './program';
 
@@ -20,7 +20,7 @@ function payment(name: string, props: Partial<MeshServiceProps>): RefusedProgram
   return { name, build: (chart) => service(shopMesh(chart), 'payment', props) };
 }
 
-function retry(name: string, options: Partial<RetryOptions> & { readonly baseInterval?: Duration; readonly maxInterval?: Duration; readonly jitterPercent?: number }) {
+function retry(name: string, options: Partial<ExponentialRetryOptions>): RefusedProgram {
   return payment(name, { retry: Retry.exponential({ attempts: 1, on, baseInterval: Duration.millis(10), ...options }) });
 }
 

@@ -97,13 +97,13 @@ export function contractFindings(path: string, document: unknown, issues: readon
 }
 
 /** The value that an issue is about; of a list in which something stands twice, the second of the two. */
-function at(document: unknown, members: readonly PropertyKey[], { message }: ContractIssue): { readonly where: readonly PropertyKey[]; readonly value: unknown } {
+function at(document: unknown, members: readonly PropertyKey[], { message }: ContractIssue) {
   const value = members.reduce((inner: any, key) => inner?.[key as string], document);
-  if (!Array.isArray(value) || !/stands twice|the same/.test(message)) return { where: members, value };
+  if (!Array.isArray(value) || !/stands twice|the same/.test(message)) return { where: members, value: value as unknown };
   const [key] = /the same (\S+)/.exec(message)?.slice(1) ?? [];
   const of = (item: any) => key === undefined ? item : item?.[key];
   const index = value.findIndex((item, place) => value.findIndex((other) => of(other) === of(item)) < place);
-  return { where: [...members, index, ...key === undefined ? [] : [key]], value: of(value[index]) };
+  return { where: [...members, index, ...key === undefined ? [] : [key]], value: of(value[index]) as unknown };
 }
 
 /** The member in the SDK's words: `retry.on`, `rateLimits[1].burst`. */

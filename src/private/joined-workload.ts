@@ -4,12 +4,17 @@ import { plain } from './plain';
 /** A manifest in plain data. */
 export type Manifest = Record<string, any>;
 
+const rewritten = new WeakSet<ApiObject>();
+
 /**
  * Has the object of an existing workload emit `change` of its manifest, with nothing lost. cdk8s-plus maps every manifest to the fields that its
  * own API version knows and drops the others without a word: native sidecars, and whatever a user's JSON patch brought. So the patches are
- * applied once more to the finished manifest, and what they say there and the mapping has dropped is put back.
+ * applied once more to the finished manifest, and what they say there and the mapping has dropped is put back. A second change of the same object
+ * is left out: joining twice is an error that `joinFindings` tells.
  */
 export function rewrite(object: ApiObject, change: (manifest: Manifest) => Manifest): void {
+  if (rewritten.has(object)) return;
+  rewritten.add(object);
   const emit = object.toJson.bind(object);
   object.toJson = () => plain(change(complete(object, emit)), false);
 }

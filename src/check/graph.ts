@@ -2,8 +2,8 @@
  * The whole mesh as the checks see it: what synth is about to emit, in plain data, with the path of the construct that each part comes from.
  * `src/private/graph.ts` makes it from the constructs; a check only reads it.
  */
-import type { MeshServiceSpec } from '../contract/mesh-service';
 import type { MeshSpec } from '../contract/mesh';
+import type { MeshServiceSpec } from '../contract/mesh-service';
 
 /** What every part of the graph has. */
 export interface GraphNode {

@@ -1,10 +1,63 @@
+import { ambiguousRegion } from './ambiguous-region';
+import { backoffExceedsTimeout } from './backoff-exceeds-timeout';
+import { badRegex } from './bad-regex';
+import { breakerVolume } from './breaker-volume';
+import { breakerWithinCall } from './breaker-within-call';
+import { callerGivesUpFirst } from './caller-gives-up-first';
+import { callsExceedLimit } from './calls-exceed-limit';
+import { duplicateContainer } from './duplicate-container';
+import { duplicateEnvironment } from './duplicate-environment';
+import { duplicateObject } from './duplicate-object';
+import { failoverWithoutDetection } from './failover-without-detection';
+import { failoverWithoutEndpoints } from './failover-without-endpoints';
 import type { Check, Finding } from './finding';
+import { floatingImage } from './floating-image';
+import { gracePeriod } from './grace-period';
 import type { MeshGraph } from './graph';
+import { hashWithLocality } from './hash-with-locality';
+import { mixedProtocols } from './mixed-protocols';
+import { noFailover } from './no-failover';
+import { objectName } from './object-name';
+import { otherMesh } from './other-mesh';
+import { outlierRoundsToZero } from './outlier-rounds-to-zero';
+import { outlierSingleReplica } from './outlier-single-replica';
+import { overlappingRoutes } from './overlapping-routes';
+import { poolBelowRate } from './pool-below-rate';
+import { portMismatch } from './port-mismatch';
+import { portName } from './port-name';
+import { proxyUser } from './proxy-user';
+import { reservedPort } from './reserved-port';
+import { retriesFitTimeout } from './retries-fit-timeout';
+import { retryAmplification } from './retry-amplification';
+import { retryInCycle } from './retry-in-cycle';
+import { routeNeedsHttp } from './route-needs-http';
+import { shareExceedsLimit } from './share-exceeds-limit';
+import { tryExceedsTotal } from './try-exceeds-total';
+import { unknownDestination } from './unknown-destination';
+import { unknownRegion } from './unknown-region';
+import { unknownVersion } from './unknown-version';
+import { unreachableRule } from './unreachable-rule';
+import { unsafeRetry } from './unsafe-retry';
+import { unsupportedProtocol } from './unsupported-protocol';
 
-/** The checks, in the order of their codes. */
-export const CHECKS: readonly Check[] = [];
+/**
+ * The checks, in the order of their codes. A new one is a file here, a line below, a page `docs/findings/<code>.md` and a case in `test/check`.
+ * Codes are never used again.
+ */
+export const CHECKS: readonly Check[] = [
+  unknownDestination, otherMesh, unknownVersion, unsupportedProtocol, portMismatch, mixedProtocols, breakerWithinCall, routeNeedsHttp,
+  unreachableRule, overlappingRoutes, badRegex, retriesFitTimeout, backoffExceedsTimeout, tryExceedsTotal, callerGivesUpFirst, unsafeRetry, retryAmplification,
+  poolBelowRate, callsExceedLimit, outlierSingleReplica, outlierRoundsToZero, failoverWithoutDetection, failoverWithoutEndpoints, unknownRegion,
+  noFailover, floatingImage, objectName, duplicateContainer, reservedPort, proxyUser, duplicateEnvironment, duplicateObject,
+  gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit, breakerVolume,
+];
 
-/** What all checks find in the graph. */
+/** What all checks find in the graph, sorted by path, then code, then value. */
 export function checkGraph(graph: MeshGraph): Finding[] {
-  return CHECKS.flatMap((check) => check.find(graph));
+  return CHECKS.flatMap((check) => check.find(graph)).sort((a, b) => compare(a.path, b.path) || compare(a.code, b.code) || compare(a.value, b.value));
+}
+
+/** By code unit, so that it is the same on every machine. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

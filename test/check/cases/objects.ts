@@ -1,0 +1,87 @@
+import { container, graph, object, rule, route, service } from '../builders';
+import type { Case } from './case';
+
+const withContainers = (...containers: readonly ReturnType<typeof container>[]) => graph(service('payment', { containers }));
+const port = (number: number, name?: string) => ({ ports: [{ name, number, protocol: 'TCP' }] });
+
+export const OBJECTS: readonly Case[] = [
+  {
+    code: 'MW126',
+    name: 'a canary of the latest build',
+    path: 'shop/payment/v2',
+    fires: graph(service('payment', { versions: { v2: { containers: [container({ image: 'registry:5000/shop/payment' })] } } })),
+    silent: graph(service('payment', { versions: { v2: { containers: [container({ image: `shop/payment@sha256:${'0'.repeat(64)}` })] } } })),
+  },
+  {
+    code: 'MW127',
+    name: 'capitals and underscores',
+    path: 'shop/config',
+    fires: graph(object('ConfigMap', 'Payment_Service', 'shop/config')),
+    silent: graph(object('ConfigMap', 'payment-service.v1', 'shop/config'), object('Role', 'system:node', 'shop/role', 'rbac.authorization.k8s.io/v1')),
+  },
+  {
+    code: 'MW127',
+    name: 'a Service that begins with a digit',
+    path: 'shop/payment/Service',
+    fires: graph(service('payment'), object('Service', '1payment', 'shop/payment/Service')),
+    silent: graph(service('payment'), object('Service', 'payment1', 'shop/payment/Service')),
+  },
+  {
+    code: 'MW128',
+    name: 'a container called as the sidecar',
+    path: 'shop/payment',
+    fires: withContainers(container({ name: 'app' }), container({ name: 'meshwright-proxy' })),
+    silent: withContainers(container({ name: 'app' }), container({ name: 'agent' })),
+  },
+  {
+    code: 'MW129',
+    name: 'a port of the sidecar',
+    path: 'shop/payment',
+    fires: withContainers(container(port(15020))),
+    silent: withContainers(container(port(15030))),
+  },
+  {
+    code: 'MW130',
+    name: 'the user of the sidecar',
+    path: 'shop/payment',
+    fires: withContainers(container({ runAsUser: 1337 })),
+    silent: withContainers(container({ runAsUser: 1000 })),
+  },
+  {
+    code: 'MW131',
+    name: 'a variable twice',
+    path: 'shop/payment',
+    fires: withContainers(container({ env: ['PAYMENT_URL', 'TZ', 'PAYMENT_URL'] })),
+    silent: withContainers(container({ env: ['PAYMENT_URL', 'TZ'] }), container({ name: 'agent', env: ['TZ'] })),
+  },
+  {
+    code: 'MW132',
+    name: 'one name for two objects',
+    path: 'b/svc',
+    fires: graph(object('Service', 'payment', 'a/svc'), object('Service', 'payment', 'b/svc')),
+    silent: graph(object('Service', 'payment', 'a/svc'), object('Service', 'payment', 'b/svc', 'v1', 'bank'), object('ConfigMap', 'payment', 'b/config')),
+  },
+  {
+    code: 'MW137',
+    name: 'a port name that only a Service may have',
+    path: 'shop/payment',
+    fires: withContainers(container(port(9090, 'grpc-payment-internal'))),
+    silent: withContainers(container(port(9090, 'grpc-internal'))),
+  },
+];
+
+/** Mistakes that are told of beside the one that they follow from. */
+export const TOGETHER = [
+  {
+    name: 'HTTP and gRPC in one split',
+    codes: ['MW106', 'MW104'],
+    fires: graph(service('api'), service('api-grpc', { spec: { port: { number: 8080, protocol: 'grpc' } } }), route('canary', 'api', rule('all', [], { 'api': {}, 'api-grpc': {} }))),
+    silent: graph(service('api'), service('api-next'), route('canary', 'api', rule('all', [], { 'api': {}, 'api-next': {} }))),
+  },
+  {
+    name: 'a route of bytes',
+    codes: ['MW108', 'MW104'],
+    fires: graph(service('queue', { spec: { port: { number: 8080, protocol: 'tcp' } } }), route('canary', 'queue', rule('all', [], { queue: {} }))),
+    silent: graph(service('queue'), route('canary', 'queue', rule('all', [], { queue: {} }))),
+  },
+] as const;

@@ -1,0 +1,77 @@
+import { exact, graph, header, match, prefix, regex, rule, route, service } from '../builders';
+import type { Case } from './case';
+
+const payment = service('payment', { versions: { v2: {} } });
+const toV1 = { payment: {} };
+const toV2 = { payment: { version: 'v2' } };
+const one = (...rules: readonly ReturnType<typeof rule>[]) => graph(payment, route('payment-route', 'payment', ...rules));
+const two = (first: ReturnType<typeof rule>, second: ReturnType<typeof rule>) => (
+  graph(payment, route('a-route', 'payment', first), route('b-route', 'payment', second))
+);
+
+export const ROUTES: readonly Case[] = [
+  {
+    code: 'MW109',
+    name: 'the same match a second time',
+    path: 'shop/payment-route',
+    fires: one(rule('old', [match(prefix('/pay'))], toV1), rule('new', [match(prefix('/pay/'))], toV2)),
+    silent: one(rule('old', [match(prefix('/pay'))], toV1), rule('new', [match(prefix('/pay/v2'))], toV2)),
+  },
+  {
+    code: 'MW109',
+    name: 'two rules for everything',
+    path: 'shop/payment-route',
+    fires: one(rule('all', [], toV1), rule('rest', [], toV2)),
+    // Written first, the catch-all takes only what the more specific rule leaves: Gateway API sorts by how much a match asks for.
+    silent: one(rule('all', [], toV1), rule('canary', [match(header('x-canary', '1'))], toV2)),
+  },
+  {
+    code: 'MW109',
+    name: 'one match of several',
+    path: 'shop/payment-route',
+    fires: one(rule('old', [match(exact('/a')), match(exact('/b'))], toV1), rule('new', [match(exact('/b')), match(exact('/c'))], toV2)),
+    silent: one(rule('old', [match(exact('/a')), match(exact('/b'))], toV1), rule('new', [match(exact('/c'))], toV2)),
+  },
+  {
+    code: 'MW109',
+    name: 'a header whose values an expression before it takes',
+    path: 'shop/payment-route',
+    fires: one(rule('any', [match(header('x-tier', 'gold|silver', 'RegularExpression'))], toV1), rule('gold', [match(header('x-tier', 'gold'))], toV2)),
+    silent: one(rule('gold', [match(header('x-tier', 'gold'))], toV2), rule('any', [match(header('x-tier', 'gold|silver', 'RegularExpression'))], toV1)),
+  },
+  {
+    code: 'MW109',
+    name: 'a prefix behind an expression for every path',
+    path: 'shop/payment-route',
+    fires: one(rule('every', [match(regex('/.*'))], toV1), rule('pay', [match(prefix('/pay'))], toV2)),
+    silent: one(rule('every', [match(regex('/v[0-9]+/.*'))], toV1), rule('pay', [match(prefix('/pay'))], toV2)),
+  },
+  {
+    code: 'MW110',
+    name: 'the same match in two routes',
+    path: 'shop/b-route',
+    fires: two(rule('all', [], toV1), rule('canary', [], toV2)),
+    silent: two(rule('all', [], toV1), rule('canary', [match(prefix('/canary'))], toV2)),
+  },
+  {
+    code: 'MW110',
+    name: 'headers that one request can have together',
+    path: 'shop/b-route',
+    fires: two(rule('gold', [match(header('x-tier', 'gold'))], toV1), rule('beta', [match(header('x-beta', '1'))], toV2)),
+    silent: two(rule('gold', [match(header('x-tier', 'gold'))], toV1), rule('silver', [match(header('x-tier', 'silver'))], toV2)),
+  },
+  {
+    code: 'MW111',
+    name: 'a look-ahead in a path',
+    path: 'shop/payment-route',
+    fires: one(rule('versions', [match(regex('/v(?!1)[0-9]+/'))], toV2)),
+    silent: one(rule('versions', [match(regex('/v([02-9]|[0-9]{2,})/'))], toV2)),
+  },
+  {
+    code: 'MW111',
+    name: 'an open bracket in a header',
+    path: 'shop/payment-route',
+    fires: one(rule('browsers', [match(header('user-agent', 'Mozilla/[', 'RegularExpression'))], toV2)),
+    silent: one(rule('browsers', [match(header('user-agent', 'Mozilla/.*', 'RegularExpression'))], toV2)),
+  },
+];

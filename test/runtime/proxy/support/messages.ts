@@ -1,0 +1,114 @@
+import { Body, Framing, Refuse, readRequest, readResponse } from '../../../../runtime/proxy/http1/framing';
+import { BodyReader } from '../../../../runtime/proxy/http1/body';
+import { Head } from '../../../../runtime/proxy/http1/head';
+
+/** A message as a parser understood it. */
+export interface Message {
+  readonly first: string;
+  readonly headers: string[];
+  readonly body: string;
+}
+
+export interface Reading {
+  readonly messages: Message[];
+  /** `complete`: the bytes end with a message; `partial`: in one; `refused`: not accepted. */
+  readonly end: 'complete' | 'partial' | 'refused';
+}
+
+/** Reads all bytes as a sequence of messages with our parser. */
+export function readOurs(bytes: Buffer, isResponse: boolean): Reading {
+  const messages: Message[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const head = new Head();
+    const framing = new Framing();
+    const length = isResponse ? head.parseResponse(bytes, at, bytes.length) : head.parseRequest(bytes, at, bytes.length);
+    if (length < 0) return { messages, end: 'refused' };
+    if (length === 0) return { messages, end: 'partial' };
+    const refused = isResponse ? readResponse(head, framing, false) : readRequest(head, framing);
+    if (refused !== Refuse.Nothing) return { messages, end: 'refused' };
+    const body = new BodyReader();
+    body.start(framing);
+    const start = at + length;
+    let data = '';
+    let stop = start;
+    if (framing.body === Body.Chunked) {
+      while (stop < bytes.length && !body.scanner.done) {
+        stop = body.scanner.nextData(bytes, stop, bytes.length);
+        if (stop < 0) return { messages, end: 'refused' };
+        data += bytes.toString('latin1', body.scanner.dataStart, body.scanner.dataEnd);
+      }
+    } else {
+      stop = body.read(bytes, start, bytes.length);
+      data = bytes.toString('latin1', start, stop);
+    }
+    const headers: string[] = [];
+    for (let i = 0; i < head.count; i++) headers.push(head.text(head.nameStart(i), head.nameEnd(i)), head.value(i));
+    const first = isResponse ? String(head.status) : `${head.text(head.methodStart, head.methodEnd)} ${head.text(head.targetStart, head.targetEnd)}`;
+    if (!body.done && framing.body !== Body.Close) return { messages, end: 'partial' };
+    messages.push({ first, headers, body: data });
+    if (framing.close || framing.upgrade) return { messages, end: 'complete' };
+    at = stop;
+  }
+  return { messages, end: 'complete' };
+}
+
+interface NativeParser {
+  initialize(type: number, resource: object, ...rest: unknown[]): void;
+  execute(bytes: Buffer): number | Error;
+  finish(): unknown;
+  [callback: number]: unknown;
+}
+
+interface NativeBinding {
+  readonly HTTPParser: (new () => NativeParser) & Record<string, number>;
+  readonly methods: readonly string[];
+  readonly allMethods?: readonly string[];
+}
+
+const { HTTPParser, methods, allMethods } = (process as unknown as { binding(name: string): NativeBinding }).binding('http_parser');
+
+/** Reads all bytes as a sequence of messages with llhttp, strict, as `node:http` uses it. */
+export function readLlhttp(bytes: Buffer, isResponse: boolean): Reading {
+  const parser = new HTTPParser();
+  const messages: Message[] = [];
+  let first = '';
+  let headers: string[] = [];
+  let body = '';
+  let inMessage = false;
+  let url = '';
+  let sawHead = false;
+  parser.initialize(isResponse ? HTTPParser.RESPONSE : HTTPParser.REQUEST, {});
+  parser[HTTPParser.kOnMessageBegin] = () => {
+    inMessage = true;
+    sawHead = false;
+    headers = [];
+    body = '';
+    url = '';
+  };
+  parser[HTTPParser.kOnHeaders] = (more: string[], moreUrl: string) => {
+    // Trailers come this way, too; they are no headers.
+    if (!sawHead) headers.push(...more);
+    url += moreUrl;
+  };
+  parser[HTTPParser.kOnHeadersComplete] = (
+    _major: number, _minor: number, more: string[] | undefined, method: number, lastUrl: string | undefined, status: number,
+  ) => {
+    sawHead = true;
+    headers.push(...(more ?? []));
+    first = isResponse ? String(status) : `${(allMethods ?? methods)[method]} ${url || lastUrl || ''}`;
+    return 0;
+  };
+  parser[HTTPParser.kOnBody] = (chunk: Buffer, offset = 0, length = chunk.length) => {
+    body += chunk.toString('latin1', offset, offset + length);
+  };
+  parser[HTTPParser.kOnMessageComplete] = () => {
+    inMessage = false;
+    messages.push({ first, headers, body });
+  };
+  const result = parser.execute(bytes);
+  if (typeof result !== 'number') return { messages, end: 'refused' };
+  return { messages, end: inMessage ? 'partial' : 'complete' };
+}
+
+export const KNOWN_METHODS = new Set(allMethods ?? methods);

@@ -44,6 +44,8 @@ export class TryLoop {
     const attempts = retry !== undefined && retry.avoidPreviousHosts ? Math.max(1, retry.hostSelectionAttempts) : 0;
     const host = cluster.pick(ctx.hash, ctx.triedHosts, ctx.triedHosts === undefined ? 0 : attempts);
     if (host === undefined) {
+      // Admitted, but no try yet: what was counted as a retry has to be counted off as one.
+      this.finish(ctx, 0, 'cancelled', ctx.tries > 0);
       router.refuse(ctx, ERRORS.noHealthyUpstream);
       return;
     }
@@ -167,7 +169,7 @@ export class TryLoop {
   }
 
   /** The try is over, however: the cluster is told, once. */
-  finish(ctx: RequestContext, status: number, failure: TryOutcome['failure']): void {
+  finish(ctx: RequestContext, status: number, failure: TryOutcome['failure'], isRetry = ctx.tries > 1): void {
     if (ctx.perTryDeadline.set) this.router.deadlines.clear(ctx.perTryDeadline);
     if (!ctx.admitted) return;
     ctx.admitted = false;
@@ -176,7 +178,6 @@ export class TryLoop {
     outcome.failure = failure;
     if (failure !== undefined) outcome.latency = this.router.now - ctx.tryStart;
     const { cluster } = ctx.pool!;
-    const isRetry = ctx.tries > 1;
     if (isRetry && failure === undefined && status < 500) cluster.stats.rqRetrySuccess++;
     const host: Host | undefined = ctx.started ? ctx.host : undefined;
     ctx.started = false;

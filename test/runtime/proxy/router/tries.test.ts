@@ -86,6 +86,17 @@ describe('retries', () => {
     expect(harness.cluster.activeRequests).toBe(0);
   });
 
+  test('a retry for which no host is left is no retry in flight any more', async () => {
+    await start({});
+    const client = harness.send(GET);
+    harness.reply(BAD);
+    await harness.proxy.apply(harness.snapshot({ routes: [routeConfig(actionConfig({ retry: retryConfig({}) }))], ports: [] }));
+    harness.advance(100);
+    expect(parseAnswer(client.received).status).toBe(503);
+    expect(harness.seen).toMatchObject([{ flag: 'UH' }]);
+    expect(harness.cluster).toMatchObject({ activeRequests: 0, activeRetries: 0 });
+  });
+
   test.each([['connect_failed', 'UF', 503, 'upstream_connection_failure'], ['reset', 'UC', 503, 'upstream_reset_before_response_started']] as const)(
     'without a policy, %s becomes an answer', async (reason, flag, status, detail) => {
       await start(undefined);

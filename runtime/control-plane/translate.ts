@@ -10,8 +10,9 @@ export interface NodeDescription {
   readonly podIp: string;
   /** 127.0.0.1 where it is not said. */
   readonly loopback?: string;
-  /** Where it says that it runs (Node.locality.region). What the endpoints say of its address is believed first. */
+  /** Where it says that it runs (Node.locality). What the endpoints say of its address is believed first. */
   readonly region?: string;
+  readonly zone?: string;
 }
 
 /**
@@ -23,8 +24,9 @@ export function translate(resources: ResourceSet, node: NodeDescription): XdsRes
   return xdsResources(model, proxyNode(model, node));
 }
 
-/** The node with its region: that of the endpoint that has its address, else the one that it names, if the mesh has it. */
-export function proxyNode(model: MeshModel, { service, podIp, loopback = '127.0.0.1', region }: NodeDescription): ProxyNode {
-  const known = model.services.get(service)?.mesh.regions.some(({ name }) => name === region);
-  return { service, podIp, loopback, region: model.regions.get(podIp) ?? (known ? region : undefined) };
+/** The node with its region: that of the endpoint that has its address, else the one that it says, if the mesh has it. */
+export function proxyNode(model: MeshModel, { service, podIp, loopback = '127.0.0.1', region, zone }: NodeDescription): ProxyNode {
+  const regions = model.services.get(service)?.mesh.regions ?? [];
+  const said = regions.find(({ name }) => name === region) ?? regions.find(({ zones }) => zone !== undefined && zones.includes(zone));
+  return { service, podIp, loopback, region: model.regions.get(podIp) ?? said?.name };
 }

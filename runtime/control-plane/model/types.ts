@@ -39,6 +39,7 @@ export interface MeshSettings {
 
 export interface Region {
   readonly name: string;
+  readonly zones: readonly string[];
   readonly geohashes: readonly string[];
 }
 

@@ -85,5 +85,5 @@ export function finished(draft: BackendDraft, rules: readonly Rule[] | undefined
 }
 
 export function regionsOf(mesh: MeshResource | undefined): Region[] {
-  return (mesh?.spec.regions ?? []).map(({ name, geohashes }) => ({ name, geohashes }));
+  return (mesh?.spec.regions ?? []).map(({ name, zones, geohashes }) => ({ name, zones, geohashes }));
 }

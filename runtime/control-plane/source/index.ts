@@ -1,3 +1,4 @@
+export { CombinedSource } from './combined';
 export { FolderSource, type FolderSourceOptions, type WatchFolder } from './folder';
 export { readFolder } from './folder-reader';
 export { parseManifests, type Parsed } from './parse';

@@ -1,5 +1,5 @@
-import type { Cluster, ClusterLoadAssignment } from '../../xds';
-import type { Backend, Locality, MeshModel } from '../model';
+import type { Cluster, ClusterLoadAssignment, Listener } from '../../xds';
+import type { Backend, Locality, MeshModel, Service } from '../model';
 import { cluster, inboundCluster } from './clusters';
 import { endpoints } from './endpoints';
 import { listeners } from './listeners';
@@ -16,37 +16,67 @@ const NOTHING: XdsResources = Object.freeze({ clusters: [], endpoints: [], liste
 /**
  * What a proxy runs: a pure function of the mesh and the node. It gets what its service calls and what it serves, and nothing else; a node of a
  * service that is not there gets nothing.
+ *
+ * Proxies share most of what they get, and most of a mesh stays as it is when something changes. So what was made of a part of the model is
+ * remembered with that part: equal resources are one object, which is made and encoded once.
  */
 export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const service = model.services.get(node.service);
   if (!service) return NOTHING;
-  const { routes, uses } = outboundRoutes(service, model);
+  const { routes, uses } = routesFor(service, model);
   const byName = new Map(uses.map((use) => [clusterName(use.backend, use.region), use]));
   const used = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, use]) => use);
-  const clusters = [inboundCluster(service, node), ...used.map(({ backend, region }) => clusterOf(backend, region))];
+  const own = ownFor(service, node);
+  const clusters = [own.cluster, ...used.map(({ backend, region }) => clusterFor(backend, region))];
   return {
     clusters: clusters.sort((a, b) => (a.name < b.name ? -1 : 1)),
-    endpoints: used.map((use) => endpointsOf(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region)),
-    listeners: listeners(service, node),
+    endpoints: used.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region)),
+    listeners: own.listeners,
     routes: [routes],
   };
 }
 
 const NO_LOCALITIES: readonly Locality[] = [];
+/** Pods of one service that are remembered at once. */
+const MOST_PODS = 4096;
 
-/*
- * Proxies of different services share most clusters, and most of a mesh stays as it is when something changes. What was made of a part of the model
- * is remembered with that part, so that equal resources are one object, which is made and encoded once.
- */
+interface MadeRoutes {
+  readonly made: ReturnType<typeof outboundRoutes>;
+  /** What was looked up on the way. The same again, and the routes are the same. */
+  readonly seen: ReadonlyMap<string, Backend | undefined>;
+}
+
+const madeRoutes = new WeakMap<Service, MadeRoutes>();
+const madeOwn = new WeakMap<Service, Map<string, { readonly listeners: Listener[]; readonly cluster: Cluster }>>();
 const madeClusters = new WeakMap<Backend, Map<string, Cluster>>();
 const madeEndpoints = new WeakMap<readonly Locality[], WeakMap<Backend, Map<string, ClusterLoadAssignment>>>();
 
-function clusterOf(backend: Backend, region: string | undefined): Cluster {
+function routesFor(service: Service, model: MeshModel): MadeRoutes['made'] {
+  const before = madeRoutes.get(service);
+  if (before && [...before.seen].every(([key, backend]) => model.backends.get(key) === backend)) return before.made;
+  const seen = new Map<string, Backend | undefined>();
+  const made = outboundRoutes(service, (key) => {
+    const backend = model.backends.get(key);
+    seen.set(key, backend);
+    return backend;
+  });
+  madeRoutes.set(service, { made, seen });
+  return made;
+}
+
+function ownFor(service: Service, node: ProxyNode) {
+  const made = remembered(madeOwn, service, () => new Map<string, { listeners: Listener[]; cluster: Cluster }>());
+  // Pods come and go while their service stays.
+  if (made.size >= MOST_PODS) made.clear();
+  return rememberedIn(made, `${node.podIp}/${node.loopback}`, () => ({ listeners: listeners(service, node), cluster: inboundCluster(service, node) }));
+}
+
+function clusterFor(backend: Backend, region: string | undefined): Cluster {
   const made = remembered(madeClusters, backend, () => new Map<string, Cluster>());
   return rememberedIn(made, region ?? '', () => cluster(backend, region));
 }
 
-function endpointsOf({ backend, region }: ClusterUse, localities: readonly Locality[], own: string | undefined): ClusterLoadAssignment {
+function endpointsFor({ backend, region }: ClusterUse, localities: readonly Locality[], own: string | undefined): ClusterLoadAssignment {
   // The empty list is shared by all backends, so the backend is part of what is remembered.
   const made = remembered(remembered(madeEndpoints, localities, () => new WeakMap()), backend, () => new Map<string, ClusterLoadAssignment>());
   // Without a policy every caller sees the same.

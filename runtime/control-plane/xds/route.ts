@@ -1,7 +1,7 @@
 import {
   create, duration, RedirectAction_RedirectResponseCode, RouteAction_ClusterNotFoundResponseCode, RouteSchema, type Route, type RouteActionSchema,
 } from '../../xds';
-import { geohashPrefixes, NO_CHANGES, type Backend, type Call, type Forward, type Match, type MeshModel, type Redirect, type Rule, type Target, type ValueMatch } from '../model';
+import { geohashPrefixes, NO_CHANGES, type Backend, type Call, type Forward, type Match, type Redirect, type Rule, type Target, type ValueMatch } from '../model';
 import { hashPolicies } from './hash';
 import { changesNothing, headerFields } from './headers';
 import type { Init } from './init';
@@ -13,6 +13,9 @@ type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;
 type HeaderMatcherInit = NonNullable<NonNullable<RouteInit['match']>['headers']>[number];
 
+/** The backend of a key. */
+export type BackendLookup = (key: string) => Backend | undefined;
+
 /** A cluster that routes send to. */
 export interface ClusterUse {
   readonly backend: Backend;
@@ -23,9 +26,9 @@ export interface ClusterUse {
 const DEFAULT_MATCH: Match = { path: { kind: 'prefix', value: '/' }, method: undefined, headers: [], queryParams: [] };
 
 /** Routes of a called backend, in the order in which they are tried, and the clusters that they need. */
-export function routesOf(call: Call, backend: Backend, model: MeshModel): { routes: Route[]; uses: ClusterUse[] } {
+export function routesOf(call: Call, backend: Backend, backendOf: BackendLookup): { routes: Route[]; uses: ClusterUse[] } {
   const uses: ClusterUse[] = [];
-  const routes = (backend.rules ?? [everything(backend)]).flatMap((rule) => routesOfRule(rule, call, backend, model, uses));
+  const routes = (backend.rules ?? [everything(backend)]).flatMap((rule) => routesOfRule(rule, call, backend, backendOf, uses));
   return { routes, uses };
 }
 
@@ -48,13 +51,13 @@ function everything(backend: Backend): Rule {
   };
 }
 
-function routesOfRule(rule: Rule, call: Call, parent: Backend, model: MeshModel, uses: ClusterUse[]): Route[] {
+function routesOfRule(rule: Rule, call: Call, parent: Backend, backendOf: BackendLookup, uses: ClusterUse[]): Route[] {
   const { action } = rule;
   const fields: RouteInit = { name: rule.name, ...headerFields(rule.requestHeaders, rule.responseHeaders) };
   if (action.kind === 'redirect') {
     return [create(RouteSchema, { ...fields, match: routeMatch(rule.match), action: { case: 'redirect', value: redirect(action, rule.match, parent) } })];
   }
-  const targets = liveTargets(action, model);
+  const targets = liveTargets(action, backendOf);
   const retry = action.retry ?? parent.policies.retry;
   const route = (region: string | undefined, geohash: HeaderMatcherInit[]) => create(RouteSchema, {
     ...fields,
@@ -78,9 +81,9 @@ interface LiveTarget extends Omit<Target, 'backend'> {
 }
 
 /** Targets that get traffic; none at all is one that is invalid. */
-function liveTargets({ targets }: Forward, model: MeshModel): LiveTarget[] {
+function liveTargets({ targets }: Forward, backendOf: BackendLookup): LiveTarget[] {
   const live = targets.filter(({ weight }) => weight > 0).map((target) => ({
-    ...target, backend: target.backend === undefined ? undefined : model.backends.get(target.backend),
+    ...target, backend: target.backend === undefined ? undefined : backendOf(target.backend),
   }));
   return live.length > 0 ? live : [{ backend: undefined, weight: 1, requestHeaders: NO_CHANGES, responseHeaders: NO_CHANGES }];
 }

@@ -1,16 +1,16 @@
 import { create, duration, RouteConfigurationSchema, type RouteConfiguration, type VirtualHost, VirtualHostSchema } from '../../xds';
-import type { MeshModel, Service } from '../model';
+import type { Service } from '../model';
 import { clusterName, domains, INBOUND, inboundClusterName, OUTBOUND } from './names';
-import { routesOf, type ClusterUse } from './route';
+import { routesOf, type BackendLookup, type ClusterUse } from './route';
 
 /** A virtual host for each call of the service; what it does not call has none, and is answered 404. */
-export function outboundRoutes(service: Service, model: MeshModel): { routes: RouteConfiguration; uses: ClusterUse[] } {
+export function outboundRoutes(service: Service, backendOf: BackendLookup): { routes: RouteConfiguration; uses: ClusterUse[] } {
   const uses: ClusterUse[] = [];
   const virtualHosts: VirtualHost[] = [];
   for (const call of service.calls) {
-    const backend = model.backends.get(call.backend);
+    const backend = backendOf(call.backend);
     if (!backend) continue;
-    const made = routesOf(call, backend, model);
+    const made = routesOf(call, backend, backendOf);
     uses.push(...made.uses);
     virtualHosts.push(create(VirtualHostSchema, { name: clusterName(backend), domains: domains(backend, service.namespace), routes: made.routes }));
   }

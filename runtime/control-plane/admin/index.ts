@@ -1,0 +1,3 @@
+export { debugConfig } from './debug-config';
+export { metricsText } from './metrics';
+export { AdminServer } from './server';

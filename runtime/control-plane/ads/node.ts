@@ -1,0 +1,23 @@
+import { nodeMetadata } from '../../../src/contract';
+import type { Node } from '../../xds';
+import type { NodeDescription } from '../translate';
+
+/** Who is at the other end of a stream. */
+export interface Peer extends NodeDescription {
+  /** Node.id: `<pod>.<namespace>`. */
+  readonly id: string;
+  readonly version: string;
+}
+
+/** @returns what is wrong, as a text, where the node does not say who it is. */
+export function peerOf(node: Node | undefined): Peer | string {
+  if (!node) return 'the first request has no node: it must say who asks';
+  const parsed = nodeMetadata.safeParse(node.metadata ?? {});
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => `node.metadata.${path.join('.')}: ${message}`).join('; ');
+    return `node ${JSON.stringify(node.id)} does not say which service it belongs to: ${problems}`;
+  }
+  const { service, namespace, version, podIp, loopback } = parsed.data;
+  const place = { region: node.locality?.region || undefined, zone: node.locality?.zone || undefined };
+  return { id: node.id, version, service: `${namespace}/${service}`, podIp, loopback, ...place };
+}

@@ -1,0 +1,168 @@
+import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import type { Clock } from '../../clock';
+import type { DeltaDiscoveryRequest } from '../../xds';
+import { AdsService, type AdsHandlers, type AdsServerStream } from '../../xds/ads-service';
+import type { Log } from '../log';
+import type { MeshModel } from '../model';
+import { proxyNode } from '../translate';
+import { xdsResources, type ProxyNode } from '../xds';
+import { peerOf, type Peer } from './node';
+import { sameSnapshot, snapshotOf, type Snapshot } from './snapshot';
+import { AdsStats, shortType } from './stats';
+import { DeltaStream } from './stream';
+
+/** A proxy that is connected. */
+export interface Connection {
+  readonly peer: Peer;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly stream: DeltaStream;
+  /** What it is to run; undefined while its service is not in the mesh. */
+  readonly node: ProxyNode | undefined;
+  readonly snapshot: Snapshot | undefined;
+}
+
+export interface AdsServerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** A proxy came, went, or said something of what it runs. */
+  readonly changed: () => void;
+}
+
+/** Finds dead connections: a ping after so many milliseconds, and the end without an answer. */
+const KEEPALIVE = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000 };
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Delta ADS over gRPC. Until there is a model nothing is answered. A proxy whose service is not in the mesh gets nothing either, and keeps what it
+ * had: a MeshService that is gone takes itself from its callers, but does not break requests that its pods are still serving.
+ */
+export class AdsServer {
+  readonly stats = new AdsStats();
+  private readonly server = new Server(KEEPALIVE);
+  private readonly open = new Map<AdsServerStream, Mutable<Connection>>();
+  private model: MeshModel | undefined;
+
+  constructor(private readonly deps: AdsServerDeps) {
+    const handlers: AdsHandlers = { deltaAggregatedResources: (stream) => this.accept(stream) };
+    this.server.addService(AdsService, handlers);
+  }
+
+  /** @returns the port that was bound. */
+  async listen(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port)));
+    });
+  }
+
+  update(model: MeshModel): void {
+    this.model = model;
+    for (const connection of this.open.values()) this.push(connection, model);
+  }
+
+  connections(): Connection[] {
+    return [...this.open.values()];
+  }
+
+  /** Ends all streams, so that proxies go to another replica; connections that are not closed after `grace` milliseconds are cut. */
+  async close(grace: number): Promise<void> {
+    for (const [stream, connection] of this.open) {
+      connection.stream.close();
+      stream.end();
+    }
+    await new Promise<void>((done) => {
+      const timer = this.deps.clock.setTimer(grace, () => {
+        this.server.forceShutdown();
+        done();
+      });
+      this.server.tryShutdown(() => {
+        timer.cancel();
+        done();
+      });
+    });
+  }
+
+  private accept(stream: AdsServerStream): void {
+    this.stats.streamsOpened += 1;
+    stream.on('data', (request: DeltaDiscoveryRequest) => this.onRequest(stream, request));
+    stream.on('drain', () => this.open.get(stream)?.stream.drained());
+    stream.on('end', () => {
+      this.forget(stream);
+      stream.end();
+    });
+    stream.on('cancelled', () => this.forget(stream));
+    stream.on('error', () => this.forget(stream));
+  }
+
+  private onRequest(stream: AdsServerStream, request: DeltaDiscoveryRequest): void {
+    const connection = this.open.get(stream) ?? this.connect(stream, request);
+    if (!connection) return;
+    if (!connection.stream.request(request)) this.deps.log.debug('ads', 'type is not served', { node: connection.peer.id, type: request.typeUrl });
+    // An answer, and not only a question.
+    if (request.responseNonce !== '') this.deps.changed();
+  }
+
+  private connect(stream: AdsServerStream, { node }: DeltaDiscoveryRequest): Mutable<Connection> | undefined {
+    const peer = peerOf(node);
+    if (typeof peer === 'string') {
+      this.stats.streamsRefused += 1;
+      this.deps.log.warning('ads', 'stream refused', { reason: peer });
+      stream.emit('error', { code: status.INVALID_ARGUMENT, details: peer });
+      return undefined;
+    }
+    const connection: Mutable<Connection> = {
+      peer, since: this.deps.clock.wallTime(), stream: this.deltaStream(stream, peer), node: undefined, snapshot: undefined,
+    };
+    this.open.set(stream, connection);
+    this.deps.log.info('ads', 'proxy connected', { node: peer.id, service: peer.service, address: stream.getPeer() });
+    if (this.model) this.push(connection, this.model);
+    this.deps.changed();
+    return connection;
+  }
+
+  private deltaStream(stream: AdsServerStream, peer: Peer): DeltaStream {
+    const { log } = this.deps;
+    return new DeltaStream({
+      clock: this.deps.clock,
+      write: (response) => stream.write(response),
+      sent: (type, resources, removals) => {
+        const counted = this.stats.types[type];
+        counted.responses += 1;
+        counted.resources += resources;
+        counted.removals += removals;
+        log.debug('ads', 'sent', { node: peer.id, type: shortType(type), resources, removals });
+      },
+      acknowledged: (type) => { this.stats.types[type].acks += 1; },
+      refused: (type, resources, message) => {
+        this.stats.types[type].nacks += 1;
+        log.warning('ads', 'proxy refused resources', { node: peer.id, type: shortType(type), resources: resources.map(({ name }) => name), reason: message });
+      },
+    });
+  }
+
+  private push(connection: Mutable<Connection>, model: MeshModel): void {
+    const { peer, stream } = connection;
+    if (!model.services.has(peer.service)) {
+      if (connection.node) this.deps.log.warning('ads', 'service left the mesh; its proxy keeps what it has', { node: peer.id, service: peer.service });
+      connection.node = undefined;
+      return;
+    }
+    const node = proxyNode(model, peer);
+    // A pod that stops loses its endpoint before it stops; it stays where it was.
+    connection.node = { ...node, region: node.region ?? connection.node?.region };
+    const next = snapshotOf(xdsResources(model, connection.node));
+    if (connection.snapshot && sameSnapshot(connection.snapshot, next)) return;
+    connection.snapshot = next;
+    stream.update(next);
+  }
+
+  private forget(stream: AdsServerStream): void {
+    const connection = this.open.get(stream);
+    if (!connection) return;
+    this.open.delete(stream);
+    connection.stream.close();
+    this.deps.log.info('ads', 'proxy disconnected', { node: connection.peer.id });
+    this.deps.changed();
+  }
+}

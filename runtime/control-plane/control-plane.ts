@@ -1,0 +1,200 @@
+import { isAbsolute, relative, resolve as resolvePath } from 'node:path';
+import type { Clock, Timer } from '../clock';
+import { AdminServer, debugConfig, metricsText } from './admin';
+import { AdsServer } from './ads';
+import { silentLog, type Log } from './log';
+import type { MeshModel } from './model';
+import { resolve, type ObjectReport } from './resolve';
+import { ResourceStore, type Documents, type Unreadable } from './resources';
+import type { Source } from './source';
+import { StatusFile, statusReport, type StatusReport } from './status';
+
+/** `host` is an IP address or a name; port 0 takes a free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ControlPlaneOptions {
+  readonly source: Source;
+  readonly clock: Clock;
+  readonly log?: Log;
+  /** Where delta ADS is served. */
+  readonly xdsAddress: ListenAddress;
+  /** Where the admin server listens; without it there is none. */
+  readonly adminAddress?: ListenAddress;
+  /** File that the status is kept in; YAML, or JSON by its name. */
+  readonly statusFile?: string;
+}
+
+/** Time in milliseconds for which changes of the status are collected before the file is written. */
+const STATUS_DEBOUNCE = 200;
+/** Time in milliseconds that proxies have to go elsewhere when the control plane ends. */
+const GRACE = 5000;
+
+const EMPTY: MeshModel = Object.freeze({ services: new Map(), backends: new Map(), endpoints: new Map(), regions: new Map() });
+
+/**
+ * Manifests to proxies: source → resources → model → xDS → ADS. It has no state that it could not make again from its source, so any number of
+ * them may run side by side.
+ */
+export class ControlPlane {
+  private readonly log: Log;
+  private readonly store = new ResourceStore();
+  private readonly ads: AdsServer;
+  private readonly admin: AdminServer;
+  private readonly statusFile: StatusFile | undefined;
+  private readonly started: number;
+  private readonly builds = { count: 0, seconds: 0, failures: 0 };
+  private model: MeshModel | undefined;
+  private objects: readonly ObjectReport[] = [];
+  private unreadable: readonly Unreadable[] = [];
+  private report: StatusReport | undefined;
+  private statusTimer: Timer | undefined;
+  private closing: Promise<void> | undefined;
+  /** Ports that were bound; 0 before `start`. */
+  xdsPort = 0;
+  adminPort = 0;
+
+  constructor(private readonly options: ControlPlaneOptions) {
+    const { clock, source, log = silentLog, statusFile } = options;
+    this.log = log;
+    this.started = clock.wallTime();
+    this.ads = new AdsServer({ clock, log, changed: () => this.statusChanged() });
+    this.statusFile = statusFile === undefined ? undefined
+      : new StatusFile(statusFile, (error) => log.error('status', 'status file cannot be written', { file: statusFile, reason: error.message }));
+    this.admin = new AdminServer({
+      source: source.name,
+      notReady: () => (this.xdsPort > 0 && !this.closing ? undefined : this.closing ? 'ending' : `waiting for ${source.name}`),
+      status: () => this.status(),
+      metrics: () => this.metrics(),
+      debugConfig: (query) => debugConfig(query, this.model ?? EMPTY, this.ads.connections()),
+      failed: (error) => log.error('admin', 'a page failed', { reason: error.stack }),
+    });
+  }
+
+  /** Resolves when the source is read and proxies are served. */
+  async start(): Promise<void> {
+    const { source, xdsAddress, adminAddress } = this.options;
+    this.checkStatusFile();
+    // The admin server first: it says what the control plane is waiting for.
+    if (adminAddress) this.adminPort = await this.admin.listen(adminAddress.host, adminAddress.port);
+    source.subscribe((documents) => this.take(documents));
+    await source.start();
+    this.xdsPort = await this.ads.listen(formatAddress(xdsAddress));
+    this.log.info('main', 'serving', {
+      xds: formatAddress({ ...xdsAddress, port: this.xdsPort }),
+      source: source.name,
+      ...adminAddress && { admin: formatAddress({ ...adminAddress, port: this.adminPort }) },
+    });
+  }
+
+  /** What is known of every object and proxy, at this moment. */
+  status(): StatusReport {
+    this.report = statusReport({
+      objects: this.objects,
+      unreadable: this.unreadable,
+      model: this.model ?? EMPTY,
+      connections: this.ads.connections(),
+      previous: this.report,
+      now: this.options.clock.wallTime(),
+    });
+    return this.report;
+  }
+
+  /** Proxies are sent elsewhere; requests that they are serving do not notice. */
+  async close(): Promise<void> {
+    this.closing ??= this.stop();
+    return this.closing;
+  }
+
+  private async stop(): Promise<void> {
+    await this.options.source.close();
+    await this.ads.close(GRACE);
+    this.statusTimer?.cancel();
+    if (this.options.adminAddress) await this.admin.close();
+    await this.statusFile?.close();
+  }
+
+  private take(documents: Documents): void {
+    const { clock } = this.options;
+    const begin = clock.now();
+    this.builds.count += 1;
+    try {
+      const set = this.store.update(documents);
+      const { model, objects } = resolve(set, this.model);
+      this.objects = objects;
+      this.unreadable = set.unreadable;
+      this.model = model;
+      this.logProblems();
+      this.ads.update(model);
+    } catch (error) {
+      // Whatever the documents hold, the mesh that was there goes on.
+      this.builds.failures += 1;
+      this.log.error('main', 'the mesh could not be made from its resources; the one before stays', { reason: (error as Error).stack });
+    }
+    this.builds.seconds += (clock.now() - begin) / 1000;
+    this.statusChanged();
+  }
+
+  private readonly logged = new Set<string>();
+
+  /** Each problem once, for as long as it is there. */
+  private logProblems(): void {
+    const problems = [
+      ...this.unreadable.map(({ location, message }) => `${location}: ${message}`),
+      ...this.objects.flatMap(({ id, location, accepted, resolvedRefs }) => [...accepted.messages, ...resolvedRefs.messages]
+        .map((message) => `${location}: ${id.kind} ${id.namespace}/${id.name}: ${message}`)),
+    ];
+    for (const problem of problems) if (!this.logged.has(problem)) this.log.warning('resources', problem);
+    this.logged.clear();
+    for (const problem of problems) this.logged.add(problem);
+  }
+
+  private statusChanged(): void {
+    if (!this.statusFile || this.statusTimer || this.closing) return;
+    this.statusTimer = this.options.clock.setTimer(STATUS_DEBOUNCE, () => {
+      this.statusTimer = undefined;
+      this.statusFile?.write(this.status());
+    });
+  }
+
+  private metrics(): string {
+    const { user, system } = process.cpuUsage();
+    return metricsText({
+      ready: this.xdsPort > 0 && !this.closing,
+      ads: this.ads.stats,
+      report: this.status(),
+      builds: this.builds,
+      process: { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6, startTime: this.started / 1000 },
+    });
+  }
+
+  /** A status file among the manifests would be read as one, and every reading would write it again. */
+  private checkStatusFile(): void {
+    const { statusFile, source } = this.options;
+    if (statusFile === undefined) return;
+    for (const folder of source.name.split(', ').filter((name) => name.startsWith('folder:')).map((name) => name.slice('folder:'.length))) {
+      const path = relative(folder, resolvePath(statusFile));
+      if (path !== '' && !path.startsWith('..') && !isAbsolute(path) && !path.split(/[\\/]/).some((part) => part.startsWith('.'))) {
+        throw new Error(`status file ${statusFile} lies among the manifests of ${folder}; choose a place outside of it`);
+      }
+    }
+  }
+}
+
+/** A control plane that serves. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const controlPlane = new ControlPlane(options);
+  try {
+    await controlPlane.start();
+  } catch (error) {
+    await controlPlane.close();
+    throw error;
+  }
+  return controlPlane;
+}
+
+export function formatAddress({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,77 @@
+import { parseArgs } from 'node:util';
+import { CONTROL_PLANE_ADMIN_PORT, XDS_PORT } from '../../src/contract';
+import type { ListenAddress } from './control-plane';
+import { LOG_LEVELS, type LogLevel } from './log';
+
+export const USAGE = `meshwright control plane: manifests in, xDS out
+
+  --source folder:DIR         folder of manifests, watched with its subfolders; may be given several times
+  --xds-address HOST:PORT     where proxies connect (127.0.0.1:${XDS_PORT})
+  --admin-address HOST:PORT   /ready, /status, /metrics (127.0.0.1:${CONTROL_PLANE_ADMIN_PORT})
+  --status-file FILE          keeps the status of every object there; YAML, or JSON by its name
+  --log-level LEVEL           ${LOG_LEVELS.join(', ')} (info)
+  --help
+`;
+
+export interface Options {
+  readonly folders: readonly string[];
+  readonly xdsAddress: ListenAddress;
+  readonly adminAddress: ListenAddress;
+  readonly statusFile: string | undefined;
+  readonly logLevel: LogLevel;
+}
+
+/** All that is wrong with the command line, a line each. */
+export class OptionsError extends Error {
+  override readonly name = 'OptionsError';
+}
+
+/**
+ * @returns undefined where help was asked for.
+ * @throws OptionsError
+ */
+export function parseOptions(args: readonly string[]): Options | undefined {
+  const problems: string[] = [];
+  const values = read(args);
+  if (values.help) return undefined;
+  const folders = (values.source ?? []).flatMap((source) => {
+    if (source.startsWith('folder:') && source.length > 'folder:'.length) return [source.slice('folder:'.length)];
+    problems.push(`--source is "${source}": must be folder:DIR`);
+    return [];
+  });
+  if (values.source === undefined) problems.push('--source is missing: say where the manifests are, --source folder:DIR');
+  const address = (name: 'xds-address' | 'admin-address', fallback: number): ListenAddress => {
+    const text = values[name] ?? `127.0.0.1:${fallback}`;
+    const parsed = parseAddress(text);
+    if (!parsed) problems.push(`--${name} is "${text}": must be HOST:PORT, such as 0.0.0.0:${fallback} or [::1]:${fallback}`);
+    return parsed ?? { host: '', port: 0 };
+  };
+  const addresses = { xdsAddress: address('xds-address', XDS_PORT), adminAddress: address('admin-address', CONTROL_PLANE_ADMIN_PORT) };
+  // As other programs call it, too.
+  const level = values['log-level'] === 'warn' ? 'warning' : values['log-level'] ?? 'info';
+  if (!(LOG_LEVELS as readonly string[]).includes(level)) problems.push(`--log-level is "${level}": must be one of ${LOG_LEVELS.join(', ')}`);
+  if (problems.length > 0) throw new OptionsError(problems.join('\n'));
+  return { folders, ...addresses, statusFile: values['status-file'], logLevel: level as LogLevel };
+}
+
+const FLAGS = {
+  'source': { type: 'string', multiple: true },
+  'xds-address': { type: 'string' },
+  'admin-address': { type: 'string' },
+  'status-file': { type: 'string' },
+  'log-level': { type: 'string' },
+  'help': { type: 'boolean', short: 'h' },
+} as const;
+
+function read(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new OptionsError((error as Error).message);
+  }
+}
+
+function parseAddress(text: string): ListenAddress | undefined {
+  const [, v6, host, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text) ?? [];
+  return port === undefined || Number(port) > 65_535 ? undefined : { host: v6 ?? host, port: Number(port) };
+}

@@ -1,0 +1,70 @@
+import { TypeUrl, type RouteConfiguration } from '../../xds';
+import type { EncodedResource, ResourceType } from '../ads';
+import type { Backend, MeshModel, Service } from '../model';
+import { clusterName, INBOUND } from '../xds/names';
+
+/** `MeshService shop/payment`: the form of `describeId`. */
+export type ObjectName = string;
+
+/** Finds the objects that an xDS resource was made of. */
+export class Causes {
+  private readonly byCluster: ReadonlyMap<string, Backend>;
+
+  constructor(private readonly model: MeshModel) {
+    this.byCluster = new Map([...model.backends.values()].map((backend) => [clusterName(backend), backend]));
+  }
+
+  /** All objects that have a part in a resource of a proxy of `service`. */
+  of(service: Service, type: ResourceType, name: string): ObjectName[] {
+    switch (type) {
+      case TypeUrl.LDS:
+        return [serviceName(service.key), `Mesh ${service.mesh.key}`];
+      case TypeUrl.RDS:
+        return [serviceName(service.key), ...service.calls.flatMap((call) => this.ofRoutes(this.model.backends.get(call.backend)))];
+      default:
+        return [this.ofCluster(service, name)];
+    }
+  }
+
+  /** The objects that are to blame for a refusal: the client's message says where in the resource it lies. */
+  ofRefusal(service: Service, type: ResourceType, resource: EncodedResource, message: string): ObjectName[] {
+    if (type !== TypeUrl.RDS) return [this.of(service, type, resource.name)[0]];
+    const routes = resource.message as RouteConfiguration;
+    const found = new Set<ObjectName>();
+    for (const [, host, route] of message.matchAll(/virtual_hosts\[(\d+)\](?:\.routes\[(\d+)\])?/g)) {
+      const virtualHost = routes.virtualHosts[Number(host)];
+      const backend = this.byCluster.get(virtualHost?.name ?? '');
+      if (backend) found.add(routeObject(backend, virtualHost.routes[Number(route)]?.name));
+    }
+    if (found.size === 0) {
+      for (const { name } of routes.virtualHosts) {
+        const backend = this.byCluster.get(name);
+        if (backend && (message.includes(name) || message.includes(`${backend.name}.${backend.namespace}`))) found.add(routeObject(backend, undefined));
+      }
+    }
+    return found.size > 0 ? [...found] : [serviceName(service.key)];
+  }
+
+  private ofCluster(service: Service, name: string): ObjectName {
+    if (name.startsWith(`${INBOUND}:`)) return serviceName(service.key);
+    const backend = this.byCluster.get(name.replace(/@[^@]*$/, ''));
+    // A plain Service has no status of ours; whoever may use it is told.
+    return serviceName(backend?.service ?? service.key);
+  }
+
+  private ofRoutes(backend: Backend | undefined): ObjectName[] {
+    if (!backend) return [];
+    const routes = new Set((backend.rules ?? []).map((rule) => routeObject(backend, rule.name)));
+    return [...backend.service === undefined ? [] : [serviceName(backend.service)], ...routes];
+  }
+}
+
+function serviceName(key: string): ObjectName {
+  return `MeshService ${key}`;
+}
+
+/** The HTTPRoute of a rule `<route>/<rule>`; without a rule the service itself. */
+function routeObject(backend: Backend, rule: string | undefined): ObjectName {
+  const route = rule?.split('/');
+  return route?.length === 2 ? `HTTPRoute ${backend.namespace}/${route[0]}` : serviceName(backend.service ?? `${backend.namespace}/${backend.name}`);
+}

@@ -1,0 +1,52 @@
+import { shortType, TYPES, type Connection } from '../ads';
+import type { MeshModel } from '../model';
+import { Causes, type ObjectName } from './causes';
+
+/** How far the proxies are with what was made of an object. */
+export interface Progress {
+  /** Proxies that run all of it. */
+  readonly programmed: number;
+  /** Proxies that are to run it. */
+  readonly concerned: number;
+  /** What proxies said against it. */
+  readonly refusals: readonly string[];
+}
+
+interface Tally {
+  readonly concerned: Set<Connection>;
+  readonly behind: Set<Connection>;
+  readonly refusals: string[];
+}
+
+/** Progress of every object that any connected proxy has something of. */
+export function progress(model: MeshModel, connections: readonly Connection[]): Map<ObjectName, Progress> {
+  const causes = new Causes(model);
+  const tallies = new Map<ObjectName, Tally>();
+  const tally = (object: ObjectName): Tally => {
+    const found = tallies.get(object) ?? { concerned: new Set(), behind: new Set(), refusals: [] };
+    tallies.set(object, found);
+    return found;
+  };
+  for (const connection of connections) {
+    const service = model.services.get(connection.node?.service ?? '');
+    if (!connection.snapshot || !service) continue;
+    for (const type of TYPES) {
+      for (const resource of connection.snapshot.types[type].values()) {
+        const state = connection.stream.stateOf(type, resource);
+        const objects = causes.of(service, type, resource.name);
+        for (const object of objects) {
+          const one = tally(object);
+          one.concerned.add(connection);
+          if (state !== 'accepted') one.behind.add(connection);
+        }
+        const refusal = state === 'refused' ? connection.stream.refusalOf(type, resource.name) : undefined;
+        if (!refusal) continue;
+        const said = `proxy ${connection.peer.id} refused ${shortType(type)} ${resource.name}: ${refusal.message}`;
+        for (const object of causes.ofRefusal(service, type, resource, refusal.message)) tally(object).refusals.push(said);
+      }
+    }
+  }
+  return new Map([...tallies].map(([object, { concerned, behind, refusals }]) => [object, {
+    programmed: concerned.size - behind.size, concerned: concerned.size, refusals,
+  }]));
+}

@@ -1,0 +1,105 @@
+import type { Connection } from '../ads';
+import type { MeshModel } from '../model';
+import type { ObjectReport, Verdict } from '../resolve';
+import { describeId, type Unreadable } from '../resources';
+import { progress, type Progress } from './progress';
+
+/** `metav1.Condition`. */
+export interface Condition {
+  readonly type: 'Accepted' | 'ResolvedRefs' | 'Programmed';
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+  readonly lastTransitionTime: string;
+}
+
+export interface ObjectStatus {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Where the object was read from. */
+  readonly location: string;
+  readonly conditions: readonly Condition[];
+}
+
+export interface ProxyStatus {
+  readonly node: string;
+  readonly service: string;
+  readonly version: string;
+  readonly region: string | undefined;
+  readonly connectedSince: string;
+  /** `current`, `updating`, `refused`, or `unknown-service`: its MeshService is not there. */
+  readonly state: 'current' | 'updating' | 'refused' | 'unknown-service';
+}
+
+export interface StatusReport {
+  /** Nothing is wrong with any object. */
+  readonly healthy: boolean;
+  readonly objects: readonly ObjectStatus[];
+  /** Files and documents of which it is not even known what they are. */
+  readonly unreadable: readonly Unreadable[];
+  readonly proxies: readonly ProxyStatus[];
+}
+
+export interface StatusInput {
+  readonly objects: readonly ObjectReport[];
+  readonly unreadable: readonly Unreadable[];
+  readonly model: MeshModel;
+  readonly connections: readonly Connection[];
+  /** The report before this one: a condition whose status is the same keeps its time. */
+  readonly previous: StatusReport | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** What is shown of everything: as a page, as a file, as conditions on objects. */
+export function statusReport({ objects, unreadable, model, connections, previous, now }: StatusInput): StatusReport {
+  const reached = progress(model, connections);
+  const before = new Map((previous?.objects ?? []).map((object) => [`${object.kind} ${object.namespace}/${object.name} ${object.location}`, object]));
+  const made = objects.map((object): ObjectStatus => {
+    const { id, apiVersion, location, generation } = object;
+    const old = before.get(`${describeId(id)} ${location}`);
+    const conditions = conditionsOf(object, reached.get(describeId(id))).map((draft): Condition => {
+      const same = old?.conditions.find(({ type, status }) => type === draft.type && status === draft.status);
+      return { ...draft, observedGeneration: generation, lastTransitionTime: same?.lastTransitionTime ?? new Date(now).toISOString() };
+    });
+    return { apiVersion, kind: id.kind, namespace: id.namespace, name: id.name, location, conditions };
+  });
+  return {
+    healthy: unreadable.length === 0 && made.every(({ conditions }) => conditions.every(({ status }) => status !== 'False')),
+    objects: made,
+    unreadable,
+    proxies: connections.map(proxyStatus).sort((a, b) => (a.node < b.node ? -1 : 1)),
+  };
+}
+
+type Draft = Omit<Condition, 'observedGeneration' | 'lastTransitionTime'>;
+
+function conditionsOf({ id, accepted, resolvedRefs }: ObjectReport, reached: Progress | undefined): Draft[] {
+  const conditions = [condition('Accepted', accepted), condition('ResolvedRefs', resolvedRefs)];
+  // Only objects of the mesh become configuration that can be traced back to them.
+  return ['Mesh', 'MeshService', 'HTTPRoute'].includes(id.kind) ? [...conditions, programmed(reached)] : [conditions[0]];
+}
+
+function condition(type: Draft['type'], { ok, reason, messages }: Verdict): Draft {
+  return { type, status: ok ? 'True' : 'False', reason, message: messages.join('\n') };
+}
+
+function programmed(reached: Progress | undefined): Draft {
+  const type = 'Programmed';
+  if (!reached || reached.concerned === 0) return { type, status: 'Unknown', reason: 'NoProxies', message: 'no proxy that it concerns is connected here' };
+  const count = `${reached.programmed} of ${reached.concerned} proxies run it`;
+  if (reached.refusals.length > 0) return { type, status: 'False', reason: 'Refused', message: [count, ...reached.refusals].join('\n') };
+  if (reached.programmed < reached.concerned) return { type, status: 'False', reason: 'Pending', message: count };
+  return { type, status: 'True', reason: 'Programmed', message: count };
+}
+
+function proxyStatus({ peer, since, node, snapshot, stream }: Connection): ProxyStatus {
+  const states = snapshot && Object.entries(snapshot.types).flatMap(([type, resources]) => (
+    [...resources.values()].map((resource) => stream.stateOf(type as keyof typeof snapshot.types, resource))
+  ));
+  const state = !node ? 'unknown-service' : states?.includes('refused') ? 'refused' : states?.every((one) => one === 'accepted') ? 'current' : 'updating';
+  return { node: peer.id, service: peer.service, version: peer.version, region: node?.region, connectedSince: new Date(since).toISOString(), state };
+}

@@ -93,7 +93,33 @@ const lanes = new Int32Array(8);
 
 /** Hashes a text; the result is in `xxHashResult`. */
 export function xxHash64(text: string, seedHi = 0, seedLo = 0): void {
-  const length = load(text);
+  hashBytes(load(text), seedHi, seedLo);
+  xxHashResult.hi = hi;
+  xxHashResult.lo = lo;
+}
+
+/** Hashes `<prefix>0`, `<prefix>1` … into `out`, upper and lower half in turn, as many as fit: what building a ring is made of. */
+export function xxHash64Numbered(prefix: string, out: Int32Array): void {
+  const from = load(prefix);
+  if (bytes.length < from + MAX_DIGITS) {
+    const grown = new Uint8Array(from + MAX_DIGITS);
+    grown.set(bytes);
+    bytes = grown;
+  }
+  for (let i = 0; 2 * i < out.length; i++) {
+    let digits = 1;
+    for (let rest = i; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+    for (let at = from + digits - 1, rest = i; at >= from; at--, rest = Math.floor(rest / 10)) bytes[at] = 0x30 + (rest % 10);
+    hashBytes(from + digits, 0, 0);
+    out[2 * i] = hi;
+    out[2 * i + 1] = lo;
+  }
+}
+
+const MAX_DIGITS = 10;
+
+/** Hashes the first `length` of `bytes`; the result is in the accumulator. */
+function hashBytes(length: number, seedHi: number, seedLo: number): void {
   let at = 0;
   if (length >= 32) {
     hi = seedHi;
@@ -130,8 +156,6 @@ export function xxHash64(text: string, seedHi = 0, seedLo = 0): void {
   }
   add(0, length);
   finish(at, length);
-  xxHashResult.hi = hi;
-  xxHashResult.lo = lo;
 }
 
 const LANE_ROTATIONS = [1, 7, 12, 18];

@@ -1,6 +1,6 @@
 import type { ClusterHost } from '../host';
 import type { RequestHash } from '../types';
-import { xxHash64, xxHashResult } from '../xxhash64';
+import { xxHash64Numbered } from '../xxhash64';
 
 /** A host and its share of the ring, relative to the others. */
 export interface RingHost {
@@ -20,11 +20,7 @@ function entryHashes(host: ClusterHost, count: number): Int32Array {
   const known = hashesOf.get(host);
   if (known && known.length >= count * 2) return known;
   const hashes = new Int32Array(count * 2);
-  for (let i = 0; i < count; i++) {
-    xxHash64(`${host.key}_${i}`);
-    hashes[2 * i] = xxHashResult.hi;
-    hashes[2 * i + 1] = xxHashResult.lo;
-  }
+  xxHash64Numbered(`${host.key}_`, hashes);
   hashesOf.set(host, hashes);
   return hashes;
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import xxhash from 'xxhash-wasm';
-import { xxHash64, xxHashResult } from '../../../../runtime/proxy/cluster/xxhash64';
+import { xxHash64, xxHash64Numbered, xxHashResult } from '../../../../runtime/proxy/cluster/xxhash64';
 
 function hash(text: string, seed = 0n): bigint {
   xxHash64(text, Number((seed >> 32n) & 0xffffffffn) | 0, Number(seed & 0xffffffffn) | 0);
@@ -20,6 +20,17 @@ describe('xxHash64', () => {
     fc.assert(fc.property(ascii, fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), (text, seed) => {
       expect(hash(text, seed)).toBe(reference.h64(text, seed));
     }), { numRuns: 500 });
+  });
+
+  test('numbered texts as each of them alone', () => {
+    for (const prefix of ['', '10.0.0.1:8080_', `${'a-long-name.'.repeat(21)}_`]) {
+      const out = new Int32Array(2 * 1200);
+      xxHash64Numbered(prefix, out);
+      for (let i = 0; i < 1200; i++) {
+        xxHash64(`${prefix}${i}`);
+        expect([out[2 * i], out[2 * i + 1]]).toEqual([xxHashResult.hi, xxHashResult.lo]);
+      }
+    }
   });
 
   test('latin1 is hashed as bytes, more than latin1 as UTF-8, a long text whole', async () => {

@@ -1,6 +1,6 @@
 // Bundles the planes, the command line and the test harness into lib/, one file each: what the images run and what `meshwright up` starts.
 // The examples go to build/, with an SDK bundled beside them, so that `npm start` needs no compile by jsii.
-import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 
@@ -31,6 +31,17 @@ const localSdk = (out) => ({
   setup: (builder) => builder.onResolve({ filter: /^meshwright$/ }, () => ({ path: relative(dirname(out), 'build/sdk/index.js'), external: true })),
 });
 
+/** gRPC loads .proto files only for channelz and ORCA, which nobody here asks for: 200 kB that every proxy would keep in memory. */
+const withoutProtoLoader = {
+  name: 'without-proto-loader',
+  setup: (builder) => {
+    builder.onResolve({ filter: /^@grpc\/proto-loader$/ }, () => ({ path: 'proto-loader', namespace: 'empty' }));
+    builder.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+
 await Promise.all(entries.map(async (entry) => {
   await build({
     entryPoints: [entry.in],
@@ -43,7 +54,8 @@ await Promise.all(entries.map(async (entry) => {
     minifyWhitespace: true,
     legalComments: 'linked',
     external: ['meshwright', 'cdk8s', 'cdk8s-plus-27', 'constructs'],
-    plugins: entry.sdk ? [localSdk(entry.out)] : [],
+    define: { MESHWRIGHT_VERSION: JSON.stringify(version) },
+    plugins: entry.sdk ? [localSdk(entry.out)] : [withoutProtoLoader],
     banner: entry.executable ? { js: '#!/usr/bin/env node' } : undefined,
     logLevel: 'warning',
   });

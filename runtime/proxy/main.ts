@@ -1,3 +1,4 @@
+import { startIsOver } from './memory';
 import { systemClock } from '../clock';
 import { parseCommandLine, USAGE, type CommandLine } from './bootstrap/command-line';
 import { loadBootstrap } from './bootstrap/load';
@@ -54,6 +55,7 @@ async function serve(commandLine: CommandLine): Promise<void> {
   process.on('SIGINT', stop);
   process.on('SIGUSR1', () => server?.reopenLogs());
   server = await startProxy(commandLine, { log, quit: stop });
+  startIsOver();
 }
 
 function fatal(log: Log, message: string, error: unknown): never {

@@ -21,10 +21,11 @@ export interface Setting {
 const LIMIT = 1_000_000;
 
 /**
- * The policies, for all of them: a virtual host and a path prefix select the route, everything else is 404; a request id; a header set on the way
- * in and one removed on the way out; x-forwarded-for; a rate limit that is counted for each request and never reached; two least loaded of four
- * endpoints, at most 100 connections each and a bounded queue; connect, try and total timeouts; two retries of gateway errors and refused
- * connections at another endpoint; ejection of an endpoint, or opening of the breaker, after five failures; a JSON access log to /dev/null.
+ * The policies, for all of them: a virtual host, a path prefix and a header select the route, everything else is 404; a request id and a trace
+ * context are made; a header is set on the way in and one removed on the way out; x-forwarded-for; a rate limit that is counted for each request
+ * and never reached; the less loaded of four endpoints, at most 100 connections each and a bounded queue; connect, try and total timeouts; two
+ * retries of gateway errors and refused connections at another endpoint; ejection of an endpoint, or opening of the breaker, after five failures;
+ * a JSON access log to /dev/null.
  */
 export function haproxy({ folder, upstreams }: Setting, port: number): Peer {
   const file = join(folder, 'haproxy.cfg');
@@ -48,7 +49,7 @@ defaults
   retries 2
   retry-on conn-failure empty-response response-timeout 502 503 504
   http-reuse always
-  unique-id-format %{+X}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid
+  unique-id-format %[uuid]
   unique-id-header x-request-id
 
 frontend mesh
@@ -58,8 +59,9 @@ frontend mesh
   http-request track-sc0 dst_port
   http-request deny deny_status 429 if { sc_http_req_rate(0) gt ${LIMIT} }
   http-request set-header x-mesh-caller order
+  http-request set-header traceparent 00-%[uuid,regsub(-,,g)]-%[uuid,regsub(-,,g),bytes(0,16)]-01
   http-response del-header x-app
-  use_backend payment if { hdr(host) -i payment.shop } { path_beg /api/ }
+  use_backend payment if { hdr(host) -i payment.shop } { path_beg /api/ } { req.hdr(x-tenant) -m str acme }
   default_backend none
 
 backend none
@@ -93,6 +95,7 @@ http {
   limit_req_zone $server_name zone=rate:1m rate=${LIMIT}r/s;
   limit_req_status 429;
   keepalive_requests 100000000;
+  map $http_x_tenant $refused { default 1; acme 0; }
   upstream payment {
     least_conn;
 ${upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conns=100 max_fails=5 fail_timeout=30s;`).join('\n')}
@@ -107,6 +110,7 @@ ${upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conns=100 ma
     listen 127.0.0.1:${port};
     server_name payment.shop;
     location /api/ {
+      if ($refused) { return 404; }
       limit_req zone=rate burst=10000 nodelay;
       proxy_pass http://payment;
       proxy_http_version 1.1;
@@ -115,6 +119,7 @@ ${upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conns=100 ma
       proxy_set_header X-Request-Id $request_id;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header x-mesh-caller order;
+      proxy_set_header traceparent 00-$request_id-0123456789abcdef-01;
       proxy_hide_header x-app;
       proxy_connect_timeout 1s;
       proxy_read_timeout 500ms;
@@ -187,7 +192,7 @@ function bootstrap({ upstreams }: Setting, port: number, adminPort: number): unk
                   domains: ['payment.shop', 'payment.shop:8080'],
                   routes: [{
                     name: 'payment/api',
-                    match: { path_separated_prefix: '/api' },
+                    match: { path_separated_prefix: '/api', headers: [{ name: 'x-tenant', string_match: { exact: 'acme' } }] },
                     request_headers_to_add: [{ header: { key: 'x-mesh-caller', value: 'order' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
                     response_headers_to_remove: ['x-app'],
                     route: {

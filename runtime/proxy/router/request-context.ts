@@ -17,7 +17,7 @@ import type { Router } from './router';
 import type { UpstreamConnection } from './upstream-connection';
 
 /** Which of a request's deadlines passed. */
-export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2 } as const;
+export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2, PerTryIdle: 3 } as const;
 
 /** Buffers above this are not kept for the next request. */
 const KEEP_BUFFER = 16 * 1024;
@@ -39,6 +39,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   readonly outcome: MutableOutcome = { status: 0, failure: undefined, latency: 0 };
   readonly totalDeadline = new Deadline(this, RequestDeadline.Total);
   readonly perTryDeadline = new Deadline(this, RequestDeadline.PerTry);
+  readonly perTryIdleDeadline = new Deadline(this, RequestDeadline.PerTryIdle);
   readonly idleDeadline = new Deadline(this, RequestDeadline.Idle);
   /** Name, value, name, value … that filters and policies put on whatever answer the client gets. */
   readonly addedHeaders: string[] = [];
@@ -80,6 +81,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   started = false;
   admitted = false;
   admission = 0;
+  /** Admitted as a retry. */
+  isRetry = false;
   waitsForConnection = false;
   backoff: Timer | undefined;
   triedHosts: Host[] | undefined;

@@ -135,7 +135,7 @@ export class Router {
     const rules = ctx.downstream.forwarding;
     ctx.reserveReplay(forwardedRequestSize(ctx.head, rules, path, host, mutation));
     ctx.replayEnd = forwardRequest(ctx.head, ctx.framing, ctx.replay, rules, ctx.ids, path, host, mutation);
-    ctx.replayLimit = ctx.retry === undefined ? 0 : ctx.retry.maxReplayBytes;
+    ctx.replayLimit = ctx.retry === undefined ? 0 : Math.min(ctx.retry.maxReplayBytes, ctx.downstream.listener.config.bufferLimit);
   }
 
   /** The route's timeout counts from the end of the request, as Envoy's does: a slow upload is bounded by the idle timeout. */
@@ -166,6 +166,7 @@ export class Router {
   touch(ctx: RequestContext): void {
     this.now = this.clock.now();
     if (ctx.idleTimeout > 0) this.deadlines.set(ctx.idleDeadline, ctx.idleTimeout, this.now);
+    if (ctx.perTryIdleDeadline.set) this.deadlines.set(ctx.perTryIdleDeadline, ctx.retry!.perTryIdleTimeout, this.now);
   }
 
   edits(ctx: RequestContext): Edits {
@@ -181,8 +182,12 @@ export class Router {
     const stats = ctx.pool?.cluster.stats;
     switch (kind) {
       case RequestDeadline.PerTry:
-        if (ctx.responseStarted) return;
+      case RequestDeadline.PerTryIdle:
         if (stats !== undefined) stats.rqPerTryTimeout++;
+        if (ctx.responseStarted) {
+          this.timedOut(ctx, ERRORS.perTryTimeout);
+          return;
+        }
         if (ctx.waitsForConnection) ctx.pool!.forget(ctx);
         ctx.connection?.abandon();
         this.tries.failed(ctx, 'per_try_timeout', false);
@@ -200,7 +205,7 @@ export class Router {
 
   private timedOut(ctx: RequestContext, error: ProxyError): void {
     // A client that is slow is not the upstream's failure.
-    this.tries.abandon(ctx, error === ERRORS.timeout ? 'timeout' : 'cancelled');
+    this.tries.abandon(ctx, error === ERRORS.timeout || error === ERRORS.perTryTimeout ? 'timeout' : 'cancelled');
     if (!ctx.responseStarted) {
       this.refuse(ctx, error);
       return;
@@ -260,6 +265,7 @@ export class Router {
     ctx.outcome.latency = this.now - ctx.tryStart;
     this.tries.finish(ctx, 101, undefined);
     this.deadlines.clear(ctx.totalDeadline);
+    this.deadlines.clear(ctx.perTryIdleDeadline);
     this.touch(ctx);
     ctx.downstream.tunnelStarted();
   }
@@ -287,6 +293,7 @@ export class Router {
     const { deadlines } = this;
     if (ctx.totalDeadline.set) deadlines.clear(ctx.totalDeadline);
     if (ctx.idleDeadline.set) deadlines.clear(ctx.idleDeadline);
+    if (ctx.perTryIdleDeadline.set) deadlines.clear(ctx.perTryIdleDeadline);
     ctx.end = this.now;
     const { downstream, pool } = ctx;
     const statusClass = ctx.status >= 600 ? 5 : (ctx.status / 100) | 0;

@@ -33,7 +33,8 @@ export class TryLoop {
     const { router } = this;
     const pool = ctx.pool!;
     const { cluster } = pool;
-    const refusal = cluster.admit(ctx.tries > 0);
+    ctx.isRetry = ctx.tries > 0;
+    const refusal = cluster.admit(ctx.isRetry);
     if (refusal !== undefined) {
       this.refused(ctx, refusal);
       return;
@@ -44,8 +45,6 @@ export class TryLoop {
     const attempts = retry !== undefined && retry.avoidPreviousHosts ? Math.max(1, retry.hostSelectionAttempts) : 0;
     const host = cluster.pick(ctx.hash, ctx.triedHosts, ctx.triedHosts === undefined ? 0 : attempts);
     if (host === undefined) {
-      // Admitted, but no try yet: what was counted as a retry has to be counted off as one.
-      this.finish(ctx, 0, 'cancelled', ctx.tries > 0);
       router.refuse(ctx, ERRORS.noHealthyUpstream);
       return;
     }
@@ -55,6 +54,7 @@ export class TryLoop {
     if (retry !== undefined && retry.perTryTimeout > 0 && ctx.requestComplete) {
       router.deadlines.set(ctx.perTryDeadline, retry.perTryTimeout, router.now);
     }
+    if (retry !== undefined && retry.perTryIdleTimeout > 0) router.deadlines.set(ctx.perTryIdleDeadline, retry.perTryIdleTimeout, router.now);
     pool.acquire(ctx, host);
   }
 
@@ -169,8 +169,10 @@ export class TryLoop {
   }
 
   /** The try is over, however: the cluster is told, once. */
-  finish(ctx: RequestContext, status: number, failure: TryOutcome['failure'], isRetry = ctx.tries > 1): void {
-    if (ctx.perTryDeadline.set) this.router.deadlines.clear(ctx.perTryDeadline);
+  finish(ctx: RequestContext, status: number, failure: TryOutcome['failure']): void {
+    const { deadlines } = this.router;
+    if (ctx.perTryDeadline.set) deadlines.clear(ctx.perTryDeadline);
+    if (ctx.perTryIdleDeadline.set && !ctx.responseStarted) deadlines.clear(ctx.perTryIdleDeadline);
     if (!ctx.admitted) return;
     ctx.admitted = false;
     const { outcome } = ctx;
@@ -178,6 +180,7 @@ export class TryLoop {
     outcome.failure = failure;
     if (failure !== undefined) outcome.latency = this.router.now - ctx.tryStart;
     const { cluster } = ctx.pool!;
+    const { isRetry } = ctx;
     if (isRetry && failure === undefined && status < 500) cluster.stats.rqRetrySuccess++;
     const host: Host | undefined = ctx.started ? ctx.host : undefined;
     ctx.started = false;

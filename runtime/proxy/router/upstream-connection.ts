@@ -308,6 +308,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     ctx.detail = 'via_upstream';
     ctx.responseStarted = true;
     ctx.upstreamFirstByte = router.now;
+    // The head has come in time; the body has its own bounds.
+    if (ctx.perTryDeadline.set) router.deadlines.clear(ctx.perTryDeadline);
     const sent = ctx.downstream.sendComposed(ctx, at);
     if (this.body.done) this.complete(ctx, this.stop < end);
     else if (this.stop < end) this.breakOff(ctx, 'protocol');

@@ -290,6 +290,23 @@ describe('timeouts', () => {
     expect(parseAnswer(client.received).body).toBe('abcde');
   });
 
+  test('of a try that stands still, before the answer and within it', async () => {
+    await start({ perTryIdleTimeout: 50, maxRetries: 1 });
+    const client = harness.send(GET);
+    harness.advance(50);
+    harness.advance(100);
+    expect(requests()).toHaveLength(2);
+    harness.reply('HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na');
+    harness.advance(40);
+    harness.reply('b');
+    harness.advance(40);
+    expect(client.wasReset).toBe(false);
+    harness.advance(10);
+    expect(client.wasReset).toBe(true);
+    expect(harness.seen).toMatchObject([{ status: 200, flag: 'UT', tries: 2 }]);
+    expect(harness.cluster.activeRequests).toBe(0);
+  });
+
   test('of connecting', async () => {
     await start(undefined, { cluster: { connectTimeout: 250 } });
     harness.transport.autoConnect = false;

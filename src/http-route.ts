@@ -55,7 +55,7 @@ export class HttpRoute extends Construct {
       namespace: this.service.backendNamespace,
       labels: serviceLabels(this.service.mesh.meshName, this.service.backendName),
     };
-    this.resource = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: httpRouteSpec(this.service, this._rules) }));
+    this.resource = new RawObject(this, 'Resource', head, () => ({ spec: httpRouteSpec(this.service, this._rules) }));
     this.service._addRoute(this);
     const registry = Registry.of(this);
     registry.routes.push(this);

@@ -96,10 +96,10 @@ export class MeshService extends Construct implements IBackend {
 
     const labels = serviceLabels(mesh.meshName, this.backendName);
     const head = { apiVersion: API_VERSION, kind: 'MeshService', name: this.backendName, namespace: this.backendNamespace, labels };
-    this.object = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: this.spec() }));
+    this.object = new RawObject(this, 'Resource', head, () => ({ spec: this.spec() }));
     this.resource = this.object;
     if (this._account(props) === undefined) {
-      new RawObject(this, 'ServiceAccount', { ...head, apiVersion: 'v1', kind: 'ServiceAccount' }, ['automountServiceAccountToken'], () => ({
+      new RawObject(this, 'ServiceAccount', { ...head, apiVersion: 'v1', kind: 'ServiceAccount' }, () => ({
         automountServiceAccountToken: false,
       }));
     }
@@ -185,7 +185,7 @@ export class MeshService extends Construct implements IBackend {
   public _checked(): CheckedSpec {
     const { revision } = this.registry;
     if (this.checked?.revision !== revision) {
-      const spec = this.object.patched ? this.object.toJson().spec : this.spec();
+      const spec = this.object.patchedSpec() ?? this.spec();
       const routes = this._routes.flatMap((route) => route._rulePolicies().map(() => route.node.path));
       this.checked = { revision, ...checkedServiceSpec(this.node.path, this.backendName, this.backendNamespace, spec, routes) };
     }

@@ -200,7 +200,7 @@ export class Mesh extends Construct {
       definitions: registry.meshes.length === 0,
     }).deployment;
     const head = { apiVersion: API_VERSION, kind: 'Mesh', name: this.meshName, namespace: this.meshNamespace, labels: meshLabels(this.meshName) };
-    this.object = new RawObject(this, 'Resource', head, ['spec'], () => ({ spec: this.spec() }));
+    this.object = new RawObject(this, 'Resource', head, () => ({ spec: this.spec() }));
     this.resource = this.object;
     registry.meshes.push(this);
     registry.validates(this);
@@ -227,7 +227,7 @@ export class Mesh extends Construct {
   }
 
   private checked() {
-    const spec = this.object.patched ? this.object.toJson().spec : this.spec();
+    const spec = this.object.patchedSpec() ?? this.spec();
     return checkedMeshSpec(this.node.path, this.meshName, this.meshNamespace, spec);
   }
 

@@ -35,6 +35,18 @@ test('a patch is checked like what the SDK writes itself', () => {
 `);
 });
 
+test('a patch that cannot be applied is told with all other mistakes, at the object that it is for', () => {
+  const chart = shopChart();
+  const payment = service(shopMesh(chart), 'payment', { replicas: -1 });
+  payment.workload.addJsonPatch(JsonPatch.replace('/spec/template/spec/nothing/0/name', 'a'));
+  payment.resource.addJsonPatch(JsonPatch.remove('/spec/retry'));
+  expect(refusal(chart)).toMatchInlineSnapshot(`
+"[shop/payment] MW001 shop/payment: replicas: -1: must be a whole number, at least 0; write replicas: 2
+[shop/payment] MW001 shop/payment/Deployment: patch 1 of 1: must find its path in the manifest; correct its path, as in Deployment/payment
+[shop/payment] meshwright: 2 errors, 0 warnings, 0 acknowledged"
+`);
+});
+
 test('resolvers of the App, and late values in our objects, work as in any other', () => {
   class Registry implements IResolver {
     public resolve(context: ResolutionContext): void {

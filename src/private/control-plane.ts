@@ -73,11 +73,11 @@ export class ControlPlane extends Construct {
 
   private object(id: string, apiVersion: string, kind: string, body: ObjectBody): RawObject {
     const head = { apiVersion, kind, name: CONTROL_PLANE, namespace: this.props.namespace, labels: this.labels() };
-    return new RawObject(this, id, head, Object.keys(body), () => body);
+    return new RawObject(this, id, head, () => body);
   }
 
   private clusterObject(id: string, apiVersion: string, kind: string, name: string, body: ObjectBody): RawObject {
-    return new RawObject(this, id, { apiVersion, kind, name, labels: this.labels() }, Object.keys(body), () => body);
+    return new RawObject(this, id, { apiVersion, kind, name, labels: this.labels() }, () => body);
   }
 
   private labels(): Record<string, string> {

@@ -73,7 +73,7 @@ export abstract class PodGroup {
   protected service(): void {
     const { meshName, identity, name, port, appProtocol } = this.props;
     const labels = this.version === BASE_VERSION ? serviceLabels(meshName, identity.service) : this.labels();
-    new RawObject(this.scope, 'Service', { apiVersion: 'v1', kind: 'Service', name, namespace: identity.namespace, labels }, ['spec'], () => ({
+    new RawObject(this.scope, 'Service', { apiVersion: 'v1', kind: 'Service', name, namespace: identity.namespace, labels }, () => ({
       spec: {
         type: 'ClusterIP',
         selector: versionSelector(identity.service, identity.version),
@@ -85,7 +85,7 @@ export abstract class PodGroup {
   protected disruptionBudget(): void {
     const { identity, name, maxUnavailable } = this.props;
     const head = { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', name, namespace: identity.namespace, labels: this.labels() };
-    new RawObject(this.scope, 'DisruptionBudget', head, ['spec'], () => ({
+    new RawObject(this.scope, 'DisruptionBudget', head, () => ({
       spec: { maxUnavailable, selector: { matchLabels: versionSelector(identity.service, identity.version) } },
     }));
   }
@@ -104,19 +104,21 @@ export abstract class PodGroup {
 export class OwnPodGroup extends PodGroup {
   public readonly workload: RawObject;
   public readonly replicas: number;
+  /** Nothing of it changes after construction, and both the checks and the manifest need it. */
+  private made: PodSpec | undefined;
 
   public constructor(scope: Construct, props: PodGroupProps, private readonly pods: OwnPods) {
     super(scope, props);
     this.replicas = pods.replicas;
     const { name, identity } = props;
     const head = { apiVersion: 'apps/v1', kind: 'Deployment', name, namespace: identity.namespace, labels: this.labels() };
-    this.workload = new RawObject(scope, 'Deployment', head, ['spec'], () => ({ spec: this.deploymentSpec() }));
+    this.workload = new RawObject(scope, 'Deployment', head, () => ({ spec: this.deploymentSpec() }));
     this.service();
     this.disruptionBudget();
   }
 
   protected podSpec(): PodSpec {
-    return this.workload.patched ? this.workload.toJson().spec?.template?.spec ?? {} : this.pod();
+    return this.workload.patchedSpec()?.template?.spec ?? this.pod();
   }
 
   private deploymentSpec() {
@@ -131,7 +133,7 @@ export class OwnPodGroup extends PodGroup {
   }
 
   private pod(): PodSpec {
-    return this.meshed({
+    return this.made ??= this.meshed({
       serviceAccountName: this.props.account,
       automountServiceAccountToken: false,
       terminationGracePeriodSeconds: GRACE_SECONDS,

@@ -2,6 +2,7 @@ import { Construct, IConstruct } from 'constructs';
 import type { HttpRoute } from '../http-route';
 import type { Mesh } from '../mesh';
 import type { MeshService } from '../mesh-service';
+import type { RawObject } from './raw-object';
 import { report, Report } from './report';
 
 /**
@@ -22,6 +23,8 @@ export class Registry {
   public readonly meshes: Mesh[] = [];
   public readonly services: MeshService[] = [];
   public readonly routes: HttpRoute[] = [];
+  /** Objects that the user patched. */
+  public readonly patched = new Set<RawObject>();
   /** Reasons by code, of the constructs on which warnings were acknowledged. */
   public readonly acknowledgements = new Map<IConstruct, Map<string, string>>();
   /** Counts the changes of the program; what is derived from it is remembered with this number. */

@@ -15,7 +15,7 @@ export function report(registry: Registry): Report {
   const constructs = ours(registry);
   const byPath = new Map(constructs.map((construct) => [construct.node.path, construct]));
   const own = [...registry.meshes, ...registry.services, ...registry.routes].flatMap((construct) => construct._problems());
-  const found = [...own, ...checkGraph(buildGraph(registry)), ...vainAcknowledgements(registry)];
+  const found = [...own, ...patchFindings(registry), ...checkGraph(buildGraph(registry)), ...vainAcknowledgements(registry)];
   const strict = registry.meshes.some((mesh) => mesh.warningsAsErrors);
 
   const errors = new Map<IConstruct, Finding[]>();
@@ -73,6 +73,14 @@ function acknowledgedBy({ acknowledgements }: Registry, construct: IConstruct, c
 /** The error, which says that it was acknowledged in vain. */
 function insisted(finding: Finding, by: IConstruct): Finding {
   return { ...finding, fix: `${finding.fix}; an error cannot be acknowledged (${by.node.path})` };
+}
+
+function patchFindings({ patched }: Registry): Finding[] {
+  return [...patched].flatMap((object) => {
+    const problem = object.patchProblem();
+    const rule = 'must find its path in the manifest';
+    return problem === undefined ? [] : [error(Code.VALUE, object.node.path, problem, rule, `correct its path, as in ${object.kind}/${object.name}`)];
+  });
 }
 
 function vainAcknowledgements({ acknowledgements }: Registry): Finding[] {

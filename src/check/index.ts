@@ -46,10 +46,11 @@ import { unsupportedProtocol } from './unsupported-protocol';
  */
 export const CHECKS: readonly Check[] = [
   unknownDestination, otherMesh, unknownVersion, unsupportedProtocol, portMismatch, mixedProtocols, breakerWithinCall, routeNeedsHttp,
-  unreachableRule, overlappingRoutes, badRegex, retriesFitTimeout, backoffExceedsTimeout, tryExceedsTotal, callerGivesUpFirst, unsafeRetry, retryAmplification,
-  poolBelowRate, callsExceedLimit, outlierSingleReplica, outlierRoundsToZero, failoverWithoutDetection, failoverWithoutEndpoints, unknownRegion,
-  noFailover, floatingImage, objectName, duplicateContainer, reservedPort, proxyUser, duplicateEnvironment, duplicateObject,
-  gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit, breakerVolume,
+  unreachableRule, overlappingRoutes, badRegex, retriesFitTimeout, backoffExceedsTimeout, tryExceedsTotal, callerGivesUpFirst, unsafeRetry,
+  retryAmplification, poolBelowRate, callsExceedLimit, outlierSingleReplica, outlierRoundsToZero, failoverWithoutDetection,
+  failoverWithoutEndpoints, unknownRegion, noFailover, floatingImage, objectName, duplicateContainer, reservedPort, proxyUser,
+  duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
+  breakerVolume,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

@@ -68,7 +68,7 @@ export class ProxyServer {
     private readonly deps: ServerDeps,
   ) {
     this.metrics = new ProcessMetrics(clock, { version: VERSION, transport: transport.name });
-    this.observer = new RequestObserver(clock);
+    this.observer = new RequestObserver(clock, deps.random ?? Math.random);
     this.proxy = new Proxy({ clock, transport, random: deps.random ?? Math.random, observer: this.observer });
     this.applier = new Applier(this.proxy, clock, (snapshot) => this.onApplied(snapshot), (error) => {
       log.error('config', 'configuration could not be put in force; the one before goes on', { problem: error.message });

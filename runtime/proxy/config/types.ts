@@ -331,9 +331,19 @@ export interface EndpointConfig {
   readonly healthy: boolean;
 }
 
+/** Which requests are logged. */
+export type AccessLogFilterConfig =
+  | { readonly kind: 'any'; readonly filters: readonly AccessLogFilterConfig[] }
+  /** Status of the answer; 0 where there was none. */
+  | { readonly kind: 'status'; readonly op: 'EQ' | 'GE' | 'LE'; readonly value: number }
+  /** So many of a million, at random. */
+  | { readonly kind: 'sample'; readonly perMillion: number };
+
 export interface AccessLogConfig {
   /** `-` is standard output. */
   readonly path: string;
   /** JSON member → format string with Envoy's command operators; undefined: ours. */
   readonly jsonFormat: ReadonlyMap<string, string> | undefined;
+  /** Undefined: every request. */
+  readonly filter: AccessLogFilterConfig | undefined;
 }

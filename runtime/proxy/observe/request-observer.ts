@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/types';
 import type { ListenerConfig } from '../config/types';
 import type { ResponseFlag } from '../error';
 import { compileFormat, DEFAULT_FORMAT, type FormatLine } from './access-log';
+import { compileFilter, type IsLogged } from './access-log-filter';
 import { Histogram } from './histogram';
 import { LineWriter } from './line-writer';
 import type { Observer, RequestRecord } from './types';
@@ -33,6 +34,7 @@ export class RequestCounts {
 interface ListenerHandle {
   readonly config: ListenerConfig;
   readonly counts: RequestCounts;
+  readonly isLogged: IsLogged;
   readonly format: FormatLine | undefined;
   readonly writer: LineWriter | undefined;
 }
@@ -43,8 +45,11 @@ export class RequestObserver implements Observer {
   private readonly clusters = new WeakMap<Cluster, RequestCounts>();
   private readonly writers = new Map<string, LineWriter>();
 
-  /** @param open makes the writer of a path; `-` is standard output. */
-  constructor(private readonly clock: Clock, private readonly open = (path: string) => new LineWriter(path, clock)) {}
+  /**
+   * @param random gives 0 ≤ x < 1.
+   * @param open makes the writer of a path; `-` is standard output.
+   */
+  constructor(private readonly clock: Clock, private readonly random: () => number, private readonly open = (path: string) => new LineWriter(path, clock)) {}
 
   /** The listeners that requests will come from; counts of those that stay go on. */
   configure(listeners: Iterable<ListenerConfig>): void {
@@ -73,7 +78,7 @@ export class RequestObserver implements Observer {
     const handle = this.handles.get(record.listener);
     if (handle === undefined) return;
     handle.counts.count(record);
-    if (handle.format !== undefined) handle.writer!.write(handle.format(record));
+    if (handle.format !== undefined && handle.isLogged(record)) handle.writer!.write(handle.format(record));
   }
 
   ofCluster(cluster: Cluster): RequestCounts | undefined {
@@ -104,9 +109,10 @@ export class RequestObserver implements Observer {
 
   private handle(config: ListenerConfig, counts: RequestCounts): ListenerHandle {
     const { accessLog } = config;
-    if (!accessLog) return { config, counts, format: undefined, writer: undefined };
+    if (!accessLog) return { config, counts, isLogged: () => false, format: undefined, writer: undefined };
     let writer = this.writers.get(accessLog.path);
     if (!writer) this.writers.set(accessLog.path, writer = this.open(accessLog.path));
-    return { config, counts, writer, format: compileFormat(accessLog.jsonFormat ?? DEFAULT_FORMAT, this.clock) };
+    const format = compileFormat(accessLog.jsonFormat ?? DEFAULT_FORMAT, this.clock);
+    return { config, counts, writer, format, isLogged: compileFilter(accessLog.filter, this.random) };
   }
 }

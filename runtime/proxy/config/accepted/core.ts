@@ -48,6 +48,7 @@ export const coreRules: RuleTable = {
   // Only of the ADS cluster.
   'envoy.config.core.v3.Http2ProtocolOptions': { connection_keepalive: accepted },
   'envoy.config.core.v3.KeepaliveSettings': { interval: accepted, timeout: accepted },
+  'envoy.config.core.v3.RuntimeUInt32': { default_value: accepted, runtime_key: NO_RUNTIME },
   'envoy.config.core.v3.RuntimeFractionalPercent': { default_value: accepted, runtime_key: NO_RUNTIME },
   'envoy.type.v3.FractionalPercent': { numerator: accepted, denominator: accepted },
   'envoy.type.v3.Percent': { value: accepted },

@@ -88,7 +88,16 @@ export const listenerRules: RuleTable = {
   },
   'envoy.type.v3.TokenBucket': { max_tokens: accepted, tokens_per_fill: accepted, fill_interval: acceptedWith('at least 50 ms, as in Envoy') },
   'envoy.type.v3.HttpStatus': { code: accepted },
-  'envoy.config.accesslog.v3.AccessLog': { name: accepted, typed_config: acceptedWith('FileAccessLog or StdoutAccessLog') },
+  'envoy.config.accesslog.v3.AccessLog': { name: accepted, filter: accepted, typed_config: acceptedWith('FileAccessLog or StdoutAccessLog') },
+  'envoy.config.accesslog.v3.AccessLogFilter': each(['status_code_filter', 'runtime_filter', 'or_filter'], accepted),
+  'envoy.config.accesslog.v3.OrFilter': { filters: accepted },
+  'envoy.config.accesslog.v3.StatusCodeFilter': { comparison: acceptedWith('a request without an answer has status 0') },
+  'envoy.config.accesslog.v3.ComparisonFilter': { op: only(['EQ', 'GE', 'LE']), value: accepted },
+  'envoy.config.accesslog.v3.RuntimeFilter': {
+    percent_sampled: acceptedWith('required'),
+    runtime_key: ignored('there are no runtime keys here; percent_sampled holds'),
+    use_independent_randomness: ignored('chance is always independent of the request'),
+  },
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': { path: accepted, log_format: accepted },
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': { log_format: accepted },
   'envoy.config.core.v3.SubstitutionFormatString': {

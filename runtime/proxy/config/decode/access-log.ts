@@ -1,24 +1,51 @@
-import { FileAccessLogSchema, StdoutAccessLogSchema, unpackAnyAs, type AccessLog, type SubstitutionFormatString } from '../../../xds';
+import {
+  ComparisonFilter_Op, FileAccessLogSchema, StdoutAccessLogSchema, unpackAnyAs, type AccessLog, type AccessLogFilter, type SubstitutionFormatString,
+} from '../../../xds';
 import { parseFormat } from '../../observe/format';
 import type { Problems } from '../problems';
 import { show } from '../problems';
-import type { AccessLogConfig } from '../types';
+import type { AccessLogConfig, AccessLogFilterConfig } from '../types';
+import { perMillion } from './scalars';
 
 export function accessLog(log: AccessLog, path: string, problems: Problems): AccessLogConfig {
   const any = log.configType.case === 'typedConfig' ? log.configType.value : undefined;
   const at = `${path}.typed_config`;
+  const filter = log.filter && accessLogFilter(log.filter, `${path}.filter`, problems);
   const stdout = unpackAnyAs(StdoutAccessLogSchema, any);
   if (stdout) {
-    return { path: '-', jsonFormat: jsonFormat(stdout.accessLogFormat.case === 'logFormat' ? stdout.accessLogFormat.value : undefined, at, problems) };
+    const format = stdout.accessLogFormat.case === 'logFormat' ? stdout.accessLogFormat.value : undefined;
+    return { path: '-', jsonFormat: jsonFormat(format, at, problems), filter };
   }
   const file = unpackAnyAs(FileAccessLogSchema, any);
   if (!file) {
     problems.add(at, 'must be FileAccessLog or StdoutAccessLog');
-    return { path: '-', jsonFormat: undefined };
+    return { path: '-', jsonFormat: undefined, filter };
   }
   if (file.path === '') problems.add(`${at}.path`, 'is required');
   const target = file.path === '/dev/stdout' ? '-' : file.path;
-  return { path: target, jsonFormat: jsonFormat(file.accessLogFormat.case === 'logFormat' ? file.accessLogFormat.value : undefined, at, problems) };
+  const format = file.accessLogFormat.case === 'logFormat' ? file.accessLogFormat.value : undefined;
+  return { path: target, jsonFormat: jsonFormat(format, at, problems), filter };
+}
+
+const OPS = { [ComparisonFilter_Op.EQ]: 'EQ', [ComparisonFilter_Op.GE]: 'GE', [ComparisonFilter_Op.LE]: 'LE' } as const;
+
+function accessLogFilter({ filterSpecifier: filter }: AccessLogFilter, path: string, problems: Problems): AccessLogFilterConfig {
+  switch (filter.case) {
+    case 'orFilter':
+      if (filter.value.filters.length < 2) problems.add(`${path}.or_filter.filters`, 'must have at least two');
+      return { kind: 'any', filters: filter.value.filters.map((one, index) => accessLogFilter(one, `${path}.or_filter.filters[${index}]`, problems)) };
+    case 'runtimeFilter':
+      if (!filter.value.percentSampled) problems.add(`${path}.runtime_filter.percent_sampled`, 'is required');
+      return { kind: 'sample', perMillion: perMillion(filter.value.percentSampled, `${path}.runtime_filter.percent_sampled`, problems) };
+    case 'statusCodeFilter': {
+      const { op = ComparisonFilter_Op.EQ, value } = filter.value.comparison ?? {};
+      if (!value) problems.add(`${path}.status_code_filter.comparison.value`, 'is required');
+      return { kind: 'status', op: OPS[op as keyof typeof OPS] ?? 'EQ', value: value?.defaultValue ?? 0 };
+    }
+    default:
+      if (filter.case === undefined) problems.add(path, 'is empty: one of status_code_filter, runtime_filter, or_filter');
+      return { kind: 'any', filters: [] };
+  }
 }
 
 function jsonFormat(format: SubstitutionFormatString | undefined, path: string, problems: Problems): AccessLogConfig['jsonFormat'] {

@@ -21,7 +21,8 @@ export function retryPolicy(
   if (maxInterval < baseInterval) {
     problems.add(`${path}.retry_back_off.max_interval`, `"${maxInterval / 1_000}s" must not be less than base_interval "${baseInterval / 1_000}s"`);
   }
-  if (policy.retryOn.trim() === '') problems.add(`${path}.retry_on`, `is required: what is retried, of ${WORDS.join(', ')}`);
+  // Without a retry there may still be a bound of the one try.
+  if (policy.retryOn.trim() === '' && policy.numRetries !== 0) problems.add(`${path}.retry_on`, `is required: what is retried, of ${WORDS.join(', ')}`);
   return {
     on: conditions(policy, path, problems),
     maxRetries: policy.numRetries ?? 1,

@@ -1,0 +1,29 @@
+import type { AccessLogFilterConfig } from '../config/types';
+import type { RequestRecord } from './types';
+
+/** Whether a request that has ended gets a line. */
+export type IsLogged = (record: RequestRecord) => boolean;
+
+/** @param random gives 0 ≤ x < 1; asked only where a share is to be taken. */
+export function compileFilter(filter: AccessLogFilterConfig | undefined, random: () => number): IsLogged {
+  switch (filter?.kind) {
+    case undefined:
+      return () => true;
+    case 'any': {
+      const filters = filter.filters.map((one) => compileFilter(one, random));
+      return (record) => {
+        for (const one of filters) if (one(record)) return true;
+        return false;
+      };
+    }
+    case 'sample': {
+      const share = filter.perMillion / 1_000_000;
+      return () => random() < share;
+    }
+    case 'status': {
+      const { op, value } = filter;
+      if (op === 'EQ') return ({ status }) => status === value;
+      return op === 'GE' ? ({ status }) => status >= value : ({ status }) => status <= value;
+    }
+  }
+}

@@ -26,12 +26,13 @@ type Json = { [member: string]: unknown };
  */
 export function localSidecarArgs(args: readonly string[], env: Readonly<Record<string, string>>, place: LocalPlace): string[] {
   const out: string[] = [];
-  // A cluster waits for minutes until a proxy has drained, a laptop for seconds.
-  if (!args.some((arg) => arg.startsWith('--drain-time-s'))) out.push('--drain-time-s', DRAIN_SECONDS);
+  // A cluster waits for half a minute until a proxy has drained, a laptop for seconds.
+  out.push('--drain-time-s', DRAIN_SECONDS);
   for (const [name, value] of optionsOf(args.map((arg) => expand(arg, env)))) {
     if (name === '--config-yaml') out.push(name, JSON.stringify(localBootstrap(value ?? '', place)));
     else if (name === '--health-address') out.push(name, localAddress(value ?? '', place));
     else if (name === '--snapshot-path') out.push(name, place.snapshots);
+    else if (name === '--drain-time-s') continue;
     else out.push(name, ...(value === undefined ? [] : [value]));
   }
   return out;

@@ -118,7 +118,6 @@ export class ControlPlane extends Construct {
           '--source', 'kubernetes',
           '--xds-address', `0.0.0.0:${XDS_PORT}`,
           '--admin-address', `0.0.0.0:${CONTROL_PLANE_ADMIN_PORT}`,
-          '--lease', CONTROL_PLANE,
           '--log-level', logLevel,
         ],
         env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace')],

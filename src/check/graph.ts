@@ -52,6 +52,10 @@ export interface PodFacts {
     readonly env: readonly string[];
     readonly runAsUser: number | undefined;
     readonly isProxy: boolean;
+    /** Requested and granted quantities by resource, as Kubernetes writes them; undefined where none is set. */
+    readonly resources?: { readonly requests?: Readonly<Record<string, string>>; readonly limits?: Readonly<Record<string, string>> };
+    /** Ports that probes name, by name. */
+    readonly probePorts?: readonly string[];
   }[];
   readonly terminationGracePeriodSeconds: number;
 }

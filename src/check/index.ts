@@ -25,7 +25,9 @@ import { overlappingRoutes } from './overlapping-routes';
 import { poolBelowRate } from './pool-below-rate';
 import { portMismatch } from './port-mismatch';
 import { portName } from './port-name';
+import { probePort } from './probe-port';
 import { proxyUser } from './proxy-user';
+import { requestAboveLimit } from './request-above-limit';
 import { reservedPort } from './reserved-port';
 import { retriesFitTimeout } from './retries-fit-timeout';
 import { retryAmplification } from './retry-amplification';
@@ -50,7 +52,8 @@ export const CHECKS: readonly Check[] = [
   retryAmplification, poolBelowRate, callsExceedLimit, outlierSingleReplica, outlierRoundsToZero, failoverWithoutDetection,
   failoverWithoutEndpoints, unknownRegion, noFailover, floatingImage, objectName, duplicateContainer, reservedPort, proxyUser,
   duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
-  breakerVolume,
+  breakerVolume, requestAboveLimit,
+  probePort,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

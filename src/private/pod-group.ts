@@ -64,6 +64,8 @@ export abstract class PodGroup {
         env: (container.env ?? []).map((variable: { name: string }) => variable.name),
         runAsUser: container.securityContext?.runAsUser ?? securityContext?.runAsUser,
         isProxy: container.name === PROXY_CONTAINER,
+        resources: container.resources,
+        probePorts: probePorts(container),
       })),
       terminationGracePeriodSeconds,
     };
@@ -173,4 +175,12 @@ export class JoinedPodGroup extends PodGroup {
       return undefined;
     }
   }
+}
+
+const PROBES = ['startupProbe', 'readinessProbe', 'livenessProbe'];
+
+/** Ports that the probes of a container name; a number needs no name. */
+function probePorts(container: Record<string, any>): string[] {
+  const ports = PROBES.flatMap((probe) => [container[probe]?.httpGet?.port, container[probe]?.tcpSocket?.port]);
+  return ports.filter((port): port is string => typeof port === 'string');
 }

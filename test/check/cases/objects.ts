@@ -68,6 +68,20 @@ export const OBJECTS: readonly Case[] = [
     fires: withContainers(container(port(9090, 'grpc-payment-internal'))),
     silent: withContainers(container(port(9090, 'grpc-internal'))),
   },
+  {
+    code: 'MW140',
+    name: 'a request above its limit',
+    path: 'shop/payment',
+    fires: withContainers(container({ resources: { requests: { cpu: '0.5', memory: '1Gi' }, limits: { cpu: '200m', memory: '1024Mi' } } })),
+    silent: withContainers(container({ resources: { requests: { cpu: '0.2', memory: '128Mi' }, limits: { cpu: '200m', memory: '1e9' } } })),
+  },
+  {
+    code: 'MW141',
+    name: 'a probe of no port',
+    path: 'shop/payment',
+    fires: withContainers(container({ ...port(8080, 'http'), probePorts: ['metrics'] })),
+    silent: withContainers(container({ ...port(8080, 'http'), probePorts: ['http'] })),
+  },
 ];
 
 /** Mistakes that are told of beside the one that they follow from. */

@@ -1,24 +1,13 @@
 import { ERRORS, type ProxyError } from '../error';
 import { LF } from '../http1/bytes';
-import type { ForwardingRules } from '../http1/forward';
 import { Refuse, readRequest } from '../http1/framing';
-import { HeadError, MAX_TARGET, type Head } from '../http1/head';
+import { HeadError, MAX_TARGET } from '../http1/head';
 import type { RequestContext } from '../router/request-context';
-import type { Router } from '../router/router';
-import { Deadline, type DeadlineOwner } from '../timer';
-import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
-import { isInternalAddress, plainAddress } from './address';
-import type { Listener } from './listener';
+import { READ_OFFSET, type CloseReason, type ConnectionHandler } from '../transport';
+import { DownstreamConnection, DownstreamDeadline } from './downstream-connection';
 
 /** Longest head that can be put together in front of the shared read buffer; a larger limit in the configuration is this one. */
 const MAX_HEAD = 64 * 1024;
-/** After an answer that closes while the client still sends: time and bytes for it to notice, so that a reset does not overtake the answer. */
-const LINGER_TIME = 1000;
-const LINGER_BYTES = 1024 * 1024;
-const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
-
-const DownstreamDeadline = { Idle: 0, Head: 1, Linger: 2 } as const;
-
 const REFUSED: Record<number, ProxyError> = {
   [Refuse.BadFraming]: ERRORS.badRequest,
   [Refuse.UnknownCoding]: ERRORS.unknownCoding,
@@ -35,61 +24,16 @@ const REFUSED: Record<number, ProxyError> = {
  * A client's connection: reads requests, one at a time, and hands them to the router; what the client sends ahead waits until the answer before it
  * has gone out.
  */
-export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingRules {
+export class Downstream extends DownstreamConnection implements ConnectionHandler {
   private active: RequestContext | undefined;
   /** Bytes of a head that is not complete, or of requests that came ahead. */
   private stash: Buffer | undefined;
   private stashHasLine = false;
-  /** No other request will be read. */
-  private closing = false;
-  private lingering = false;
-  private lingered = 0;
   /** The last answer waits in the system: the next request waits with it. */
   private waitsForDrain = false;
-  private lastWriteTaken = true;
   private consuming = false;
-  private peerEnded = false;
-  private gone = false;
-  private readonly idleDeadline: Deadline;
-  private readonly headDeadline: Deadline;
-  private readonly lingerDeadline: Deadline;
-  private address: string | undefined;
-  private lastAuthority = '';
 
-  constructor(readonly listener: Listener, private readonly router: Router, private readonly connection: Connection) {
-    this.idleDeadline = new Deadline(this, DownstreamDeadline.Idle);
-    this.headDeadline = new Deadline(this, DownstreamDeadline.Head);
-    this.lingerDeadline = new Deadline(this, DownstreamDeadline.Linger);
-    this.rest(router.clock.now());
-  }
-
-  // What forwarding asks of the connection.
-  get ids() { return this.router.ids; }
-  get generateRequestId(): boolean { return this.listener.config.generateRequestId; }
-  get replaceRequestId(): boolean {
-    const { preserveExternalRequestId, useRemoteAddress } = this.listener.config;
-    return !preserveExternalRequestId && useRemoteAddress && !isInternalAddress(this.peerAddress);
-  }
-  get forwardedFor(): string { return this.listener.config.useRemoteAddress ? this.peerAddress : ''; }
-  get overwriteForwardedProto(): boolean { return this.listener.config.useRemoteAddress; }
-  get fallbackHost(): string { return this.listener.authority; }
-  get forwarding(): ForwardingRules { return this; }
-
-  get peerAddress(): string { return (this.address ??= plainAddress(this.connection.peerAddress)); }
-  get peerPort(): number { return this.connection.peerPort; }
   get isIdle(): boolean { return this.active === undefined && this.stash === undefined && !this.waitsForDrain; }
-
-  /** The authority in lower case. Requests of one connection most often name the same. */
-  authorityOf(head: Head, start: number, end: number): string {
-    const last = this.lastAuthority;
-    if (last.length === end - start) {
-      const { bytes, base } = head;
-      let i = 0;
-      while (i < last.length && bytes[base + start + i] === last.charCodeAt(i)) i++;
-      if (i === last.length) return last;
-    }
-    return (this.lastAuthority = head.text(start, end).toLowerCase());
-  }
 
   onConnect(): void {}
 
@@ -103,8 +47,7 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
       else if (active.requestComplete) this.keepForLater(start, end);
       else this.readBody(active, start, end);
     } else if (this.lingering) {
-      this.lingered += length;
-      if (this.lingered > LINGER_BYTES) this.close();
+      this.linger(length);
     } else if (this.waitsForDrain) {
       this.keepForLater(start, end);
     } else {
@@ -276,28 +219,6 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
     return this.closing;
   }
 
-  /** Sends [0, end) of the transport's output. False: stop until the client has taken it. */
-  sendComposed(ctx: RequestContext, end: number): boolean {
-    ctx.bytesSent += end;
-    this.listener.stats.bytesSent += end;
-    return (this.lastWriteTaken = this.connection.flush(end));
-  }
-
-  send(ctx: RequestContext, bytes: Uint8Array, start: number, end: number): boolean {
-    ctx.bytesSent += end - start;
-    this.listener.stats.bytesSent += end - start;
-    return (this.lastWriteTaken = this.connection.write(bytes, start, end));
-  }
-
-  sendLastChunk(ctx: RequestContext): void {
-    this.send(ctx, LAST_CHUNK, 0, LAST_CHUNK.length);
-  }
-
-  /** The tunnel's upstream sends no more. */
-  shutdown(): void {
-    this.connection.shutdown();
-  }
-
   tunnelStarted(): void {
     const { stats } = this.listener;
     stats.upgradeTotal++;
@@ -321,7 +242,9 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
     if (ctx.tunnel) this.listener.stats.upgradeActive--;
     if (this.gone) return false;
     if (this.closing || this.peerEnded) {
-      this.finish(ctx.requestComplete && this.stash === undefined);
+      const quiet = ctx.requestComplete && this.stash === undefined;
+      this.stash = undefined;
+      this.finish(quiet);
       return false;
     }
     if (!this.lastWriteTaken) {
@@ -349,11 +272,6 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
       if (this.gone || this.active !== undefined || this.waitsForDrain) return;
     }
     this.connection.readStart();
-  }
-
-  private rest(now: number): void {
-    const { idleTimeout } = this.listener.config;
-    if (idleTimeout > 0) this.router.deadlines.set(this.idleDeadline, idleTimeout, now);
   }
 
   onDrain(): void {
@@ -413,27 +331,6 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
     }
   }
 
-  /** After the last answer. `quiet`: the client has sent nothing that was not read. */
-  private finish(quiet: boolean): void {
-    this.stash = undefined;
-    if (this.peerEnded || (quiet && this.lastWriteTaken)) {
-      this.closeWhenSent();
-      return;
-    }
-    this.lingering = true;
-    this.connection.shutdown();
-    this.connection.readStart();
-    const { router } = this;
-    // A slow reader gets its whole answer, within the time that any stream may stand still.
-    const time = this.lastWriteTaken ? LINGER_TIME : Math.max(LINGER_TIME, this.listener.config.streamIdleTimeout);
-    router.deadlines.set(this.lingerDeadline, time, router.now);
-  }
-
-  private closeWhenSent(): void {
-    this.finished();
-    this.connection.end();
-  }
-
   /** Closes if no request is under way; else after its answer. */
   drain(): void {
     if (!this.isIdle || this.lingering) return;
@@ -446,27 +343,5 @@ export class Downstream implements ConnectionHandler, DeadlineOwner, ForwardingR
     const { active } = this;
     this.abort();
     if (active !== undefined) this.router.cancel(active);
-  }
-
-  private close(): void {
-    this.finished();
-    this.connection.close();
-  }
-
-  /** Ends the connection so that what was sent is not taken for a whole answer. */
-  abort(): void {
-    this.finished();
-    this.connection.reset();
-  }
-
-  private finished(): void {
-    if (this.gone) return;
-    this.gone = true;
-    this.stash = undefined;
-    const { deadlines } = this.router;
-    deadlines.clear(this.idleDeadline);
-    deadlines.clear(this.headDeadline);
-    deadlines.clear(this.lingerDeadline);
-    this.listener.connectionGone(this);
   }
 }

@@ -3,6 +3,7 @@ import type { Router } from '../router/router';
 import type { Connection } from '../transport';
 import { authority } from './address';
 import { Downstream } from './downstream';
+import type { DownstreamConnection } from './downstream-connection';
 import { ListenerStats } from './stats';
 import type { ListenerTables } from './tables';
 
@@ -32,8 +33,8 @@ export class Listener {
     this.connections.add(downstream);
   }
 
-  connectionGone(downstream: Downstream): void {
-    if (!this.connections.delete(downstream)) return;
+  connectionGone(downstream: DownstreamConnection): void {
+    if (!this.connections.delete(downstream as Downstream)) return;
     this.stats.cxActive--;
     this.stats.cxDestroy++;
     this.tellIfQuiet();

@@ -77,6 +77,7 @@ class PortableConnection implements Connection {
   private readonly afterWrite = () => this.written();
   private connecting: boolean;
   private reading = false;
+  private endHeld = false;
   private readonly address: string;
   private readonly port: number;
 
@@ -95,9 +96,7 @@ class PortableConnection implements Connection {
     }
     this.address = socket.remoteAddress ?? '';
     this.port = socket.remotePort ?? 0;
-    socket.on('end', () => {
-      if (!this.closed) this.handler.onEnd();
-    });
+    socket.on('end', () => this.ended());
     socket.on('error', () => this.fail());
     // A stream whose both directions have ended destroys itself; that is no event.
     socket.on('close', (hadError) => (hadError || !socket.readableEnded || !socket.writableFinished ? this.fail() : (this.closed = true)));
@@ -158,6 +157,14 @@ class PortableConnection implements Connection {
     if (this.closed || this.reading) return;
     this.reading = true;
     this.socket.resume();
+    if (this.endHeld) process.nextTick(() => this.ended());
+  }
+
+  /** A stream tells of its end also when it is paused. */
+  private ended(): void {
+    if (this.closed) return;
+    this.endHeld = !this.reading;
+    if (this.reading) this.handler.onEnd();
   }
 
   shutdown(): void {

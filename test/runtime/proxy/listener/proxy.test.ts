@@ -1,6 +1,6 @@
+import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
 import { actionConfig, clusterConfig, listenerConfig, NO_HEADERS, retryConfig, routeConfig, routeTable, snapshot } from '../support/config';
 import { GET, Harness, OK, parseAnswer } from '../support/harness';
-import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
 
 let harness: Harness;
 beforeEach(async () => { harness = await Harness.start({ listener: { port: 8080 } }); });

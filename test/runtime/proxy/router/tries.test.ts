@@ -1,7 +1,7 @@
+import type { RetryConfig } from '../../../../runtime/proxy/config/types';
 import { NEVER, actionConfig, retryConfig, routeConfig } from '../support/config';
 import { GET, Harness, OK, parseAnswer, type HarnessOptions } from '../support/harness';
 import type { MemoryConnection } from '../support/memory-transport';
-import type { RetryConfig } from '../../../../runtime/proxy/config/types';
 
 const BAD = 'HTTP/1.1 503 Service Unavailable\r\ncontent-length: 3\r\n\r\nbad';
 let harness: Harness;

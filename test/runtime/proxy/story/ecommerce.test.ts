@@ -1,11 +1,11 @@
 import * as http from 'node:http';
+import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
+import { Proxy } from '../../../../runtime/proxy/proxy';
+import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 import { actionConfig, clusterConfig, listenerConfig, NO_HEADERS, retryConfig, routeConfig, routeTable, snapshot } from '../support/config';
 import { EventClock } from '../support/event-clock';
 import { copyRecord, type Seen } from '../support/harness';
 import { Upstream, ask } from '../support/sockets';
-import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
-import { Proxy } from '../../../../runtime/proxy/proxy';
-import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 
 /** Deterministic, uniform enough for ±1 % of 10,000. */
 function mulberry32(seed: number): () => number {
@@ -90,8 +90,12 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     expect(refused.status).toBe(503);
     expect(refused.headers['retry-after']).toBe('30');
     expect(JSON.parse(refused.body)).toEqual({
-      type: 'https://meshwright.dev/problems/circuit-open', status: 503, policy: 'circuit-breaker', service: 'payment',
-      title: 'The circuit breaker of payment is open after too many failures', detail: 'circuit_open',
+      type: 'https://meshwright.dev/problems/circuit-open',
+      status: 503,
+      policy: 'circuit-breaker',
+      service: 'payment',
+      title: 'The circuit breaker of payment is open after too many failures',
+      detail: 'circuit_open',
     });
     expect(payment.requests).toHaveLength(5);
     clock.advance(29_999);
@@ -123,7 +127,8 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     const v2 = await upstream((_request, response) => response.end('v2'));
     const weighted = (cluster: string, weight: number) => ({ cluster, weight, requestHeaders: NO_HEADERS, responseHeaders: NO_HEADERS });
     const sticky = actionConfig({
-      clusters: [weighted('payment', 95), weighted('payment-v2', 5)], clusterByHash: true,
+      clusters: [weighted('payment', 95), weighted('payment-v2', 5)],
+      clusterByHash: true,
       hash: [{ key: { kind: 'header', name: 'x-user' }, terminal: true }],
     });
     const port = await start(snapshot(listenerConfig(), routeTable([routeConfig(sticky)]), [
@@ -152,8 +157,14 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     const port = await start(snapshot(
       listenerConfig({
         filters: [{
-          kind: 'local_ratelimit', name: 'limit', config: {
-            statPrefix: 'limit', statusCode: 429, headers: true, responseHeaders: NO_HEADERS, enforcedPercent: 100,
+          kind: 'local_ratelimit',
+          name: 'limit',
+          config: {
+            statPrefix: 'limit',
+            statusCode: 429,
+            headers: true,
+            responseHeaders: NO_HEADERS,
+            enforcedPercent: 100,
             buckets: [{ name: 'payment', maxTokens: 500, tokensPerFill: 500, fillInterval: 1000, key: undefined, maxKeys: 1 }],
           },
         }],
@@ -225,8 +236,15 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
       }))]),
       [[clusterConfig({
         outlierDetection: {
-          consecutive5xx: 5, consecutiveGatewayFailure: 0, consecutiveLocalOriginFailure: 3, splitExternalLocalOriginErrors: true, interval: 10_000,
-          baseEjectionTime: 30_000, maxEjectionTime: 300_000, maxEjectionPercent: 50, alwaysEjectOneHost: true,
+          consecutive5xx: 5,
+          consecutiveGatewayFailure: 0,
+          consecutiveLocalOriginFailure: 3,
+          splitExternalLocalOriginErrors: true,
+          interval: 10_000,
+          baseEjectionTime: 30_000,
+          maxEjectionTime: 300_000,
+          maxEjectionPercent: 50,
+          alwaysEjectOneHost: true,
         },
       }), [one.port, two.port, three.port]]],
     ));

@@ -1,5 +1,5 @@
-import { Body, Framing, Refuse, readRequest, readResponse } from '../../../../runtime/proxy/http1/framing';
 import { BodyReader } from '../../../../runtime/proxy/http1/body';
+import { Body, Framing, Refuse, readRequest, readResponse } from '../../../../runtime/proxy/http1/framing';
 import { Head } from '../../../../runtime/proxy/http1/head';
 
 /** A message as a parser understood it. */

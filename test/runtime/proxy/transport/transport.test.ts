@@ -130,6 +130,19 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     expect(server.text).toBe('ab');
   });
 
+  test('nor does it hear the end', async () => {
+    const [client, server] = await pair();
+    client.connection.write(Buffer.from('a'), 0, 1);
+    await server.until(() => server.length === 1);
+    server.connection.readStop();
+    client.connection.shutdown();
+    server.connection.write(Buffer.from('x'), 0, 1);
+    await client.until(() => client.length === 1);
+    expect(server.ended).toBe(false);
+    server.connection.readStart();
+    await server.until(() => server.ended);
+  });
+
   test('half-close: the peer hears the end and may still answer', async () => {
     const [client, server] = await pair();
     client.connection.write(Buffer.from('q'), 0, 1);

@@ -1,0 +1,142 @@
+import type { ForwardingRules } from '../http1/forward';
+import type { Head } from '../http1/head';
+import type { RequestContext } from '../router/request-context';
+import type { Router } from '../router/router';
+import { Deadline, type DeadlineOwner } from '../timer';
+import type { Connection } from '../transport';
+import { isInternalAddress, plainAddress } from './address';
+import type { Listener } from './listener';
+
+/** After an answer that closes while the client still sends: time and bytes for it to notice, so that a reset does not overtake the answer. */
+const LINGER_TIME = 1000;
+const LINGER_BYTES = 1024 * 1024;
+const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
+
+export const DownstreamDeadline = { Idle: 0, Head: 1, Linger: 2 } as const;
+
+/** What a client's connection is apart from the requests on it: who the client is, what it is sent, and how the connection ends. */
+export abstract class DownstreamConnection implements DeadlineOwner, ForwardingRules {
+  /** No other request will be read. */
+  protected closing = false;
+  protected lingering = false;
+  protected lastWriteTaken = true;
+  protected peerEnded = false;
+  protected gone = false;
+  protected readonly idleDeadline: Deadline;
+  protected readonly headDeadline: Deadline;
+  protected readonly lingerDeadline: Deadline;
+  private lingered = 0;
+  private address: string | undefined;
+  private lastAuthority = '';
+
+  constructor(readonly listener: Listener, protected readonly router: Router, protected readonly connection: Connection) {
+    this.idleDeadline = new Deadline(this, DownstreamDeadline.Idle);
+    this.headDeadline = new Deadline(this, DownstreamDeadline.Head);
+    this.lingerDeadline = new Deadline(this, DownstreamDeadline.Linger);
+    this.rest(router.clock.now());
+  }
+
+  abstract onDeadline(kind: number): void;
+
+  // What forwarding asks of the connection.
+  get ids() { return this.router.ids; }
+  get generateRequestId(): boolean { return this.listener.config.generateRequestId; }
+  get replaceRequestId(): boolean {
+    const { preserveExternalRequestId, useRemoteAddress } = this.listener.config;
+    return !preserveExternalRequestId && useRemoteAddress && !isInternalAddress(this.peerAddress);
+  }
+  get forwardedFor(): string { return this.listener.config.useRemoteAddress ? this.peerAddress : ''; }
+  get overwriteForwardedProto(): boolean { return this.listener.config.useRemoteAddress; }
+  get fallbackHost(): string { return this.listener.authority; }
+  get forwarding(): ForwardingRules { return this; }
+
+  get peerAddress(): string { return (this.address ??= plainAddress(this.connection.peerAddress)); }
+  get peerPort(): number { return this.connection.peerPort; }
+
+  /** The authority in lower case. Requests of one connection most often name the same. */
+  authorityOf(head: Head, start: number, end: number): string {
+    const last = this.lastAuthority;
+    if (last.length === end - start) {
+      const { bytes, base } = head;
+      let i = 0;
+      while (i < last.length && bytes[base + start + i] === last.charCodeAt(i)) i++;
+      if (i === last.length) return last;
+    }
+    return (this.lastAuthority = head.text(start, end).toLowerCase());
+  }
+
+  /** Sends [0, end) of the transport's output. False: stop until the client has taken it. */
+  sendComposed(ctx: RequestContext, end: number): boolean {
+    ctx.bytesSent += end;
+    this.listener.stats.bytesSent += end;
+    return (this.lastWriteTaken = this.connection.flush(end));
+  }
+
+  send(ctx: RequestContext, bytes: Uint8Array, start: number, end: number): boolean {
+    ctx.bytesSent += end - start;
+    this.listener.stats.bytesSent += end - start;
+    return (this.lastWriteTaken = this.connection.write(bytes, start, end));
+  }
+
+  sendLastChunk(ctx: RequestContext): void {
+    this.send(ctx, LAST_CHUNK, 0, LAST_CHUNK.length);
+  }
+
+  /** The tunnel's upstream sends no more. */
+  shutdown(): void {
+    this.connection.shutdown();
+  }
+
+  /** Nothing is under way: the client may stay so for its idle time. */
+  protected rest(now: number): void {
+    const { idleTimeout } = this.listener.config;
+    if (idleTimeout > 0) this.router.deadlines.set(this.idleDeadline, idleTimeout, now);
+  }
+
+  /** After the last answer. `quiet`: the client has sent nothing that was not read. */
+  protected finish(quiet: boolean): void {
+    if (this.peerEnded || (quiet && this.lastWriteTaken)) {
+      this.closeWhenSent();
+      return;
+    }
+    this.lingering = true;
+    this.connection.shutdown();
+    this.connection.readStart();
+    const { router } = this;
+    // A slow reader gets its whole answer, within the time that any stream may stand still.
+    const time = this.lastWriteTaken ? LINGER_TIME : Math.max(LINGER_TIME, this.listener.config.streamIdleTimeout);
+    router.deadlines.set(this.lingerDeadline, time, router.now);
+  }
+
+  protected closeWhenSent(): void {
+    this.finished();
+    this.connection.end();
+  }
+
+  /** Bytes that come while the client has not noticed yet. */
+  protected linger(length: number): void {
+    this.lingered += length;
+    if (this.lingered > LINGER_BYTES) this.close();
+  }
+
+  protected close(): void {
+    this.finished();
+    this.connection.close();
+  }
+
+  /** Ends the connection so that what was sent is not taken for a whole answer. */
+  abort(): void {
+    this.finished();
+    this.connection.reset();
+  }
+
+  protected finished(): void {
+    if (this.gone) return;
+    this.gone = true;
+    const { deadlines } = this.router;
+    deadlines.clear(this.idleDeadline);
+    deadlines.clear(this.headDeadline);
+    deadlines.clear(this.lingerDeadline);
+    this.listener.connectionGone(this);
+  }
+}

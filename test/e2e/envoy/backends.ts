@@ -46,6 +46,7 @@ function behaviour(text: string): Behaviour {
 export class Backends {
   private readonly servers: Server[] = [];
   private readonly seen = new Map<string, Seen[]>();
+  private readonly waiting: Array<{ name: string; tries: number; resolve: () => void }> = [];
   private readonly hanging = new Map<string, ServerResponse[]>();
 
   async listen(backend: string, address: string, port: number): Promise<void> {
@@ -55,6 +56,12 @@ export class Backends {
     server.listen(port, address);
     await once(server, 'listening');
     this.servers.push(server);
+  }
+
+  /** Resolves when so many tries of a request have arrived. */
+  async arrived(name: string, tries: number): Promise<void> {
+    if (this.tries(name).length >= tries) return;
+    await new Promise<void>((resolve) => this.waiting.push({ name, tries, resolve }));
   }
 
   /** The tries of a request, in order. */
@@ -92,7 +99,9 @@ export class Backends {
       const name = String(request.headers['x-case'] ?? '');
       const tries = [...this.tries(name), seen];
       this.seen.set(name, tries);
+      const done = this.waiting.filter((waiter) => waiter.name === name && waiter.tries <= tries.length);
       this.answer(seen, name, tries.length, behaviour(String(request.headers['x-behave'] ?? '')), response);
+      done.forEach(({ resolve }) => resolve());
     });
   }
 
@@ -106,7 +115,7 @@ export class Backends {
       this.hanging.set(name, [...this.hanging.get(name) ?? [], response]);
       return;
     }
-    const body = behave.bytes === undefined ? Buffer.from(JSON.stringify(seen)) : Buffer.alloc(behave.bytes, 'x');
+    const body = behave.bytes === undefined ? Buffer.from(JSON.stringify({ backend: seen.backend, method: seen.method, path: seen.path, bodyBytes: seen.bodyBytes })) : Buffer.alloc(behave.bytes, 'x');
     response.statusCode = misbehaves ? behave.status ?? 200 : 200;
     response.setHeader('content-type', 'application/json');
     response.setHeader('x-backend', seen.backend);

@@ -29,7 +29,7 @@ export const VERSIONS: readonly Version[] = [
   { service: 'hidden', replicas: 1, listening: true },
 ];
 
-/** Requests a minute that the client's own inbound proxy admits. */
+/** Requests that the client's own inbound proxy admits at once, and a minute. */
 export const ADMITTED = 3;
 
 /**
@@ -45,7 +45,7 @@ export function differentialMesh(outdir: string): App {
   });
 
   const client = service('client', {
-    rateLimits: [RateLimit.perReplica(Rate.perMinute(ADMITTED), { burst: 0 })], timeout: Timeout.total(Duration.seconds(60)),
+    rateLimits: [RateLimit.perReplica(Rate.perMinute(ADMITTED), { burst: ADMITTED - 1 })], timeout: Timeout.total(Duration.seconds(60)),
   });
   const shop = service('shop');
   const v2 = shop.addVersion('v2', { image: 'diff/shop:2' });

@@ -39,7 +39,8 @@ describe('a new snapshot', () => {
 
   test('a request that waits to be tried again finishes on the cluster that left', async () => {
     const retry = retryConfig({ maxRetries: 1 });
-    await harness.proxy.apply(snapshot(listenerConfig({ port: 8080 }), routeTable([routeConfig(actionConfig({ retry }))]), [[clusterConfig(), [9001]]]));
+    const routes = routeTable([routeConfig(actionConfig({ retry }))]);
+    await harness.proxy.apply(snapshot(listenerConfig({ port: 8080 }), routes, [[clusterConfig(), [9001]]]));
     const client = harness.send(GET);
     harness.transport.last.deliverReset();
     await harness.proxy.apply({ ...base(), clusters: new Map(), endpoints: new Map() });

@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
+import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 import { actionConfig, clusterConfig, listenerConfig, NO_HEADERS, retryConfig, routeConfig, routeTable, snapshot } from '../support/config';
@@ -28,20 +29,20 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     clock = new EventClock();
     seen = [];
     upstreams = [];
-    proxy = new Proxy({ clock, transport: createTransport(), random: mulberry32(1), observer: { requestEnded: (record) => seen.push(copyRecord(record)) } });
+    const observer = { requestEnded: (record: RequestRecord) => seen.push(copyRecord(record)) };
+    proxy = new Proxy({ clock, transport: createTransport(), random: mulberry32(1), observer });
     agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
   });
 
   afterEach(async () => {
     agent.destroy();
     await proxy.close();
-    for (const upstream of upstreams) await upstream.kill();
+    for (const each of upstreams) await each.kill();
   });
 
   async function upstream(handler: http.RequestListener): Promise<Upstream> {
-    const started = await Upstream.start(handler);
-    upstreams.push(started);
-    return started;
+    upstreams.push(await Upstream.start(handler));
+    return upstreams[upstreams.length - 1];
   }
 
   async function start(config: ProxySnapshot): Promise<number> {

@@ -49,7 +49,8 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
         response.end(body.subarray(cut));
       });
     });
-    await proxy.apply(snapshot(listenerConfig(), routeTable([routeConfig(actionConfig({ retry: retryConfig() }))]), [[clusterConfig(), [upstream.port]]]));
+    const routes = routeTable([routeConfig(actionConfig({ retry: retryConfig() }))]);
+    await proxy.apply(snapshot(listenerConfig(), routes, [[clusterConfig(), [upstream.port]]]));
     port = proxy.listeners.get('ingress')!.port;
   });
 

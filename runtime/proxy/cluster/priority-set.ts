@@ -65,11 +65,9 @@ export class PrioritySet {
     this.eligible = panic ? this.all : this.all.filter((host) => host.healthy);
     if (this.ring) {
       if (this.reassigned) this.ring.setHosts(this.ringHosts());
-    } else if (this.weighted && !panic) {
-      this.single = undefined;
-      this.scheduleLocalities(overprovisioningFactor);
     } else {
-      this.single = this.give('', this.eligible);
+      const byLocality = this.weighted && !panic && this.scheduleLocalities(overprovisioningFactor);
+      this.single = byLocality ? undefined : this.give('', this.eligible);
     }
     this.reassigned = false;
   }
@@ -78,21 +76,18 @@ export class PrioritySet {
   pick(hash: RequestHash, tried: readonly ClusterHost[] | undefined, attempts: number): ClusterHost | undefined {
     if (this.eligible.length === 0) return undefined;
     const avoid = attempts > 0 && tried !== undefined && tried.length > 0 ? tried : undefined;
-    const first = this.pickOne(hash, avoid, attempts);
+    if (this.ring) return this.ring.pick(hash, this.panic, avoid);
+    const first = this.pickOne(avoid);
     if (avoid === undefined || first === undefined || !avoid.includes(first)) return first;
-    // The ring has already looked further.
-    for (let attempt = this.ring ? attempts : 0; attempt < attempts; attempt++) {
-      const host = this.pickOne(hash, avoid, 0)!;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const host = this.pickOne(avoid)!;
       if (!avoid.includes(host)) return host;
     }
     return this.untried(avoid) ?? first;
   }
 
-  private pickOne(hash: RequestHash, tried: readonly ClusterHost[] | undefined, attempts: number): ClusterHost | undefined {
-    if (this.ring) return this.ring.pick(hash, this.panic, tried, attempts);
-    if (this.single) return this.single.pick(tried);
-    const next = this.schedule!.next();
-    return next < 0 ? undefined : this.scheduled[next]!.pick(tried);
+  private pickOne(tried: readonly ClusterHost[] | undefined): ClusterHost | undefined {
+    return (this.single ?? this.scheduled[this.schedule!.next()]!).pick(tried);
   }
 
   /** A look at all hosts, from a random one on. */
@@ -119,7 +114,8 @@ export class PrioritySet {
     return source.balancer;
   }
 
-  private scheduleLocalities(overprovisioningFactor: number): void {
+  /** False where no locality with a weight has a healthy host: then all healthy hosts are one list, as in Envoy. */
+  private scheduleLocalities(overprovisioningFactor: number): boolean {
     const weights: number[] = [];
     this.scheduled = [];
     for (const { locality, hosts } of this.localities) {
@@ -130,6 +126,7 @@ export class PrioritySet {
       this.scheduled.push(this.give(`${locality.region}/${locality.zone}`, healthy));
     }
     this.schedule = new Schedule(weights);
+    return weights.length > 0;
   }
 
   /** A host's share of the ring: its part of its locality's weight, or its own weight where localities have none. */

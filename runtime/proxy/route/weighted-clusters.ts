@@ -30,7 +30,7 @@ export function compileChoice(
 }
 
 /** The hash as an unsigned 64-bit number, modulo `divisor`. */
-function remainder(hash: RequestHash, divisor: number): number {
+export function remainder(hash: RequestHash, divisor: number): number {
   const hi = hash.hi >>> 0;
   const lo = hash.lo >>> 0;
   if (divisor <= EXACT) return ((hi % divisor) * (TWO_TO_32 % divisor) + (lo % divisor)) % divisor;

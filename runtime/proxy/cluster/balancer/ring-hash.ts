@@ -112,25 +112,24 @@ export class RingHashBalancer {
   }
 
   /**
-   * The first host at or after the hash that may be picked: a healthy one, or any in panic. Up to `attempts` further hosts are looked at where
-   * that one was tried.
+   * The first host at or after the hash that may be picked: a healthy one, or any in panic; one that was not tried, where there is one. So a retry
+   * goes where the key would go if the tried hosts were not there.
    */
-  pick(hash: RequestHash, panic: boolean, tried: readonly ClusterHost[] | undefined, attempts: number): ClusterHost | undefined {
+  pick(hash: RequestHash, panic: boolean, tried: readonly ClusterHost[] | undefined): ClusterHost | undefined {
+    const avoid = tried !== undefined && this.hasUntried(panic, tried) ? tried : undefined;
     const size = this.index.length;
     const start = this.position(hash.hi >>> 0, hash.lo >>> 0);
-    let first: ClusterHost | undefined;
-    let last: ClusterHost | undefined;
-    let left = attempts;
     for (let step = 0; step < size; step++) {
       const at = start + step;
       const host = this.hosts[this.index[at < size ? at : at - size]!]!;
-      if (host === last || (!panic && !host.healthy)) continue;
-      if (tried === undefined || !tried.includes(host)) return host;
-      first ??= host;
-      last = host;
-      if (left-- <= 0) break;
+      if ((panic || host.healthy) && (avoid === undefined || !avoid.includes(host))) return host;
     }
-    return first;
+    return undefined;
+  }
+
+  private hasUntried(panic: boolean, tried: readonly ClusterHost[]): boolean {
+    for (const host of this.hosts) if ((panic || host.healthy) && !tried.includes(host)) return true;
+    return false;
   }
 
   /** First entry whose hash is not below the given one; the first of all where there is none. */

@@ -8,7 +8,7 @@ export class Schedule {
   private readonly heap: Int32Array;
   private readonly picks: Float64Array;
 
-  /** @param weights positive. */
+  /** @param weights positive, at least one to pick from. */
   constructor(private readonly weights: readonly number[]) {
     const size = weights.length;
     this.deadline = new Float64Array(size);
@@ -21,9 +21,8 @@ export class Schedule {
     for (let i = (size >> 1) - 1; i >= 0; i--) this.sink(i);
   }
 
-  /** The entry whose turn it is, or -1 where there is none. */
+  /** The entry whose turn it is. */
   next(): number {
-    if (this.heap.length === 0) return -1;
     const entry = this.heap[0]!;
     const picks = this.picks[entry]! + 1;
     this.picks[entry] = picks;

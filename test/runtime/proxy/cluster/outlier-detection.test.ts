@@ -32,6 +32,8 @@ describe('what ejects', () => {
     at(cluster, answered(503), 2);
     at(cluster, answered(500), 5);
     at(cluster, answered(502), 2);
+    at(cluster, answered(505));
+    at(cluster, answered(502), 2);
     expect(healthy(cluster)).toBe('+++++');
     at(cluster, answered(504));
     expect(healthy(cluster)).toBe('-++++');
@@ -146,6 +148,17 @@ describe('for how long', () => {
       return clock.now() - from;
     };
     expect([out(), out(), out(), out(), out()]).toEqual([20_000, 40_000, 50_000, 50_000, 50_000]);
+  });
+
+  test('what is above the maximum is not held against it for longer than the maximum takes to wear off', () => {
+    const { cluster, clock } = start({ maxEjectionTime: 60_000 });
+    for (let ejection = 0; ejection < 20; ejection++) {
+      at(cluster, answered(500), 3);
+      while (!cluster.hosts()[0]!.healthy) clock.advance(clock.untilNext()!);
+    }
+    // 3 × 30 s were counted at most: three sweeps take that off.
+    clock.advance(30_000);
+    expect(clock.timers).toBe(0);
   });
 
   test('back in, it begins to count anew, and gets requests again', () => {

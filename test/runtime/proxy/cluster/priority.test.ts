@@ -31,6 +31,7 @@ describe('the tables in Envoy\'s documentation', () => {
   test('where the document rounds, what rounding leaves goes to the first priority, as in the code', () => {
     // The document says 36, 36, 28.
     expect(load([25, 25, 20], 0).load).toEqual([37, 35, 28]);
+    expect(load([0, 25, 20], 0).load).toEqual([0, 56, 44]);
   });
 
   // …/load_balancing/panic_threshold
@@ -100,6 +101,16 @@ describe('a cluster with priorities', () => {
       expect(shares(0, 10, { balancer })).toBe(0);
     });
 
+  test('to the percent', () => {
+    let draw = 0;
+    const random = () => (draw++ % 100) / 100;
+    const { cluster } = made({ panicThreshold: 0, balancer: { kind: 'least_request', choices: 2 } }, endpoints(
+      locality([{ address: '10.0.0.1' }, { address: '10.0.0.2', healthy: false }]),
+      locality(['10.0.1.1'], { priority: 1 }),
+    ), { random });
+    expect(count(100, () => cluster.pick(undefined, undefined, 0)!.priority)).toEqual(new Map([[0, 70], [1, 30]]));
+  });
+
   test('panic: unhealthy hosts are picked too, and it is counted', () => {
     const { cluster } = made({}, endpoints(locality(addresses(4, { healthy: 1 }))));
     const counts = count(400, () => cluster.pick(undefined, undefined, 0)!.address);
@@ -133,6 +144,10 @@ describe('a cluster with priorities', () => {
     const onRing = count(20_000, (index) => ring.pick(hashOf(`k${index}`), undefined, 0)!.zone);
     expect(onRing.get('a')! / 20_000).toBeCloseTo(0.75, 1);
     expect(onRing.has('c')).toBe(false);
+    const last = made({ panicThreshold: 0, localityWeighted: true }, endpoints(
+      locality(addresses(2, { healthy: 0 }), { weight: 1 }), locality(['10.0.2.1'], { zone: 'c' }),
+    )).cluster;
+    expect(last.pick(undefined, undefined, 0)!.zone).toBe('c');
     const unweighted = made({}, zones(10)).cluster;
     expect(count(1400, () => unweighted.pick(undefined, undefined, 0)!.zone)).toEqual(new Map([['a', 1000], ['b', 200], ['c', 200]]));
   });

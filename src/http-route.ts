@@ -5,7 +5,7 @@ import { Findings } from './findings';
 import { HttpRule } from './http-rule';
 import type { MeshService } from './mesh-service';
 import { routeFindings } from './private/http-route-findings';
-import { httpRouteSpec, ruleName } from './private/http-route-spec';
+import { httpRouteSpec, referenceGrants, ruleName } from './private/http-route-spec';
 import { serviceLabels } from './private/labels';
 import { RawObject } from './private/raw-object';
 import { Registry } from './private/registry';
@@ -27,7 +27,8 @@ export interface HttpRouteProps {
 
 /**
  * Where requests to a service go: emits a Gateway API `HTTPRoute` whose parent is the Kubernetes Service (GAMMA). It holds for all callers. A service
- * without a route sends everything to its base version; a request that no rule of its routes matches is answered 404.
+ * without a route sends everything to its base version; a request that no rule of its routes matches is answered 404. Where a backend is in another
+ * namespace, a `ReferenceGrant` there lets the route name it.
  *
  * @see https://gateway-api.sigs.k8s.io/mesh/
  */
@@ -56,6 +57,11 @@ export class HttpRoute extends Construct {
       labels: serviceLabels(this.service.mesh.meshName, this.service.backendName),
     };
     this.resource = new RawObject(this, 'Resource', head, () => ({ spec: httpRouteSpec(this.service, this._rules) }));
+    for (const [namespace, spec] of referenceGrants(this.service, this._rules)) {
+      const name = `${this._name}.${this.service.backendNamespace}`;
+      const grant = { ...head, apiVersion: 'gateway.networking.k8s.io/v1beta1', kind: 'ReferenceGrant', name, namespace };
+      new RawObject(this, `ReferenceGrant-${namespace}`, grant, () => ({ spec }));
+    }
     this.service._addRoute(this);
     const registry = Registry.of(this);
     registry.routes.push(this);

@@ -1,7 +1,7 @@
 import { ApiObject, Chart, Duration, JsonPatch } from 'cdk8s';
 import {
   AccessLog, Bulkhead, CircuitBreaker, ExponentialRetryOptions, Findings, HashKey, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule,
-  LoadBalancer, LocalityPolicy, Mesh, MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn,
+  LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn,
   ServicePolicy, ServicePort, StringMatch, Timeout, Weighted,
 } from '../src';
 import { service, shopMesh } from './program';
@@ -161,13 +161,8 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   filter('one header set and removed', HttpFilter.requestHeaders({ set: { 'X-A': '1' }, remove: ['x-a'] })),
   filter('a header value of two lines', HttpFilter.responseHeaders({ set: { 'x-a': '1\r\nset-cookie: a=b' } })),
   filter('the host as a header', HttpFilter.requestHeaders({ set: { host: 'a' } })),
-  {
-    name: 'a backend in another namespace',
-    build: (chart) => {
-      const owner = shopMesh(chart);
-      const other = new Chart(chart, 'bank', { namespace: 'bank' });
-      const ledger = service(new Mesh(other, 'mesh', { trustDomain: 'bank.example' }), 'ledger');
-      new HttpRoute(chart, 'payments', { service: service(owner, 'payment'), rules: [HttpRule.forward(ledger)] });
-    },
-  },
+  filter('a header value of nothing', HttpFilter.requestHeaders({ add: { 'x-a': '' } })),
+  match('one header in two cases', { headers: { 'X-A': StringMatch.exact('1'), 'x-a': StringMatch.exact('2') } }),
+  match('seventeen headers', { headers: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`x-${index}`, StringMatch.exact('1')])) }),
+  match('a value of a novel', { headers: { 'x-a': StringMatch.exact('a'.repeat(5000)) } }),
 ];

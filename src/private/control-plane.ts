@@ -28,7 +28,7 @@ const RBAC = 'rbac.authorization.k8s.io/v1';
 const CLUSTER_RULES = [
   { apiGroups: [''], resources: ['services'], verbs: ['get', 'list', 'watch'] },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
-  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes', 'referencegrants'], verbs: ['get', 'list', 'watch'] },
   { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes/status'], verbs: ['patch'] },
   { apiGroups: [GROUP], resources: ['meshes', 'meshservices'], verbs: ['get', 'list', 'watch'] },
   { apiGroups: [GROUP], resources: ['meshes/status', 'meshservices/status'], verbs: ['patch'] },

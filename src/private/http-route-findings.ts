@@ -16,6 +16,10 @@ const MAX_MATCHES_OF_ROUTE = 128;
 const MAX_BACKENDS = 16;
 const MAX_WEIGHT = 1_000_000;
 const MAX_PATH = 1024;
+const MAX_NAME = 256;
+const MAX_VALUE = 4096;
+/** Headers or parameters in a match, changes in a filter. */
+const MAX_ITEMS = 16;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 const HEADER_RULE = 'must be a header field name (RFC 9110 §5.1)';
@@ -39,7 +43,7 @@ export function routeFindings(route: HttpRoute): Finding[] {
     names.add(name);
     const inRule: Bad = (value, sentence, fix) => bad(`${name}: ${value}`, sentence, fix);
     if (!new RegExp(DNS_LABEL).test(name)) inRule('name', 'must be a DNS label', 'write a name such as canary');
-    destinations(route, rule, inRule);
+    destinations(rule, inRule);
     (rule._options.matches ?? []).forEach((match, place) => matchFindings(match, `matches[${place}]`, inRule));
     if ((rule._options.matches?.length ?? 0) > MAX_MATCHES) inRule(`matches: ${rule._options.matches!.length}`, `must be at most ${MAX_MATCHES}`, 'write a second rule');
     filterFindings(rule, inRule);
@@ -48,7 +52,7 @@ export function routeFindings(route: HttpRoute): Finding[] {
   return findings;
 }
 
-function destinations(route: HttpRoute, rule: HttpRule, bad: Bad): void {
+function destinations(rule: HttpRule, bad: Bad): void {
   const { _backends: backends, _redirect: redirect, _percent: percent, _options: options } = rule;
   if (redirect !== undefined) {
     if (!REDIRECTS.includes(redirect.statusCode)) {
@@ -67,15 +71,12 @@ function destinations(route: HttpRoute, rule: HttpRule, bad: Bad): void {
   const seen = new Set<string>();
   for (const { _backend: backend, _weight: weight } of backends) {
     const { backendName: name, backendNamespace: namespace } = backend;
+    const full = `${name}.${namespace}`;
     if (percent === undefined && !isWhole(weight, MAX_WEIGHT)) {
       bad(`weight of ${name}: ${shown(weight)}`, 'must be a whole number, 0 to 1,000,000', 'write whole shares, such as 95 and 5');
     }
-    if (seen.has(name)) bad(`backend ${name}`, 'stands twice in the rule', 'add its weights up');
-    seen.add(name);
-    if (namespace !== route.service.backendNamespace) {
-      const one = `must be in the namespace of the route, ${route.service.backendNamespace}: another one would need a ReferenceGrant`;
-      bad(`backend ${name} in namespace ${namespace}`, one, 'move one of the two services');
-    }
+    if (seen.has(full)) bad(`backend ${full}`, 'stands twice in the rule', 'add its weights up');
+    seen.add(full);
   }
   if (backends.length > 0 && backends.every(({ _weight: weight }) => weight === 0)) bad('weights: all 0', 'one must be above 0, or every request is answered 500', 'write whole shares, such as 95 and 5');
 }
@@ -88,26 +89,36 @@ function matchFindings({ path, headers = {}, queryParams = {} }: HttpMatch, wher
   if (path !== undefined) {
     const { _kind: kind, _value: value } = path;
     const name = `${where}.path: ${shown(value)}`;
-    if (kind === 'regex') notEmpty(path, name, bad);
+    if (kind === 'regex') valueFindings(path, name, bad);
     else if (!value.startsWith('/')) bad(name, 'must begin with /', `write StringMatch.${kind}('/${value}')`);
     else if (/\/\/|\/\.{1,2}(\/|$)|%2f|[?#\s]/i.test(value)) bad(name, 'must be a path without //, /./, /../, %2F, query or white space', 'write the path as a request has it');
     if (value.length > MAX_PATH) bad(name, `must have at most ${MAX_PATH} characters`, 'match a prefix of it');
   }
+  for (const [member, items] of Object.entries({ headers, queryParams })) tooMany(`${where}.${member}`, Object.keys(items).length, bad);
+  const seen = new Set<string>();
   for (const [header, match] of Object.entries(headers)) {
     const name = `${where}.headers: ${shown(header)}`;
     if (header.startsWith(':')) bad(name, 'is no header', 'match path or method instead');
     else if (!isHeader(header)) bad(name, HEADER_RULE, 'write a name such as x-user');
-    notEmpty(match, `${where}.headers.${header}: ${shown(match._value)}`, bad);
+    if (seen.has(header.toLowerCase())) bad(name, 'stands twice, names of headers have no case', 'take one of them out');
+    seen.add(header.toLowerCase());
+    valueFindings(match, `${where}.headers.${header}: ${shown(match._value)}`, bad);
   }
   for (const [name, match] of Object.entries(queryParams)) {
-    if (name === '') bad(`${where}.queryParams: ""`, 'must have a name', 'write the name of the parameter');
-    notEmpty(match, `${where}.queryParams.${name}: ${shown(match._value)}`, bad);
+    if (name === '' || name.length > MAX_NAME) bad(`${where}.queryParams: ${shown(name)}`, `must have 1 to ${MAX_NAME} characters`, 'write the name of the parameter');
+    valueFindings(match, `${where}.queryParams.${name}: ${shown(match._value)}`, bad);
   }
 }
 
 /** Whether an expression is one is judged with the whole graph. */
-function notEmpty({ _value: value }: StringMatch, name: string, bad: Bad): void {
+function valueFindings({ _kind: kind, _value: value }: StringMatch, name: string, bad: Bad): void {
+  const longest = kind === 'exact' ? MAX_VALUE : MAX_PATH;
   if (value === '') bad(name, 'must not be empty', 'take the match out, or write StringMatch.regex(\'.+\')');
+  else if (value.length > longest) bad(name, `must have at most ${longest} characters`, 'match less of it');
+}
+
+function tooMany(name: string, amount: number, bad: Bad): void {
+  if (amount > MAX_ITEMS) bad(`${name}: ${amount}`, `must be at most ${MAX_ITEMS}`, 'leave some of them to the application');
 }
 
 function filterFindings({ _options: { filters = [], matches = [] }, _redirect: redirect }: HttpRule, bad: Bad): void {
@@ -127,18 +138,21 @@ function filterFindings({ _options: { filters = [], matches = [] }, _redirect: r
 }
 
 function isHeader(name: string): boolean {
-  return new RegExp(HEADER_NAME).test(name.toLowerCase());
+  return name.length <= MAX_NAME && new RegExp(HEADER_NAME).test(name.toLowerCase());
 }
 
 function rewriteFindings(kind: string, value: string, bad: Bad): void {
   if (kind === 'rewriteHost') {
     if (!new RegExp(DNS_SUBDOMAIN).test(value)) bad(`rewriteHost: ${shown(value)}`, 'must be a DNS name without a port', 'write HttpFilter.rewriteHost(\'payment.example\')');
-  } else if (!/^\/[^?#\s]*$/.test(value)) {
+  } else if (!/^\/[^?#\s]*$/.test(value) || value.length > MAX_PATH) {
     bad(`${kind}: ${shown(value)}`, 'must be a path that begins with /, without a query', `write HttpFilter.${kind}('/new')`);
   }
 }
 
 function headerFindings({ set = {}, add = {}, remove = [] }: HeaderChanges, kind: string, bad: Bad): void {
+  for (const [member, amount] of Object.entries({ set: Object.keys(set).length, add: Object.keys(add).length, remove: remove.length })) {
+    tooMany(`${kind}.${member}`, amount, bad);
+  }
   const seen = new Set<string>();
   for (const name of [...Object.keys(set), ...Object.keys(add), ...remove].map((header) => header.toLowerCase())) {
     if (!isHeader(name)) bad(`${kind}: ${shown(name)}`, HEADER_RULE, 'write a name such as x-user');
@@ -149,6 +163,7 @@ function headerFindings({ set = {}, add = {}, remove = [] }: HeaderChanges, kind
   for (const [name, value] of [...Object.entries(set), ...Object.entries(add)]) {
     // A line break in a value would begin a header of its own.
     if (/[\0\r\n]/.test(value)) bad(`${kind}.${name}: ${shown(value)}`, 'must not contain a line break', 'write the value on one line');
+    else if (value === '' || value.length > MAX_VALUE) bad(`${kind}.${name}: ${shown(value)}`, `must have 1 to ${MAX_VALUE} characters`, 'write a value, or remove the header');
   }
 }
 

@@ -20,7 +20,7 @@ export function httpRouteSpec(service: IBackend, rules: readonly HttpRule[]) {
         matches: matchesOf(matches),
         filters: emptyIsNone([...redirectOf(rule), ...filtersOf(filters)]),
         timeouts: timeout === undefined ? undefined : { request: total, backendRequest: perTry },
-        backendRefs: emptyIsNone(rule._backends.map(backendRef)),
+        backendRefs: emptyIsNone(rule._backends.map((backend) => backendRef(backend, service.backendNamespace))),
       };
     }),
   };
@@ -47,8 +47,20 @@ function valueMatch({ _kind: kind, _value: value }: StringMatch) {
   return { type: 'RegularExpression', value: kind === 'prefix' ? `${value.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}.*` : value };
 }
 
-function backendRef({ _backend: backend, _weight: weight }: Weighted) {
-  return { group: '', kind: 'Service', name: backend.backendName, port: backend.backendPort, weight };
+function backendRef({ _backend: backend, _weight: weight }: Weighted, namespace: string) {
+  const { backendName: name, backendNamespace, backendPort: port } = backend;
+  return { group: '', kind: 'Service', name, namespace: backendNamespace === namespace ? undefined : backendNamespace, port, weight };
+}
+
+/** `ReferenceGrant.spec` for each other namespace that the rules send to: there, a route of this one may name these Services (GEP-709). */
+export function referenceGrants(service: IBackend, rules: readonly HttpRule[]): Map<string, object> {
+  const names = new Map<string, Set<string>>();
+  for (const { _backend: { backendName, backendNamespace } } of rules.flatMap((rule) => rule._backends)) {
+    if (backendNamespace === service.backendNamespace) continue;
+    names.set(backendNamespace, (names.get(backendNamespace) ?? new Set()).add(backendName));
+  }
+  const from = [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: service.backendNamespace }];
+  return new Map([...names].map(([namespace, to]) => [namespace, { from, to: [...to].map((name) => ({ group: '', kind: 'Service', name })) }]));
 }
 
 function redirectOf({ _redirect: redirect }: HttpRule) {

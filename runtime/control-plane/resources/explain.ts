@@ -22,9 +22,9 @@ function explainOne(issue: Issue, document: unknown): string[] {
     case 'invalid_value':
       return [`${path} is ${show(value)}: must be ${issue.values.length === 1 ? show(issue.values[0]) : `one of ${issue.values.map(show).join(', ')}`}`];
     case 'too_big':
-      return [`${path} is ${show(value)}: must be at most ${issue.maximum}${unit(issue.origin)}`];
+      return [`${path} is ${show(value)}: ${bound('most', issue.maximum, issue.origin)}`];
     case 'too_small':
-      return [`${path} is ${show(value)}: must be at least ${issue.minimum}${unit(issue.origin)}`];
+      return [`${path} is ${show(value)}: ${bound('least', issue.minimum, issue.origin)}`];
     case 'invalid_format':
       return [`${path} is ${show(value)}: must ${formatRule(issue)}`];
     case 'invalid_union':
@@ -92,7 +92,7 @@ function article(expected: string): string {
   return /^[aeiou]/.test(name) ? `an ${name}` : `a ${name}`;
 }
 
-function unit(origin: string): string {
-  if (origin === 'string') return ' characters long';
-  return origin === 'array' ? ' items' : '';
+function bound(which: 'least' | 'most', limit: number | bigint, origin: string): string {
+  if (origin === 'string') return `must have at ${which} ${limit} ${limit === 1 ? 'character' : 'characters'}`;
+  return origin === 'array' ? `must have at ${which} ${limit} ${limit === 1 ? 'item' : 'items'}` : `must be at ${which} ${limit}`;
 }

@@ -12,7 +12,7 @@ const portNumber = z.int().min(1).max(65_535);
 /** Gateway API's duration: 0s switches a timeout off. */
 const duration = z.string().regex(new RegExp(DURATION), { message: 'must be a duration such as 500ms or 1m30s, 0s for none' });
 const expression = z.string().min(1).max(1024).refine(isRe2, { message: 'must be a regular expression in RE2 syntax' });
-const fieldName = z.string().min(1).max(256).regex(/^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/);
+const fieldName = z.string().min(1).max(256).regex(/^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/, { message: 'must be the name of a header, such as x-user' });
 /** Neither may be changed by a header filter: xDS has rewrites for them. */
 const changeableName = fieldName.refine((name) => name.toLowerCase() !== 'host', { message: 'cannot be changed as a header: use a URLRewrite filter with hostname' });
 const fieldValue = z.string().min(1).max(4096).regex(/^[^\r\n\0]*$/, { message: 'must not hold a line break or NUL' });
@@ -52,7 +52,7 @@ function withDefault(member: string, value: string): (input: unknown) => unknown
 
 const match = z.strictObject({
   path: z.preprocess(withDefault('type', 'PathPrefix'), pathMatch).optional(),
-  method: traffic.httpMethod.or(z.literal('CONNECT')).optional(),
+  method: traffic.httpMethod.optional(),
   headers: z.array(valueMatch(fieldName)).max(16)
     .refine((items) => uniqueBy(items, ({ name }) => name.toLowerCase()), { message: 'names a header twice: only the first would count' }).optional(),
   queryParams: z.array(valueMatch(z.string().min(1).max(256))).max(16)

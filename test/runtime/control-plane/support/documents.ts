@@ -21,7 +21,7 @@ export function meshService(name: string, calls: readonly string[] = [], more: o
       serviceAccount: name,
       port: { number: 8080, protocol: 'http' },
       loadBalancer: { roundRobin: {} },
-      calls: calls.map((service) => ({ service, namespace: 'shop' })),
+      calls: calls.map((callee) => ({ service: callee, namespace: 'shop' })),
       ...more,
     },
   };

@@ -59,6 +59,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   /** The composed head and what is kept of the body, in [0, replayEnd): what a try sends first. */
   replay = Buffer.allocUnsafeSlow(FIRST_BUFFER);
   replayEnd = 0;
+  /** A pending write reads from `replay`, perhaps for longer than this request is. */
+  replayLent = false;
   /** Bytes of body that are kept for another try. */
   replayLimit = 0;
   /** All of the body that has come is in `replay`. */
@@ -164,7 +166,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.flag = undefined;
     this.detail = '';
     this.methodText = this.pathText = this.authorityText = undefined;
-    if (this.replay.length > KEEP_BUFFER) this.replay = Buffer.allocUnsafeSlow(FIRST_BUFFER);
+    if (this.replayLent || this.replay.length > KEEP_BUFFER) this.replay = Buffer.allocUnsafeSlow(FIRST_BUFFER);
+    this.replayLent = false;
     if (this.headBytes.length > KEEP_BUFFER) this.headBytes = Buffer.allocUnsafeSlow(FIRST_BUFFER);
   }
 

@@ -89,7 +89,9 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     this.requests++;
     this.answered = false;
     this.inBody = false;
-    this.pool.router.tries.sent(ctx, this.connection.write(ctx.replay, 0, ctx.replayEnd));
+    const taken = this.connection.writeStable(ctx.replay, ctx.replayEnd);
+    if (!taken) ctx.replayLent = true;
+    this.pool.router.tries.sent(ctx, taken);
   }
 
   get ready(): boolean {

@@ -126,10 +126,18 @@ class PortableConnection implements Connection {
     }
   }
 
+  /** A copy always: the stream holds on to what the system does not take at once, and one cannot know before. */
   write(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.send(Buffer.from(bytes.subarray(start, end)));
+  }
+
+  writeStable(bytes: Buffer, end: number): boolean {
+    return this.send(bytes.subarray(0, end));
+  }
+
+  private send(bytes: Buffer): boolean {
     if (this.closed) return true;
-    // A copy always: the stream holds on to what the system does not take at once, and one cannot know before.
-    if (end > start) this.socket.write(Buffer.from(bytes.subarray(start, end)), this.afterWrite);
+    if (bytes.length > 0) this.socket.write(bytes, this.afterWrite);
     if (this.socket.writableLength === 0) return true;
     this.waiting = true;
     return false;

@@ -54,6 +54,9 @@ interface Binding {
   readonly endOfFile: number;
 }
 
+/** Views kept of the output; a power of two. */
+const VIEWS = 256;
+
 function loadBinding(): Binding {
   const { binding } = process as unknown as { binding(name: string): Record<string, unknown> };
   const bound = binding.bind(process);
@@ -76,6 +79,7 @@ class RawTransport implements Transport {
   /** The request of the next write; used again as long as writes are done at once. */
   spareWrite: PendingWrite;
   private readonly readView: Uint8Array;
+  private readonly views: (Uint8Array | undefined)[] = new Array<undefined>(VIEWS).fill(undefined);
 
   constructor(readonly binding: Binding) {
     this.readView = new Uint8Array(this.input.buffer, READ_OFFSET, READ_SIZE);
@@ -119,8 +123,18 @@ class RawTransport implements Transport {
     return connection;
   }
 
+  /** [0, end) of the output. Lengths recur, and a view costs more than to look whether there is one. */
   view(end: number): Uint8Array {
-    return new Uint8Array(this.output.buffer, this.output.byteOffset, end);
+    const slot = end & (VIEWS - 1);
+    const known = this.views[slot];
+    if (known !== undefined && known.length === end) return known;
+    return (this.views[slot] = new Uint8Array(this.output.buffer, this.output.byteOffset, end));
+  }
+
+  /** A pending write reads from the output: compose in another from now on. */
+  replaceOutput(): void {
+    this.output = takeOutput();
+    this.views.fill(undefined);
   }
 
   /** Binds a handle to the shared read buffer. */
@@ -219,6 +233,10 @@ class RawConnection implements Connection {
     return this.send(Buffer.from(bytes.subarray(start, end)), false);
   }
 
+  writeStable(bytes: Buffer, end: number): boolean {
+    return this.send(new Uint8Array(bytes.buffer, bytes.byteOffset, end), false);
+  }
+
   flush(end: number): boolean {
     if (this.closed) return true;
     if (end === 0) return this.pendingWrites === 0;
@@ -243,7 +261,7 @@ class RawConnection implements Connection {
     request.isOutput = isOutput;
     if (isOutput) {
       request.buffer = transport.output;
-      transport.output = takeOutput();
+      transport.replaceOutput();
     } else {
       request.buffer = bytes as Buffer;
     }

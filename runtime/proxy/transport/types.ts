@@ -67,6 +67,11 @@ export interface Connection {
    * in order. A connection that is broken says so by `onClosed`, later, never from within.
    */
   write(bytes: Uint8Array, start: number, end: number): boolean;
+  /**
+   * As `write`, without a copy: [0, end) of `bytes` stays as it is until the write is done. When this returns true it is done; else whoever owns the
+   * bytes leaves them alone for good.
+   */
+  writeStable(bytes: Buffer, end: number): boolean;
   /** Sends [0, end) of `Transport.output`; as `write`. */
   flush(end: number): boolean;
   readStop(): void;

@@ -88,6 +88,20 @@ describe('backpressure', () => {
     expect(parseAnswer(client.received).status).toBe(200);
   });
 
+  test('a request that waits in the system keeps its bytes, though its answer came early', () => {
+    harness.transport.autoConnect = false;
+    const client = harness.send('GET /first HTTP/1.1\r\nhost: a\r\n\r\n');
+    const upstream = harness.transport.last;
+    upstream.stalled = true;
+    upstream.connect();
+    harness.reply(OK);
+    harness.send('GET /second-and-longer HTTP/1.1\r\nhost: a\r\n\r\n', client);
+    upstream.drain();
+    harness.transport.settle();
+    harness.reply(OK);
+    expect(client.received.match(/200 OK/g)).toHaveLength(2);
+  });
+
   test('a body waits with its client until there is a connection', () => {
     harness.transport.autoConnect = false;
     const client = harness.client();

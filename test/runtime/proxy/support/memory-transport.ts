@@ -19,6 +19,7 @@ export class MemoryConnection implements Connection {
   readonly peerPort = 40_000;
   private held: Buffer[] = [];
   private endHeld = false;
+  private readonly lent: { readonly bytes: Buffer; readonly copy: Buffer }[] = [];
 
   constructor(private readonly transport: MemoryTransport, readonly address = '', readonly port = 0) {}
 
@@ -66,6 +67,9 @@ export class MemoryConnection implements Connection {
   drain(): void {
     this.stalled = false;
     this.waiting = 0;
+    for (const { bytes, copy } of this.lent.splice(0)) {
+      if (!copy.equals(bytes.subarray(0, copy.length))) throw new Error('bytes changed while a write of them was waiting');
+    }
     if (this.ending) this.close();
     else if (!this.closed) this.handler.onDrain();
   }
@@ -93,6 +97,12 @@ export class MemoryConnection implements Connection {
     this.writes.push(Buffer.from(bytes.subarray(start, end)));
     if (this.stalled) this.waiting += end - start;
     return this.waiting === 0;
+  }
+
+  writeStable(bytes: Buffer, end: number): boolean {
+    const taken = this.write(bytes, 0, end);
+    if (!taken) this.lent.push({ bytes, copy: Buffer.from(bytes.subarray(0, end)) });
+    return taken;
   }
 
   flush(end: number): boolean {

@@ -115,6 +115,20 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     }
   });
 
+  test('stable bytes are sent as they are, also when they wait', async () => {
+    const [client, server] = await pair();
+    server.connection.readStop();
+    const bytes = Buffer.alloc(100_000, 'abc');
+    let sent = 0;
+    while (client.connection.writeStable(bytes, 99_999)) sent += 99_999;
+    sent += 99_999;
+    client.connection.write(Buffer.from('end'), 0, 3);
+    server.connection.readStart();
+    await server.until(() => server.length === sent + 3);
+    await client.until(() => client.drains > 0);
+    expect(server.text).toBe('abc'.repeat(sent / 3) + 'end');
+  });
+
   test('a reader that has stopped gets nothing until it starts again', async () => {
     const [client, server] = await pair();
     client.connection.write(Buffer.from('a'), 0, 1);

@@ -36,7 +36,7 @@ export function httpFilters(filters: readonly HttpFilter[], path: string, proble
       problems.add(`${at}.typed_config`, `${any.typeUrl} is not an HTTP filter that is supported`);
     }
   });
-  if (routerAt !== filters.length - 1) problems.add(path, 'must end with the router, envoy.extensions.filters.http.router.v3.Router');
+  if (routerAt < 0 || routerAt !== filters.length - 1) problems.add(path, 'must end with the router, envoy.extensions.filters.http.router.v3.Router');
   return made;
 }
 

@@ -6,6 +6,8 @@
 /** Where `xxHash64` leaves its result, as two signed halves. Copy what you keep: the next call overwrites it. */
 export const xxHashResult = { hi: 0, lo: 0 };
 
+const { floor, imul } = Math;
+
 const P1_HI = 0x9e3779b1 | 0;
 const P1_LO = 0x85ebca87 | 0;
 const P2_HI = 0xc2b2ae3d | 0;
@@ -29,8 +31,8 @@ function multiply(bHi: number, bLo: number): void {
   const middle = a1 * b0 + ((a0 * b0) >>> 16);
   const carry = (a0 * b1 + (middle & 0xffff)) >>> 16;
   const high = a1 * b1 + (middle >>> 16) + carry;
-  hi = (high + Math.imul(hi, bLo) + Math.imul(lo, bHi)) | 0;
-  lo = Math.imul(lo, bLo);
+  hi = (high + imul(hi, bLo) + imul(lo, bHi)) | 0;
+  lo = imul(lo, bLo);
 }
 
 function add(bHi: number, bLo: number): void {
@@ -108,8 +110,8 @@ export function xxHash64Numbered(prefix: string, out: Int32Array): void {
   }
   for (let i = 0; 2 * i < out.length; i++) {
     let digits = 1;
-    for (let rest = i; rest >= 10; rest = Math.floor(rest / 10)) digits++;
-    for (let at = from + digits - 1, rest = i; at >= from; at--, rest = Math.floor(rest / 10)) bytes[at] = 0x30 + (rest % 10);
+    for (let rest = i; rest >= 10; rest = floor(rest / 10)) digits++;
+    for (let at = from + digits - 1, rest = i; at >= from; at--, rest = floor(rest / 10)) bytes[at] = 0x30 + (rest % 10);
     hashBytes(from + digits, 0, 0);
     out[2 * i] = hi;
     out[2 * i + 1] = lo;

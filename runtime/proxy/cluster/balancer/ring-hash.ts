@@ -2,6 +2,8 @@ import type { ClusterHost } from '../host';
 import type { RequestHash } from '../types';
 import { xxHash64Numbered } from '../xxhash64';
 
+const { floor } = Math;
+
 /** A host and its share of the ring, relative to the others. */
 export interface RingHost {
   readonly host: ClusterHost;
@@ -96,7 +98,7 @@ export class RingHashBalancer {
     this.lo = new Uint32Array(size);
     this.index = new Int32Array(size);
     for (let i = 0; i < size; i++) {
-      const hi = Math.floor(keys[i]! / MAX_ENTRIES);
+      const hi = floor(keys[i]! / MAX_ENTRIES);
       const entry = keys[i]! - hi * MAX_ENTRIES;
       const lo = low[entry]! >>> 0;
       let at = i;

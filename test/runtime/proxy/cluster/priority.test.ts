@@ -83,12 +83,13 @@ describe('priorityLoad', () => {
 });
 
 describe('a cluster with priorities', () => {
+  const keys = Array.from({ length: 20_000 }, (_, index) => hashOf(`order-${index}`));
   const shares = (own: number, next: number, change = {}) => {
     const { cluster } = made({ panicThreshold: 0, ...change }, endpoints(
       locality(addresses(10, { healthy: own })),
       locality(addresses(10, { block: 1, healthy: next }), { region: 'us-east', priority: 1 }),
     ));
-    const counts = count(20_000, (index) => cluster.pick(hashOf(`order-${index}`), undefined, 0)!.priority);
+    const counts = count(20_000, (index) => cluster.pick(keys[index], undefined, 0)!.priority);
     return (counts.get(0) ?? 0) / 200;
   };
 

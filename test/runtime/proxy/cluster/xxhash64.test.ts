@@ -23,12 +23,14 @@ describe('xxHash64', () => {
   });
 
   test('numbered texts as each of them alone', () => {
+    expect.hasAssertions();
     for (const prefix of ['', '10.0.0.1:8080_', `${'a-long-name.'.repeat(21)}_`]) {
       const out = new Int32Array(2 * 1200);
       xxHash64Numbered(prefix, out);
+      expect([out[2], out[3]]).not.toEqual([0, 0]);
       for (let i = 0; i < 1200; i++) {
         xxHash64(`${prefix}${i}`);
-        expect([out[2 * i], out[2 * i + 1]]).toEqual([xxHashResult.hi, xxHashResult.lo]);
+        if (out[2 * i] !== xxHashResult.hi || out[2 * i + 1] !== xxHashResult.lo) throw new Error(`${prefix}${i} has another hash`);
       }
     }
   });

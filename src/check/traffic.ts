@@ -21,9 +21,15 @@ export interface Way {
   readonly retry: Retry | undefined;
 }
 
+/** A program writes few different durations, and each check asks for them again. */
+const parsed = new Map<string, number | undefined>();
+
 /** Milliseconds of a duration of a document that the contract has accepted. */
 export function ms(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : parseDuration(text);
+  if (text === undefined) return undefined;
+  let milliseconds = parsed.get(text);
+  if (milliseconds === undefined) parsed.set(text, milliseconds = parseDuration(text));
+  return milliseconds;
 }
 
 /** Milliseconds as findings show them. */

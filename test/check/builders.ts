@@ -41,7 +41,9 @@ export function service(name: string, options: ServiceOptions = {}): ServiceNode
   const { replicas = 3, versions = {}, calls = [], grace = 30 } = options;
   const path = `shop/${name}`;
   const edges = calls.map((call) => (typeof call === 'string' ? { to: call } : call));
-  const pod = (containers: readonly Container[] = [container()]): Pod => ({ containers: [...containers, PROXY], terminationGracePeriodSeconds: grace });
+  const pod = (containers: readonly Container[] = [container()]): Pod => (
+    { containers: [...containers, PROXY], terminationGracePeriodSeconds: grace }
+  );
   const timeouts = edges.map(({ to, namespace = 'shop', timeout }) => ({ service: to, namespace, timeout }));
   const listed = Object.entries(versions).filter(([, { unlisted }]) => !unlisted).map(([version]) => ({ name: version, service: `${name}-${version}` }));
   return {
@@ -91,7 +93,9 @@ export interface BackendOptions {
 }
 
 /** A rule to the backends, each the name of a Kubernetes Service with its options. */
-export function rule(name: string, matches: readonly RouteMatch[], backends: Readonly<Record<string, BackendOptions>>, fields: Partial<RouteRule> = {}): RouteRule {
+export function rule(
+  name: string, matches: readonly RouteMatch[], backends: Readonly<Record<string, BackendOptions>>, fields: Partial<RouteRule> = {},
+): RouteRule {
   return {
     name,
     matches: matches.length === 0 ? [match()] : matches,
@@ -128,7 +132,9 @@ export function graph(...parts: readonly Part[]): MeshGraph {
     meshes: meshes.length > 0 ? meshes : [meshNode()],
     services,
     routes: parts.filter((part): part is RouteNode => 'rules' in part).map((one) => ({
-      ...one, parent: own(one.parent), rules: one.rules.map((each) => ({ ...each, backends: each.backends.map((to) => ({ ...to, target: own(to.target) })) })),
+      ...one,
+      parent: own(one.parent),
+      rules: one.rules.map((each) => ({ ...each, backends: each.backends.map((to) => ({ ...to, target: own(to.target) })) })),
     })),
     byKey: new Map(services.map((one) => [one.key, one])),
     objects: parts.filter((part): part is EmittedObject => 'kind' in part),

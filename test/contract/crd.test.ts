@@ -20,7 +20,9 @@ function levels(schema: StructuralSchema, path: string): Level[] {
 }
 
 const ALL = customResourceDefinitions().flatMap((crd) => levels(crd.spec.versions[0].schema.openAPIV3Schema, crd.spec.names.kind));
-const pathsWhere = (holds: (schema: StructuralSchema, path: string) => boolean): string[] => ALL.filter(({ schema, path }) => holds(schema, path)).map(({ path }) => path);
+const pathsWhere = (holds: (schema: StructuralSchema, path: string) => boolean): string[] => (
+  ALL.filter(({ schema, path }) => holds(schema, path)).map(({ path }) => path)
+);
 const isMetadata = (path: string): boolean => path.endsWith('.metadata');
 
 describe('what the API server asks of a structural schema', () => {

@@ -104,7 +104,8 @@ const SPOILERS: readonly ((place: Place, seed: number) => void)[] = [
   ({ holder, key }, seed) => (holder[key] = structuredClone(WRONG[seed % WRONG.length])),
   ({ holder, key, schema }, seed) => {
     if (schema?.type === 'integer') {
-      const bounds = [(schema.minimum as number) - 1, schema.minimum as number, schema.maximum as number ?? 7, (schema.maximum as number ?? 7) + 1, 2.5];
+      const [min, max = 7] = [schema.minimum as number, schema.maximum as number | undefined];
+      const bounds = [min - 1, min, max, max + 1, 2.5];
       holder[key] = bounds[seed % bounds.length];
     } else if (schema?.type === 'string') {
       holder[key] = schema.enum === undefined || seed % 2 === 0 ? TEXTS[seed % TEXTS.length] : schema.enum[seed % schema.enum.length];

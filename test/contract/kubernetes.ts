@@ -76,7 +76,8 @@ export class ApiServer {
   #unique(schema: StructuralSchema, items: readonly unknown[], path: string, out: string[]): void {
     const keys = schema['x-kubernetes-list-map-keys'] as string[] | undefined;
     if (schema['x-kubernetes-list-type'] === 'atomic') return;
-    const identities = items.map((item) => JSON.stringify(keys === undefined ? item : keys.map((key) => (item as Record<string, unknown> | null)?.[key])));
+    const identityOf = (item: any): unknown => (keys === undefined ? item : keys.map((key) => item?.[key]));
+    const identities = items.map((item) => JSON.stringify(identityOf(item)));
     if (new Set(identities).size < items.length) out.push(`${path}: duplicate`);
   }
 }

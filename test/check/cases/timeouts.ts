@@ -4,7 +4,8 @@ import type { Case } from './case';
 const total = (text: string, perTry?: string) => ({ total: text, perTry });
 const paymentWith = (spec: Parameters<typeof service>[1]) => graph(service('payment', spec));
 /** `caller -> callee` for each pair, each callee with its retries. */
-const chain = (retries: number, names: readonly string[], budget?: { percent: number; minConcurrency: number }) => graph(...names.map((name, index) => service(name, {
+type Budget = { percent: number; minConcurrency: number };
+const chain = (retries: number, names: readonly string[], budget?: Budget) => graph(...names.map((name, index) => service(name, {
   calls: index + 1 < names.length ? [names[index + 1]!] : [],
   spec: index === 0 || retries === 0 ? {} : { retry: retry(retries, '10ms', { budget }) },
 })));

@@ -90,13 +90,21 @@ export class SnapshotFile {
       chmodSync(temporary, 0o600);
       renameSync(temporary, this.path);
     } catch (error) {
-      rmSync(temporary, { force: true });
+      removeIfThere(temporary);
       this.failed(error as Error);
     }
   }
 
   close(): void {
     this.flush();
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Its folder is what is wrong, and that is reported already.
   }
 }
 

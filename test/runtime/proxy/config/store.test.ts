@@ -1,0 +1,256 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { VirtualClock } from '../../../../runtime/clock/virtual';
+import { decodeCluster, type DecodedCluster, type DecodedEndpoints } from '../../../../runtime/proxy/config/decode';
+import { DnsEndpoints } from '../../../../runtime/proxy/config/dns';
+import { SnapshotFile } from '../../../../runtime/proxy/config/snapshot-file';
+import { ConfigStore } from '../../../../runtime/proxy/config/store';
+import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
+import { ClusterSchema, fromJson, TypeUrl } from '../../../../runtime/xds';
+import { assignment, assignmentJson, cluster, edsJson, listener, listenerJson, raw, table } from './resources';
+
+function newStore() {
+  const snapshots: ProxySnapshot[] = [];
+  const dns: [string, DecodedCluster | undefined][] = [];
+  const store = new ConfigStore({ onSnapshot: (snapshot) => snapshots.push(snapshot), onDns: (name, changed) => dns.push([name, changed]) });
+  const names = (): string[] => [...store.snapshot.listeners.keys(), ...store.snapshot.clusters.keys()];
+  return { store, snapshots, dns, names };
+}
+
+describe('config store', () => {
+  test('a cluster is there once its endpoints are, a listener once its routes are', () => {
+    const { store, snapshots, names } = newStore();
+    expect(store.update({ type: TypeUrl.CDS, resources: [cluster('a')], removed: [] })).toEqual([]);
+    expect(store.update({ type: TypeUrl.LDS, resources: [listener('l', 80, { rds: 'r' }), listener('inline', 81, { cluster: 'a' })], removed: [] })).toEqual([]);
+    expect(names()).toEqual(['inline']);
+    expect(store.warming()).toEqual({ listeners: ['l'], clusters: ['a'] });
+    expect(store.subscriptions(TypeUrl.EDS)).toEqual(new Set(['a']));
+    expect(store.subscriptions(TypeUrl.RDS)).toEqual(new Set(['r']));
+    expect(store.subscriptions(TypeUrl.CDS)).toBeUndefined();
+    store.update({ type: TypeUrl.EDS, resources: [assignment('a', 1)], removed: [] });
+    store.update({ type: TypeUrl.RDS, resources: [table('r', 'a')], removed: [] });
+    expect(names().sort()).toEqual(['a', 'inline', 'l']);
+    expect(store.snapshot.routes.get('r')?.virtualHosts[0].routes[0].action).toMatchObject({ clusters: [{ cluster: 'a' }] });
+    expect(store.snapshot.routes.has(store.snapshot.listeners.get('inline')!.routeTable)).toBe(true);
+    expect(snapshots).toHaveLength(3);
+  });
+
+  test('a changed resource goes on as it was until what it newly needs has arrived', () => {
+    const { store } = newStore();
+    store.update({ type: TypeUrl.CDS, resources: [cluster('a')], removed: [] });
+    store.update({ type: TypeUrl.EDS, resources: [assignment('a', 1)], removed: [] });
+    store.update({ type: TypeUrl.LDS, resources: [listener('l', 80, { rds: 'r1' })], removed: [] });
+    store.update({ type: TypeUrl.RDS, resources: [table('r1', 'a')], removed: [] });
+    store.update({ type: TypeUrl.LDS, resources: [listener('l', 80, { rds: 'r2' })], removed: [] });
+    store.update({
+      type: TypeUrl.CDS, removed: [],
+      resources: [cluster('a', { connect_timeout: '9s', eds_cluster_config: { eds_config: { ads: {} }, service_name: 'other' } })],
+    });
+    expect(store.snapshot.listeners.get('l')!.routeTable).toBe('r1');
+    expect(store.snapshot.clusters.get('a')!.connectTimeout).toBe(5_000);
+    // Both the old and the new are still needed.
+    expect(store.subscriptions(TypeUrl.RDS)).toEqual(new Set(['r1', 'r2']));
+    expect(store.subscriptions(TypeUrl.EDS)).toEqual(new Set(['a', 'other']));
+    store.update({ type: TypeUrl.RDS, resources: [table('r2', 'a')], removed: [] });
+    store.update({ type: TypeUrl.EDS, resources: [assignment('other', 2)], removed: [] });
+    expect(store.snapshot.listeners.get('l')!.routeTable).toBe('r2');
+    expect(store.snapshot.clusters.get('a')!.connectTimeout).toBe(9_000);
+    expect(store.snapshot.endpoints.get('a')!.localities[0].endpoints[0].port).toBe(2);
+    expect(store.subscriptions(TypeUrl.RDS)).toEqual(new Set(['r2']));
+    expect([...store.snapshot.routes.keys()]).toEqual(['r2']);
+    expect(store.versions(TypeUrl.RDS)).toEqual(new Map([['r2', '1']]));
+  });
+
+  test('a wrong resource costs only itself, and its last good version goes on', () => {
+    const { store } = newStore();
+    store.update({ type: TypeUrl.LDS, resources: [listener('l', 80, { cluster: 'a' })], removed: [] });
+    const before = store.snapshot.listeners.get('l');
+    const rejections = store.update({
+      type: TypeUrl.LDS, removed: [],
+      resources: [
+        raw(TypeUrl.LDS, 'l', listenerJson('l', 80, { cluster: 'a' }, { strip_any_host_port: true }), '2'),
+        listener('other', 81, { cluster: 'a' }),
+        listener('same-address', 81, { cluster: 'a' }),
+        raw(TypeUrl.LDS, 'called', listenerJson('named', 82, { cluster: 'a' })),
+        raw(TypeUrl.CDS, 'cluster', edsJson('cluster')),
+        { name: 'garbage', version: '1', resource: { ...listener('x', 1, { cluster: 'a' }).resource, value: Uint8Array.of(0xff) } },
+      ],
+    });
+    expect(rejections.map(({ name, problems }) => [name, ...problems])).toEqual([
+      ['l', 'filter_chains[0].filters[0].typed_config.strip_any_host_port: true is not supported: it can only be false'],
+      ['same-address', 'address: 127.0.0.1:81 is already that of listener "other"'],
+      ['called', 'the resource\'s own name is "named", but it was sent as "called"'],
+      ['cluster', 'type.googleapis.com/envoy.config.cluster.v3.Cluster must be a Listener'],
+      ['garbage', expect.stringContaining('the bytes are no such resource')],
+    ]);
+    expect(store.snapshot.listeners.get('l')).toBe(before);
+    expect([...store.snapshot.listeners.keys()]).toEqual(['l', 'other']);
+    expect(store.versions(TypeUrl.LDS)).toEqual(new Map([['l', '1'], ['other', '1']]));
+  });
+
+  test('a listener may take the address of one that goes in the same update', () => {
+    const { store, snapshots } = newStore();
+    store.update({ type: TypeUrl.LDS, resources: [listener('old', 80, { cluster: 'a' })], removed: [] });
+    expect(store.update({ type: TypeUrl.LDS, resources: [listener('new', 80, { cluster: 'a' })], removed: ['old'] })).toEqual([]);
+    expect(snapshots.map((snapshot) => [...snapshot.listeners.keys()])).toEqual([['old'], ['new']]);
+  });
+
+  test('what did not change is the same object; an update that changes nothing makes no snapshot', () => {
+    const { store, snapshots } = newStore();
+    store.update({ type: TypeUrl.CDS, resources: [cluster('a'), cluster('b')], removed: [] });
+    store.update({ type: TypeUrl.EDS, resources: [assignment('a', 1), assignment('b', 2)], removed: [] });
+    const before = store.snapshot;
+    store.update({ type: TypeUrl.CDS, resources: [cluster('a', {}, '2'), cluster('b', {}, '2')], removed: [] });
+    expect(store.snapshot).toBe(before);
+    expect(store.versions(TypeUrl.CDS).get('a')).toBe('2');
+    store.update({ type: TypeUrl.EDS, resources: [assignment('b', 2, 3)], removed: [] });
+    expect(snapshots).toHaveLength(2);
+    expect(store.snapshot.clusters.get('b')).toBe(before.clusters.get('b'));
+    expect(store.snapshot.endpoints.get('a')).toBe(before.endpoints.get('a'));
+    expect(store.snapshot.endpoints.get('b')).not.toBe(before.endpoints.get('b'));
+  });
+
+  test('removal: users first, and what nobody uses any more is forgotten', () => {
+    const { store } = newStore();
+    store.update({ type: TypeUrl.CDS, resources: [cluster('a')], removed: [] });
+    store.update({ type: TypeUrl.EDS, resources: [assignment('a', 1)], removed: [] });
+    store.update({ type: TypeUrl.EDS, resources: [], removed: ['a'] });
+    expect(store.snapshot.endpoints.get('a')!.localities[0].endpoints).toHaveLength(1);
+    store.update({ type: TypeUrl.CDS, resources: [], removed: ['a'] });
+    expect(store.snapshot.clusters.size).toBe(0);
+    expect(store.subscriptions(TypeUrl.EDS)).toEqual(new Set());
+    expect(store.resources(TypeUrl.EDS)).toEqual([]);
+  });
+
+  test('the overprovisioning factor comes with the endpoints', () => {
+    const { store } = newStore();
+    store.update({ type: TypeUrl.CDS, resources: [cluster('a')], removed: [] });
+    store.update({
+      type: TypeUrl.EDS, removed: [],
+      resources: [raw(TypeUrl.EDS, 'a', { ...assignmentJson('a', 1), policy: { overprovisioning_factor: 200 } })],
+    });
+    expect(store.snapshot.clusters.get('a')!.overprovisioningFactor).toBe(200);
+  });
+
+  test('what the bootstrap brings is not the control plane\'s to change', () => {
+    const { store } = newStore();
+    const message = fromJson(ClusterSchema, { name: 'fixed', load_assignment: assignmentJson('fixed', 1) });
+    store.addStatic([], [decodeCluster(message).value!]);
+    expect(store.update({ type: TypeUrl.CDS, resources: [cluster('fixed')], removed: ['fixed'] })).toEqual([
+      { name: 'fixed', problems: ['has the name of a cluster of the bootstrap: rename one of them'] },
+    ]);
+    expect([...store.snapshot.clusters.keys()]).toEqual(['fixed']);
+  });
+});
+
+describe('names of STRICT_DNS clusters', () => {
+  const message = fromJson(ClusterSchema, {
+    name: 'd', type: 'STRICT_DNS', dns_refresh_rate: '10s',
+    load_assignment: {
+      cluster_name: 'd',
+      endpoints: [{
+        lb_endpoints: ['app.example', '127.0.0.9'].map((address) => ({ endpoint: { address: { socket_address: { address, port_value: 80 } } }, health_status: 'HEALTHY' })),
+      }],
+    },
+  });
+
+  test('every address is an endpoint; a name that fails keeps what it had; asked again after the interval', async () => {
+    const clock = new VirtualClock();
+    const decoded = decodeCluster(message).value!;
+    const answers: (readonly string[] | Error)[] = [new Error('no such name'), ['10.0.0.2', '10.0.0.1'], new Error('away'), ['10.0.0.1', '10.0.0.2'], ['10.0.0.3']];
+    const changes: string[][] = [];
+    const failures: string[] = [];
+    const dns = new DnsEndpoints(decoded.endpoints!, decoded.dns!, clock, async () => {
+      const answer = answers.shift()!;
+      if (answer instanceof Error) throw answer;
+      return answer;
+    }, (endpoints) => changes.push(endpoints.localities[0].endpoints.map((endpoint) => endpoint.address)), (name, error) => failures.push(`${name}: ${error.message}`));
+    await dns.start();
+    while (answers.length > 0) {
+      expect(clock.untilNext()).toBe(10_000);
+      clock.advance(10_000);
+      // What a timer starts ends in the microtasks of a resolver that answers at once.
+      await new Promise(setImmediate);
+    }
+    expect(changes).toEqual([['127.0.0.9'], ['10.0.0.1', '10.0.0.2', '127.0.0.9'], ['10.0.0.3', '127.0.0.9']]);
+    expect(failures).toEqual(['app.example: no such name', 'app.example: away']);
+    dns.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  test('the cluster is there with the first answer, and goes on with its addresses when it is replaced', () => {
+    const { store, dns, names } = newStore();
+    const any = raw(TypeUrl.CDS, 'd', { name: 'd', type: 'STRICT_DNS', load_assignment: { cluster_name: 'd', endpoints: [] } });
+    store.update({ type: TypeUrl.CDS, resources: [any], removed: [] });
+    expect(dns.map(([name, changed]) => [name, changed !== undefined])).toEqual([['d', true]]);
+    expect(names()).toEqual([]);
+    const endpoints: DecodedEndpoints = { overprovisioningFactor: 140, localities: [{ region: '', zone: '', priority: 0, weight: 1, endpoints: [] }] };
+    store.setResolved('d', endpoints);
+    expect(names()).toEqual(['d']);
+    store.update({ type: TypeUrl.CDS, resources: [], removed: ['d'] });
+    expect(dns.at(-1)).toEqual(['d', undefined]);
+  });
+});
+
+describe('snapshot file', () => {
+  let folder: string;
+  beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'snapshot-')); });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function filled() {
+    const clock = new VirtualClock();
+    const { store } = newStore();
+    const path = join(folder, 'deeper', 'snapshot.json');
+    const failures: Error[] = [];
+    const file = new SnapshotFile(path, 'node-1', store, clock, (error) => failures.push(error));
+    store.update({ type: TypeUrl.CDS, resources: [cluster('a')], removed: [] });
+    store.update({ type: TypeUrl.EDS, resources: [assignment('a', 1)], removed: [] });
+    store.update({ type: TypeUrl.LDS, resources: [listener('l', 80, { rds: 'r' })], removed: [] });
+    store.update({ type: TypeUrl.RDS, resources: [table('r', 'a', '7')], removed: [] });
+    return { clock, store, path, file, failures };
+  }
+
+  test('written once after a burst of changes, readable by its owner only, and read back whole', () => {
+    const { clock, store, path, file } = filled();
+    expect(file.load()).toBeUndefined();
+    file.changed();
+    file.changed();
+    expect(clock.timers).toBe(1);
+    clock.advance(1_000);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const again = newStore();
+    const loaded = new SnapshotFile(path, 'node-1', again.store, clock, () => undefined).load()!;
+    expect(loaded.problem).toBeUndefined();
+    for (const update of loaded.updates!) expect(again.store.update(update)).toEqual([]);
+    expect(again.store.snapshot).toEqual(store.snapshot);
+    expect(again.store.versions(TypeUrl.RDS)).toEqual(new Map([['r', '7']]));
+  });
+
+  test('a file that was cut off, changed, or is another node\'s is of no use', () => {
+    const { clock, store, path, file } = filled();
+    file.changed();
+    file.flush();
+    const good = readFileSync(path, 'utf8');
+    const problem = (text: string, node = 'node-1'): string | undefined => {
+      writeFileSync(path, text);
+      return new SnapshotFile(path, node, store, clock, () => undefined).load()!.problem;
+    };
+    expect(problem(good)).toBeUndefined();
+    expect(problem(good.slice(0, -20))).toMatch(/JSON/);
+    expect(problem(good.replace('"version":"7"', '"version":"8"'))).toBe('its checksum is wrong: it was not written to the end, or changed');
+    expect(problem(good, 'node-2')).toBe('it is the configuration of node "node-1"');
+    expect(problem('null')).toMatch(/null/);
+    expect(problem('{"format":2}')).toBe('format 2 is not 1');
+  });
+
+  test('a file that cannot be written is reported', () => {
+    const { clock, store, failures } = filled();
+    writeFileSync(join(folder, 'file'), '');
+    const file = new SnapshotFile(join(folder, 'file', 'below'), 'n', store, clock, (error) => failures.push(error));
+    file.changed();
+    file.close();
+    expect(failures).toHaveLength(1);
+    expect(clock.timers).toBe(0);
+  });
+});

@@ -58,8 +58,11 @@ export class Shop extends Chart {
       // The payments of one order meet in one replica, where its idempotency keys are.
       loadBalancer: LoadBalancer.ringHash(HashKey.header('x-order-id')),
     });
+    this.payment.acknowledge('MW107', 'a call is retried on other pods; when five tries fail, the payment provider behind all of them is down, and '
+      + 'customers are better told at once');
     // One in twenty customers pays by the new version, and a customer always by the same.
     const next = this.payment.addVersion('v2', { image: 'shop/payment:2.0.0', replicas: 1 });
+    next.service.acknowledge('MW120', 'one pod is enough for a twentieth of the traffic, and the breaker spares it when it fails');
     new HttpRoute(this, 'payment-canary', {
       service: this.payment,
       rules: [
@@ -86,7 +89,9 @@ export class Shop extends Chart {
       replicas: orderReplicas,
       loadBalancer: LoadBalancer.leastRequest(2),
       // Longer than what it calls, one after the other: a reservation, a payment, and the way back where that fails.
-      policies: [GoldResilience.ofTries(Duration.seconds(5), { retries: 1, firstBackoff: Duration.millis(100), failures: 20, cooldown: Duration.seconds(5) })],
+      policies: [GoldResilience.ofTries(Duration.seconds(5), {
+        retries: 1, firstBackoff: Duration.millis(100), failures: 20, cooldown: Duration.seconds(5),
+      })],
     });
     this.order.calls(this.payment);
     this.order.calls(this.inventory);

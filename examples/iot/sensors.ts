@@ -38,7 +38,9 @@ export class Sensors extends Chart {
       regions: [west, east, south],
       loadBalancer: LoadBalancer.ringHash(HashKey.header('x-sensor')),
       locality: LocalityPolicy.preferLocal({ healthyPercent: 50, failover: [west, east, south] }),
-      policies: [GoldResilience.ofTries(Duration.millis(50), { retries: 1, firstBackoff: Duration.millis(25), failures: 10, cooldown: Duration.seconds(15) })],
+      policies: [GoldResilience.ofTries(Duration.millis(50), {
+        retries: 1, firstBackoff: Duration.millis(25), failures: 10, cooldown: Duration.seconds(15),
+      })],
     });
 
     this.ingest = new MeshService(this, 'ingest', {

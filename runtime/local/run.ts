@@ -62,18 +62,23 @@ export class LocalRun {
 
   /** @throws ManifestError where a manifest cannot be run; Error where the addresses cannot be used */
   static async start(options: RunOptions): Promise<LocalRun> {
-    rmSync(options.state, { recursive: true, force: true });
-    mkdirSync(join(options.state, 'logs'), { recursive: true, mode: 0o700 });
-    mkdirSync(join(options.state, 'snapshots'), { recursive: true });
-    const files = readFolder(options.folder);
-    const run = new LocalRun(options);
+    // The runner's own port first: it tells whether the addresses, and the state of another run, are in use.
+    let run: LocalRun | undefined;
+    const control = await startControlServer(options.addresses.runner, {
+      command: async (line) => run?.command(line) ?? 'not running yet',
+      status: () => run?.status() ?? {},
+    });
     try {
-      run.closers.push(await startControlServer(options.addresses.runner, { command: async (line) => run.command(line), status: () => run.status() }));
+      rmSync(options.state, { recursive: true, force: true });
+      for (const part of ['logs', 'snapshots']) mkdirSync(join(options.state, part), { recursive: true, mode: 0o700 });
+      const files = readFolder(options.folder);
+      run = new LocalRun(options);
       const problems = run.accept(files);
       if (problems.length > 0) throw new ManifestError(problems);
-      run.closers.push(await watchFolder(options.folder, options.clock, () => run.reload()));
+      run.closers.push(control, await watchFolder(options.folder, options.clock, () => run!.reload()));
     } catch (error) {
-      await run.stop();
+      await run?.stop();
+      await control.close();
       throw error;
     }
     return run;

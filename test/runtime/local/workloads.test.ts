@@ -26,7 +26,8 @@ test('a pod becomes a proxy with its own bootstrap, adapted, and its application
   expect(bootstrap.node.metadata).toMatchObject({ podIp: '127.77.1.1', loopback: '127.77.1.1' });
   expect(bootstrap.admin.address.socket_address).toEqual({ address: '127.77.1.1', port_value: 15000 });
   expect(bootstrap.static_resources.clusters[0].type).toBe('STATIC');
-  expect(bootstrap.static_resources.clusters[0].load_assignment.endpoints[0].lb_endpoints.map((one: any) => one.endpoint.address.socket_address)).toEqual([
+  const endpoints = bootstrap.static_resources.clusters[0].load_assignment.endpoints[0].lb_endpoints as any[];
+  expect(endpoints.map((one) => one.endpoint.address.socket_address)).toEqual([
     { address: '127.77.0.2', port_value: 15010 }, { address: '127.77.0.3', port_value: 15010 },
   ]);
   expect(app).toMatchObject({

@@ -1,0 +1,86 @@
+import { createPortableTransport, type Acceptor, type Connection, type ConnectionHandler, type ListenOptions, type Transport } from '../runtime/proxy/transport';
+import { MemoryNetwork } from './memory-network';
+
+/** What the pods of a test are connected by. */
+export interface Network {
+  transport(address: string): Transport;
+  /** Lets happen what can happen without time going on. */
+  settle(): Promise<void>;
+}
+
+/** One turn of the event loop: promises, and what sockets have to say. */
+const turn = async () => new Promise<void>((resolve) => setImmediate(resolve));
+
+export function memoryNetwork(): Network {
+  const network = new MemoryNetwork();
+  return {
+    transport: (address) => network.transport(address),
+    settle: async () => {
+      do {
+        network.pump();
+        // Handlers and clients are promises.
+        await turn();
+      } while (network.pump());
+    },
+  };
+}
+
+/** Turns of the event loop without an event after which nothing is on its way: what is written to the loopback can be read in the next one. */
+const QUIET_TURNS = 6;
+
+/** Real sockets on the loopback. */
+export function socketNetwork(): Network {
+  const inner = createPortableTransport();
+  let events = 0;
+  const transport = new WatchedTransport(inner, () => { events++; });
+  return {
+    transport: () => transport,
+    settle: async () => {
+      for (let quiet = 0, seen = events; quiet < QUIET_TURNS; quiet++) {
+        await turn();
+        if (events === seen) continue;
+        seen = events;
+        quiet = -1;
+      }
+    },
+  };
+}
+
+/** Tells of everything that happens on a transport. */
+class WatchedTransport implements Transport {
+  readonly name: Transport['name'];
+  constructor(private readonly inner: Transport, private readonly happened: () => void) {
+    this.name = inner.name;
+  }
+
+  get input(): Buffer {
+    return this.inner.input;
+  }
+
+  get output(): Buffer {
+    return this.inner.output;
+  }
+
+  async listen(options: ListenOptions, accept: (connection: Connection) => void): Promise<Acceptor> {
+    return this.inner.listen(options, (connection) => {
+      this.happened();
+      accept(connection);
+      connection.handler = this.watched(connection.handler);
+    });
+  }
+
+  connect(address: string, port: number, handler: ConnectionHandler): Connection {
+    return this.inner.connect(address, port, this.watched(handler));
+  }
+
+  private watched(handler: ConnectionHandler): ConnectionHandler {
+    const { happened } = this;
+    return {
+      onConnect() { happened(); handler.onConnect(); },
+      onData(length) { happened(); handler.onData(length); },
+      onEnd() { happened(); handler.onEnd(); },
+      onDrain() { happened(); handler.onDrain(); },
+      onClosed(reason) { happened(); handler.onClosed(reason); },
+    };
+  }
+}

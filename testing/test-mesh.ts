@@ -1,0 +1,302 @@
+import { parse } from 'yaml';
+import { VirtualClock } from '../runtime/clock/virtual';
+import { readResources, translate, type RawDocument } from '../runtime/control-plane';
+import { AddressBlock } from '../runtime/local/addresses';
+import { endpointSlices } from '../runtime/local/endpoint-slices';
+import type { KubeObject, PodSpec, PodState } from '../runtime/local/types';
+import { desiredWorkloads } from '../runtime/local/workloads';
+import type { RequestRecord } from '../runtime/proxy/observe/types';
+import { OUTBOUND_PORT } from '../src/contract/ports';
+import { exchange, type RequestOptions, type TestResponse } from './client';
+import type { Message } from './http1';
+import { objectsOf, type MeshSource } from './manifests';
+import { memoryNetwork, socketNetwork, type Network } from './network';
+import { seededRandom } from './random';
+import type { Stub, StubRequest } from './stub-service';
+import { TestPod } from './test-pod';
+
+export interface TestMeshOptions {
+  /** What plays the application of a service, or of one version of it (`payment/v2`). Others answer 200 with their service, version and pod. */
+  readonly services?: Readonly<Record<string, Stub>>;
+  /** `memory` by default: fast, and the same in every run. `sockets` are real ones, on loopback addresses. */
+  readonly network?: 'memory' | 'sockets';
+  /** Loopback block of the pods; 127.77.0.0/16 by default. */
+  readonly addresses?: string;
+  /** Of everything that is left to chance: balancers, weights, jitter. 1 by default. */
+  readonly seed?: number;
+}
+
+/** A request as a proxy saw it, whatever ended it. */
+export interface RequestEntry {
+  readonly pod: string;
+  readonly service: string;
+  readonly listener: 'outbound' | 'inbound';
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly route: string;
+  readonly cluster: string | undefined;
+  readonly upstream: string | undefined;
+  /** 0 where nobody was left to answer. */
+  readonly status: number;
+  /** Envoy's response flag; undefined for an answer of the application's. */
+  readonly flag: string | undefined;
+  readonly detail: string;
+  readonly tries: number;
+  /** Virtual milliseconds since the mesh began. */
+  readonly start: number;
+  readonly end: number;
+  readonly requestId: string;
+  readonly traceparent: string;
+}
+
+/** A pod as a test sees it. */
+export interface PodView {
+  readonly name: string;
+  readonly service: string;
+  readonly version: string;
+  readonly address: string;
+  readonly region: string | undefined;
+  readonly zone: string | undefined;
+}
+
+/** Virtual milliseconds after which a request that still waits is a mistake of the test. */
+const LONGEST_WAIT = 3_600_000;
+
+/** See `index.ts`. Everything happens in the order and at the virtual time in which it would happen in a cluster. */
+export class TestMesh {
+  /** @throws what synth finds, what the control plane rejects, what a proxy does not accept */
+  static async of(source: MeshSource, options: TestMeshOptions = {}): Promise<TestMesh> {
+    const mesh = new TestMesh(options);
+    await mesh.update(source);
+    return mesh;
+  }
+
+  readonly clock = new VirtualClock();
+  /** Every request that a proxy has ended, in the order of their ends. */
+  readonly records: RequestEntry[] = [];
+  private readonly stubs: Map<string, Stub>;
+  private readonly arrivals: StubRequest[] = [];
+  private readonly pods_ = new Map<string, TestPod>();
+  private readonly unready = new Set<string>();
+  private readonly network: Network;
+  private readonly addresses: AddressBlock;
+  private readonly random: () => number;
+  private objects: readonly KubeObject[] = [];
+
+  private constructor(options: TestMeshOptions) {
+    this.stubs = new Map(Object.entries(options.services ?? {}));
+    this.network = options.network === 'sockets' ? socketNetwork() : memoryNetwork();
+    this.addresses = AddressBlock.parse(options.addresses ?? '127.77.0.0/16');
+    this.random = seededRandom(options.seed ?? 1);
+  }
+
+  /** Replaces the manifests, as an apply to a cluster would. Pods that stay keep their state; pods that go end at once. */
+  async update(source: MeshSource): Promise<void> {
+    this.objects = objectsOf(source);
+    const images = Object.fromEntries(imagesOf(this.objects).map((image) => [image, { command: ['function'] }]));
+    const installation = { node: 'node', proxy: '', controlPlane: '', sources: [], state: '' };
+    const { workloads, problems } = desiredWorkloads(this.objects, { images, load: [], folder: '' }, this.addresses, installation);
+    if (problems.length > 0) throw new Error(problems.map(({ where, message }) => `${where}: ${message}`).join('\n'));
+    const wanted = new Map(workloads.flatMap(({ pods }) => pods).filter(({ service }) => service !== undefined).map((pod) => [pod.name, pod]));
+    for (const [name, pod] of this.pods_) {
+      if (wanted.has(name)) continue;
+      this.pods_.delete(name);
+      await pod.stop();
+      this.addresses.release(`${pod.spec.namespace}/${name}`);
+    }
+    const created: TestPod[] = [];
+    for (const [name, spec] of wanted) {
+      if (this.pods_.has(name)) continue;
+      const pod = this.createPod(spec);
+      this.pods_.set(name, pod);
+      created.push(pod);
+    }
+    await this.publish();
+    for (const pod of created) await pod.start();
+    await this.settle();
+  }
+
+  /** What plays an application from now on. */
+  stub(service: string, stub: Stub): void {
+    this.stubs.set(service, stub);
+  }
+
+  /** The pods of a service, or all. */
+  pods(service?: string): readonly PodView[] {
+    const specs = [...this.pods_.values()].map(({ spec }) => spec);
+    return specs.filter((spec) => service === undefined || spec.service === service).map(viewOf);
+  }
+
+  /** Requests that applications got. */
+  received(service: string, version?: string): readonly StubRequest[] {
+    return this.arrivals.filter((request) => request.service === service && (version === undefined || request.version === version));
+  }
+
+  /** Sends a request, and lets time go on as far as the answer needs it. `from` is a service (its first pod) or a pod. */
+  async request(from: string, url: string, options: RequestOptions = {}): Promise<TestResponse> {
+    return this.wait(this.send(from, url, options));
+  }
+
+  /** Sends a request; time stands until `advance`. */
+  async send(from: string, url: string, options: RequestOptions = {}): Promise<TestResponse> {
+    const { spec } = this.pod(from);
+    return exchange(this.network.transport(spec.address), spec.address, OUTBOUND_PORT, new URL(url), options, () => this.clock.now());
+  }
+
+  /** Lets time go on, timer by timer, until the promise is settled. */
+  async wait<T>(promise: Promise<T>): Promise<T> {
+    let over = false;
+    const settled = promise.finally(() => { over = true; });
+    settled.catch(() => {});
+    const begun = this.clock.now();
+    for (;;) {
+      await this.settle();
+      if (over) return settled;
+      const next = this.clock.untilNext();
+      if (next === undefined) throw new Error('nothing more will happen, and the request has no answer');
+      if (this.clock.now() + next - begun > LONGEST_WAIT) throw new Error(`no answer after ${LONGEST_WAIT} virtual milliseconds`);
+      this.clock.advance(next);
+    }
+  }
+
+  /** Lets `milliseconds` pass; what follows from a timer follows at its time. */
+  async advance(milliseconds: number): Promise<void> {
+    const until = this.clock.now() + milliseconds;
+    await this.settle();
+    for (let next = this.clock.untilNext(); next !== undefined && this.clock.now() + next <= until; next = this.clock.untilNext()) {
+      this.clock.advance(next);
+      await this.settle();
+    }
+    this.clock.advance(until - this.clock.now());
+  }
+
+  /** Lets happen what can happen without time going on. */
+  async settle(): Promise<void> {
+    await this.network.settle();
+  }
+
+  /** State of the circuit breaker that a caller's proxy keeps for a Service; undefined where it has none. */
+  breaker(from: string, upstream: string): 'closed' | 'open' | 'half_open' | undefined {
+    const clusters = [...this.pod(from).proxy.clusters];
+    const found = clusters.find(([name]) => name.startsWith(`${upstream}.`) || name === upstream);
+    if (!found) throw new Error(`${from} has no cluster for ${upstream}; it has ${clusters.map(([name]) => name).join(', ')}`);
+    return found[1].breakerState;
+  }
+
+  /** Kills a pod's processes: connections to it break, new ones are refused, and its endpoint stays until `setReady` takes it away. */
+  async stopPod(name: string): Promise<void> {
+    await this.pod(name).stop();
+    await this.settle();
+  }
+
+  async startPod(name: string): Promise<void> {
+    await this.pod(name).start();
+    await this.settle();
+  }
+
+  /** What the endpoints say of a pod. */
+  async setReady(name: string, ready: boolean): Promise<void> {
+    const { spec } = this.pod(name);
+    if (ready) this.unready.delete(spec.name);
+    else this.unready.add(spec.name);
+    await this.publish();
+    await this.settle();
+  }
+
+  /** Ends every proxy. Needed with `sockets`, harmless without. */
+  async close(): Promise<void> {
+    for (const pod of this.pods_.values()) await pod.stop();
+  }
+
+  /** What the control plane does with every change: all resources, translated for each node. */
+  private async publish(): Promise<void> {
+    const states = [...this.pods_.values()].map(({ spec }): PodState => ({
+      spec, phase: 'running', since: 0, ready: !this.unready.has(spec.name), processes: new Map(), restarts: 0,
+    }));
+    const slices = [...endpointSlices(this.objects, states)].map(([file, text]): RawDocument => ({ value: parse(text), location: file }));
+    const documents = this.objects.map((value, index): RawDocument => ({ value, location: `manifests#${index + 1}` }));
+    const resources = readResources({ documents: [...documents, ...slices], unreadable: [] });
+    const rejected = resources.rejected.flatMap(({ id, messages }) => messages.map((message) => `${id.kind} ${id.namespace}/${id.name}: ${message}`));
+    if (rejected.length > 0) throw new Error(`the control plane rejects\n${rejected.join('\n')}`);
+    for (const pod of this.pods_.values()) {
+      const { namespace, service, address, region } = pod.spec;
+      await pod.configure(translate(resources, {
+        service: `${namespace}/${service}`, podIp: address, loopback: address, ...(region === undefined ? {} : { region }),
+      }));
+    }
+  }
+
+  private createPod(spec: PodSpec): TestPod {
+    const view = viewOf(spec);
+    return new TestPod(spec, {
+      clock: this.clock,
+      transport: this.network.transport(spec.address),
+      random: this.random,
+      observer: { requestEnded: (record) => { this.records.push(entryOf(view, record)); } },
+      answer: (message) => this.answer(view, message),
+    });
+  }
+
+  private answer(pod: PodView, message: Message): ReturnType<Stub> {
+    const request: StubRequest = {
+      method: message.method,
+      path: message.target,
+      headers: message.headers,
+      body: message.body,
+      service: pod.service,
+      version: pod.version,
+      pod: pod.name,
+      region: pod.region,
+      at: this.clock.now(),
+      call: async (url, options = {}) => this.send(pod.name, url, { ...options, headers: { ...traced(message.headers), ...options.headers } }),
+    };
+    this.arrivals.push(request);
+    const stub = this.stubs.get(`${pod.service}/${pod.version}`) ?? this.stubs.get(pod.service);
+    return stub ? stub(request) : { body: { service: pod.service, version: pod.version, pod: pod.name, region: pod.region } };
+  }
+
+  private pod(name: string): TestPod {
+    const found = this.pods_.get(name) ?? [...this.pods_.values()].find(({ spec }) => spec.service === name);
+    if (!found) throw new Error(`${name}: no such service or pod; there are ${[...new Set(this.pods().map(({ service }) => service))].join(', ')}`);
+    return found;
+  }
+}
+
+function viewOf({ name, service, version, address, region, zone }: PodSpec): PodView {
+  return { name, service: service!, version: version!, address, region, zone };
+}
+
+function entryOf(pod: PodView, record: RequestRecord): RequestEntry {
+  return {
+    pod: pod.name,
+    service: pod.service,
+    listener: record.listener === 'inbound' ? 'inbound' : 'outbound',
+    method: record.method,
+    path: record.path,
+    authority: record.authority,
+    route: record.routeName,
+    cluster: record.cluster?.config.name,
+    upstream: record.upstreamHost?.key,
+    status: record.status,
+    flag: record.flag,
+    detail: record.detail,
+    tries: record.tries,
+    start: record.start,
+    end: record.end,
+    requestId: record.requestId,
+    traceparent: record.traceparent,
+  };
+}
+
+/** What an application passes on with its own calls. */
+function traced(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(['traceparent', 'tracestate', 'x-request-id'].flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
+}
+
+function imagesOf(objects: readonly KubeObject[]): string[] {
+  return objects.flatMap((object) => {
+    const pod = (object.spec as { template?: { spec?: { containers?: { image?: string }[] } } } | undefined)?.template?.spec;
+    return (pod?.containers ?? []).flatMap(({ image }) => image ?? []);
+  });
+}

@@ -1,0 +1,73 @@
+import type { VirtualClock } from '../runtime/clock/virtual';
+import type { XdsResources } from '../runtime/control-plane';
+import type { PodSpec } from '../runtime/local/types';
+import { ConfigStore, type DiscoveredType } from '../runtime/proxy/config/store';
+import type { Observer } from '../runtime/proxy/observe/types';
+import { Proxy } from '../runtime/proxy/proxy';
+import type { Transport } from '../runtime/proxy/transport';
+import { packAny, TypeUrl, ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, type Schema } from '../runtime/xds';
+import type { Message } from './http1';
+import { StubServer, type Stub } from './stub-service';
+
+export interface PodDependencies {
+  readonly clock: VirtualClock;
+  readonly transport: Transport;
+  readonly random: () => number;
+  readonly observer: Observer;
+  readonly answer: (message: Message) => ReturnType<Stub>;
+}
+
+/** A pod: the real proxy, and an application that a function plays. */
+export class TestPod {
+  proxy: Proxy;
+  private store = new ConfigStore({ onSnapshot: () => {}, onDns: () => {} });
+  private stub: StubServer;
+  running = false;
+  private resources: XdsResources | undefined;
+
+  constructor(readonly spec: PodSpec, private readonly deps: PodDependencies) {
+    this.proxy = new Proxy(deps);
+    this.stub = new StubServer(deps.transport, deps.clock, deps.answer);
+  }
+
+  /** Puts what the control plane says in force. @throws with what the proxy does not accept */
+  async configure(resources: XdsResources): Promise<void> {
+    this.resources = resources;
+    if (!this.running) return;
+    const problems = [
+      ...this.update(TypeUrl.CDS, ClusterSchema, resources.clusters),
+      ...this.update(TypeUrl.EDS, ClusterLoadAssignmentSchema, resources.endpoints, 'clusterName'),
+      ...this.update(TypeUrl.LDS, ListenerSchema, resources.listeners),
+      ...this.update(TypeUrl.RDS, RouteConfigurationSchema, resources.routes),
+    ];
+    if (problems.length > 0) throw new Error(`${this.spec.name}: its proxy refuses what the control plane sends:\n${problems.join('\n')}`);
+    await this.proxy.apply(this.store.snapshot);
+  }
+
+  async start(): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    for (const port of this.spec.appPorts) await this.stub.listen(this.spec.address, port);
+    if (this.resources) await this.configure(this.resources);
+  }
+
+  /** Both processes die at once: connections break, new ones are refused. Started again they begin anew. */
+  async stop(): Promise<void> {
+    if (!this.running) return;
+    this.running = false;
+    await this.stub.close();
+    await this.proxy.close();
+    this.proxy = new Proxy(this.deps);
+    this.store = new ConfigStore({ onSnapshot: () => {}, onDns: () => {} });
+  }
+
+  private update<S extends Schema>(type: DiscoveredType, schema: S, messages: readonly unknown[], nameField = 'name'): string[] {
+    const wanted = messages.map((message) => ({
+      name: (message as Record<string, string>)[nameField]!, version: '', resource: packAny(schema, message as never),
+    }));
+    const names = new Set(wanted.map(({ name }) => name));
+    const removed = this.store.resources(type).map(({ name }) => name).filter((name) => !names.has(name));
+    return this.store.update({ type, resources: wanted, removed }).map(({ name, problems }) => `${name}: ${problems.join('; ')}`);
+  }
+}
+

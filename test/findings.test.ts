@@ -75,6 +75,18 @@ meshwright: 0 errors, 1 warning, 2 acknowledged
 `);
 });
 
+test('a version is a construct of its own: what is acknowledged on it says nothing of its service', () => {
+  const { chart, payment } = shop();
+  const v2 = payment.addVersion('v2', { image: 'shop/payment:2' });
+  check.mockReturnValue([finding('shop/payment/v2', 'MW120'), finding('shop/payment', 'MW120')]);
+  Findings.of(v2).acknowledge('MW120', 'a canary of one');
+  expect(warnings(() => Testing.synth(chart))).toMatchInlineSnapshot(`
+"warning MW120 shop/payment: retry: 9: must be less; write 3
+meshwright: 0 errors, 1 warning, 1 acknowledged
+"
+`);
+});
+
 test('an error cannot be acknowledged', () => {
   const { chart, payment } = shop();
   check.mockReturnValue([finding('shop/payment', 'MW101', 'error')]);

@@ -1,56 +1,66 @@
 import { IConstruct } from 'constructs';
 import { checkGraph } from '../check';
 import type { Finding } from '../check/finding';
+import { Acknowledgements } from './acknowledgements';
 import { Code, error, sentence } from './finding';
 import { buildGraph } from './graph';
 import type { Registry } from './registry';
+
+/** Type of the metadata that a construct gets for a warning. */
+const WARNING = 'meshwright:warning';
 
 /** What the reporter tells cdk8s: the errors of each construct. The rest is said once, on standard error. */
 export interface Report {
   errorsOf(construct: IConstruct): string[];
 }
 
-/** Finds everything that is wrong with the program, and sorts it to the constructs. */
-export function report(registry: Registry): Report {
-  const constructs = ours(registry);
-  const byPath = new Map(constructs.map((construct) => [construct.node.path, construct]));
-  const own = [...registry.meshes, ...registry.services, ...registry.routes].flatMap((construct) => construct._problems());
-  const found = [...own, ...patchFindings(registry), ...checkGraph(buildGraph(registry)), ...vainAcknowledgements(registry)];
-  const strict = registry.meshes.some((mesh) => mesh.warningsAsErrors);
+/** Findings by what becomes of them. */
+interface Verdict {
+  readonly errors: readonly Finding[];
+  readonly warnings: readonly Finding[];
+  readonly acknowledged: number;
+}
 
-  const errors = new Map<IConstruct, Finding[]>();
+/** Finds everything that is wrong with the program, and says it where it belongs. */
+export function report(registry: Registry): Report {
+  const constructs = inOrder(registry);
+  const last = constructs[constructs.length - 1]!;
+  const byPath = new Map(constructs.map((construct) => [construct.node.path, construct]));
+  const owner = (finding: Finding) => ownerOf(finding.path, byPath) ?? last;
+  const acknowledgements = new Acknowledgements(registry.acknowledgements);
+  const verdict = judge(find(registry, acknowledgements), acknowledgements, registry.meshes.some((mesh) => mesh.warningsAsErrors));
+  for (const warning of verdict.warnings) remember(owner(warning), sentence(warning));
+
+  const notes = [...verdict.warnings.map((warning) => `warning ${sentence(warning)}`), ...acknowledgements.stale];
+  if (notes.length > 0) process.stderr.write(`${[...notes, summaryOf(verdict)].join('\n')}\n`);
+
+  const lines = new Map<IConstruct, string[]>(constructs.map((construct) => [construct, []]));
+  for (const found of verdict.errors) lines.get(owner(found))!.push(sentence(found));
+  if (verdict.errors.length > 0) lines.get(last)!.push(summaryOf(verdict));
+  return { errorsOf: (construct) => lines.get(construct) ?? [] };
+}
+
+function find(registry: Registry, acknowledgements: Acknowledgements): Finding[] {
+  const own = [...registry.meshes, ...registry.services, ...registry.routes].flatMap((construct) => construct._problems());
+  return [...own, ...patchFindings(registry), ...checkGraph(buildGraph(registry)), ...acknowledgements.vain].sort(byPathAndCode);
+}
+
+function judge(findings: readonly Finding[], acknowledgements: Acknowledgements, strict: boolean): Verdict {
+  const errors: Finding[] = [];
   const warnings: Finding[] = [];
   let acknowledged = 0;
-  const used = new Set<string>();
-  for (const finding of found) {
-    const owner = ownerOf(finding.path, byPath) ?? constructs[constructs.length - 1]!;
-    const by = acknowledgedBy(registry, owner, finding.code);
-    if (by !== undefined) used.add(`${by.node.path} ${finding.code}`);
-    if (finding.severity === 'warning') {
-      if (by !== undefined) {
-        acknowledged += 1;
-        continue;
-      }
-      warnings.push(finding);
-      owner.node.addMetadata('meshwright:warning', sentence(finding));
-      if (!strict) continue;
-    }
-    errors.set(owner, [...errors.get(owner) ?? [], by === undefined ? finding : insisted(finding, by)]);
+  for (const finding of findings) {
+    const cover = acknowledgements.coverOf(finding);
+    if (finding.severity === 'error' && cover !== undefined) errors.push({ ...finding, fix: `${finding.fix}; an error cannot be acknowledged (${cover})` });
+    else if (finding.severity === 'error') errors.push(finding);
+    else if (cover !== undefined) acknowledged += 1;
+    else (strict ? errors : warnings).push(finding);
   }
-
-  const count = [...errors.values()].reduce((sum, list) => sum + list.length, 0);
-  const summary = summaryOf(count, strict ? 0 : warnings.length, acknowledged);
-  const stale = unusedAcknowledgements(registry, used);
-  if (warnings.length + stale.length > 0 && !strict) say([...warnings.sort(byPathAndCode).map((finding) => `warning ${sentence(finding)}`), ...stale, summary]);
-
-  const texts = new Map([...errors].map(([construct, list]) => [construct, list.sort(byPathAndCode).map(sentence)]));
-  const last = constructs[constructs.length - 1];
-  if (count > 0) texts.set(last, [...texts.get(last) ?? [], summary]);
-  return { errorsOf: (construct) => texts.get(construct) ?? [] };
+  return { errors, warnings, acknowledged };
 }
 
 /** Our constructs in the order in which cdk8s validates. */
-function ours({ root, meshes, services, routes }: Registry): IConstruct[] {
+function inOrder({ root, meshes, services, routes }: Registry): IConstruct[] {
   const all = new Set<IConstruct>([...meshes, ...services, ...routes]);
   return root.node.findAll().filter((construct) => all.has(construct));
 }
@@ -64,15 +74,9 @@ function ownerOf(path: string, byPath: ReadonlyMap<string, IConstruct>): IConstr
   return undefined;
 }
 
-/** The construct, this one or one above it, on which the code was acknowledged. */
-function acknowledgedBy({ acknowledgements }: Registry, construct: IConstruct, code: string): IConstruct | undefined {
-  if (acknowledgements.size === 0) return undefined;
-  return [...construct.node.scopes].reverse().find((scope) => acknowledgements.get(scope)?.has(code));
-}
-
-/** The error, which says that it was acknowledged in vain. */
-function insisted(finding: Finding, by: IConstruct): Finding {
-  return { ...finding, fix: `${finding.fix}; an error cannot be acknowledged (${by.node.path})` };
+/** As metadata of the construct, for tools; once, though a program may be synthesized again. */
+function remember({ node }: IConstruct, warning: string): void {
+  if (!node.metadata.some(({ type, data }) => type === WARNING && data === warning)) node.addMetadata(WARNING, warning);
 }
 
 function patchFindings({ patched }: Registry): Finding[] {
@@ -83,40 +87,16 @@ function patchFindings({ patched }: Registry): Finding[] {
   });
 }
 
-function vainAcknowledgements({ acknowledgements }: Registry): Finding[] {
-  const findings: Finding[] = [];
-  for (const [construct, reasons] of acknowledgements) {
-    for (const [code, reason] of reasons) {
-      if (reason.trim() !== '') continue;
-      const fix = `write acknowledge('${code}', 'why this is right here')`;
-      findings.push(error(Code.ACKNOWLEDGEMENT, construct.node.path, `acknowledge('${code}', '')`, 'an acknowledgement needs a reason', fix));
-    }
-  }
-  return findings;
-}
-
-function unusedAcknowledgements({ acknowledgements }: Registry, used: ReadonlySet<string>): string[] {
-  const lines: string[] = [];
-  for (const [construct, reasons] of acknowledgements) {
-    for (const code of reasons.keys()) {
-      const { path } = construct.node;
-      if (!used.has(`${path} ${code}`)) lines.push(`note ${path}: acknowledge('${code}', …): nothing to acknowledge; take it out`);
-    }
-  }
-  return lines.sort();
-}
-
 function byPathAndCode(a: Finding, b: Finding): number {
-  const left = `${a.path} ${a.code} ${a.value}`;
-  const right = `${b.path} ${b.code} ${b.value}`;
-  return left < right ? -1 : left > right ? 1 : 0;
+  return compare(a.path, b.path) || compare(a.code, b.code) || compare(a.value, b.value);
 }
 
-function summaryOf(errors: number, warnings: number, acknowledged: number): string {
-  const counted = (amount: number, word: string) => `${amount} ${word}${amount === 1 ? '' : 's'}`;
+/** By code unit, so that it is the same on every machine. */
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function summaryOf({ errors, warnings, acknowledged }: Verdict): string {
+  const counted = ({ length }: readonly unknown[], word: string) => `${length} ${word}${length === 1 ? '' : 's'}`;
   return `meshwright: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}, ${acknowledged} acknowledged`;
-}
-
-function say(lines: readonly string[]): void {
-  process.stderr.write(`${lines.join('\n')}\n`);
 }

@@ -16,7 +16,8 @@ import { OutcomeWindow } from './window';
  *   CLOSED     all requests pass; their outcomes are counted
  *   OPEN       none passes; outcomes of requests sent before count no more
  *   HALF OPEN  exactly one passes, the probe; all others are refused until it has ended. A probe that says nothing about the upstream (the
- *              client went away, no host was picked) leaves the state as it is, and the next request probes.
+ *              client went away, no host was picked) leaves the state as it is, and the next request probes. So does one that has not ended
+ *              after another cooldown: an upstream that hangs must not keep the breaker from ever finding out.
  * ```
  *
  * There is no timer: the change from open to half open is made by the request that finds the cooldown over.
@@ -29,6 +30,7 @@ export class CircuitBreaker {
   epoch: number;
   private openUntil = 0;
   private probing = false;
+  private probeStart = 0;
   private consecutive = 0;
   private readonly window: OutcomeWindow | undefined;
 
@@ -48,12 +50,14 @@ export class CircuitBreaker {
       this.change('half_open');
       this.stats.breakerHalfOpened++;
     }
-    return !this.probing;
+    return !this.probing || this.clock.now() - this.probeStart >= this.config.cooldown;
   }
 
   /** The request passes: in half-open state it is the probe. */
   admitted(): void {
-    if (this.state === 'half_open') this.probing = true;
+    if (this.state !== 'half_open') return;
+    this.probing = true;
+    this.probeStart = this.clock.now();
   }
 
   /** Milliseconds until a probe may pass; undefined while closed, 0 where only a probe under way stands in between. */

@@ -43,7 +43,7 @@ export class UpstreamCluster implements Cluster {
       this.stats.rqCircuitOpen++;
       return 'circuit_open';
     }
-    if (this.activeRequests >= this.config.limits.maxRequests) {
+    if (this.activeRequests - this.pending >= this.config.limits.maxRequests) {
       this.stats.rqPendingOverflow++;
       return 'requests_overflow';
     }
@@ -60,7 +60,7 @@ export class UpstreamCluster implements Cluster {
   }
 
   mayRetry(): boolean {
-    return this.activeRetries < retriesAllowed(this.config, this.activeRequests + this.pending);
+    return this.activeRetries < retriesAllowed(this.config, this.activeRequests);
   }
 
   pick(hash: RequestHash | undefined, tried: readonly Host[] | undefined, attempts: number): Host | undefined {

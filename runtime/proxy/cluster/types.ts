@@ -47,15 +47,15 @@ export type Refusal = 'circuit_open' | 'requests_overflow' | 'no_healthy_upstrea
 export interface Cluster {
   readonly config: ClusterConfig;
   readonly stats: ClusterStats;
-  /** Requests in flight in the whole cluster, of which retries. */
+  /** Tries admitted and not finished in the whole cluster, those that wait for a connection included; of which retries. */
   readonly activeRequests: number;
   readonly activeRetries: number;
-  /** Open connections of all hosts, and requests waiting for one; the pool counts them here. */
+  /** Open connections of all hosts, and tries that wait for one (they count in `activeRequests` too); the pool counts them here. */
   connections: number;
   pending: number;
 
   /**
-   * Asks before every try, the first included: the breaker, then the bound on requests. `undefined` admits, and must be followed by exactly
+   * Asks before every try, the first included: the breaker, then max_requests, in which those that wait for a connection do not count. `undefined` admits, and must be followed by exactly
    * one `finished`. In half-open state exactly one try is admitted until it has finished.
    */
   admit(isRetry: boolean): Refusal | undefined;

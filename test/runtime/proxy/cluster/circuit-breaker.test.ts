@@ -126,6 +126,24 @@ describe('consecutive failures', () => {
     expect(cluster.breakerState).toBe('closed');
   });
 
+  test('a probe that hangs does not keep it half open: after another cooldown one more request probes, and the first end counts', () => {
+    const { cluster, clock } = made({ breaker: five }, three);
+    const host = cluster.hosts()[0]!;
+    times(cluster, 5, answered(500));
+    clock.advance(30_000);
+    cluster.admit(false);
+    cluster.started(host);
+    const hanging = cluster.admission;
+    clock.advance(29_999);
+    expect(cluster.admit(false)).toBe('circuit_open');
+    clock.advance(1);
+    times(cluster, 1, answered(200));
+    expect(cluster.breakerState).toBe('closed');
+    cluster.finished(host, failed('timeout'), false, hanging);
+    times(cluster, 4, answered(500));
+    expect(cluster.breakerState).toBe('closed');
+  });
+
   test('it needs no timer', () => {
     const { cluster, clock } = made({ breaker: five }, three);
     times(cluster, 5, answered(500));

@@ -15,6 +15,13 @@ describe('bulkhead', () => {
     expect(cluster.admit(false)).toBeUndefined();
   });
 
+  test('those that wait for a connection have a bound of their own', () => {
+    const { cluster } = made({ limits: { ...clusterConfig().limits, maxRequests: 3 } }, two);
+    for (let i = 0; i < 3; i++) cluster.admit(false);
+    cluster.pending = 2;
+    expect([1, 2, 3].map(() => cluster.admit(false))).toEqual([undefined, undefined, 'requests_overflow']);
+  });
+
   test('counts requests of a host from its start to its end', () => {
     const { cluster } = made({}, two);
     const host = cluster.hosts()[0]!;
@@ -44,15 +51,13 @@ describe('retries at once', () => {
   });
 
   test('a budget: its percent of what is in flight and waiting, and never fewer than its minimum', () => {
-    const budget = (requests: number, retries: number, pending = 0) => {
+    const budget = (requests: number, retries: number) => {
       const { cluster } = made({ retryBudget: { percent: 20, minConcurrency: 3 } }, two);
       admit(cluster, requests, retries);
-      cluster.pending = pending;
       return cluster.mayRetry();
     };
     expect([budget(3, 2), budget(4, 3)]).toEqual([true, false]);
     expect([budget(100, 19), budget(100, 20), budget(104, 20), budget(105, 20)]).toEqual([true, false, false, true]);
-    expect(budget(100, 20, 5)).toBe(true);
   });
 
   test('under a full outage a budget bounds the load that retries add', () => {
@@ -100,6 +105,14 @@ describe('update', () => {
     cluster.finished(old, answered(500), false);
     expect([fresh.active, fresh.healthy, old.active]).toEqual([0, true, 0]);
     expect(cluster.stats.outlierEjections).toBe(0);
+  });
+
+  test('a new weight of a host that stays is a new share', () => {
+    const { cluster } = made({}, two, { random: () => 0 });
+    cluster.pick(undefined, undefined, 0);
+    cluster.update(endpoints(locality([{ address: '10.0.0.1', weight: 3 }, '10.0.0.2'])));
+    const picks = Array.from({ length: 400 }, () => cluster.pick(undefined, undefined, 0)!.address);
+    expect(picks.filter((address) => address === '10.0.0.1')).toHaveLength(300);
   });
 
   test('an address that stands twice counts once, at its highest priority', () => {

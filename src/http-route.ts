@@ -43,6 +43,13 @@ export class HttpRoute extends Construct {
   /** @internal */
   public readonly _rules: readonly HttpRule[];
 
+  /**
+   * A route, in the namespace of its service.
+   *
+   * @param scope the chart, or a construct in it
+   * @param id name of the `HTTPRoute`, where the properties give none
+   * @param props service and rules
+   */
   constructor(scope: Construct, id: string, props: HttpRouteProps) {
     super(scope, id);
     this.service = props.service;

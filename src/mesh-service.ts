@@ -76,6 +76,13 @@ export class MeshService extends Construct implements IBackend {
   private readonly object: RawObject;
   private checked: (CheckedSpec & { readonly revision: number }) | undefined;
 
+  /**
+   * A service whose Deployment is made here, in the namespace of the chart.
+   *
+   * @param scope the chart, or a construct in it
+   * @param id its name, where the properties give none
+   * @param props container, port, policies
+   */
   constructor(scope: Construct, id: string, props: MeshServiceProps) {
     super(scope, id);
     const { mesh, port } = props;

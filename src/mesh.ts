@@ -160,6 +160,13 @@ export class Mesh extends Construct {
   private readonly object: RawObject;
   private readonly findings: Finding[] = [];
 
+  /**
+   * A mesh with its control plane, in the namespace of the chart.
+   *
+   * @param scope the chart, or a construct in it
+   * @param id name of the `Mesh`, where the properties give none
+   * @param props settings of all its proxies
+   */
   constructor(scope: Construct, id: string, props: MeshProps) {
     super(scope, id);
     const { namespace } = Chart.of(this);

@@ -26,6 +26,8 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   protected readonly headDeadline: Deadline;
   protected readonly lingerDeadline: Deadline;
   private lingered = 0;
+  /** Nothing has to be waited for but that the client takes what it is sent. */
+  private quiet = false;
   private address: string | undefined;
   private lastAuthority = '';
 
@@ -95,22 +97,28 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
 
   /** After the last answer. `quiet`: the client has sent nothing that was not read. */
   protected finish(quiet: boolean): void {
-    if (this.peerEnded || (quiet && this.lastWriteTaken)) {
-      this.closeWhenSent();
+    this.quiet = quiet || this.peerEnded;
+    if (this.quiet && this.lastWriteTaken) {
+      this.close();
       return;
     }
     this.lingering = true;
     this.connection.shutdown();
-    this.connection.readStart();
-    const { router } = this;
-    // A slow reader gets its whole answer, within the time that any stream may stand still.
-    const time = this.lastWriteTaken ? LINGER_TIME : Math.max(LINGER_TIME, this.listener.config.streamIdleTimeout);
-    router.deadlines.set(this.lingerDeadline, time, router.now);
+    if (!this.peerEnded) this.connection.readStart();
+    if (this.lastWriteTaken) this.router.deadlines.set(this.lingerDeadline, LINGER_TIME, this.router.now);
+    else this.boundSlowReader();
   }
 
-  protected closeWhenSent(): void {
-    this.finished();
-    this.connection.end();
+  /** What waits to be taken by the client went out, after the last answer. */
+  protected lingerOn(): void {
+    if (this.quiet) this.close();
+    else this.router.deadlines.set(this.lingerDeadline, LINGER_TIME, this.router.clock.now());
+  }
+
+  /** A client that takes nothing of its answer may do so for as long as any stream may stand still. */
+  protected boundSlowReader(): void {
+    const { streamIdleTimeout } = this.listener.config;
+    if (streamIdleTimeout > 0) this.router.deadlines.set(this.lingerDeadline, streamIdleTimeout, this.router.now);
   }
 
   /** Bytes that come while the client has not noticed yet. */

@@ -88,7 +88,9 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     this.consuming = router.reading = true;
     while (start < end && this.active === undefined && !this.closing && !this.waitsForDrain) start = this.readHead(start, end);
     this.consuming = router.reading = false;
-    if (start < end && !this.closing) this.keepForLater(start, end);
+    if (this.gone || this.closing) return;
+    if (start < end) this.keepForLater(start, end);
+    if (this.active === undefined && !this.waitsForDrain && !this.idleDeadline.set && !this.headDeadline.set) this.rest(router.now);
   }
 
   private begin(ctx: RequestContext): RequestContext {
@@ -232,8 +234,8 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   }
 
   finishTunnel(): void {
-    this.finished();
-    this.connection.end();
+    this.peerEnded = true;
+    this.lastWriteTaken = this.connection.pendingBytes === 0;
   }
 
   /** The request has ended. Whether another one may be read, by `next`. */
@@ -249,6 +251,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     }
     if (!this.lastWriteTaken) {
       this.waitsForDrain = true;
+      this.boundSlowReader();
       return false;
     }
     if (this.consuming) return false;
@@ -279,8 +282,11 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     const { active } = this;
     if (active !== undefined) {
       active.connection?.resume();
+    } else if (this.lingering) {
+      this.lingerOn();
     } else if (this.waitsForDrain) {
       this.waitsForDrain = false;
+      this.router.deadlines.clear(this.lingerDeadline);
       this.router.now = this.router.clock.now();
       this.next();
     }
@@ -289,8 +295,9 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   onEnd(): void {
     const { active } = this;
     if (active === undefined) {
-      if (this.waitsForDrain || (this.lingering && this.connection.pendingBytes > 0)) this.closeWhenSent();
-      else this.close();
+      this.peerEnded = true;
+      if (this.connection.pendingBytes === 0) this.close();
+      else if (!this.lingering) this.finish(true);
     } else if (active.tunnel) {
       this.router.tunnelEnded(active, true);
     } else if (active.requestComplete && active.framing.close) {

@@ -39,6 +39,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   private stash: Buffer | undefined;
   private connected = false;
   private inBody = false;
+  /** The tunnel has ended; what was written to it still goes out. */
+  private finishing = false;
   private closeAfter = false;
   private relay: number = Relay.AsIs;
   private status = 0;
@@ -140,6 +142,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   onDrain(): void {
     const { ctx } = this;
     if (ctx !== undefined) ctx.downstream.resumeBody(ctx);
+    else if (this.finishing) this.discard();
   }
 
   onClosed(reason: CloseReason): void {
@@ -381,9 +384,14 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
 
   /** Both directions of the tunnel have ended: what is written goes out, then the connection closes. */
   finishTunnel(): void {
-    this.leave();
-    this.connection.end();
-    this.pool.closed();
+    this.ctx!.connection = undefined;
+    this.ctx = undefined;
+    if (this.connection.pendingBytes === 0) {
+      this.discard();
+      return;
+    }
+    this.finishing = true;
+    this.rest(this.pool.cluster.config.idleTimeout);
   }
 
   /** The tunnel or the body may go on. */

@@ -172,6 +172,7 @@ class RawConnection implements Connection {
   closed = false;
   private pendingWrites = 0;
   private ending = false;
+  private shutDown = false;
   private reading = false;
   private peer: Partial<Address> | undefined;
 
@@ -292,7 +293,8 @@ class RawConnection implements Connection {
   }
 
   shutdown(): void {
-    if (this.closed) return;
+    if (this.closed || this.shutDown) return;
+    this.shutDown = true;
     const request = new this.transport.binding.ShutdownWrap();
     request.oncomplete = () => undefined;
     if (this.handle.shutdown(request) !== 0) this.failLater();

@@ -117,6 +117,62 @@ describe('backpressure', () => {
   });
 });
 
+describe('a client that takes nothing of its answer', () => {
+  beforeEach(async () => {
+    await harness.close();
+    harness = await Harness.start({ listener: { streamIdleTimeout: 1000, idleTimeout: 60_000 } });
+  });
+
+  test.each([['between two requests', GET], ['after its last', 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n']])('%s: is bounded', (_when, request) => {
+    const client = harness.client();
+    client.stalled = true;
+    harness.send(request, client);
+    harness.reply(OK);
+    expect(harness.seen).toMatchObject([{ status: 200 }]);
+    harness.advance(999);
+    expect(client.closed).toBe(false);
+    harness.advance(1);
+    expect(client.closed).toBe(true);
+    expect(harness.listener.stats.cxActive).toBe(0);
+  });
+
+  test('until it does', () => {
+    const client = harness.client();
+    client.stalled = true;
+    harness.send(GET, client);
+    harness.reply(OK);
+    harness.advance(999);
+    client.drain();
+    harness.advance(1000);
+    expect(client.closed).toBe(false);
+    client.stalled = true;
+    harness.send('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n', client);
+    harness.reply(OK);
+    expect(client.closed).toBe(false);
+    client.drain();
+    expect(client.closed).toBe(true);
+  });
+
+  test('an answer of the proxy itself leaves the connection idle, for as long as any', () => {
+    const client = harness.send('GET / HTTP/1.1\r\nhost: a\r\n\r\n'.replace('/', 'http://a/'));
+    harness.reply('nonsense\r\n\r\n');
+    expect(parseAnswer(client.received).status).toBe(502);
+    harness.advance(59_999);
+    expect(client.closed).toBe(false);
+    harness.advance(1);
+    expect(client.closed).toBe(true);
+  });
+
+  test('the same where no upstream was asked', async () => {
+    await harness.close();
+    harness = await Harness.start({ routes: [], listener: { idleTimeout: 500 } });
+    const client = harness.send(GET);
+    expect(parseAnswer(client.received).status).toBe(404);
+    harness.advance(500);
+    expect(client.closed).toBe(true);
+  });
+});
+
 describe('WebSocket', () => {
   test('bytes flow both ways after the switch, and each end is passed on by itself', () => {
     const client = harness.send(WEBSOCKET);
@@ -141,6 +197,27 @@ describe('WebSocket', () => {
     expect(harness.seen).toMatchObject([{ status: 101, flag: undefined, path: '/chat' }]);
     expect(harness.listener.stats.upgradeActive).toBe(0);
     expect(harness.cluster.connections).toBe(0);
+  });
+
+  test('what is still under way when both ends have ended goes out', () => {
+    const client = harness.send(WEBSOCKET);
+    harness.reply(SWITCH);
+    const upstream = harness.transport.last;
+    client.stalled = upstream.stalled = true;
+    harness.send('last words', client);
+    harness.reply('last answer');
+    client.readStart();
+    upstream.readStart();
+    client.deliverEnd();
+    upstream.deliverEnd();
+    harness.transport.settle();
+    expect(harness.seen).toHaveLength(1);
+    expect([client.closed, upstream.closed]).toEqual([false, false]);
+    client.drain();
+    upstream.drain();
+    expect([client.closed, upstream.closed]).toEqual([true, true]);
+    expect(harness.cluster.connections).toBe(0);
+    expect(harness.listener.stats.cxActive).toBe(0);
   });
 
   test('neither the route\'s timeout nor the pool holds a tunnel; standing still ends it', () => {

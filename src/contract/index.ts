@@ -9,4 +9,5 @@ export * from './mesh';
 export * from './mesh-service';
 export * from './node';
 export * from './crd';
+export * from './explain';
 export * as traffic from './traffic';

@@ -61,7 +61,7 @@ export function readDocument({ value }: RawDocument): Read {
     id: { kind: reader.kind, namespace, name }, apiVersion, generation: typeof generation === 'number' ? generation : undefined,
   };
   const parsed = reader.schema.safeParse(value);
-  if (!parsed.success) return { kind: 'invalid', ...about, reason: 'Invalid', messages: explain(parsed.error.issues, value) };
+  if (!parsed.success) return { kind: 'invalid', ...about, reason: 'Invalid', messages: explain(parsed.error.issues, value, reader.schema) };
   const unsupported = unsupportedBy(reader.kind, parsed.data as Kinds[Kind]);
   if (unsupported) return { kind: 'invalid', ...about, ...unsupported };
   return { kind: 'valid', ...about, value: deepFreeze(parsed.data) as Kinds[Kind] };

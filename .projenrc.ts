@@ -152,6 +152,10 @@ project.addTask('xds:generate', {
   description: 'Generates the xDS types from Envoy\'s protos into runtime/xds/gen',
   exec: 'node scripts/generate-xds.mjs',
 });
+project.addTask('xds:table', {
+  description: 'Generates docs/xds-subset.md from the table of xDS that the proxy accepts',
+  exec: 'ts-node --transpile-only --project tsconfig.dev.json scripts/generate-xds-table.ts',
+});
 const typecheck = project.addTask('typecheck', {
   description: 'Type-checks everything that jsii does not compile',
   exec: 'tsc --noEmit -p tsconfig.dev.json',

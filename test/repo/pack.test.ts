@@ -27,7 +27,7 @@ function filesOf(folder: string): string[] {
 const bundles = [
   { source: 'runtime/proxy/main.ts', bundle: 'lib/runtime/proxy.js' },
   { source: 'runtime/control-plane/main.ts', bundle: 'lib/runtime/control-plane.js' },
-  { source: 'runtime/local/guardian.ts', bundle: 'lib/runtime/guardian.js' },
+  { source: 'runtime/local/guardian/main.ts', bundle: 'lib/runtime/guardian.js' },
   { source: 'cli/main.ts', bundle: 'lib/cli/meshwright.js' },
   { source: 'testing/index.ts', bundle: 'lib/testing/index.js' },
 ].filter(({ source }) => existsSync(join(root, source))).map(({ bundle }) => bundle);

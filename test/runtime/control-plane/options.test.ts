@@ -1,0 +1,25 @@
+import { OptionsError, parseOptions } from '../../../runtime/control-plane/options';
+
+test('what is not said has a value on loopback', () => {
+  expect(parseOptions(['--source', 'folder:a', '--source', 'folder:/b'])).toEqual({
+    folders: ['a', '/b'], xdsAddress: { host: '127.0.0.1', port: 15010 }, adminAddress: { host: '127.0.0.1', port: 15014 }, statusFile: undefined, logLevel: 'info',
+  });
+});
+
+test('addresses of both families, and names', () => {
+  expect(parseOptions(['--source', 'folder:a', '--xds-address', '[::1]:1', '--admin-address', 'localhost:0', '--log-level', 'warn'])).toMatchObject({
+    xdsAddress: { host: '::1', port: 1 }, adminAddress: { host: 'localhost', port: 0 }, logLevel: 'warning',
+  });
+});
+
+test('everything that is wrong at once', () => {
+  expect(() => parseOptions(['--source', 'kubernetes', '--xds-address', '15010', '--admin-address', 'a:99999', '--log-level', 'loud'])).toThrow(new OptionsError([
+    '--source is "kubernetes": must be folder:DIR',
+    '--xds-address is "15010": must be HOST:PORT, such as 0.0.0.0:15010 or [::1]:15010',
+    '--admin-address is "a:99999": must be HOST:PORT, such as 0.0.0.0:15014 or [::1]:15014',
+    '--log-level is "loud": must be one of debug, info, warning, error',
+  ].join('\n')));
+  expect(() => parseOptions([])).toThrow('--source is missing');
+  expect(() => parseOptions(['--sauce', 'x'])).toThrow(OptionsError);
+  expect(parseOptions(['--help'])).toBeUndefined();
+});

@@ -153,6 +153,10 @@ export class MeshService extends Construct implements IBackend {
     const group = this.group(name, `${this.backendName}-${name}`);
     const pods = ownPods(this.backendName, this.port.number, replicas, container);
     const version = ServiceVersion._of(this, name, (scope) => new OwnPodGroup(scope, group, pods));
+    if (name === BASE_VERSION) {
+      const value = `versions[${this._versions.length}].name: ${shown(name)}`;
+      this.findings.push(error(Code.VALUE, this.node.path, value, 'is the version that every service begins with', 'write addVersion(\'v2\', …)'));
+    }
     this.findings.push(...containerFindings(version.node.path, replicas, container));
     this._versions.push(version);
     this.registry.changed();

@@ -64,6 +64,8 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   payment('half a pod', { replicas: 1.5 }),
   payment('a budget that blocks every drain', { maxUnavailable: 0 }),
   payment('root', { security: { runAsUser: 0 } }),
+  payment('a service that begins with a digit', { name: '1st' }),
+  payment('a variable that is none', { env: { 'LOG LEVEL': 'info' } }),
   payment('a readiness path without a slash', { readinessPath: 'ready' }),
 
   payment('a timeout of less than a millisecond', { timeout: Timeout.total(Duration.millis(0.5)) }),
@@ -118,6 +120,7 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
     },
   },
   { name: 'a version that is no DNS label', build: (chart) => service(shopMesh(chart), 'payment').addVersion('V2', { image: 'shop/payment:2' }) },
+  { name: 'a version with the name of the first', build: (chart) => service(shopMesh(chart), 'payment').addVersion('base', { image: 'shop/payment:2' }) },
   { name: 'a version without an image', build: (chart) => service(shopMesh(chart), 'payment').addVersion('v2', { image: '' }) },
   {
     name: 'a patch of a member that this version does not have',

@@ -33,12 +33,15 @@ export function ownPods(name: string, port: number, replicas: number, options: C
 }
 
 /** What Kubernetes would refuse. */
-export function containerFindings(path: string, replicas: number, { image, readinessPath, security }: ContainerOptions): Finding[] {
+export function containerFindings(path: string, replicas: number, { image, env, readinessPath, security }: ContainerOptions): Finding[] {
   const findings: Finding[] = [];
   const bad = (name: string, value: unknown, rule: string, fix: string) => findings.push(error(Code.VALUE, path, `${name}: ${shown(value)}`, rule, fix));
   if (!Number.isInteger(replicas) || replicas < 0) bad('replicas', replicas, 'must be a whole number, at least 0', 'write replicas: 2');
   if (typeof image !== 'string' || image.trim() === '') bad('image', image, 'must name a container image', 'write image: \'shop/payment:1.4.2\'');
   else if (/\s/.test(image)) bad('image', image, 'must not contain white space', 'write image: \'shop/payment:1.4.2\'');
+  for (const variable of Object.keys(env ?? {})) {
+    if (!/^[-._a-zA-Z][-._a-zA-Z0-9]*$/.test(variable)) bad('env', variable, 'must be letters, digits, -, . and _, not beginning with a digit', 'write a name such as LOG_LEVEL');
+  }
   if (readinessPath !== undefined && !/^\/\S*$/.test(readinessPath)) {
     bad('readinessPath', readinessPath, 'must be a path that begins with /', 'write readinessPath: \'/ready\'');
   }

@@ -114,8 +114,15 @@ export class Proxy {
     const errors: Error[] = [];
     const made: Binding[] = [];
     const found = new Map<string, Binding>();
+    const claimed = new Map<string, string>();
     await Promise.all([...snapshot.listeners.values()].map(async (config) => {
       const key = keyOf(config);
+      const other = config.port === 0 ? undefined : claimed.get(key);
+      if (other !== undefined) {
+        errors.push(new Error(`listener ${config.name}: ${config.address}:${config.port} belongs to listener ${other} in the same snapshot; give it another port`));
+        return;
+      }
+      claimed.set(key, config.name);
       // Port 0 is another port for each listener, and the same as long as it stays.
       const own = this.listenerEntries.get(config.name)?.binding;
       const kept = own?.key === key ? own : config.port === 0 ? undefined : present.get(key);

@@ -126,7 +126,8 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     ctx.keepHead();
     const refused = readRequest(head, framing);
     if (refused !== Refuse.Nothing) {
-      this.refuseHead(ctx, REFUSED[refused]);
+      ctx.takeLiterally();
+      this.refuseMessage(ctx, REFUSED[refused]);
       return end;
     }
     this.closing = framing.close;
@@ -135,7 +136,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     const bodyStart = start + length;
     const stop = body.read(input, bodyStart, end);
     if (stop < 0) {
-      this.refuseHead(ctx, ERRORS.badRequest);
+      this.refuseMessage(ctx, ERRORS.badRequest);
       return end;
     }
     ctx.requestComplete = body.done;
@@ -151,8 +152,12 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   }
 
   private refuseHead(ctx: RequestContext, error: ProxyError): void {
-    this.listener.stats.cxProtocolError++;
     ctx.forgetHead();
+    this.refuseMessage(ctx, error);
+  }
+
+  private refuseMessage(ctx: RequestContext, error: ProxyError): void {
+    this.listener.stats.cxProtocolError++;
     this.closing = true;
     this.router.refuse(ctx, error);
   }

@@ -3,7 +3,7 @@ import type { RetryConditions, RetryConfig } from '../config/types';
 
 /** Whether an answer of that status may be tried again; the words are Envoy's (config.route.v3.RetryPolicy.retry_on). */
 export function retriesStatus(on: RetryConditions, status: number): boolean {
-  if (status < 400) return on.statusCodes.has(status);
+  if (status < 400) return on.statusCodes.size > 0 && on.statusCodes.has(status);
   if (on.serverError && status >= 500) return true;
   if (on.gatewayError && status >= 502 && status <= 504) return true;
   if (on.retriable4xx && status === 409) return true;

@@ -123,6 +123,13 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     head.base = 0;
   }
 
+  /** The head is well formed but is not routed: logs show what the client wrote. */
+  takeLiterally(): void {
+    const { head } = this;
+    this.pathText = head.text(head.targetStart, head.targetEnd);
+    this.authorityText = head.header('host') ?? '';
+  }
+
   /** The head could not be read: what is said of it in logs is nothing. */
   forgetHead(): void {
     this.head.count = 0;

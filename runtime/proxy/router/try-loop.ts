@@ -113,10 +113,7 @@ export class TryLoop {
   setsAside(ctx: RequestContext, status: number): boolean {
     const retry = ctx.retry!;
     if (!retriesStatus(retry.on, status)) return false;
-    if (!this.triesLeft(ctx)) {
-      ctx.flag = 'URX';
-      return false;
-    }
+    if (!this.triesLeft(ctx)) return false;
     this.finish(ctx, status, undefined);
     return this.mayRetry(ctx);
   }
@@ -125,7 +122,10 @@ export class TryLoop {
     const retry = ctx.retry!;
     if (ctx.responseStarted || !ctx.replayable || !ctx.action!.mayRetry(ctx)) return false;
     if (ctx.tries <= retry.maxRetries) return true;
-    if (retry.maxRetries > 0) ctx.pool!.cluster.stats.rqRetryLimitExceeded++;
+    if (retry.maxRetries > 0) {
+      ctx.flag = 'URX';
+      ctx.pool!.cluster.stats.rqRetryLimitExceeded++;
+    }
     return false;
   }
 

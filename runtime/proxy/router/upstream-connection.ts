@@ -54,15 +54,6 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     this.connectDeadline = new Deadline(this, UpstreamDeadline.Connect);
   }
 
-  /** It served another request before the present one. */
-  get reused(): boolean {
-    return this.requests > 1;
-  }
-
-  get hasAnswered(): boolean {
-    return this.answered;
-  }
-
   connect(ctx: RequestContext): void {
     const { router } = this.pool;
     this.ctx = ctx;
@@ -188,7 +179,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
 
   private fail(failure: 'connect' | 'connect_timeout' | 'reset' | 'protocol'): void {
     const { ctx } = this;
-    const stale = failure === 'reset' && this.reused && !this.answered;
+    // It served another request before and has said nothing to this one.
+    const stale = failure === 'reset' && this.requests > 1 && !this.answered;
     this.discard();
     if (ctx !== undefined) this.pool.router.tries.failed(ctx, failure, stale);
   }
@@ -290,7 +282,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     this.closeAfter = framing.close;
     this.body.start(framing);
     ctx.outcome.latency = (router.now = router.clock.now()) - ctx.tryStart;
-    if (ctx.retry !== undefined && status >= 300 && router.tries.setsAside(ctx, status)) {
+    if (ctx.retry !== undefined && router.tries.setsAside(ctx, status)) {
       this.setAside(ctx, bodyStart, end);
       return;
     }

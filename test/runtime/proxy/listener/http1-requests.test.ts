@@ -108,6 +108,14 @@ describe('requests that could be read in two ways are refused, and their connect
   });
 });
 
+test('a refused request is logged as the client wrote it, where that can be read', () => {
+  harness.send('PUT /x?y HTTP/1.1\r\nHost: A\r\ncontent-length: 1\r\ncontent-length: 1\r\nuser-agent: me\r\n\r\n');
+  harness.send('GET / HTTP/1.1\r\nbroken\r\n\r\n');
+  expect(harness.seen).toMatchObject([
+    { method: 'PUT', path: '/x?y', authority: 'A', userAgent: 'me', status: 400 }, { method: '', path: '', authority: '', userAgent: '', status: 400 },
+  ]);
+});
+
 describe('what goes upstream', () => {
   test('header bytes that are valid pass untouched and in order', () => {
     const lines = 'Host: Shop.Example:8080\r\nX-A:1\r\nx-b:   two  words \t\r\nX-A: \xe4\xff\r\nCookie: a=b; c="d"\r\nempty:\r\n';

@@ -132,6 +132,12 @@ describe('a new snapshot', () => {
     expect(harness.listener.port).toBe(8085);
   });
 
+  test('two listeners at one address are refused, with both names', async () => {
+    const both = withListeners(listenerConfig({ name: 'one', port: 8080 }), listenerConfig({ name: 'two', port: 8080 }));
+    await expect(harness.proxy.apply(both)).rejects.toThrow('listener two: 127.0.0.1:8080 belongs to listener one in the same snapshot');
+    expect([...harness.proxy.listeners.keys()]).toEqual(['ingress']);
+  });
+
   test('a route table that is not there is refused with its name', async () => {
     await expect(harness.proxy.apply(base({ routeTable: 'missing' }))).rejects.toThrow('listener ingress: route table missing is not in the snapshot');
   });

@@ -86,7 +86,7 @@ test('whatever is set, moved and cleared: as a timer for each would do', () => {
         due.delete(which);
       } else {
         const until = clock.now() + delay;
-        for (const [each, at] of [...due].filter(([, at]) => at <= until)) {
+        for (const [each, at] of [...due].filter((entry) => entry[1] <= until)) {
           expected.push([each, at]);
           due.delete(each);
         }

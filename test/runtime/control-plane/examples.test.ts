@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { snapshotOf, TYPES } from '../../../runtime/control-plane/ads/snapshot';
+import { resolve } from '../../../runtime/control-plane/resolve';
+import { readResources } from '../../../runtime/control-plane/resources';
+import { parseManifests } from '../../../runtime/control-plane/source';
+import { proxyNode } from '../../../runtime/control-plane/translate';
+import { xdsResources } from '../../../runtime/control-plane/xds';
+import { ConfigStore } from '../../../runtime/proxy/config/store';
+import { decode, DeltaDiscoveryResponseSchema } from '../../../runtime/xds';
+
+const DIR = join(__dirname, '../../testdata/examples');
+
+/** The manifests that the examples' programs become: the north contract, read by the other side. */
+describe.each(readdirSync(DIR).filter((file) => file.endsWith('.yaml')))('%s', (file) => {
+  const parsed = parseManifests(readFileSync(join(DIR, file), 'utf8'), file);
+  if (parsed.kind === 'error') throw new Error(`${file}:${parsed.line}: ${parsed.message}`);
+  const set = readResources({ documents: parsed.documents, unreadable: [] });
+  const { model, objects } = resolve(set);
+
+  test('there is nothing to say against it', () => {
+    expect(set.unreadable).toEqual([]);
+    expect(objects.filter(({ accepted, resolvedRefs }) => !accepted.ok || !resolvedRefs.ok)).toEqual([]);
+    expect(model.services.size).toBeGreaterThan(1);
+  });
+
+  test.each([...model.services.keys()])('the proxy of %s takes all of its configuration', (service) => {
+    const snapshot = snapshotOf(xdsResources(model, proxyNode(model, { service, podIp: '10.0.0.1' })));
+    const store = new ConfigStore({ onSnapshot: () => {}, onDns: () => {} });
+    for (const type of TYPES) {
+      const resources = [...snapshot.types[type].values()].flatMap(({ bytes }) => decode(DeltaDiscoveryResponseSchema, bytes).resources)
+        .map(({ name, version, resource }) => ({ name, version, resource: resource! }));
+      expect(store.update({ type, resources, removed: [] })).toEqual([]);
+    }
+    expect(store.snapshot.clusters.size).toBe(snapshot.types[TYPES[0]].size);
+  });
+});

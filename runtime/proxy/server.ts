@@ -241,6 +241,11 @@ export class ProxyServer {
     return families;
   }
 
+  /** Resolves when all configuration that has come so far is in force, or could not be put in force. */
+  async settled(): Promise<void> {
+    return this.applier.settled();
+  }
+
   /** Opens the files of access logs anew. */
   reopenLogs(): void {
     this.observer.reopen();

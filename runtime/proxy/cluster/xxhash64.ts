@@ -28,17 +28,18 @@ function multiply(bHi: number, bLo: number): void {
   const a1 = lo >>> 16;
   const b0 = bLo & 0xffff;
   const b1 = bLo >>> 16;
-  const middle = a1 * b0 + ((a0 * b0) >>> 16);
-  const carry = (a0 * b1 + (middle & 0xffff)) >>> 16;
-  const high = a1 * b1 + (middle >>> 16) + carry;
+  // No partial sum reaches 2^32, so that all of it stays in integer registers.
+  const middle = (imul(a1, b0) + (imul(a0, b0) >>> 16)) | 0;
+  const carry = ((imul(a0, b1) + (middle & 0xffff)) | 0) >>> 16;
+  const high = (imul(a1, b1) + (middle >>> 16) + carry) | 0;
   hi = (high + imul(hi, bLo) + imul(lo, bHi)) | 0;
   lo = imul(lo, bLo);
 }
 
 function add(bHi: number, bLo: number): void {
-  const sum = (lo >>> 0) + (bLo >>> 0);
-  hi = (hi + bHi + (sum > 0xffffffff ? 1 : 0)) | 0;
-  lo = sum | 0;
+  const sum = (lo + bLo) | 0;
+  hi = (hi + bHi + (sum >>> 0 < lo >>> 0 ? 1 : 0)) | 0;
+  lo = sum;
 }
 
 /** @param bits 1 to 31. */

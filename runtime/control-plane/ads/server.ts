@@ -32,6 +32,9 @@ export interface AdsServerDeps {
 /** Finds dead connections: a ping after so many milliseconds, and the end without an answer. */
 const KEEPALIVE = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000 };
 
+/** Proxies that are given a new model before anything else gets its turn. */
+const SLICE = 50;
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
@@ -43,6 +46,9 @@ export class AdsServer {
   private readonly server = new Server(KEEPALIVE);
   private readonly open = new Map<AdsServerStream, Mutable<Connection>>();
   private model: MeshModel | undefined;
+  /** Connections that have not had the present model yet. */
+  private behind = new Set<Mutable<Connection>>();
+  private slicing: NodeJS.Immediate | undefined;
 
   constructor(private readonly deps: AdsServerDeps) {
     const handlers: AdsHandlers = { deltaAggregatedResources: (stream) => this.accept(stream) };
@@ -56,9 +62,27 @@ export class AdsServer {
     });
   }
 
+  /** A new model for everybody. Many proxies are served in slices: requests of others, and probes, come in between. */
   update(model: MeshModel): void {
     this.model = model;
-    for (const connection of this.open.values()) this.push(connection, model);
+    this.behind = new Set(this.open.values());
+    this.pushSlice();
+  }
+
+  private pushSlice(): void {
+    const { model } = this;
+    if (!model) return;
+    let left = SLICE;
+    for (const connection of this.behind) {
+      if (left-- === 0) break;
+      this.behind.delete(connection);
+      this.push(connection, model);
+    }
+    if (this.behind.size === 0 || this.slicing) return;
+    this.slicing = setImmediate(() => {
+      this.slicing = undefined;
+      this.pushSlice();
+    });
   }
 
   connections(): Connection[] {
@@ -67,6 +91,7 @@ export class AdsServer {
 
   /** Ends all streams, so that proxies go to another replica; connections that are not closed after `grace` milliseconds are cut. */
   async close(grace: number): Promise<void> {
+    clearImmediate(this.slicing);
     for (const [stream, connection] of this.open) {
       connection.stream.close();
       stream.end();
@@ -161,6 +186,7 @@ export class AdsServer {
     const connection = this.open.get(stream);
     if (!connection) return;
     this.open.delete(stream);
+    this.behind.delete(connection);
     connection.stream.close();
     this.deps.log.info('ads', 'proxy disconnected', { node: connection.peer.id });
     this.deps.changed();

@@ -41,8 +41,17 @@ const READERS: readonly Reader[] = [
   { kind: 'EndpointSlice', group: 'discovery.k8s.io', schema: endpointSlice },
 ];
 
+/** A source hands out a document that did not change as the same object. */
+const seen = new WeakMap<RawDocument, Read>();
+
 /** Validates one document by itself; what it refers to is not looked at. */
-export function readDocument({ value }: RawDocument): Read {
+export function readDocument(document: RawDocument): Read {
+  const read = seen.get(document) ?? readValue(document.value);
+  seen.set(document, read);
+  return read;
+}
+
+function readValue(value: unknown): Read {
   if (!isObject(value)) return { kind: 'unreadable', message: `must be an object with apiVersion and kind, not ${JSON.stringify(value)}` };
   const { apiVersion, kind, metadata } = value;
   if (typeof apiVersion !== 'string' || typeof kind !== 'string') {

@@ -2,7 +2,7 @@ import type { Cluster, ClusterLoadAssignment, Listener } from '../../xds';
 import type { Backend, Locality, MeshModel, Service } from '../model';
 import { cluster, inboundCluster } from './clusters';
 import { endpoints } from './endpoints';
-import { listeners } from './listeners';
+import { filterChains, listeners, type FilterChains } from './listeners';
 import { clusterName } from './names';
 import type { ClusterUse } from './route';
 import { outboundRoutes } from './routes';
@@ -26,19 +26,18 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const { routes, uses } = routesFor(service, model);
   const byName = new Map(uses.map((use) => [clusterName(use.backend, use.region), use]));
   const used = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, use]) => use);
-  const own = ownFor(service, node);
-  const clusters = [own.cluster, ...used.map(({ backend, region }) => clusterFor(backend, region))];
+  const clusters = [inboundFor(service, node), ...used.map(({ backend, region }) => clusterFor(backend, region))];
   return {
     clusters: clusters.sort((a, b) => (a.name < b.name ? -1 : 1)),
     endpoints: used.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region)),
-    listeners: own.listeners,
+    listeners: listenersFor(service, node),
     routes: [routes],
   };
 }
 
 const NO_LOCALITIES: readonly Locality[] = [];
-/** Pods of one service that are remembered at once. */
-const MOST_PODS = 4096;
+/** What is remembered of one part at once. */
+const MOST_REMEMBERED = 4096;
 
 interface MadeRoutes {
   readonly made: ReturnType<typeof outboundRoutes>;
@@ -47,7 +46,9 @@ interface MadeRoutes {
 }
 
 const madeRoutes = new WeakMap<Service, MadeRoutes>();
-const madeOwn = new WeakMap<Service, Map<string, { readonly listeners: Listener[]; readonly cluster: Cluster }>>();
+const madeChains = new WeakMap<Service, FilterChains>();
+const madeListeners = new WeakMap<Service, Map<string, Listener[]>>();
+const madeInbound = new WeakMap<Service, Map<string, Cluster>>();
 const madeClusters = new WeakMap<Backend, Map<string, Cluster>>();
 const madeEndpoints = new WeakMap<readonly Locality[], WeakMap<Backend, Map<string, ClusterLoadAssignment>>>();
 
@@ -64,11 +65,14 @@ function routesFor(service: Service, model: MeshModel): MadeRoutes['made'] {
   return made;
 }
 
-function ownFor(service: Service, node: ProxyNode) {
-  const made = remembered(madeOwn, service, () => new Map<string, { listeners: Listener[]; cluster: Cluster }>());
-  // Pods come and go while their service stays.
-  if (made.size >= MOST_PODS) made.clear();
-  return rememberedIn(made, `${node.podIp}/${node.loopback}`, () => ({ listeners: listeners(service, node), cluster: inboundCluster(service, node) }));
+function listenersFor(service: Service, node: ProxyNode): Listener[] {
+  const chains = remembered(madeChains, service, () => filterChains(service));
+  const made = remembered(madeListeners, service, () => new Map<string, Listener[]>());
+  return rememberedIn(made, `${node.podIp}/${node.loopback}`, () => listeners(chains, node));
+}
+
+function inboundFor(service: Service, node: ProxyNode): Cluster {
+  return rememberedIn(remembered(madeInbound, service, () => new Map<string, Cluster>()), node.loopback, () => inboundCluster(service, node));
 }
 
 function clusterFor(backend: Backend, region: string | undefined): Cluster {
@@ -92,6 +96,8 @@ function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: () =>
 
 function rememberedIn<V>(map: Map<string, V>, key: string, make: () => V): V {
   const found = map.get(key) ?? make();
+  // Pods come and go while their service stays.
+  if (map.size >= MOST_REMEMBERED) map.clear();
   map.set(key, found);
   return found;
 }

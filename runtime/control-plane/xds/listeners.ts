@@ -1,8 +1,8 @@
 import { INBOUND_PORT, OUTBOUND_PORT } from '../../../src/contract';
 import {
-  ApiVersion, create, duration, HttpConnectionManager_CodecType, HttpConnectionManager_PathWithEscapedSlashesAction,
+  ApiVersion, create, duration, FilterChainSchema, HttpConnectionManager_CodecType, HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManager_ServerHeaderTransformation, HttpConnectionManagerSchema, HttpFilterSchema, ListenerSchema, packAny, RouterSchema,
-  TrafficDirection, type HttpFilter, type Listener,
+  TrafficDirection, type FilterChain, type HttpFilter, type Listener,
 } from '../../xds';
 import type { Service } from '../model';
 import { accessLog } from './access-log';
@@ -23,15 +23,20 @@ const BUFFER_LIMIT = 1_048_576;
 
 type HcmInit = Init<typeof HttpConnectionManagerSchema>;
 
-/** The inbound and the outbound listener of a proxy. */
-export function listeners(service: Service, node: ProxyNode): Listener[] {
-  return [
-    listener(INBOUND, node.podIp, INBOUND_PORT, TrafficDirection.INBOUND, service, {
+/** What the listeners of all pods of a service have in common: everything but their address. */
+export interface FilterChains {
+  readonly inbound: FilterChain;
+  readonly outbound: FilterChain;
+}
+
+export function filterChains(service: Service): FilterChains {
+  return {
+    inbound: filterChain(INBOUND, service, {
       // With the listener: it changes only when the listener does.
       routeSpecifier: { case: 'routeConfig', value: inboundRoutes(service) },
       httpFilters: [...service.rateLimits.map(rateLimitFilter), router()],
     }),
-    listener(OUTBOUND, node.loopback, OUTBOUND_PORT, TrafficDirection.OUTBOUND, service, {
+    outbound: filterChain(OUTBOUND, service, {
       routeSpecifier: {
         case: 'rds',
         value: {
@@ -46,25 +51,37 @@ export function listeners(service: Service, node: ProxyNode): Listener[] {
       },
       httpFilters: [router()],
     }),
+  };
+}
+
+/** The inbound and the outbound listener of a proxy. */
+export function listeners({ inbound, outbound }: FilterChains, node: ProxyNode): Listener[] {
+  return [
+    listener(INBOUND, node.podIp, INBOUND_PORT, TrafficDirection.INBOUND, inbound),
+    listener(OUTBOUND, node.loopback, OUTBOUND_PORT, TrafficDirection.OUTBOUND, outbound),
   ];
 }
 
-function listener(name: string, address: string, port: number, direction: TrafficDirection, { mesh }: Service, init: HcmInit): Listener {
+function listener(name: string, address: string, port: number, trafficDirection: TrafficDirection, chain: FilterChain): Listener {
+  return create(ListenerSchema, {
+    name,
+    address: { address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } } },
+    trafficDirection,
+    perConnectionBufferLimitBytes: BUFFER_LIMIT,
+    filterChains: [chain],
+  });
+}
+
+function filterChain(name: string, { mesh }: Service, init: HcmInit): FilterChain {
   const manager = create(HttpConnectionManagerSchema, {
     ...init,
     ...protocol(name),
     accessLog: mesh.accessLogPercent === undefined ? [] : [accessLog(mesh.accessLogPercent)],
   });
-  return create(ListenerSchema, {
-    name,
-    address: { address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } } },
-    trafficDirection: direction,
-    perConnectionBufferLimitBytes: BUFFER_LIMIT,
-    filterChains: [{
-      filters: [{
-        name: 'envoy.filters.network.http_connection_manager',
-        configType: { case: 'typedConfig', value: packAny(HttpConnectionManagerSchema, manager) },
-      }],
+  return create(FilterChainSchema, {
+    filters: [{
+      name: 'envoy.filters.network.http_connection_manager',
+      configType: { case: 'typedConfig', value: packAny(HttpConnectionManagerSchema, manager) },
     }],
   });
 }

@@ -15,6 +15,8 @@ const BUFFER_LIMIT = 1 << 20;
 const STREAM_IDLE_TIMEOUT = 300_000;
 const IDLE_TIMEOUT = 3_600_000;
 const MAX_HEAD_KB = 60;
+/** Ours: a head is put together in front of the read buffer. */
+const HIGHEST_HEAD_KB = 64;
 
 const DIRECTION = { [TrafficDirection.UNSPECIFIED]: 'unspecified', [TrafficDirection.INBOUND]: 'inbound', [TrafficDirection.OUTBOUND]: 'outbound' } as const;
 const SERVER_HEADER = {
@@ -123,7 +125,7 @@ function connection(hcm: HttpConnectionManager, path: string, problems: Problems
     streamIdleTimeout: durationOrOff(hcm.streamIdleTimeout, STREAM_IDLE_TIMEOUT, `${path}.stream_idle_timeout`, problems),
     idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${path}.common_http_protocol_options.idle_timeout`, problems),
     requestHeadersTimeout: durationOrOff(hcm.requestHeadersTimeout, 0, `${path}.request_headers_timeout`, problems),
-    maxRequestHeadBytes: 1_024 * inRange(hcm.maxRequestHeadersKb ?? MAX_HEAD_KB, 1, 8_192, `${path}.max_request_headers_kb`, problems),
+    maxRequestHeadBytes: 1_024 * inRange(hcm.maxRequestHeadersKb ?? MAX_HEAD_KB, 1, HIGHEST_HEAD_KB, `${path}.max_request_headers_kb`, problems),
     generateRequestId: hcm.generateRequestId ?? true,
     preserveExternalRequestId: hcm.preserveExternalRequestId,
     useRemoteAddress: hcm.useRemoteAddress ?? false,

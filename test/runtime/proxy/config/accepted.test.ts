@@ -99,6 +99,6 @@ describe('whatever a resource says', () => {
       expect(decoded.value === undefined).toBe(decoded.problems.length > 0);
       expect(toYaml(decodeMessage(decode(schema, encode(schema, message))))).toBe(toYaml(decoded));
       expect(toYaml(decodeMessage(fromJson(schema, toJson(schema, message))))).toBe(toYaml(decoded));
-    }), { numRuns: 60 });
+    }), { numRuns: 30 });
   });
 });

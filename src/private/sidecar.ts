@@ -31,12 +31,29 @@ const STATE = 'meshwright-state';
 const STATE_PATH = '/var/lib/meshwright';
 
 /** Environment of the application's containers: HTTP clients that heed it reach others by name through their proxy. */
-const PROXY_ENVIRONMENT: readonly (readonly [name: string, value: string])[] = [
-  ['HTTP_PROXY', `http://127.0.0.1:${OUTBOUND_PORT}`],
-  ['http_proxy', `http://127.0.0.1:${OUTBOUND_PORT}`],
-  ['NO_PROXY', 'localhost,127.0.0.1'],
-  ['no_proxy', 'localhost,127.0.0.1'],
+const PROXY_ENVIRONMENT: readonly { readonly name: string; readonly value: string }[] = [
+  { name: 'HTTP_PROXY', value: `http://127.0.0.1:${OUTBOUND_PORT}` },
+  { name: 'http_proxy', value: `http://127.0.0.1:${OUTBOUND_PORT}` },
+  { name: 'NO_PROXY', value: 'localhost,127.0.0.1' },
+  { name: 'no_proxy', value: 'localhost,127.0.0.1' },
 ];
+
+/** What is the same in every sidecar. Made once: a mesh has thousands of them, and each manifest gets a copy. */
+const SAME_IN_ALL = {
+  name: PROXY_CONTAINER,
+  restartPolicy: 'Always',
+  env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace'), fromField('POD_IP', 'status.podIP')],
+  ports: [
+    { name: MESH_PORT_NAME, containerPort: INBOUND_PORT, protocol: 'TCP' },
+    { name: 'mesh-health', containerPort: HEALTH_PORT, protocol: 'TCP' },
+  ],
+  startupProbe: { httpGet: { path: '/ready', port: HEALTH_PORT }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 120 },
+  readinessProbe: { httpGet: { path: '/ready', port: HEALTH_PORT }, periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 2 },
+  livenessProbe: { httpGet: { path: '/healthz', port: HEALTH_PORT }, periodSeconds: 10, timeoutSeconds: 2, failureThreshold: 3 },
+  securityContext: { ...HARDENED, runAsUser: PROXY_UID, runAsGroup: PROXY_UID },
+  volumeMounts: [{ name: STATE, mountPath: STATE_PATH }],
+};
+const STATE_VOLUME = { name: STATE, emptyDir: { sizeLimit: '64Mi' } };
 
 /** The pod with its sidecar: a native one, that starts before and ends after the application's containers. */
 export function withSidecar(pod: PodSpec, identity: PodIdentity): PodSpec {
@@ -44,22 +61,22 @@ export function withSidecar(pod: PodSpec, identity: PodIdentity): PodSpec {
     ...pod,
     containers: (pod.containers ?? []).map(throughProxy),
     initContainers: [sidecar(identity, pod.terminationGracePeriodSeconds ?? GRACE_SECONDS), ...pod.initContainers ?? []],
-    volumes: [...pod.volumes ?? [], { name: STATE, emptyDir: { sizeLimit: '64Mi' } }],
+    volumes: [...pod.volumes ?? [], STATE_VOLUME],
   };
 }
 
 /** What a container already sets stays as it is. */
 function throughProxy(container: Record<string, any>): Record<string, any> {
-  const env: { name: string }[] = container.env ?? [];
+  const env: readonly { readonly name: string }[] = container.env ?? [];
   const names = new Set(env.map(({ name }) => name));
-  return { ...container, env: [...env, ...PROXY_ENVIRONMENT.filter(([name]) => !names.has(name)).map(([name, value]) => ({ name, value }))] };
+  return { ...container, env: [...env, ...PROXY_ENVIRONMENT.filter(({ name }) => !names.has(name))] };
 }
 
 function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdentity, graceSeconds: number): Record<string, unknown> {
   return {
-    name: PROXY_CONTAINER,
+    ...SAME_IN_ALL,
     image: proxy.image,
-    restartPolicy: 'Always',
+    resources: proxy.resources,
     args: [
       '--config-yaml', bootstrap({ service, namespace, version }, meshNamespace),
       '--service-node', '$(POD_NAME).$(POD_NAMESPACE)',
@@ -70,17 +87,6 @@ function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdent
       '--drain-time-s', String(graceSeconds),
       '--log-level', proxy.logLevel,
     ],
-    env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace'), fromField('POD_IP', 'status.podIP')],
-    ports: [
-      { name: MESH_PORT_NAME, containerPort: INBOUND_PORT, protocol: 'TCP' },
-      { name: 'mesh-health', containerPort: HEALTH_PORT, protocol: 'TCP' },
-    ],
-    startupProbe: { httpGet: { path: '/ready', port: HEALTH_PORT }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 120 },
-    readinessProbe: { httpGet: { path: '/ready', port: HEALTH_PORT }, periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 2 },
-    livenessProbe: { httpGet: { path: '/healthz', port: HEALTH_PORT }, periodSeconds: 10, timeoutSeconds: 2, failureThreshold: 3 },
-    resources: proxy.resources,
-    securityContext: { ...HARDENED, runAsUser: PROXY_UID, runAsGroup: PROXY_UID },
-    volumeMounts: [{ name: STATE, mountPath: STATE_PATH }],
   };
 }
 

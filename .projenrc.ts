@@ -164,6 +164,10 @@ const crds = project.addTask('crds', {
   description: 'Generates crds/*.yaml from src/contract',
   exec: 'ts-node --transpile-only --project tsconfig.dev.json scripts/generate-crds.ts',
 });
+project.postCompileTask.prependSpawn(project.addTask('testing:types', {
+  description: 'Declarations of meshwright/testing, whose code is one bundled file, into lib/testing',
+  exec: 'node scripts/testing-types.mjs',
+}));
 project.postCompileTask.prependSpawn(bundle);
 project.postCompileTask.prependSpawn(crds);
 project.testTask.prependSpawn(typecheck);

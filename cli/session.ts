@@ -14,6 +14,8 @@ export interface LoadStats {
   total: number;
   /** Answered below 400. */
   succeeded: number;
+  /** Answers that were, by status. */
+  readonly statuses: Map<number, number>;
   /** Words for what was not: `503 The circuit breaker of payment is open …`. */
   readonly failures: Map<string, number>;
   readonly latencies: number[];
@@ -31,7 +33,7 @@ export class Session {
 
   /** @param now milliseconds since the run began */
   constructor(loads: readonly LoadSettings[], private readonly now: () => number) {
-    this.loads = loads.map((settings) => ({ settings, total: 0, succeeded: 0, failures: new Map(), latencies: [] }));
+    this.loads = loads.map((settings) => ({ settings, total: 0, succeeded: 0, statuses: new Map(), failures: new Map(), latencies: [] }));
   }
 
   say(text: string): void {
@@ -53,6 +55,7 @@ export class Session {
     if (load.latencies.length < MOST_LATENCIES) load.latencies.push(latency);
     if (status > 0 && status < 400) {
       load.succeeded++;
+      load.statuses.set(status, (load.statuses.get(status) ?? 0) + 1);
       return;
     }
     const words = status === 0 ? `no answer: ${error}` : problem === undefined ? `${status} from the application` : `${status} ${problem}`;

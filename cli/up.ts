@@ -15,7 +15,7 @@ import { judge, summary } from './report';
 import { Session } from './session';
 import { openTerminal, type Terminal } from './terminal';
 import { parseUpOptions, UP_USAGE, type UpOptions } from './up-options';
-import { loadLine, milliseconds, number, render, time } from './view';
+import { loadLines, milliseconds, number, render, time } from './view';
 
 /** Milliseconds that all pods together get to become ready, and the endpoints to reach every proxy. */
 const START_TIMEOUT = 60_000;
@@ -191,7 +191,7 @@ class Up {
     try {
       this.message = await this.mesh.command(line);
       this.session.injected = true;
-      this.session.say(this.message);
+      this.session.say(`${line.trim()}: ${this.message}`);
     } catch (error) {
       this.message = (error as Error).message;
     }
@@ -233,7 +233,8 @@ class Up {
     const target = pods.find(({ service }) => service === 'payment') ?? able;
     if (target) {
       const verbs = [...(target.control?.verbs ?? []), 'kill'].join(' | ');
-      lines.push(`break  ${target.service}: ${verbs}   or   curl -X POST ${this.addresses.runner}:${RUNNER_PORT}/${target.service}/${target.control?.verbs[0] ?? 'kill'}`);
+      lines.push(`break  ${target.service}: ${verbs}   (type one, or)`);
+      lines.push(`       curl -X POST ${this.addresses.runner}:${RUNNER_PORT}/${target.service}/${target.control?.verbs[0] ?? 'kill'}`);
     }
     return lines;
   }
@@ -244,7 +245,7 @@ class Up {
       this.print(`${edge.caller} → ${edge.called}  ${number(edge.requestsPerSecond)} req/s  ${(edge.success * 100).toFixed(1)}% ok  p50 ${milliseconds(edge.p50)}  `
         + `p99 ${milliseconds(edge.p99)}  ${number(edge.retriesPerSecond)} retries/s  breaker ${edge.breaker ?? 'none'}  ${edge.healthy}/${edge.endpoints} pods`);
     }
-    for (const load of this.session.loads) this.print(loadLine(load, 200, NO_COLOURS));
+    for (const load of this.session.loads) for (const line of loadLines(load, 200, NO_COLOURS)) this.print(line);
   }
 
   private print(text: string): void {

@@ -1,6 +1,6 @@
 import type { Edge } from '../runtime/local/traffic';
 import type { PodState } from '../runtime/local/types';
-import { cut, fit, type Style } from './ansi';
+import { cut, fit, width, type Style } from './ansi';
 import { percentile, type LoadStats } from './session';
 
 /** Everything that one screen shows. */
@@ -23,7 +23,7 @@ export interface Screen {
 export function render(screen: Screen, columns: number, rows: number, style: Style): string[] {
   const head = [header(screen, columns, style), rule(columns, style)];
   const traffic = edgeTable(screen.edges, columns, style);
-  const loads = screen.loads.map((load) => loadLine(load, columns, style));
+  const loads = screen.loads.flatMap((load) => loadLines(load, columns, style));
   const hints = screen.hints.map((hint) => cut(hint, columns));
   const foot = [...(hints.length > 0 ? [rule(columns, style), ...hints] : []), prompt(screen, columns, style)];
   // What happened takes the room that is left, and what is least needed goes first where there is none.
@@ -45,7 +45,8 @@ function header({ title, pods, elapsed, left }: Screen, columns: number, style: 
   const control = planesReady === planes.length ? style.dim(`control plane ×${planes.length}`) : style.bad(`control plane ${planesReady}/${planes.length}`);
   const clock = left === undefined ? time(elapsed) : `${time(elapsed)}, ${Math.ceil(left / 1000)} s left`;
   const begin = `${style.bold('meshwright')} ${style.accent(title)}`;
-  return fit(`${fit(begin, Math.max(0, columns - 54))} ${fit(state, 17, 'right')}  ${fit(control, 17, 'right')}  ${fit(style.dim(clock), 14, 'right')}`, columns);
+  const end = `${state}   ${control}   ${style.dim(clock)}`;
+  return cut(`${fit(begin, Math.max(0, columns - width(end) - 1))} ${end}`, columns);
 }
 
 /** Widths of the columns after the first two. */
@@ -86,12 +87,17 @@ function endpoints({ healthy, endpoints: all }: Edge, style: Style): string {
   return healthy === all ? text : healthy === 0 ? style.bad(text) : style.warn(text);
 }
 
-export function loadLine(load: LoadStats, columns: number, style: Style): string {
+/** What became of a load, and below it the most frequent ways to fail. */
+export function loadLines(load: LoadStats, columns: number, style: Style): string[] {
   const { from, method, url, requestsPerSecond } = load.settings;
   const failed = load.total - load.succeeded;
-  const worst = [...load.failures].sort(([, a], [, b]) => b - a)[0];
-  const counts = `${load.succeeded} ok${failed > 0 ? style.bad(`, ${failed} not${worst ? ` (${worst[0]})` : ''}`) : ''}`;
-  return cut(`${style.dim('load')} ${requestsPerSecond}/s ${from} ${style.dim('→')} ${method} ${url}  ${counts}  p99 ${milliseconds(percentile(load.latencies, 0.99))}`, columns);
+  const statuses = [...load.statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${count} × ${status}`).join(', ');
+  const counts = `${statuses === '' ? '0 ok' : statuses}${failed > 0 ? `, ${style.bad(`${failed} failed`)}` : ''}  p99 ${milliseconds(percentile(load.latencies, 0.99))}`;
+  const failures = [...load.failures].sort(([, first], [, second]) => second - first).slice(0, 2);
+  return [
+    `${style.dim('load')}  ${requestsPerSecond}/s ${from} ${style.dim('→')} ${method} ${url.replace('http://', '')}  ${counts}`,
+    ...failures.map(([words, count]) => `      ${count} × ${words}`),
+  ].map((line) => cut(line, columns));
 }
 
 function prompt({ input, message }: Screen, columns: number, style: Style): string {

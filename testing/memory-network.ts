@@ -12,12 +12,15 @@ const HIGH_WATER = 256 * 1024;
  */
 export class MemoryNetwork {
   private readonly listeners = new Map<string, (connection: Connection) => void>();
+  private readonly transports = new Map<string, Transport>();
   private readonly queue: (() => void)[] = [];
   private ports = 32_768;
 
   /** The network as one address sees it. */
   transport(address: string): Transport {
-    return new MemoryTransport(this, address);
+    let transport = this.transports.get(address);
+    if (!transport) this.transports.set(address, transport = new MemoryTransport(this, address));
+    return transport;
   }
 
   /** Lets everything happen that waits, and what follows from it. Returns whether anything did. */

@@ -6,7 +6,7 @@ import { endpointSlices } from '../runtime/local/endpoint-slices';
 import type { KubeObject, PodSpec, PodState } from '../runtime/local/types';
 import { desiredWorkloads } from '../runtime/local/workloads';
 import type { RequestRecord } from '../runtime/proxy/observe/types';
-import { OUTBOUND_PORT } from '../src/contract/ports';
+import { INBOUND_PORT, OUTBOUND_PORT } from '../src/contract/ports';
 import { exchange, type RequestOptions, type TestResponse } from './client';
 import type { Message } from './http1';
 import { objectsOf, type MeshSource } from './manifests';
@@ -142,6 +142,13 @@ export class TestMesh {
   async send(from: string, url: string, options: RequestOptions = {}): Promise<TestResponse> {
     const { spec } = this.pod(from);
     return exchange(this.network.transport(spec.address), spec.address, OUTBOUND_PORT, new URL(url), options, () => this.clock.now());
+  }
+
+  /** Sends a request to a pod's own proxy, as any caller in the cluster would; no policy of a caller applies. Time stands until `advance`. */
+  async sendTo(pod: string, path: string, options: RequestOptions = {}): Promise<TestResponse> {
+    const { spec } = this.pod(pod);
+    const url = new URL(path, `http://${spec.service}`);
+    return exchange(this.network.transport(spec.address), spec.address, INBOUND_PORT, url, options, () => this.clock.now());
   }
 
   /** Lets time go on, timer by timer, until the promise is settled. */

@@ -55,7 +55,7 @@ export class Shop extends Chart {
         }),
         new CapacityBound({ callers: orderReplicas, maxConnections: 100, maxPendingRequests: 10, latency, replicas: paymentReplicas }),
       ],
-      // The payments of one order meet in one replica, where its idempotency keys are.
+      // The payments of one order meet in one replica, where its idempotency keys are. (Those of one customer do while the canary is sticky.)
       loadBalancer: LoadBalancer.ringHash(HashKey.header('x-order-id')),
     });
     this.payment.acknowledge('MW107', 'a call is retried on other pods; when five tries fail, the payment provider behind all of them is down, and '

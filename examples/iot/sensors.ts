@@ -1,6 +1,6 @@
 import { Chart, Duration } from 'cdk8s';
 import type { Construct } from 'constructs';
-import { AccessLog, HashKey, LoadBalancer, LocalityPolicy, Mesh, MeshService, Region, ServicePort } from 'meshwright';
+import { AccessLog, LoadBalancer, LocalityPolicy, Mesh, MeshService, Region, ServicePort } from 'meshwright';
 import { CapacityBound, GoldResilience } from '../policy-library';
 
 /**
@@ -36,7 +36,7 @@ export class Sensors extends Chart {
       image: 'iot/analytics:0.9.0',
       replicas: 3,
       regions: [west, east, south],
-      loadBalancer: LoadBalancer.ringHash(HashKey.header('x-sensor')),
+      loadBalancer: LoadBalancer.leastRequest(2),
       locality: LocalityPolicy.preferLocal({ healthyPercent: 50, failover: [west, east, south] }),
       policies: [GoldResilience.ofTries(Duration.millis(50), {
         retries: 1, firstBackoff: Duration.millis(25), failures: 10, cooldown: Duration.seconds(15),

@@ -138,7 +138,7 @@ export class LocalRun {
     const kills = killedBy(verb);
     if (kills) for (const pod of pods) this.mesh.kill(podKey(pod), kills.roles);
     else await Promise.all(pods.map(async (pod) => switchFault(pod, verb)));
-    return `${verb}: ${pods.map(({ name }) => name).join(', ')}`;
+    return pods.length === 1 ? `done to ${pods[0]!.name}` : `done to ${pods.length} pods`;
   }
 
   /** Ends every process; resolves when none is left. */

@@ -47,3 +47,99 @@ test.each(['memory', 'sockets'] as const)('payment fails, is retried, spared, pr
     await mesh.close();
   }
 });
+
+test('one customer in twenty pays by the new version, and a customer always by the same', async () => {
+  const mesh = await TestMesh.of(shop());
+  const versions = new Map<string, string>();
+  let next = 0;
+  for (let i = 0; i < 10_000; i++) {
+    // 500 a second: within the limits of the replicas.
+    mesh.clock.advance(2);
+    const { version } = (await mesh.request('order', 'http://payment/payments', { headers: { 'x-user': `customer-${i}`, 'x-order-id': `order-${i}` } })).json();
+    versions.set(`customer-${i}`, version);
+    if (version === 'v2') next++;
+  }
+  expect(next).toBeGreaterThanOrEqual(400);
+  expect(next).toBeLessThanOrEqual(600);
+  for (let i = 0; i < 200; i++) {
+    mesh.clock.advance(2);
+    const { version } = (await mesh.request('order', 'http://payment/payments', { headers: { 'x-user': `customer-${i}`, 'x-order-id': `again-${i}` } })).json();
+    expect(version).toBe(versions.get(`customer-${i}`));
+  }
+});
+
+test('testers ask for the new version by a header', async () => {
+  const mesh = await TestMesh.of(shop());
+  for (let i = 0; i < 20; i++) {
+    const { version } = (await mesh.request('order', 'http://payment/payments', { headers: { 'x-user': `customer-${i}`, 'x-canary': 'always' } })).json();
+    expect(version).toBe('v2');
+  }
+});
+
+test('payments of one customer meet in one replica', async () => {
+  const mesh = await TestMesh.of(shop());
+  const podOf = async (key: string) => (await mesh.request('order', 'http://payment/payments', { headers: { 'x-user': key } })).json().pod as string;
+  const pods = new Set<string>();
+  for (let i = 0; i < 100; i++) {
+    const first = await podOf(`key-${i}`);
+    expect(await podOf(`key-${i}`)).toBe(first);
+    pods.add(first);
+  }
+  expect(pods.size).toBe(6);
+});
+
+test('the first API is rewritten, marked as going, and hides the header for debugging; the cart has moved', async () => {
+  const mesh = await TestMesh.of(shop());
+  const old = await mesh.request('storefront', 'http://order/v1/orders/7?full=1', { headers: { 'x-debug': 'yes' } });
+  expect(old).toMatchObject({ status: 200, headers: { deprecation: '@1767225600' } });
+  const [request] = mesh.received('order');
+  expect(request).toMatchObject({ path: '/orders/7?full=1', headers: { 'x-api-version': '1' } });
+  expect(request!.headers).not.toHaveProperty('x-debug');
+  const moved = await mesh.request('storefront', 'http://order/cart?from=mail');
+  expect(moved).toMatchObject({ status: 308, headers: { location: expect.stringMatching(/\/orders\?from=mail$/) } });
+  expect(mesh.received('order')).toHaveLength(1);
+});
+
+test('what was not declared by calls cannot be called', async () => {
+  const mesh = await TestMesh.of(shop());
+  const refused = await mesh.request('storefront', 'http://payment/payments');
+  expect(refused).toMatchObject({ status: 404, problem: { policy: 'route' } });
+  expect(mesh.received('payment')).toEqual([]);
+});
+
+test('each replica of the payment service admits its rate and no more', async () => {
+  const mesh = await TestMesh.of(shop());
+  const [pod] = mesh.pods('payment');
+  const admitted = async (requests: number) => {
+    const answers = await mesh.wait(Promise.all(Array.from({ length: requests }, async () => mesh.sendTo(pod!.name, '/payments'))));
+    const refused = answers.find(({ status }) => status === 429);
+    if (refused) expect(refused.headers).toMatchObject({ 'retry-after': expect.any(String), 'ratelimit': expect.any(String) });
+    return answers.filter(({ status }) => status === 200).length;
+  };
+  // At once what the bucket holds after a quiet time; then 800 a second, asked for evenly.
+  await admitted(1000);
+  let count = 0;
+  for (let slice = 0; slice < 20; slice++) {
+    await mesh.advance(50);
+    count += await admitted(100);
+  }
+  expect(count).toBeGreaterThanOrEqual(792);
+  expect(count).toBeLessThanOrEqual(808);
+});
+
+test('a request and what it causes are one trace', async () => {
+  const mesh = await TestMesh.of(shop(), {
+    services: {
+      order: async ({ call }) => ({ status: (await call('http://inventory/stock/book')).status }),
+    },
+  });
+  await mesh.request('storefront', 'http://order/orders', { method: 'POST', body: {} });
+  const [stock] = mesh.received('inventory');
+  const [order] = mesh.received('order');
+  expect(order!.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+  expect(stock!.headers['x-request-id']).toBe(order!.headers['x-request-id']);
+  expect(stock!.headers.traceparent!.slice(3, 35)).toBe(order!.headers.traceparent!.slice(3, 35));
+  expect(mesh.records.map(({ service, listener, status }) => `${service} ${listener} ${status}`)).toEqual([
+    'inventory inbound 200', 'order outbound 200', 'order inbound 200', 'storefront outbound 200',
+  ]);
+});

@@ -1,4 +1,7 @@
-/** Takes orders: reserves the items, has them paid, and gives the items back where that fails. */
+/**
+ * Takes orders: reserves the items and has them paid. Where the payment service is away the order stands and waits for its payment: one service that
+ * fails is no reason for the next one to fail, and a caller's breaker must not open for it.
+ */
 import { randomUUID } from 'node:crypto';
 import { startService } from '../../service-kit';
 
@@ -6,7 +9,7 @@ interface Order {
   readonly id: string;
   readonly sku: string;
   readonly amount: number;
-  readonly state: 'paid' | 'cancelled';
+  readonly state: 'paid' | 'awaiting payment' | 'declined';
   readonly payment?: unknown;
 }
 
@@ -25,11 +28,11 @@ startService('order', {
     const paid = await upstream.call('http://payment/payments', {
       method: 'POST', body: { order: id, amount }, headers: { 'idempotency-key': id, 'x-order-id': id },
     });
-    const done = paid.status < 300;
-    if (!done) await upstream.call(stock, { method: 'DELETE' });
-    const order: Order = { id, sku, amount, state: done ? 'paid' : 'cancelled', payment: paid.body };
+    const state = paid.status < 300 ? 'paid' : paid.status < 500 && paid.status !== 429 ? 'declined' : 'awaiting payment';
+    if (state === 'declined') await upstream.call(stock, { method: 'DELETE' });
+    const order: Order = { id, sku, amount, state, payment: paid.body };
     remember(order);
-    return { status: done ? 201 : 503, body: order };
+    return { status: { 'paid': 201, 'awaiting payment': 202, 'declined': 402 }[state], body: order };
   },
   'GET /orders/:id': ({ params }) => {
     const order = orders.get(params.id!);

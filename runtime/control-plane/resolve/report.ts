@@ -15,6 +15,8 @@ export interface ObjectReport {
   readonly generation: number;
   readonly accepted: Verdict;
   readonly resolvedRefs: Verdict;
+  /** This version of the object is what the model was made of; not the last valid one, and not another document of the same name. */
+  readonly inForce: boolean;
 }
 
 /** Kinds that have a status of ours. Of the others only what is refused is reported. */
@@ -61,6 +63,7 @@ export class Report {
         generation: one.generation,
         accepted: { ok: false, reason: one.reason, messages },
         resolvedRefs: valid?.resolvedRefs ?? { ok: true, reason: 'ResolvedRefs', messages: [] },
+        inForce: false,
       };
       reports.set(one.reason === 'DuplicateObject' ? `${key}@${one.location}` : key, report);
     }
@@ -75,6 +78,7 @@ export class Report {
       generation,
       accepted: verdict(this.accepted.get(describeId(id)), 'Accepted'),
       resolvedRefs: verdict(this.refs.get(describeId(id)), 'ResolvedRefs'),
+      inForce: true,
     };
   }
 }

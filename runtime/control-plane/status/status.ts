@@ -77,11 +77,13 @@ export function statusReport({ objects, unreadable, model, connections, previous
 
 type Draft = Omit<Condition, 'observedGeneration' | 'lastTransitionTime'>;
 
-function conditionsOf({ id, accepted, resolvedRefs }: ObjectReport, reached: Progress | undefined): Draft[] {
+function conditionsOf({ id, accepted, resolvedRefs, inForce }: ObjectReport, reached: Progress | undefined): Draft[] {
   const conditions = [condition('Accepted', accepted), condition('ResolvedRefs', resolvedRefs)];
   // Only objects of the mesh become configuration that can be traced back to them.
-  return ['Mesh', 'MeshService', 'HTTPRoute'].includes(id.kind) ? [...conditions, programmed(reached)] : [conditions[0]];
+  return ['Mesh', 'MeshService', 'HTTPRoute'].includes(id.kind) ? [...conditions, inForce ? programmed(reached) : NOT_IN_FORCE] : [conditions[0]];
 }
+
+const NOT_IN_FORCE: Draft = { type: 'Programmed', status: 'False', reason: 'NotAccepted', message: 'no proxy gets this version of the object' };
 
 function condition(type: Draft['type'], { ok, reason, messages }: Verdict): Draft {
   return { type, status: ok ? 'True' : 'False', reason, message: messages.join('\n') };

@@ -11,6 +11,9 @@ import { DeltaClient, line } from './support/delta-client';
 import { mesh, meshService, route, service, whole, type Manifest } from './support/documents';
 import { MemorySource } from './support/memory-source';
 
+// Sockets, on a machine that may be busy; nothing waits for time to pass.
+jest.setTimeout(60_000);
+
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const ORDER = (calls: string[], more: object = {}) => whole('order', ['10.0.0.1'], calls, more);
 const PAYMENT = whole('payment', ['10.0.2.1']);
@@ -50,9 +53,17 @@ class Proxy {
 
   /** Resolves with all lines so far once the last of them is this one. */
   async until(last: string): Promise<string[]> {
-    const until = () => this.lines.at(-1) === last;
-    if (!until()) await new Promise<void>((done) => this.waiting.push({ until, done }));
+    await this.reached(() => this.lines.at(-1) === last);
     return this.lines.splice(0);
+  }
+
+  /** Resolves once the resource is held, and routes behind it. */
+  async holds(resource: string): Promise<void> {
+    await this.reached(() => resource in this.client.versions() && this.lines.includes('RouteConfiguration +outbound'));
+  }
+
+  private async reached(until: () => boolean): Promise<void> {
+    if (!until()) await new Promise<void>((done) => this.waiting.push({ until, done }));
   }
 
   /** Resolves once the control plane has had all answers: a question behind them is answered. */
@@ -60,7 +71,8 @@ class Proxy {
     this.fences += 1;
     const name = `fence-${this.fences}`;
     this.client.request({ typeUrl: TypeUrl.EDS, resourceNamesSubscribe: [name] });
-    await this.until(`ClusterLoadAssignment -${name}`);
+    await this.reached(() => this.lines.some((one) => one.endsWith(` -${name}`)));
+    this.lines.splice(0);
   }
 
   close(): void {
@@ -159,6 +171,20 @@ describe('proxies', () => {
     expect(await nobody.ended).toMatch(/INVALID_ARGUMENT.*node "order-1.shop" does not say which service it belongs to: node.metadata.service: .*node.metadata.namespace/);
   });
 
+  test('many are served in slices, each once and by the last model', async () => {
+    await start([mesh(), ...ORDER([]), ...PAYMENT]);
+    const many = Array.from({ length: 70 }, () => proxy('order').start());
+    await Promise.all(many.map(async (one) => one.until('RouteConfiguration +outbound')));
+    source.put([mesh(), ...ORDER(['payment']), ...PAYMENT, ...STOCK]);
+    source.put([mesh(), ...ORDER(['stock']), ...PAYMENT, ...STOCK]);
+    // To be told of one change or of two is as good.
+    await Promise.all(many.map(async (one) => one.holds('Cluster stock.shop:8080')));
+    await Promise.all(many.map(async (one) => one.heard()));
+    expect(new Set(many.map(({ client }) => JSON.stringify(client.versions()))).size).toBe(1);
+    expect(Object.keys(many[69].client.versions())).toContain('Cluster stock.shop:8080');
+    expect(controlPlane.status().proxies.map(({ state }) => state)).toEqual(Array.from({ length: 70 }, () => 'current'));
+  });
+
   test('an end sends proxies elsewhere and leaves nothing', async () => {
     await start([mesh(), ...ORDER([])]);
     const order = proxy('order').start();
@@ -239,6 +265,7 @@ describe('admin', () => {
     expect(json.type).toBe('application/json');
     const report = JSON.parse(json.text) as StatusReport;
     expect(condition(report, 'MeshService x', 'Accepted')).toMatchObject({ status: 'False', reason: 'Invalid', observedGeneration: 1 });
+    expect(condition(report, 'MeshService x', 'Programmed')).toMatchObject({ status: 'False', reason: 'NotAccepted' });
     expect(report.healthy).toBe(false);
     expect((await get('/status?format=html')).type).toContain('text/html');
   });

@@ -13,7 +13,12 @@ export interface LocalityHosts {
 /** A balancer and the hosts it was given last. */
 interface Source {
   readonly balancer: Balancer;
-  hosts: readonly ClusterHost[];
+  /** Undefined: what it has is out of date. */
+  hosts: readonly ClusterHost[] | undefined;
+}
+
+function nameOf({ region, zone }: LocalityEndpoints): string {
+  return `${region}/${zone}`;
 }
 
 /**
@@ -45,13 +50,23 @@ export class PrioritySet {
 
   /**
    * Takes a new assignment. Where localities share by weight, one without a weight gets nothing (LocalityLbEndpoints.load_balancing_weight);
-   * where none has one, there is nothing to share by.
+   * where none has one, there is nothing to share by. A locality that stands twice is one, with the weight that it has last.
    */
   assign(localities: readonly LocalityHosts[], localityWeighted: boolean): void {
-    this.localities = localities;
-    this.all = localities.flatMap(({ hosts }) => hosts);
-    this.weighted = localityWeighted && localities.some(({ locality }) => locality.weight > 0);
+    const byName = new Map<string, LocalityHosts>();
+    for (const { locality, hosts } of localities) {
+      const name = nameOf(locality);
+      byName.set(name, { locality, hosts: [...(byName.get(name)?.hosts ?? []), ...hosts] });
+    }
+    this.localities = [...byName.values()];
+    this.all = this.localities.flatMap(({ hosts }) => hosts);
+    this.weighted = localityWeighted && this.localities.some(({ locality }) => locality.weight > 0);
     this.reassigned = true;
+    for (const [name, source] of this.sources) {
+      if (name !== '' && !byName.has(name)) this.sources.delete(name);
+      // Weights may have changed, so that even the same hosts have to be given again.
+      source.hosts = undefined;
+    }
     this.countHealthy();
   }
 
@@ -101,15 +116,15 @@ export class PrioritySet {
     return undefined;
   }
 
-  /** The balancer of that name, with these hosts; told only where they, or possibly their weights, changed. */
+  /** The balancer of that name, with these hosts; told only where something changed. */
   private give(name: string, hosts: readonly ClusterHost[]): Balancer {
     let source = this.sources.get(name);
     if (!source) {
       if (this.config.kind === 'ring_hash') throw new Error('a ring needs no other balancer');
-      source = { balancer: createBalancer(this.config, this.random), hosts: [] };
+      source = { balancer: createBalancer(this.config, this.random), hosts: undefined };
       this.sources.set(name, source);
     }
-    if (this.reassigned || !sameList(source.hosts, hosts)) source.balancer.setHosts(hosts);
+    if (source.hosts === undefined || !sameList(source.hosts, hosts)) source.balancer.setHosts(hosts);
     source.hosts = hosts;
     return source.balancer;
   }
@@ -123,7 +138,7 @@ export class PrioritySet {
       const weight = effectiveLocalityWeight(locality.weight, { total: hosts.length, healthy: healthy.length }, overprovisioningFactor);
       if (weight <= 0) continue;
       weights.push(weight);
-      this.scheduled.push(this.give(`${locality.region}/${locality.zone}`, healthy));
+      this.scheduled.push(this.give(nameOf(locality), healthy));
     }
     this.schedule = new Schedule(weights);
     return weights.length > 0;

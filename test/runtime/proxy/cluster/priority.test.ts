@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { effectiveLocalityWeight, priorityLoad } from '../../../../runtime/proxy/cluster/priority';
-import { addresses, count, endpoints, hashOf, locality, made } from './support';
+import { addresses, answered, attempt, count, endpoints, hashOf, locality, made, outlierDetection } from './support';
 
 const load = (healthy: readonly number[], panicThreshold = 50) =>
   priorityLoad(healthy.map((percent) => ({ total: 100, healthy: percent })), 140, panicThreshold);
@@ -102,6 +102,22 @@ describe('a cluster with priorities', () => {
       expect(shares(0, 10, { balancer })).toBe(0);
     });
 
+  test('weights that change while a locality is out count when it is back', () => {
+    const zones = (weight: number) => endpoints(
+      locality([{ address: '10.0.0.1', weight }, '10.0.0.2'], { weight: 1 }), locality(['10.0.1.1'], { zone: 'b', weight: 1 }),
+    );
+    const { cluster, clock } = made(
+      { localityWeighted: true, panicThreshold: 0, outlierDetection: { ...outlierDetection, consecutive5xx: 1 } }, zones(1),
+    );
+    const picks = () => count(800, () => cluster.pick(undefined, undefined, 0)!.address).get('10.0.0.1');
+    expect(picks()).toBe(200);
+    for (const address of ['10.0.0.1', '10.0.0.2']) attempt(cluster, answered(500), address);
+    cluster.update(zones(3));
+    expect(picks()).toBeUndefined();
+    clock.advance(30_000);
+    expect(picks()).toBe(300);
+  });
+
   test('to the percent', () => {
     let draw = 0;
     const random = () => (draw++ % 100) / 100;
@@ -149,6 +165,10 @@ describe('a cluster with priorities', () => {
       locality(addresses(2, { healthy: 0 }), { weight: 1 }), locality(['10.0.2.1'], { zone: 'c' }),
     )).cluster;
     expect(last.pick(undefined, undefined, 0)!.zone).toBe('c');
+    const twice = made({ localityWeighted: true }, endpoints(
+      locality(['10.0.0.1'], { weight: 1 }), locality(['10.0.1.1'], { zone: 'b', weight: 1 }), locality(['10.0.0.2'], { weight: 3 }),
+    )).cluster;
+    expect(count(800, () => twice.pick(undefined, undefined, 0)!.address)).toEqual(new Map([['10.0.0.1', 300], ['10.0.0.2', 300], ['10.0.1.1', 200]]));
     const unweighted = made({}, zones(10)).cluster;
     expect(count(1400, () => unweighted.pick(undefined, undefined, 0)!.zone)).toEqual(new Map([['a', 1000], ['b', 200], ['c', 200]]));
   });

@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { systemClock, type Clock } from '../clock';
 import { adminRoutes, healthRoutes, OperatorServer, type Operated } from './admin';
 import type { AdsClient } from './ads';
@@ -38,6 +37,7 @@ export interface ServerDeps {
 }
 
 const resolveBySystem: Resolve = async (name, families) => {
+  const { lookup } = await import('node:dns/promises');
   const found = await lookup(name, { all: true, family: families === 'v4' ? 4 : families === 'v6' ? 6 : 0 });
   return found.map(({ address }) => address);
 };

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import type { CommandLine } from './command-line';
 import { decodeBootstrap } from './decode';
 import { mergeJson } from './json';
@@ -10,14 +10,14 @@ import { BootstrapError, type BootstrapConfig } from './types';
  */
 export async function loadBootstrap({ configPath, configYaml, node }: Pick<CommandLine, 'configPath' | 'configYaml' | 'node'>): Promise<BootstrapConfig> {
   let document: unknown;
-  if (configPath !== undefined) document = await parseDocument(await readText(configPath), configPath);
+  if (configPath !== undefined) document = await parseDocument(readText(configPath), configPath);
   if (configYaml !== undefined) document = mergeJson(document ?? {}, await parseDocument(configYaml, '--config-yaml'));
   return decodeBootstrap(document ?? {}, configPath ?? '--config-yaml', node);
 }
 
-async function readText(path: string): Promise<string> {
+function readText(path: string): string {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     throw new BootstrapError(path, [(error as Error).message]);
   }

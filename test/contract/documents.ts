@@ -117,6 +117,16 @@ const SPOILERS: readonly ((place: Place, seed: number) => void)[] = [
       holder[key][seed % 2 === 0 ? 'timeot' : 'total'] = '1s';
     }
   },
+  // Nothing in it: breaks rules about what must be set.
+  ({ holder, key, schema }) => {
+    if (schema?.type === 'object') holder[key] = {};
+    else if (!Array.isArray(holder)) delete holder[key];
+  },
+  // The values of two siblings in each other's place, or the same: breaks rules about which is the longer.
+  ({ holder, key }, seed) => {
+    const other = Object.keys(holder).find((name) => name !== key && typeof holder[name] === 'string' && typeof holder[key] === 'string');
+    if (other !== undefined && !Array.isArray(holder)) [holder[key], holder[other]] = seed % 2 === 0 ? [holder[other], holder[key]] : [holder[key], holder[key]];
+  },
   // A sibling more: breaks rules about which members stand together.
   ({ holder, holderSchema }, seed) => {
     const names = Object.keys(holderSchema.properties ?? {});
@@ -127,15 +137,32 @@ const SPOILERS: readonly ((place: Place, seed: number) => void)[] = [
   },
 ];
 
-/** Documents of a kind, valid and broken ones. */
-export function documentsOf(schema: StructuralSchema, kind: string, apiVersion: string): fc.Arbitrary<any> {
+/**
+ * The object with at most two of its optional members, or with the given one: small documents are quick to judge, and a mistake in one stands more often
+ * in each part.
+ */
+function fewOf(schema: StructuralSchema, about: string | undefined): fc.Arbitrary<unknown> {
+  const required = schema.required ?? [];
+  const wanted = Object.keys(schema.properties!).filter((name) => about === undefined || name === about || required.includes(name));
+  const members = new Map(wanted.map((name) => [name, valueOf(schema.properties![name]!)]));
+  const optional = wanted.filter((name) => !required.includes(name));
+  return fc.subarray(optional, { minLength: about === undefined ? 0 : optional.length, maxLength: Math.min(2, optional.length) })
+    .chain((chosen) => fc.record(Object.fromEntries([...required, ...chosen].map((name) => [name, members.get(name)!]))))
+    .filter((value) => broken(schema, value).length === 0);
+}
+
+/** Documents of a kind, valid and broken ones; broken only in one member of the spec where that is given. */
+export function documentsOf(schema: StructuralSchema, kind: string, apiVersion: string, about?: string): fc.Arbitrary<any> {
   const { spec, status } = schema.properties!;
   const names = fc.oneof({ weight: 8, arbitrary: fc.constant('payment') }, { weight: 1, arbitrary: fc.constantFrom('a.b', 'a'.repeat(63), 'a'.repeat(64)) });
-  const whole = fc.record({ spec: valueOf(spec), status: valueOf(status), name: names }, { requiredKeys: ['spec', 'name'] })
+  const parts = { spec: fewOf(spec!, about), name: names, ...about === undefined ? { status: valueOf(status!) } : {} };
+  const whole = fc.record(parts, { requiredKeys: ['spec', 'name'] })
     .map(({ name, ...rest }) => ({ apiVersion, kind, metadata: { name, namespace: 'shop' }, ...rest }));
   const spoiled = fc.tuple(whole, fc.nat(), fc.constantFrom(...SPOILERS), fc.nat()).map(([document, place, spoil, seed]) => {
     const copy = structuredClone(document) as any;
-    const places = placesIn(copy, schema).filter(({ holder, key }) => holder !== copy.metadata && (holder !== copy || key === 'spec' || key === 'status'));
+    const places = about === undefined
+      ? placesIn(copy, schema).filter(({ holder, key }) => holder !== copy.metadata && (holder !== copy || key === 'spec' || key === 'status'))
+      : [{ holder: copy.spec, key: about, schema: spec!.properties![about], holderSchema: spec! }, ...placesIn(copy.spec[about], spec!.properties![about]!)];
     spoil(places[place % places.length], seed);
     return copy;
   });

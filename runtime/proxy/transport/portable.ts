@@ -1,5 +1,5 @@
 import * as net from 'node:net';
-import { takeOutput } from './output';
+import { giveBackOutput, takeOutput } from './output';
 import { READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions, type Transport } from './types';
 
 /** The public API of `node:net` only: `onread` into the shared buffer where this side connects, a copy into it where it accepts. */
@@ -10,7 +10,7 @@ export function createPortableTransport(): Transport {
 class PortableTransport implements Transport {
   readonly name = 'portable';
   readonly input = Buffer.from(new ArrayBuffer(READ_OFFSET + READ_SIZE));
-  readonly output = takeOutput();
+  output = takeOutput();
   private readonly readView = new Uint8Array(this.input.buffer, READ_OFFSET, READ_SIZE);
 
   async listen(options: ListenOptions, accept: (connection: Connection) => void): Promise<Acceptor> {
@@ -74,6 +74,8 @@ class PortableConnection implements Connection {
   private ending = false;
   /** A write returned false and `onDrain` is owed. */
   private waiting = false;
+  /** The output that the waiting write reads from. */
+  private lent: Buffer | undefined;
   private readonly afterWrite = () => this.written();
   private connecting: boolean;
   private reading = false;
@@ -126,15 +128,29 @@ class PortableConnection implements Connection {
     }
   }
 
-  /** A copy always: the stream holds on to what the system does not take at once, and one cannot know before. */
+  /** Through the output, as `flush`: what the system takes at once needs no buffer of its own. */
   write(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.send(Buffer.from(bytes.subarray(start, end)));
+    const { output } = this.transport;
+    if (this.waiting || this.connecting || end - start > output.length) return this.send(Buffer.from(bytes.subarray(start, end)));
+    output.set(bytes.subarray(start, end));
+    return this.flush(end - start);
   }
 
   writeStable(bytes: Buffer, end: number): boolean {
     return this.send(bytes.subarray(0, end));
   }
 
+  flush(end: number): boolean {
+    if (this.waiting || this.connecting) return this.send(Buffer.from(this.transport.output.subarray(0, end)));
+    const taken = this.send(this.transport.output.subarray(0, end));
+    if (!taken) {
+      this.lent = this.transport.output;
+      this.transport.output = takeOutput();
+    }
+    return taken;
+  }
+
+  /** A stream whose length is 0 after a write holds nothing of it any more. */
   private send(bytes: Buffer): boolean {
     if (this.closed) return true;
     if (bytes.length > 0) this.socket.write(bytes, this.afterWrite);
@@ -143,16 +159,16 @@ class PortableConnection implements Connection {
     return false;
   }
 
-  flush(end: number): boolean {
-    return this.write(this.transport.output, 0, end);
-  }
-
   private written(): void {
     if (this.closed || this.socket.writableLength > 0) return;
-    if (this.ending) {this.close();} else if (this.waiting) {
-      this.waiting = false;
-      this.handler.onDrain();
+    if (this.lent !== undefined) {
+      giveBackOutput(this.lent);
+      this.lent = undefined;
     }
+    const { waiting } = this;
+    this.waiting = false;
+    if (this.ending) this.close();
+    else if (waiting) this.handler.onDrain();
   }
 
   readStop(): void {

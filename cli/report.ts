@@ -1,6 +1,7 @@
 import type { PodSpec, PodState } from '../runtime/local/types';
+import { NO_COLOURS } from './ansi';
 import { percentile, type Session } from './session';
-import { milliseconds, number } from './view';
+import { edgeTable, milliseconds } from './view';
 
 /** How a run went. */
 export interface Verdict {
@@ -24,21 +25,17 @@ export function judge(session: Session, everReady: boolean, missing: readonly Po
 }
 
 /** The lines that a run ends with. */
-export function summary(session: Session, pods: readonly PodState[], elapsed: number, verdict: Verdict): string[] {
+export function summary(session: Session, pods: readonly PodState[], elapsed: number, verdict: Verdict, columns: number): string[] {
   const services = pods.filter(({ spec }) => spec.service !== undefined);
   const lines = ['', `${services.length} pods and ${pods.length - services.length} control planes ran ${Math.round(elapsed / 1000)} s`];
-  for (const edge of session.allEdges()) {
-    if (edge.success === undefined) continue;
-    lines.push(`  ${edge.caller} → ${edge.called}: ${number(edge.requestsPerSecond)} req/s, ${(edge.success * 100).toFixed(2)}% ok, `
-      + `p50 ${milliseconds(edge.p50)}, p99 ${milliseconds(edge.p99)}, ${number(edge.retriesPerSecond)} retries/s`
-      + `${edge.breaker === undefined ? '' : `, breaker ${edge.breaker.replace('_', '-')}`}`);
-  }
+  const edges = session.allEdges();
+  if (edges.length > 0) lines.push('', ...edgeTable(edges, columns, NO_COLOURS), '');
   for (const { settings, total, succeeded, latencies, failures } of session.loads) {
-    lines.push(`load from ${settings.from}, ${settings.method} ${settings.url}: ${succeeded} of ${total} succeeded, `
+    lines.push(`load ${settings.from} → ${settings.method} ${settings.url}: ${succeeded} of ${total} succeeded, `
       + `p50 ${milliseconds(percentile(latencies, 0.5))}, p99 ${milliseconds(percentile(latencies, 0.99))}`);
     for (const [words, count] of failures) lines.push(`  ${count} × ${words}`);
   }
-  if (verdict.reasons.length === 0) lines.push('the mesh behaved');
+  if (verdict.reasons.length === 0) lines.push(session.injected ? 'the mesh behaved, with the faults that were put into it' : 'the mesh behaved');
   else lines.push('the mesh did not behave:', ...verdict.reasons.map((reason) => `  ${reason}`));
   return lines;
 }

@@ -1,12 +1,18 @@
 import type { LoadResult } from '../runtime/local/load';
 import type { RunEvent } from '../runtime/local/run';
 import type { LoadSettings } from '../runtime/local/settings';
-import { edgesBetween, type Edge, type Snapshot } from '../runtime/local/traffic';
+import { edgesBetween, type BreakerState, type Edge, type Snapshot } from '../runtime/local/traffic';
 
 /** Milliseconds that rates and percentiles are about. */
 const WINDOW = 5000;
 /** Latencies that are kept of each load. */
 const MOST_LATENCIES = 20_000;
+
+const BREAKER_WORDS: Readonly<Record<BreakerState, string>> = {
+  open: 'the circuit breaker opened, calls fail at once',
+  half_open: 'the circuit breaker lets one request probe',
+  closed: 'the circuit breaker closed again',
+};
 
 /** What became of one load. */
 export interface LoadStats {
@@ -28,6 +34,7 @@ export class Session {
   /** Somebody broke something on purpose: failures are to be expected. */
   injected = false;
   restarts = 0;
+  private readonly breakers = new Map<string, BreakerState>();
   private readonly snapshots: Snapshot[] = [];
   private first: Snapshot | undefined;
 
@@ -49,6 +56,11 @@ export class Session {
     return text;
   }
 
+  /** From here on everything counts: the load begins. */
+  begin(): void {
+    this.first = this.snapshots.at(-1);
+  }
+
   answered({ settings, status, error, problem, latency }: LoadResult): void {
     const load = this.loads.find((one) => one.settings === settings)!;
     load.total++;
@@ -62,10 +74,23 @@ export class Session {
     load.failures.set(words, (load.failures.get(words) ?? 0) + 1);
   }
 
-  measured(snapshot: Snapshot): void {
+  /** Notes the counts of a moment; returns the words for breakers that are in another state than before. */
+  measured(snapshot: Snapshot): string[] {
     this.first ??= snapshot;
+    const last = this.snapshots.at(-1);
     this.snapshots.push(snapshot);
     while (this.snapshots.length > 2 && this.snapshots[1]!.at <= snapshot.at - WINDOW) this.snapshots.shift();
+    const changes = last ? edgesBetween(last, snapshot).flatMap((edge) => this.breakerChange(edge)) : [];
+    for (const change of changes) this.say(change);
+    return changes;
+  }
+
+  private breakerChange({ caller, called, breaker }: Edge): string[] {
+    const edge = `${caller} → ${called}`;
+    const before = this.breakers.get(edge);
+    if (breaker === undefined || breaker === before) return [];
+    this.breakers.set(edge, breaker);
+    return before === undefined && breaker === 'closed' ? [] : [`${edge}: ${BREAKER_WORDS[breaker]}`];
   }
 
   /** Who calls whom, over the last seconds. */
@@ -86,7 +111,7 @@ export class Session {
 
 function wordsFor(event: RunEvent): string | undefined {
   switch (event.kind) {
-    case 'exited': return `${event.pod.name}: ${event.process} ended (${event.reason}), again in ${event.restartIn / 1000} s`;
+    case 'exited': return `${event.pod.name}: ${event.process} ended (${event.reason})${event.restartIn === undefined ? '' : `, again in ${event.restartIn / 1000} s`}`;
     case 'ready': return `${event.pod.name}: ready`;
     case 'unready': return `${event.pod.name}: not ready, its endpoint is out`;
     case 'draining': return `${event.pod.name}: draining`;

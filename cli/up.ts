@@ -99,6 +99,7 @@ class Up {
 
   private ready(): void {
     this.everReady = true;
+    this.session.begin();
     this.session.say('every pod is ready');
     this.hints = this.hintLines();
     if (!this.terminal) {
@@ -122,7 +123,8 @@ class Up {
   /** Looks at the metrics every second. Plain output says every fifth time what it sees. */
   private async tick(): Promise<void> {
     for (let count = 0; !this.over; count++) {
-      this.session.measured(await scrape(this.mesh.pods(), systemClock));
+      const changes = this.session.measured(await scrape(this.mesh.pods(), systemClock));
+      if (!this.terminal) for (const change of changes) this.print(change);
       this.paint();
       if (!this.terminal && this.everReady && count % 5 === 4) this.printTraffic();
       await Promise.race([sleep(SAMPLE, undefined, { ref: false }), this.finished]);
@@ -145,7 +147,7 @@ class Up {
     this.over = true;
     this.finish(why);
     const verdict = judge(this.session, this.everReady, this.mesh.missing());
-    const lines = summary(this.session, this.mesh.pods(), this.elapsed(), verdict);
+    const lines = summary(this.session, this.mesh.pods(), this.elapsed(), verdict, process.stdout.columns || 80);
     for (const generator of this.generators) generator.stop();
     this.terminal?.close();
     this.terminal = undefined;

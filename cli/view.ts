@@ -55,7 +55,8 @@ const COLUMNS: readonly (readonly [title: string, width: number])[] = [
 ];
 const NUMBERS = COLUMNS.reduce((sum, [, size]) => sum + size, 0);
 
-function edgeTable(edges: readonly Edge[], columns: number, style: Style): string[] {
+/** Who calls whom, a line each under a title. */
+export function edgeTable(edges: readonly Edge[], columns: number, style: Style): string[] {
   const names = Math.max(20, Math.min(44, columns - NUMBERS));
   const caller = Math.floor((names - 3) / 2);
   const title = fit('caller', caller) + '   ' + fit('called', names - caller - 3) + COLUMNS.map(([text, size]) => fit(text, size, 'right')).join('');

@@ -219,7 +219,7 @@ export class TestMesh {
   /** What the control plane does with every change: all resources, translated for each node. */
   private async publish(): Promise<void> {
     const states = [...this.pods_.values()].map(({ spec }): PodState => ({
-      spec, phase: 'running', since: 0, ready: !this.unready.has(spec.name), processes: new Map(), restarts: 0,
+      spec, phase: 'running', since: 0, ready: !this.unready.has(spec.name), processes: new Map(), held: false, restarts: 0,
     }));
     const slices = [...endpointSlices(this.objects, states)].map(([file, text]): RawDocument => ({ value: parse(text), location: file }));
     const documents = this.objects.map((value, index): RawDocument => ({ value, location: `manifests#${index + 1}` }));

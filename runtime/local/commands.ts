@@ -7,8 +7,10 @@ export interface FaultCommand {
   readonly pods: readonly PodSpec[];
 }
 
-/** Verbs that the runner itself does: `kill` both processes of one pod, or only one of them. */
+/** Verbs that the runner itself does to one pod: kill all its processes, or one of them. They are started again, as after any crash. */
 const KILLS: Readonly<Record<string, readonly ProcessSpec['role'][] | undefined>> = { 'kill': undefined, 'kill-app': ['app'], 'kill-proxy': ['proxy'] };
+/** Verbs that the runner itself does to all pods of the target: kill them and leave them dead, and let them live again. */
+const HOLDS: readonly string[] = ['stop', 'start'];
 
 /** Processes that a verb of the runner's own kills; undefined where it is none. */
 export function killedBy(verb: string): { readonly roles: readonly ProcessSpec['role'][] | undefined } | undefined {
@@ -27,10 +29,11 @@ export function parseCommand(line: string, pods: readonly PodState[]): FaultComm
   const found = targets(target, pods);
   if (found.length === 0) throw new Error(`${target}: no such service or pod; there are ${serviceNames(pods).join(', ')}`);
   if (killedBy(verb)) return { target, verb, pods: [(found.find((pod) => pod.ready) ?? found[0]!).spec] };
+  if (HOLDS.includes(verb)) return { target, verb, pods: found.map(({ spec }) => spec) };
   const able = found.filter(({ spec }) => spec.control?.verbs.includes(verb));
   if (able.length === 0) {
     const verbs = [...new Set(found.flatMap(({ spec }) => spec.control?.verbs ?? []))];
-    throw new Error(`${target}: cannot ${verb}; it can ${[...verbs, ...Object.keys(KILLS)].join(', ')}`);
+    throw new Error(`${target}: cannot ${verb}; it can ${[...verbs, ...Object.keys(KILLS), ...HOLDS].join(', ')}`);
   }
   return { target, verb, pods: able.map(({ spec }) => spec) };
 }

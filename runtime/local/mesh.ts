@@ -17,7 +17,10 @@ export interface Effects {
 /** What happened, for people. */
 export type MeshEvent =
   | { readonly kind: 'ready' | 'unready' | 'created' | 'draining' | 'gone'; readonly pod: PodSpec }
-  | { readonly kind: 'exited'; readonly pod: PodSpec; readonly process: string; readonly reason: string; readonly restartIn: number };
+  | { readonly kind: 'exited'; readonly pod: PodSpec; readonly process: string; readonly reason: string;
+    /** Milliseconds; undefined where it is not started again. */
+    readonly restartIn: number | undefined;
+  };
 
 export interface MeshOptions extends ReconcileOptions {
   /** Milliseconds between probes of a pod that is not ready, and of one that is. */
@@ -35,6 +38,7 @@ interface Pod {
   ready: boolean;
   processes: Map<string, ProcessState>;
   restarts: number;
+  held: boolean;
   /** Grows with every start and end of a process: a probe that began before says nothing of now. */
   generation: number;
   probe: Timer | undefined;
@@ -92,6 +96,22 @@ export class LocalMesh {
     }
   }
 
+  /** Kills the processes of a pod, and leaves it dead until it is released. */
+  hold(key: string): void {
+    const pod = this.pods_.get(key);
+    if (!pod) return;
+    pod.held = true;
+    this.kill(key);
+  }
+
+  /** Starts what `hold` stopped. */
+  release(key: string): void {
+    const pod = this.pods_.get(key);
+    if (!pod) return;
+    pod.held = false;
+    this.step();
+  }
+
   /** Does what is to do until nothing is, then waits for an event or the next due time. */
   private step(): void {
     if (this.stepping) {
@@ -145,7 +165,7 @@ export class LocalMesh {
   private create(spec: PodSpec): void {
     const now = this.clock.now();
     const processes = new Map(spec.processes.map(({ name }): [string, ProcessState] => [name, { status: 'down', failures: 0, retryAt: now }]));
-    const pod: Pod = { spec, phase: 'running', since: now, ready: false, processes, restarts: 0, generation: 0, probe: undefined };
+    const pod: Pod = { spec, phase: 'running', since: now, ready: false, processes, restarts: 0, held: false, generation: 0, probe: undefined };
     this.pods_.set(podKey(spec), pod);
     this.tell({ kind: 'created', pod: spec });
     this.probeAfter(pod, this.options.startProbeInterval);
@@ -169,7 +189,7 @@ export class LocalMesh {
     pod.generation++;
     if (pod.phase === 'running') {
       pod.restarts++;
-      this.tell({ kind: 'exited', pod: pod.spec, process: name, reason, restartIn });
+      this.tell({ kind: 'exited', pod: pod.spec, process: name, reason, restartIn: pod.held ? undefined : restartIn });
       this.probeAfter(pod, this.options.startProbeInterval);
     }
     this.setReady(pod, false);

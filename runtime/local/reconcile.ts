@@ -89,7 +89,7 @@ function rollOut(workload: WorkloadSpec, pods: readonly PodState[], actions: Act
 /** Starts what is down, once its wait is over. */
 function keepRunning(pod: PodState, now: number, actions: Action[], wake: Earliest): void {
   for (const [name, process] of pod.processes) {
-    if (process.status !== 'down') continue;
+    if (process.status !== 'down' || pod.held) continue;
     if (process.retryAt <= now) actions.push({ kind: 'start', pod: podKey(pod.spec), process: name });
     else wake.consider(process.retryAt);
   }

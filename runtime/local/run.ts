@@ -137,6 +137,8 @@ export class LocalRun {
     const { verb, pods } = parseCommand(line, this.pods());
     const kills = killedBy(verb);
     if (kills) for (const pod of pods) this.mesh.kill(podKey(pod), kills.roles);
+    else if (verb === 'stop') for (const pod of pods) this.mesh.hold(podKey(pod));
+    else if (verb === 'start') for (const pod of pods) this.mesh.release(podKey(pod));
     else await Promise.all(pods.map(async (pod) => switchFault(pod, verb)));
     return pods.length === 1 ? `done to ${pods[0]!.name}` : `done to ${pods.length} pods`;
   }

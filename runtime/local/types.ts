@@ -80,6 +80,8 @@ export interface PodState {
   /** The last probe of proxy and application, and no process down since. */
   readonly ready: boolean;
   readonly processes: ReadonlyMap<string, ProcessState>;
+  /** Somebody stopped the pod on purpose: nothing of it is started again until it is released. */
+  readonly held: boolean;
   /** Processes that ended without having been told to. */
   readonly restarts: number;
 }

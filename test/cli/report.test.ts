@@ -1,3 +1,4 @@
+import { clusterCounts } from '../../runtime/local/traffic';
 import type { PodSpec } from '../../runtime/local/types';
 import { judge, summary } from '../../cli/report';
 import { percentile, Session } from '../../cli/session';
@@ -16,7 +17,7 @@ function session(...statuses: number[]): Session {
 test('a mesh behaved when everything was ready and everything was answered', () => {
   const good = session(200, 201, 308);
   expect(judge(good, true, [])).toEqual({ reasons: [] });
-  expect(summary(good, [], 15_000, { reasons: [] }).at(-1)).toBe('the mesh behaved');
+  expect(summary(good, [], 15_000, { reasons: [] }, 80).at(-1)).toBe('the mesh behaved');
 });
 
 test('what went wrong is said, all of it', () => {
@@ -34,6 +35,22 @@ test('what somebody broke on purpose is no reason', () => {
   const broken = session(200, 503);
   broken.injected = true;
   expect(judge(broken, true, []).reasons).toEqual([]);
+});
+
+test('a breaker that changes its state is told once', () => {
+  const made = new Session([], () => 0);
+  const seen = (state: string) => made.measured({
+    at: 0,
+    pods: new Map([['order-1', {
+      service: 'order',
+      clusters: clusterCounts(`meshwright_circuit_breaker_state{envoy_cluster_name="payment.shop:8080",state="${state}"} 1\n`),
+    }]]),
+  });
+  expect(['closed', 'closed', 'open', 'open', 'half_open', 'closed'].flatMap(seen)).toEqual([
+    'order → payment: the circuit breaker opened, calls fail at once',
+    'order → payment: the circuit breaker lets one request probe',
+    'order → payment: the circuit breaker closed again',
+  ]);
 });
 
 test('percentiles are values that occurred', () => {

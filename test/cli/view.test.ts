@@ -5,7 +5,7 @@ import type { LoadStats } from '../../cli/session';
 import { render, type Screen } from '../../cli/view';
 
 const pod = (service: string | undefined, ready: boolean): PodState => ({
-  spec: { service } as PodState['spec'], phase: 'running', since: 0, ready, processes: new Map(), restarts: 0,
+  spec: { service } as PodState['spec'], phase: 'running', since: 0, ready, processes: new Map(), held: false, restarts: 0,
 });
 const edge = (caller: string, called: string, rest: Partial<Edge> = {}): Edge => ({
   caller, called, requestsPerSecond: 20, success: 1, p50: 3.14, p99: 21.7, retriesPerSecond: 0, refusedPerSecond: 0, breaker: 'closed', endpoints: 2, healthy: 2, ...rest,

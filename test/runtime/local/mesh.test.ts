@@ -235,6 +235,18 @@ test('kill takes one pod, which comes back; a proxy alone can be killed too', ()
   expect(machine.signals.slice(-1)).toEqual([`SIGKILL ${pods[0]!.name} proxy`]);
 });
 
+test('a pod that was stopped stays so until it is started', () => {
+  const machine = new FakeMachine();
+  machine.apply(workload('payment', 2), service('payment'));
+  machine.clock.advance(1000);
+  for (const pod of parseCommand('payment: stop', machine.mesh.pods()).pods) machine.mesh.hold(podKey(pod));
+  machine.clock.advance(60_000);
+  expect([machine.processes.size, machine.readyEndpoints('payment')]).toEqual([0, 0]);
+  for (const pod of parseCommand('payment: start', machine.mesh.pods()).pods) machine.mesh.release(podKey(pod));
+  machine.clock.advance(1000);
+  expect([machine.processes.size, machine.readyEndpoints('payment')]).toEqual([4, 2]);
+});
+
 test('commands name a service, a workload or a pod; what they cannot is said with what they can', () => {
   const machine = new FakeMachine();
   machine.apply(workload('payment', 2), workload('order', 1));
@@ -247,7 +259,7 @@ test('commands name a service, a workload or a pod; what they cannot is said wit
   expect(run(`${pods[0]!.spec.name}: fail`).pods).toEqual([pods[0]!.spec]);
   expect(run(`shop/${pods[1]!.spec.name}: fail`).pods).toEqual([pods[1]!.spec]);
   expect(() => run('paymnet: fail')).toThrow('paymnet: no such service or pod; there are order, payment');
-  expect(() => run('payment: explode')).toThrow('payment: cannot explode; it can fail, ok, kill, kill-app, kill-proxy');
-  expect(() => run('order: fail')).toThrow('order: cannot fail; it can kill, kill-app, kill-proxy');
+  expect(() => run('payment: explode')).toThrow('payment: cannot explode; it can fail, ok, kill, kill-app, kill-proxy, stop, start');
+  expect(() => run('order: fail')).toThrow('order: cannot fail; it can kill, kill-app, kill-proxy, stop, start');
   expect(() => run('hello')).toThrow('a command is <service>: <verb>, such as payment: fail');
 });

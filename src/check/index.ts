@@ -3,11 +3,13 @@ import { backoffExceedsTimeout } from './backoff-exceeds-timeout';
 import { badRegex } from './bad-regex';
 import { breakerVolume } from './breaker-volume';
 import { breakerWithinCall } from './breaker-within-call';
+import { burstExceedsPool } from './burst-exceeds-pool';
 import { callerGivesUpFirst } from './caller-gives-up-first';
 import { callsExceedLimit } from './calls-exceed-limit';
 import { duplicateContainer } from './duplicate-container';
 import { duplicateEnvironment } from './duplicate-environment';
 import { duplicateObject } from './duplicate-object';
+import { failoverTooSmall } from './failover-too-small';
 import { failoverWithoutDetection } from './failover-without-detection';
 import { failoverWithoutEndpoints } from './failover-without-endpoints';
 import type { Check, Finding } from './finding';
@@ -34,6 +36,7 @@ import { retryAmplification } from './retry-amplification';
 import { retryInCycle } from './retry-in-cycle';
 import { routeNeedsHttp } from './route-needs-http';
 import { shareExceedsLimit } from './share-exceeds-limit';
+import { slowDetection } from './slow-detection';
 import { tryExceedsTotal } from './try-exceeds-total';
 import { unknownDestination } from './unknown-destination';
 import { unknownRegion } from './unknown-region';
@@ -52,8 +55,8 @@ export const CHECKS: readonly Check[] = [
   retryAmplification, poolBelowRate, callsExceedLimit, outlierSingleReplica, outlierRoundsToZero, failoverWithoutDetection,
   failoverWithoutEndpoints, unknownRegion, noFailover, floatingImage, objectName, duplicateContainer, reservedPort, proxyUser,
   duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
-  breakerVolume, requestAboveLimit,
-  probePort,
+  breakerVolume, requestAboveLimit, probePort,
+  burstExceedsPool, slowDetection, failoverTooSmall,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

@@ -94,6 +94,17 @@ function placesIn(value: any, schema: StructuralSchema, out: Place[] = []): Plac
   return out;
 }
 
+/** Places of the spec and the status; the rest is the API server's. */
+function placesOf(document: any, schema: StructuralSchema): Place[] {
+  return placesIn(document, schema).filter(({ holder, key }) => holder !== document.metadata && (holder !== document || key === 'spec' || key === 'status'));
+}
+
+/** Places of one member. */
+function placesUnder(holder: any, key: string, holderSchema: StructuralSchema): Place[] {
+  const schema = holderSchema.properties![key]!;
+  return [{ holder, key, schema, holderSchema }, ...placesIn(holder[key], schema)];
+}
+
 const WRONG: readonly unknown[] = [0, -1, 1.5, true, '', 'x', [], {}, ['x'], { x: 1 }, '1s ', 'Ünï', '1h1m', '0s', 1e15];
 const TEXTS = ['', ' ', 'A', 'x\n', '-', 'a-', 'a.b', 'a/b', '1s', '0s', '25h', '24h', '5', '1s1s1s1s1s', '😀'.repeat(100), 'a'.repeat(64), 'a'.repeat(254), 'ü'];
 
@@ -125,7 +136,8 @@ const SPOILERS: readonly ((place: Place, seed: number) => void)[] = [
   // The values of two siblings in each other's place, or the same: breaks rules about which is the longer.
   ({ holder, key }, seed) => {
     const other = Object.keys(holder).find((name) => name !== key && typeof holder[name] === 'string' && typeof holder[key] === 'string');
-    if (other !== undefined && !Array.isArray(holder)) [holder[key], holder[other]] = seed % 2 === 0 ? [holder[other], holder[key]] : [holder[key], holder[key]];
+    if (other === undefined || Array.isArray(holder)) return;
+    [holder[key], holder[other]] = seed % 2 === 0 ? [holder[other], holder[key]] : [holder[key], holder[key]];
   },
   // A sibling more: breaks rules about which members stand together.
   ({ holder, holderSchema }, seed) => {
@@ -160,9 +172,7 @@ export function documentsOf(schema: StructuralSchema, kind: string, apiVersion: 
     .map(({ name, ...rest }) => ({ apiVersion, kind, metadata: { name, namespace: 'shop' }, ...rest }));
   const spoiled = fc.tuple(whole, fc.nat(), fc.constantFrom(...SPOILERS), fc.nat()).map(([document, place, spoil, seed]) => {
     const copy = structuredClone(document) as any;
-    const places = about === undefined
-      ? placesIn(copy, schema).filter(({ holder, key }) => holder !== copy.metadata && (holder !== copy || key === 'spec' || key === 'status'))
-      : [{ holder: copy.spec, key: about, schema: spec!.properties![about], holderSchema: spec! }, ...placesIn(copy.spec[about], spec!.properties![about]!)];
+    const places = about === undefined ? placesOf(copy, schema) : placesUnder(copy.spec, about, spec!);
     spoil(places[place % places.length], seed);
     return copy;
   });

@@ -143,6 +143,22 @@ const RESILIENCE: readonly Mistake[] = [
       'bulkhead: Bulkhead.of({ maxConnections: 5000, maxPendingRequests: 10 })')}order.calls(payment);`,
   },
   {
+    id: 'M058',
+    title: 'Pending queue of one',
+    verdict: { warning: 'MW142' },
+    wrong: `${payment('rateLimits: [RateLimit.perReplica(Rate.perSecond(10), { burst: 20 })]', 'bulkhead: Bulkhead.of({ maxConnections: 5, maxPendingRequests: 1 })')}`
+      + 'order.calls(payment);',
+    right: `${payment('rateLimits: [RateLimit.perReplica(Rate.perSecond(10), { burst: 20 })]', 'bulkhead: Bulkhead.of({ maxConnections: 5, maxPendingRequests: 15 })')}`
+      + 'order.calls(payment);',
+  },
+  {
+    id: 'M059',
+    title: 'Per-caller error counts never reach the threshold',
+    verdict: { warning: 'MW143' },
+    wrong: `${payment('replicas: 2', outlier(50).replace('(5,', '(20,'))}${service('web', 'replicas: 40')}web.calls(payment, { requestsPerSecond: 10 });`,
+    right: `${payment('replicas: 2', outlier(50).replace('(5,', '(2,'))}${service('web', 'replicas: 2')}web.calls(payment, { requestsPerSecond: 10 });`,
+  },
+  {
     id: 'M062',
     title: 'Consistent hashing together with locality balancing',
     verdict: { warning: 'MW134' },
@@ -171,6 +187,15 @@ const RESILIENCE: readonly Mistake[] = [
     verdict: { error: 'MW123' },
     wrong: regional('regions: [west]', local('east'), outlier(50)),
     right: regional('regions: [west, east]', local('east'), outlier(50)),
+  },
+  {
+    id: 'M107',
+    title: 'Failover region too small',
+    verdict: { warning: 'MW144' },
+    wrong: `${regional('regions: [west, east]', local('west, east'), outlier(50), 'rateLimits: [RateLimit.perReplica(Rate.perSecond(1500))]')}\n`
+      + 'const teller = new MeshService(world, \'teller\', { mesh: bank, image: \'bank/teller:1.0.0\', port });\nteller.calls(ledger, { requestsPerSecond: 5000 });',
+    right: `${regional('regions: [west, east]', local('west, east'), outlier(50), 'rateLimits: [RateLimit.perReplica(Rate.perSecond(1500))]')}\n`
+      + 'const teller = new MeshService(world, \'teller\', { mesh: bank, image: \'bank/teller:1.0.0\', port });\nteller.calls(ledger, { requestsPerSecond: 3000 });',
   },
   {
     id: 'M109',

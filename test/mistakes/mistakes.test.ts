@@ -69,7 +69,7 @@ describe('what cannot be forgotten, because the manifest always has it', () => {
 
   test('M119: the Service targets the port that the sidecar opens', () => {
     const [port] = one('Service', 'payment').spec.ports;
-    expect(sidecar('payment').ports.map(({ name }: { name: string }) => name)).toContain(port.targetPort);
+    expect(sidecar('payment').ports.map(({ containerPort }: { containerPort: number }) => containerPort)).toContain(port.targetPort);
     expect(port).toMatchObject({ port: 8080, appProtocol: 'http' });
   });
 

@@ -99,6 +99,14 @@ const POLICIES: readonly TypeMistake[] = [
     right: payment(),
   },
   {
+    id: 'M049',
+    title: 'Cluster-wide retry cap smaller than the policy needs',
+    says: /'maxRetries' does not exist/,
+    wrong: payment('bulkhead: Bulkhead.of({ maxConnections: 100, maxPendingRequests: 10, maxRetries: 3 })'),
+    // A part of the requests in flight, which grows with the load.
+    right: payment('retry: Retry.constant(Duration.millis(50), { attempts: 3, on: [RetryOn.RESET], budget: RetryBudget.of(20, 10) })'),
+  },
+  {
     id: 'M050',
     title: 'Breaker settings under a name that does not exist',
     says: /'simpleCb' does not exist/,

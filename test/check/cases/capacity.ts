@@ -1,4 +1,4 @@
-import { graph, rule, route, service } from '../builders';
+import { graph, meshNode, region, rule, route, service } from '../builders';
 import type { Case } from './case';
 
 const limit = (requests: number) => [{ name: 'all', requests, interval: '1s', burst: 0 }];
@@ -13,6 +13,14 @@ const canary = (v1: number, v2: number) => route('canary', 'payment', rule('all'
     { target: 'shop/payment', version: 'v2', service: 'payment-v2', namespace: 'shop', port: 8080, weight: v2 },
   ],
 }));
+
+const regions = meshNode({ regions: [region('eu-west'), region('us-east')] });
+const inBothRegions = {
+  regions: ['eu-west', 'us-east'],
+  locality: { preferLocal: { failover: ['eu-west', 'us-east'], healthyPercent: 70 } },
+  outlierDetection: outlier(50),
+  rateLimits: limit(100),
+};
 
 export const CAPACITY: readonly Case[] = [
   {
@@ -71,7 +79,32 @@ export const CAPACITY: readonly Case[] = [
     fires: graph(...callers(1, { ...stated(10), replicas: 40 }), service('payment', { spec: { circuitBreaker: byRate(20) } })),
     silent: graph(...callers(1, { ...stated(10), replicas: 5 }), service('payment', { spec: { circuitBreaker: byRate(20) } })),
   },
+  {
+    code: 'MW142',
+    name: 'a burst of twenty in a pool of five and a queue of one',
+    path: 'shop/payment',
+    fires: graph(...callers(1), service('payment', { replicas: 1, spec: { rateLimits: burst(20), bulkhead: { maxConnections: 5, maxPendingRequests: 1 } } })),
+    silent: graph(...callers(1), service('payment', { replicas: 1, spec: { rateLimits: burst(20), bulkhead: { maxConnections: 5, maxPendingRequests: 15 } } })),
+  },
+  {
+    code: 'MW143',
+    name: 'forty pods of which each would need minutes',
+    path: 'shop/payment',
+    fires: graph(...callers(1, { ...stated(10), replicas: 40 }), service('payment', { replicas: 2, spec: { outlierDetection: { ...outlier(50), consecutiveServerErrors: 20 } } })),
+    silent: graph(...callers(1, { ...stated(10), replicas: 2 }), service('payment', { replicas: 2, spec: { outlierDetection: { ...outlier(50), consecutiveServerErrors: 20 } } })),
+  },
+  {
+    code: 'MW144',
+    name: 'two regions, each of which carries less than all',
+    path: 'shop/payment',
+    fires: graph(regions, ...callers(1, stated(600)), service('payment', { replicas: 10, spec: inBothRegions })),
+    silent: graph(regions, ...callers(1, stated(600)), service('payment', { replicas: 12, spec: inBothRegions })),
+  },
 ];
+
+function burst(requests: number) {
+  return [{ name: 'all', requests: 10, interval: '1s', burst: requests }];
+}
 
 function outlier(maxEjectionPercent: number) {
   return { consecutiveServerErrors: 5, interval: '10s', baseEjectionDuration: '30s', maxEjectionDuration: '300s', maxEjectionPercent };

@@ -54,7 +54,7 @@ ports:
     name: http
     port: 8080
     protocol: TCP
-    targetPort: mesh
+    targetPort: 15006
 selector:
   mesh.meshwright.dev/service: payment
   mesh.meshwright.dev/version: base
@@ -151,7 +151,7 @@ topologySpreadConstraints:
     const chart = shopChart();
     service(shopMesh(chart), 'payment', { port: ServicePort.http(9000) });
     expect(emitted(chart, 'Service', 'payment').spec.ports).toEqual([
-      { name: 'http', port: 9000, protocol: 'TCP', appProtocol: 'http', targetPort: 'mesh' },
+      { name: 'http', port: 9000, protocol: 'TCP', appProtocol: 'http', targetPort: 15006 },
     ]);
   });
 });
@@ -203,7 +203,7 @@ spec:
       name: http
       port: 8080
       protocol: TCP
-      targetPort: mesh
+      targetPort: 15006
   selector:
     mesh.meshwright.dev/service: payment
     mesh.meshwright.dev/version: v2

@@ -16,7 +16,7 @@ export const BASE_VERSION = 'base';
 
 /** Name of the sidecar container. */
 export const PROXY_CONTAINER = 'meshwright-proxy';
-/** Name of the sidecar's container port that takes the mesh's traffic; a Service's `targetPort`. */
+/** Name of the sidecar's container port that takes the mesh's traffic. */
 export const MESH_PORT_NAME = 'mesh';
 
 /** RFC 1123 label: names of services, versions, regions, rules. */

@@ -2,7 +2,8 @@ import { ApiObject } from 'cdk8s';
 import type { Workload } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import type { PodFacts } from '../check/graph';
-import { BASE_VERSION, MESH_PORT_NAME, PROXY_CONTAINER } from '../contract/names';
+import { BASE_VERSION, PROXY_CONTAINER } from '../contract/names';
+import { INBOUND_PORT } from '../contract/ports';
 import type { Region } from '../region';
 import { rewrite } from './joined-workload';
 import { serviceLabels, versionLabels, versionSelector } from './labels';
@@ -79,7 +80,8 @@ export abstract class PodGroup {
       spec: {
         type: 'ClusterIP',
         selector: versionSelector(identity.service, identity.version),
-        ports: [{ name: appProtocol, port, protocol: 'TCP', appProtocol: APP_PROTOCOL[appProtocol] ?? appProtocol, targetPort: MESH_PORT_NAME }],
+        // A number: until 1.33 Kubernetes does not look for the name of a port among native sidecars, and the Service would have no endpoints.
+        ports: [{ name: appProtocol, port, protocol: 'TCP', appProtocol: APP_PROTOCOL[appProtocol] ?? appProtocol, targetPort: INBOUND_PORT }],
       },
     }));
   }

@@ -45,7 +45,7 @@ export function differentialMesh(outdir: string): App {
   });
 
   const client = service('client', {
-    rateLimits: [RateLimit.perReplica(Rate.perMinute(ADMITTED), { burst: ADMITTED - 1 })], timeout: Timeout.total(Duration.seconds(60)),
+    rateLimits: [RateLimit.perReplica(Rate.perMinute(ADMITTED), { burst: ADMITTED - 1 })], timeout: Timeout.total(Duration.seconds(20)),
   });
   const shop = service('shop');
   const v2 = shop.addVersion('v2', { image: 'diff/shop:2' });

@@ -84,4 +84,10 @@ export interface CallOptions {
    * @default - not known, and not checked
    */
   readonly requestsPerSecond?: number;
+  /**
+   * Calls that this service has in flight at its peaks, of all its pods together. Emits nothing: it is a fact for the checks of capacity.
+   *
+   * @default - not known, and not checked
+   */
+  readonly concurrentRequests?: number;
 }

@@ -260,11 +260,15 @@ export class MeshService extends Construct implements IBackend {
   private callFindings(): Finding[] {
     const { path } = this.node;
     const findings: Finding[] = [];
-    for (const { upstream, options: { requestsPerSecond } } of this._calls) {
+    for (const { upstream, options: { requestsPerSecond, concurrentRequests } } of this._calls) {
       const name = `${upstream.backendName}.${upstream.backendNamespace}`;
       if (requestsPerSecond !== undefined && !(requestsPerSecond > 0 && Number.isFinite(requestsPerSecond))) {
         const value = `calls(${name}).requestsPerSecond: ${shown(requestsPerSecond)}`;
         findings.push(error(Code.VALUE, path, value, 'must be a number above 0', 'write requestsPerSecond: 100, or leave it out'));
+      }
+      if (concurrentRequests !== undefined && !(Number.isInteger(concurrentRequests) && concurrentRequests > 0)) {
+        const value = `calls(${name}).concurrentRequests: ${shown(concurrentRequests)}`;
+        findings.push(error(Code.VALUE, path, value, 'must be a whole number, at least 1', 'write concurrentRequests: 20, or leave it out'));
       }
     }
     return findings;

@@ -71,6 +71,8 @@ export interface CallEdge {
   readonly namespace: string;
   /** Requests a second that the caller states it makes in all; undefined where it does not say. */
   readonly requestsPerSecond: number | undefined;
+  /** Requests that the caller states to have in flight at its peaks, of all its pods; undefined where it does not say. */
+  readonly concurrentRequests?: number | undefined;
 }
 
 export interface ServiceFacts {

@@ -3,7 +3,6 @@ import { backoffExceedsTimeout } from './backoff-exceeds-timeout';
 import { badRegex } from './bad-regex';
 import { breakerVolume } from './breaker-volume';
 import { breakerWithinCall } from './breaker-within-call';
-import { burstExceedsPool } from './burst-exceeds-pool';
 import { callerGivesUpFirst } from './caller-gives-up-first';
 import { callsExceedLimit } from './calls-exceed-limit';
 import { duplicateContainer } from './duplicate-container';
@@ -24,6 +23,7 @@ import { otherMesh } from './other-mesh';
 import { outlierRoundsToZero } from './outlier-rounds-to-zero';
 import { outlierSingleReplica } from './outlier-single-replica';
 import { overlappingRoutes } from './overlapping-routes';
+import { peakExceedsPool } from './peak-exceeds-pool';
 import { poolBelowRate } from './pool-below-rate';
 import { portMismatch } from './port-mismatch';
 import { portName } from './port-name';
@@ -56,7 +56,7 @@ export const CHECKS: readonly Check[] = [
   failoverWithoutEndpoints, unknownRegion, noFailover, floatingImage, objectName, duplicateContainer, reservedPort, proxyUser,
   duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
   breakerVolume, requestAboveLimit, probePort,
-  burstExceedsPool, slowDetection, failoverTooSmall,
+  peakExceedsPool, slowDetection, failoverTooSmall,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

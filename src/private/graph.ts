@@ -75,6 +75,7 @@ function serviceNode(service: MeshService, backends: Backends, acknowledged: Ack
       service: upstream.backendName,
       namespace: upstream.backendNamespace,
       requestsPerSecond: options.requestsPerSecond,
+      concurrentRequests: options.concurrentRequests,
     })),
     facts: { expectedLatency: expectedLatency?.toMilliseconds({ integral: false }), idempotentMethods },
   };

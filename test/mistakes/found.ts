@@ -146,10 +146,8 @@ const RESILIENCE: readonly Mistake[] = [
     id: 'M058',
     title: 'Pending queue of one',
     verdict: { warning: 'MW142' },
-    wrong: `${payment('rateLimits: [RateLimit.perReplica(Rate.perSecond(10), { burst: 20 })]', 'bulkhead: Bulkhead.of({ maxConnections: 5, maxPendingRequests: 1 })')}`
-      + 'order.calls(payment);',
-    right: `${payment('rateLimits: [RateLimit.perReplica(Rate.perSecond(10), { burst: 20 })]', 'bulkhead: Bulkhead.of({ maxConnections: 5, maxPendingRequests: 15 })')}`
-      + 'order.calls(payment);',
+    wrong: `${payment('bulkhead: Bulkhead.of({ maxConnections: 5, maxPendingRequests: 1 })')}order.calls(payment, { concurrentRequests: 20 });`,
+    right: `${payment('bulkhead: Bulkhead.of({ maxConnections: 5, maxPendingRequests: 15 })')}order.calls(payment, { concurrentRequests: 20 });`,
   },
   {
     id: 'M059',

@@ -7,6 +7,7 @@ const callers = (amount: number, options: Parameters<typeof service>[1] = {}) =>
   Array.from({ length: amount }, (_, index) => service(`caller-${index}`, { calls: ['payment'], replicas: 1, ...options }))
 );
 const stated = (requestsPerSecond: number) => ({ calls: [{ to: 'payment', requestsPerSecond }] });
+const atOnce = (concurrentRequests: number) => ({ calls: [{ to: 'payment', concurrentRequests }] });
 const canary = (v1: number, v2: number) => route('canary', 'payment', rule('all', [], { payment: { weight: v1 } }, {
   backends: [
     { target: 'shop/payment', version: 'base', service: 'payment', namespace: 'shop', port: 8080, weight: v1 },
@@ -81,10 +82,10 @@ export const CAPACITY: readonly Case[] = [
   },
   {
     code: 'MW142',
-    name: 'a burst of twenty in a pool of five and a queue of one',
-    path: 'shop/payment',
-    fires: graph(...callers(1), service('payment', { replicas: 1, spec: { rateLimits: burst(20), bulkhead: { maxConnections: 5, maxPendingRequests: 1 } } })),
-    silent: graph(...callers(1), service('payment', { replicas: 1, spec: { rateLimits: burst(20), bulkhead: { maxConnections: 5, maxPendingRequests: 15 } } })),
+    name: 'twenty at once in a pool of five and a queue of one',
+    path: 'shop/caller-0',
+    fires: graph(...callers(1, atOnce(20)), service('payment', { spec: { bulkhead: { maxConnections: 5, maxPendingRequests: 1 } } })),
+    silent: graph(...callers(1, atOnce(20)), service('payment', { spec: { bulkhead: { maxConnections: 5, maxPendingRequests: 15 } } })),
   },
   {
     code: 'MW143',
@@ -101,10 +102,6 @@ export const CAPACITY: readonly Case[] = [
     silent: graph(regions, ...callers(1, stated(600)), service('payment', { replicas: 12, spec: inBothRegions })),
   },
 ];
-
-function burst(requests: number) {
-  return [{ name: 'all', requests: 10, interval: '1s', burst: requests }];
-}
 
 function outlier(maxEjectionPercent: number) {
   return { consecutiveServerErrors: 5, interval: '10s', baseEjectionDuration: '30s', maxEjectionDuration: '300s', maxEjectionPercent };

@@ -7,7 +7,7 @@ export const USAGE = `meshwright control plane: manifests in, xDS out
 
   --source folder:DIR         folder of manifests, watched with its subfolders; may be given several times
   --xds-address HOST:PORT     where proxies connect (127.0.0.1:${XDS_PORT})
-  --admin-address HOST:PORT   /ready, /status, /metrics (127.0.0.1:${CONTROL_PLANE_ADMIN_PORT})
+  --admin-address HOST:PORT   /ready, /healthz and /metrics; for this machine also /status and /debug/config (127.0.0.1:${CONTROL_PLANE_ADMIN_PORT})
   --status-file FILE          keeps the status of every object there; YAML, or JSON by its name
   --log-level LEVEL           ${LOG_LEVELS.join(', ')} (info)
   --help

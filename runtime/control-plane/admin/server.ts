@@ -31,7 +31,10 @@ interface Page {
   readonly body: string;
 }
 
-/** The admin server. It reads, and changes nothing. */
+/** What kubelets and scrapers ask for. Everything else shows names and addresses of the mesh. */
+const OPEN = ['/', '/healthz', '/ready', '/metrics'];
+
+/** The admin server. It reads, and changes nothing. Pages that show the inside of the mesh are for whoever is on this machine. */
 export class AdminServer {
   private readonly server: Server;
 
@@ -86,6 +89,9 @@ export class AdminServer {
     const target = request.url ?? '/';
     if (!URL.canParse(target, 'http://admin')) return text(400, 'the request target is no path\n');
     const { pathname, searchParams } = new URL(target, 'http://admin');
+    if (!OPEN.includes(pathname) && !isLoopback(request.socket.remoteAddress)) {
+      return text(403, `${pathname} is for this machine only; with kubectl port-forward it is yours\n`);
+    }
     switch (pathname) {
       case '/':
         return text(200, INDEX);
@@ -113,6 +119,11 @@ export class AdminServer {
     const format = query.get('format') ?? (/text\/html/.test(headers.accept ?? '') ? 'html' : 'json');
     return format === 'html' ? { status: 200, type: 'text/html', body: statusPage(report, this.deps.source) } : json(report);
   }
+}
+
+/** Whether an address of a peer is this machine's own: 127.0.0.0/8, also as IPv6 writes it, and ::1. */
+export function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && /^(::ffff:)?127\.|^::1$/.test(address);
 }
 
 function text(status: number, body: string): Page {

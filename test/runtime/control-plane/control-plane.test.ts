@@ -5,6 +5,7 @@ import { credentials } from '@grpc/grpc-js';
 import { parse } from 'yaml';
 import { VirtualClock } from '../../../runtime/clock/virtual';
 import { startControlPlane, type ControlPlane, type StatusReport } from '../../../runtime/control-plane';
+import { isLoopback } from '../../../runtime/control-plane/admin/server';
 import { create, NodeSchema, TypeUrl, type DeltaDiscoveryResponse } from '../../../runtime/xds';
 import { createAdsClient, type AdsClient, type AdsClientStream } from '../../../runtime/xds/ads-service';
 import { DeltaClient, line } from './support/delta-client';
@@ -294,6 +295,11 @@ describe('admin', () => {
     expect(text).toContain('meshwright_control_plane_ready 1\n');
     expect(text).toContain('meshwright_control_plane_objects{kind="MeshService"} 1\n');
   });
+
+  test.each([
+    ['127.0.0.1', true], ['127.77.0.3', true], ['::ffff:127.0.0.1', true], ['::1', true],
+    ['10.127.0.1', false], ['::ffff:10.0.0.1', false], ['fe80::1', false], ['2001:db8::1', false], [undefined, false],
+  ])('%s may see the inside of the mesh: %s', (address, expected) => expect(isLoopback(address)).toBe(expected));
 
   test('other pages and methods', async () => {
     await start([mesh()]);

@@ -48,7 +48,8 @@ const values = fc.oneof(
     'PathPrefix', 'RegularExpression', 'GET', 'http', 'x-a', '10.0.0.1', '::1', '__proto__', 'ä', '\u0000', 'a\nb', null, true, [], {}),
   fc.jsonValue({ maxDepth: 2 }),
 );
-const mutations = fc.record({ input: fc.nat(inputs.length - 1), changes: fc.array(fc.record({ document: fc.nat(), path: fc.nat(), value: values }), { minLength: 1, maxLength: 3 }) });
+const change = fc.record({ document: fc.nat(), path: fc.nat(), value: values });
+const mutations = fc.record({ input: fc.nat(inputs.length - 1), changes: fc.array(change, { minLength: 1, maxLength: 3 }) });
 
 test('property: whatever stands in manifests, nothing crashes, and no proxy is sent what it refuses', () => {
   let accepted = 0;

@@ -62,11 +62,11 @@ interface NativeParser {
 
 interface NativeBinding {
   readonly HTTPParser: (new () => NativeParser) & Record<string, number>;
+  /** Every method that the parser knows, in its order. */
   readonly methods: readonly string[];
-  readonly allMethods?: readonly string[];
 }
 
-const { HTTPParser, methods, allMethods } = (process as unknown as { binding(name: string): NativeBinding }).binding('http_parser');
+const { HTTPParser, methods } = process.getBuiltinModule('_http_common') as unknown as NativeBinding;
 
 /** Reads all bytes as a sequence of messages with llhttp, strict, as `node:http` uses it. */
 export function readLlhttp(bytes: Buffer, isResponse: boolean): Reading {
@@ -96,7 +96,7 @@ export function readLlhttp(bytes: Buffer, isResponse: boolean): Reading {
   ) => {
     sawHead = true;
     headers.push(...(more ?? []));
-    first = isResponse ? String(status) : `${(allMethods ?? methods)[method]} ${url || lastUrl || ''}`;
+    first = isResponse ? String(status) : `${methods[method]} ${url || lastUrl || ''}`;
     return 0;
   };
   parser[HTTPParser.kOnBody] = (chunk: Buffer, offset = 0, length = chunk.length) => {
@@ -111,4 +111,4 @@ export function readLlhttp(bytes: Buffer, isResponse: boolean): Reading {
   return { messages, end: inMessage ? 'partial' : 'complete' };
 }
 
-export const KNOWN_METHODS = new Set(allMethods ?? methods);
+export const KNOWN_METHODS = new Set(methods);

@@ -135,6 +135,8 @@ if (project.jest) {
   project.jest.config.testMatch = ['<rootDir>/test/**/*.test.ts'];
   project.jest.config.transform = { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.dev.json', transpilation: true }] };
   project.jest.config.reporters = ['default'];
+  project.jest.config.globalSetup = '<rootDir>/test/setup/scratch.ts';
+  project.jest.config.globalTeardown = '<rootDir>/test/setup/clean.ts';
   project.jest.config.moduleNameMapper = {
     '^meshwright$': '<rootDir>/src/index.ts',
     '^meshwright/contract$': '<rootDir>/src/contract/index.ts',

@@ -1,6 +1,5 @@
 import { defineCheck } from './define';
-import type { MeshGraph } from './graph';
-import { boundsOfCall, longest, ms, shownMs, waysTo } from './traffic';
+import { boundsOfCall, longest, ms, shownMs } from './traffic';
 import { Edge, hostOf, viewOf } from './view';
 
 /**
@@ -10,7 +9,7 @@ import { Edge, hostOf, viewOf } from './view';
 export const callerGivesUpFirst = defineCheck('MW115', 'error', 'caller-gives-up-first', (graph, report) => {
   const { outgoing } = viewOf(graph);
   const needs = new Map<string, { readonly edge: Edge; readonly time: number } | undefined>();
-  for (const service of graph.services) needs.set(service.key, longestCall(graph, outgoing.get(service.key) ?? []));
+  for (const service of graph.services) needs.set(service.key, longestCall(outgoing.get(service.key) ?? []));
   for (const edges of outgoing.values()) {
     for (const edge of edges) {
       const need = needs.get(edge.callee.key);
@@ -37,19 +36,18 @@ function patienceOf({ caller, callee, call }: Edge): { readonly time: number; re
 }
 
 /** The outgoing call that may take longest, of those that are bounded. */
-function longestCall(graph: MeshGraph, edges: readonly Edge[]): { readonly edge: Edge; readonly time: number } | undefined {
+function longestCall(edges: readonly Edge[]): { readonly edge: Edge; readonly time: number } | undefined {
   let found: { readonly edge: Edge; readonly time: number } | undefined;
   for (const edge of edges) {
-    const time = timeOf(graph, edge);
+    const time = timeOf(edge);
     if (time !== undefined && time > (found?.time ?? 0)) found = { edge, time };
   }
   return found;
 }
 
-/** The longest that this caller may wait: for it the callers' own timeouts, and for the others those of the service and of its rules. */
-function timeOf(graph: MeshGraph, { caller, callee, call }: Edge): number | undefined {
-  const own = boundsOfCall(caller, call.service, call.namespace);
-  if (own !== undefined) return longest({ ...own, retry: callee.spec.retry });
-  const times = waysTo(graph, callee).filter(({ label }) => !label.startsWith('calls(')).map(longest);
-  return times.some((time) => time === undefined) ? undefined : Math.max(...times as number[]);
+/** The longest that this caller may wait. Rules of routes are left out: which of them it meets depends on what it asks for. */
+function timeOf({ caller, callee, call }: Edge): number | undefined {
+  const { timeout, retry } = callee.spec;
+  const bounds = boundsOfCall(caller, call.service, call.namespace) ?? { total: ms(timeout?.total), perTry: ms(timeout?.perTry) };
+  return longest({ ...bounds, retry });
 }

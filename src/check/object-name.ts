@@ -28,7 +28,7 @@ const SUBDOMAIN: NameRule = {
   holds: (name) => name.length <= 253 && new RegExp(DNS_SUBDOMAIN).test(name),
 };
 
-// Kubernetes before 1.34 asks a Service's name to begin with a letter (RFC 1035).
+// A Service's name becomes a host name of RFC 1035; only the newest versions of Kubernetes can be told to take others.
 const SERVICE: NameRule = {
   text: 'must be a DNS label that begins with a letter (RFC 1035): at most 63 lower-case letters, digits and hyphens',
   max: 63,

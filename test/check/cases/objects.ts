@@ -62,6 +62,15 @@ export const OBJECTS: readonly Case[] = [
     silent: graph(object('Service', 'payment', 'a/svc'), object('Service', 'payment', 'b/svc', 'v1', 'bank'), object('ConfigMap', 'payment', 'b/config')),
   },
   {
+    code: 'MW132',
+    name: 'one name for two objects of the cluster',
+    path: 'b/role',
+    fires: graph(
+      object('ClusterRole', 'reader', 'a/role', 'rbac.authorization.k8s.io/v1', 'shop'), object('ClusterRole', 'reader', 'b/role', 'rbac.authorization.k8s.io/v1', 'bank'),
+    ),
+    silent: graph(object('Role', 'reader', 'a/role', 'rbac.authorization.k8s.io/v1', 'shop'), object('Role', 'reader', 'b/role', 'rbac.authorization.k8s.io/v1', 'bank')),
+  },
+  {
     code: 'MW137',
     name: 'a port name that only a Service may have',
     path: 'shop/payment',

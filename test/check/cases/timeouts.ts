@@ -1,4 +1,4 @@
-import { graph, retry, rule, route, service } from '../builders';
+import { graph, match, prefix, retry, rule, route, service } from '../builders';
 import type { Case } from './case';
 
 const total = (text: string, perTry?: string) => ({ total: text, perTry });
@@ -97,6 +97,19 @@ export const TIMEOUTS: readonly Case[] = [
     ),
     silent: graph(
       service('a', { calls: [{ to: 'b', timeout: total('2s') }] }), service('b', { calls: [{ to: 'c', timeout: total('2s') }], spec: { timeout: total('10s') } }), service('c'),
+    ),
+  },
+  {
+    code: 'MW115',
+    name: 'a slow rule beside, which the caller need not meet',
+    path: 'shop/a',
+    fires: graph(
+      service('a', { calls: [{ to: 'b', timeout: total('1s') }] }), service('b', { calls: ['c'] }), service('c', { spec: { timeout: total('2s') } }),
+      route('reports', 'c', rule('reports', [match(prefix('/reports'))], { c: {} }, { totalTimeout: 20_000 })),
+    ),
+    silent: graph(
+      service('a', { calls: [{ to: 'b', timeout: total('2s') }] }), service('b', { calls: ['c'] }), service('c', { spec: { timeout: total('2s') } }),
+      route('reports', 'c', rule('reports', [match(prefix('/reports'))], { c: {} }, { totalTimeout: 20_000 })),
     ),
   },
   {

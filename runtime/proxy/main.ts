@@ -19,6 +19,9 @@ async function main(args: readonly string[]): Promise<void> {
   const log = createLog(systemClock, 'info');
   process.on('uncaughtException', (error) => fatal(log, 'uncaught exception', error));
   process.on('unhandledRejection', (error) => fatal(log, 'unhandled rejection', error));
+  // Node's own listener prints them as text.
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => log.warning('main', warning.message, { name: warning.name }));
   try {
     const commandLine = parseCommandLine(args);
     if (!commandLine) {

@@ -1,9 +1,12 @@
-import { credentials, connectivityState, Metadata, type ClientOptions } from '@grpc/grpc-js';
+import { credentials, connectivityState, logVerbosity, Metadata, setLogVerbosity, type ClientOptions } from '@grpc/grpc-js';
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../../clock';
 import { createAdsClient } from '../../xds/ads-service';
 import type { AdsConfig } from '../bootstrap/types';
 import type { AdsStream, AdsStreamEvents, OpenAdsStream } from './types';
+
+// What goes wrong is said once, by whoever opened the stream, in the form of the proxy's log.
+setLogVerbosity(logVerbosity.NONE);
 
 /** Streams over gRPC on plain TCP, one connection each: a lost connection is a lost stream, and retried by whoever opened it. */
 export function grpcStreams(config: Pick<AdsConfig, 'authority' | 'connectTimeout' | 'keepalive'>, clock: Clock): OpenAdsStream {

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { VirtualClock } from '../../../runtime/clock/virtual';
 import type { Documents } from '../../../runtime/control-plane/resources';
 import { CombinedSource, FolderSource, parseManifests, readFolder, type WatchFolder } from '../../../runtime/control-plane/source';
@@ -248,6 +249,19 @@ describe('parsing', () => {
   test('a key that stands twice is an error, in YAML and JSON', () => {
     expect(parseManifests('a: 1\nb: 2\na: 3\n', 'f')).toMatchObject({ kind: 'error', line: 3 });
     expect(parseManifests('{"a": 1,\n"a": 2}', 'f')).toMatchObject({ kind: 'error', line: 2 });
+  });
+
+  test('property: JSON is read as JSON is, whatever stands in its strings', () => {
+    fc.assert(fc.property(fc.jsonValue().filter((value) => typeof value === 'object' && value !== null), fc.constantFrom(0, 2), (value, indent) => {
+      const text = `\n${JSON.stringify(value, null, indent)}\n`;
+      const parsed = parseManifests(text, 'f.json');
+      expect(parsed).toEqual({ kind: 'documents', documents: [{ value: JSON.parse(text) as unknown, location: 'f.json:2' }] });
+    }));
+  });
+
+  test('JSON with a key twice, and strings that look like keys', () => {
+    expect(parseManifests('{"a": "\\"b\\": 1", "c": ["x\\\\", ": "]}', 'f')).toMatchObject({ kind: 'documents' });
+    expect(parseManifests('{"a": {"b": 1, "c": "b", "b" : 2}}', 'f')).toMatchObject({ kind: 'error', message: 'a key stands twice in one object; remove one of the two' });
   });
 
   test('no key reaches the prototype', () => {

@@ -1,6 +1,6 @@
 import { defineCheck } from './define';
 import type { ServiceNode } from './graph';
-import { sharesOf } from './shares';
+import { percentOf, sharesOf } from './shares';
 import { ms, shownMs, shownNumber } from './traffic';
 import { podsOf, viewOf } from './view';
 
@@ -25,9 +25,10 @@ export const breakerVolume = defineCheck('MW139', 'warning', 'breaker-volume', (
     }
   };
   const split = new Set<string>();
-  for (const { path, rule, service, version, part, percent } of sharesOf(graph)) {
+  for (const share of sharesOf(graph)) {
+    const { path, rule, service, version, part } = share;
     split.add(service.key);
-    look(path, `rule ${rule}: ${percent} to version ${version.name}: `, service, part);
+    if (service.spec.circuitBreaker?.failureRate !== undefined) look(path, `rule ${rule}: ${percentOf(share)} to version ${version.name}: `, service, part);
   }
   for (const service of graph.services) if (!split.has(service.key)) look(service.path, '', service, 1);
 });

@@ -9,7 +9,6 @@ export interface Share {
   readonly version: ServiceNode['versions'][number];
   /** Part of the requests of the rule. */
   readonly part: number;
-  readonly percent: string;
 }
 
 /** Versions that get a part of their service's traffic, by rules that every request may match. */
@@ -25,8 +24,13 @@ export function* sharesOf(graph: MeshGraph): Generator<Share> {
       for (const backend of backends) {
         const version = backend.target === service.key ? service.versions.find((one) => one.name === backend.version) : undefined;
         if (version === undefined || backend.weight === 0) continue;
-        yield { path, rule: name, service, version, part: backend.weight / sum, percent: `${shownNumber(100 * backend.weight / sum)}%` };
+        yield { path, rule: name, service, version, part: backend.weight / sum };
       }
     }
   }
+}
+
+/** The part as findings show it. */
+export function percentOf({ part }: Share): string {
+  return `${shownNumber(100 * part)}%`;
 }

@@ -16,6 +16,8 @@ export interface FolderSourceOptions {
   readonly clock: Clock;
   /** Quiet time in milliseconds after the last change before files are read: several files of one change become one. 100 by default. */
   readonly debounce?: number;
+  /** Longest time in milliseconds that changes which do not end are collected. 1000 by default. */
+  readonly longestDebounce?: number;
   /** Time in milliseconds that an empty file may take to be filled. 2000 by default. */
   readonly patience?: number;
   /** For tests; the file system's own notifications by default. */
@@ -33,6 +35,7 @@ export class FolderSource implements Source {
   private readonly reader: FolderReader;
   private readonly listeners = new Set<(documents: Documents) => void>();
   private readonly dirty = new Set<string>();
+  private dirtySince = 0;
   private readonly doubtful = new Set<string>();
   private watcher: ReturnType<WatchFolder> | undefined;
   private timer: Timer | undefined;
@@ -74,10 +77,12 @@ export class FolderSource implements Source {
 
   private changed(path: string): void {
     if (this.closed || !isManifest(path.slice(this.folder.length))) return;
+    const { clock, debounce = 100, longestDebounce = 1000 } = this.options;
+    if (this.dirty.size === 0) this.dirtySince = clock.now();
     this.dirty.add(path);
     this.options.onChange?.(path);
     this.timer?.cancel();
-    this.timer = this.options.clock.setTimer(this.options.debounce ?? 100, () => this.read());
+    this.timer = clock.setTimer(Math.min(debounce, this.dirtySince + longestDebounce - clock.now()), () => this.read());
   }
 
   /** Reads what changed; one reading after the other. */

@@ -105,6 +105,16 @@ test('changes of several files within the quiet time are one set', async () => {
   expect(folder.clock.timers).toBe(0);
 });
 
+test('changes that do not end are not waited out', async () => {
+  const folder = await started();
+  for (let time = 0; time < 1000; time += DEBOUNCE / 2) {
+    await folder.put('a.yaml', manifest(`a${time}`));
+    if (time < 950) folder.clock.advance(DEBOUNCE / 2);
+  }
+  expect(folder.sets).toHaveLength(1);
+  expect(names(await folder.after(DEBOUNCE / 2))).toEqual(['a950']);
+});
+
 test('a file with an error in it counts as it last was, and says so', async () => {
   const folder = await started({ 'a.yaml': `${manifest('a1')}---\n${manifest('a2')}` });
   // Half of it: as an editor leaves it for a moment.

@@ -77,8 +77,7 @@ function compileOperator(operator: Operator, clock: Clock): ReadValue {
 }
 
 const OPERATOR_VALUES: Readonly<Record<Operator['name'], (operator: Operator, clock: Clock) => ReadValue>> = {
-  // The record has times of the clock, which does not jump; the log has those of the wall.
-  START_TIME: (_, clock) => (record) => new Date(clock.wallTime() - clock.now() + record.start).toISOString(),
+  START_TIME: (_, clock) => startTime(clock),
   REQ: ({ argument }) => firstOf(requestHeaders(argument)),
   PROTOCOL: () => (record) => record.protocol,
   RESPONSE_CODE: () => (record) => record.status,
@@ -99,6 +98,20 @@ const OPERATOR_VALUES: Readonly<Record<Operator['name'], (operator: Operator, cl
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: () => (record) => withoutPort(record.downstreamAddress),
   LISTENER_NAME: () => (record) => text(record.listener),
 };
+
+/** The record has times of the clock, which does not jump; the log has those of the wall. Many requests begin in the same millisecond. */
+function startTime(clock: Clock): ReadValue {
+  let last = Number.NaN;
+  let shown = '';
+  return (record) => {
+    const time = Math.round(clock.wallTime() - clock.now() + record.start);
+    if (time !== last) {
+      last = time;
+      shown = new Date(time).toISOString();
+    }
+    return shown;
+  };
+}
 
 const HEADER_VALUES: Readonly<Record<string, ReadValue>> = {
   ':method': (record) => text(record.method),

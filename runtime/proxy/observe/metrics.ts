@@ -92,6 +92,10 @@ const HTTP_GAUGES: readonly (readonly [string, Exclude<keyof ListenerCounters, '
 /** Adds what clusters and listeners have counted, under Envoy's names where it has one. */
 export function collectTraffic({ clusters, listeners }: Measured, observer: RequestObserver, into: Families): void {
   for (const cluster of clusters) collectCluster(cluster, observer, into);
+  for (const [path, lines] of observer.dropped()) {
+    into.counter('meshwright_access_log_dropped_total', 'Lines of the access log that were lost because nobody took them', 'access_log.{path}.dropped')
+      .add({ path }, lines);
+  }
   for (const { config, stats } of listeners) {
     const labels = { envoy_http_conn_manager_prefix: config.statPrefix };
     const stat = (name: string): string => `http.{envoy_http_conn_manager_prefix}.${name}`;

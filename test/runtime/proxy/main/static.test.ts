@@ -61,6 +61,7 @@ describe('a proxy with a static bootstrap', () => {
     expect(value('envoy_http_downstream_rq_xx', { envoy_http_conn_manager_prefix: 'http', envoy_response_code_class: '2' })).toBe(1);
     expect(value('envoy_http_downstream_rq_time', { le: '+Inf' })).toBe(1);
     expect(value('meshwright_circuit_breaker_state', { state: 'closed' })).toBe(1);
+    expect(value('meshwright_access_log_dropped_total', { path: join(folder, 'access.log') })).toBe(0);
     expect(value('meshwright_build_info', { transport: 'raw' })).toBe(1);
     await started.server.close();
     const line = readFileSync(join(folder, 'access.log'), 'utf8');

@@ -9,13 +9,16 @@ export interface Verdict {
   readonly reasons: readonly string[];
 }
 
-/** The mesh behaved: every pod was ready, everything that was asked was answered, and nothing failed but what somebody broke on purpose. */
-export function judge(session: Session, everReady: boolean, missing: readonly PodSpec[]): Verdict {
+/**
+ * The mesh behaved: every pod was ready, everything that was asked was answered, and nothing failed but what somebody broke on purpose.
+ * @param complete the run lasted as long as it should, so that there must have been requests
+ */
+export function judge(session: Session, everReady: boolean, missing: readonly PodSpec[], complete: boolean): Verdict {
   const reasons: string[] = [];
   if (!everReady) reasons.push(`not every pod became ready: ${missing.map(({ name }) => name).join(', ')}`);
   for (const { settings, total, succeeded, failures } of session.loads) {
     const what = `${settings.method} ${settings.url} from ${settings.from}`;
-    if (everReady && total === 0) reasons.push(`${what}: no request was answered`);
+    if (complete && total === 0) reasons.push(`${what}: no request was answered`);
     if (succeeded < total && !session.injected) {
       reasons.push(`${what}: ${total - succeeded} of ${total} failed: ${[...failures].map(([words, count]) => `${count} × ${words}`).join(', ')}`);
     }

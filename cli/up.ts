@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../runtime/clock';
 import { AddressBlock } from '../runtime/local/addresses';
 import { RUNNER_PORT } from '../runtime/local/control-server';
@@ -146,7 +146,7 @@ class Up {
   private async stop(why: 'time' | 'person' | 'failure'): Promise<number> {
     this.over = true;
     this.finish(why);
-    const verdict = judge(this.session, this.everReady, this.mesh.missing());
+    const verdict = judge(this.session, this.everReady, this.mesh.missing(), why === 'time');
     const lines = summary(this.session, this.mesh.pods(), this.elapsed(), verdict, process.stdout.columns || 80);
     for (const generator of this.generators) generator.stop();
     this.terminal?.close();

@@ -33,11 +33,13 @@ export class CapacityBound implements IServicePolicy {
   }
 
   policyFor(_service: MeshService): TrafficPolicy {
-    const { maxConnections, maxPendingRequests } = this.props;
+    const { callers, maxConnections, maxPendingRequests, replicas } = this.props;
     return {
       bulkhead: Bulkhead.of({ maxConnections, maxPendingRequests }),
-      // A tenth of a second's worth at once: clients come in bunches.
-      rateLimits: [RateLimit.perReplica(Rate.perSecond(this.perReplica), { burst: Math.ceil(this.perReplica / 10) })],
+      // Clients come in bunches: at once may come what the pools and their queues hold.
+      rateLimits: [RateLimit.perReplica(Rate.perSecond(this.perReplica), {
+        burst: Math.floor((callers * (maxConnections + maxPendingRequests)) / replicas),
+      })],
     };
   }
 }

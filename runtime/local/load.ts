@@ -26,6 +26,8 @@ export class LoadGenerator {
   private sent = 0;
   private begun = 0;
   private stopped = false;
+  /** Requests that have no answer yet. */
+  underWay = 0;
 
   constructor(
     private readonly clock: Clock, private readonly settings: LoadSettings, private readonly senders: () => readonly PodSpec[],
@@ -37,9 +39,15 @@ export class LoadGenerator {
     this.schedule();
   }
 
+  /** Sends no more; what is under way still counts. */
+  pause(): void {
+    this.timer?.cancel();
+  }
+
+  /** Sends no more, and forgets what is under way. */
   stop(): void {
     this.stopped = true;
-    this.timer?.cancel();
+    this.pause();
     this.agent.destroy();
   }
 
@@ -55,11 +63,12 @@ export class LoadGenerator {
   private send(): void {
     const senders = this.senders();
     const pod = senders[this.sent % Math.max(1, senders.length)];
-    if (pod) {
-      sendRequest({ settings: this.settings, proxy: pod.address, agent: this.agent, clock: this.clock, random: this.random }, (result) => {
-        if (!this.stopped) this.onResult(result);
-      });
-    }
+    if (!pod) return;
+    this.underWay++;
+    sendRequest({ settings: this.settings, proxy: pod.address, agent: this.agent, clock: this.clock, random: this.random }, (result) => {
+      this.underWay--;
+      if (!this.stopped) this.onResult(result);
+    });
   }
 }
 

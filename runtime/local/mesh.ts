@@ -17,7 +17,8 @@ export interface Effects {
 /** What happened, for people. */
 export type MeshEvent =
   | { readonly kind: 'ready' | 'unready' | 'created' | 'draining' | 'gone'; readonly pod: PodSpec }
-  | { readonly kind: 'exited'; readonly pod: PodSpec; readonly process: string; readonly reason: string;
+  | {
+    readonly kind: 'exited'; readonly pod: PodSpec; readonly process: string; readonly reason: string;
     /** Milliseconds; undefined where it is not started again. */
     readonly restartIn: number | undefined;
   };

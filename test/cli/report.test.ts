@@ -1,7 +1,7 @@
-import { clusterCounts } from '../../runtime/local/traffic';
-import type { PodSpec } from '../../runtime/local/types';
 import { judge, summary } from '../../cli/report';
 import { percentile, Session } from '../../cli/session';
+import { clusterCounts } from '../../runtime/local/traffic';
+import type { PodSpec } from '../../runtime/local/types';
 
 const settings = { from: 'storefront', url: 'http://order/orders', method: 'POST', requestsPerSecond: 20, headers: {} };
 const pod = { name: 'payment-1' } as PodSpec;
@@ -16,25 +16,25 @@ function session(...statuses: number[]): Session {
 
 test('a mesh behaved when everything was ready and everything was answered', () => {
   const good = session(200, 201, 308);
-  expect(judge(good, true, [])).toEqual({ reasons: [] });
+  expect(judge(good, true, [], true)).toEqual({ reasons: [] });
   expect(summary(good, [], 15_000, { reasons: [] }, 80).at(-1)).toBe('the mesh behaved');
 });
 
 test('what went wrong is said, all of it', () => {
   const bad = session(200, 503, 503, 0, 500);
   bad.heard({ kind: 'exited', pod, process: 'payment', reason: 'exit 1', restartIn: 200 });
-  expect(judge(bad, true, []).reasons).toEqual([
+  expect(judge(bad, true, [], true).reasons).toEqual([
     'POST http://order/orders from storefront: 4 of 5 failed: 2 × 503 The breaker is open, 1 × no answer: socket hang up, 1 × 500 from the application',
     'processes ended 1 times by themselves',
   ]);
-  expect(judge(session(), true, []).reasons).toEqual(['POST http://order/orders from storefront: no request was answered']);
-  expect(judge(session(), false, [pod]).reasons).toEqual(['not every pod became ready: payment-1']);
+  expect(judge(session(), true, [], true).reasons).toEqual(['POST http://order/orders from storefront: no request was answered']);
+  expect(judge(session(), false, [pod], false).reasons).toEqual(['not every pod became ready: payment-1']);
 });
 
 test('what somebody broke on purpose is no reason', () => {
   const broken = session(200, 503);
   broken.injected = true;
-  expect(judge(broken, true, []).reasons).toEqual([]);
+  expect(judge(broken, true, [], true).reasons).toEqual([]);
 });
 
 test('a breaker that changes its state is told once', () => {

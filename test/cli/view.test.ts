@@ -1,8 +1,8 @@
-import type { Edge } from '../../runtime/local/traffic';
-import type { PodState } from '../../runtime/local/types';
 import { COLOURS, cut, fit, NO_COLOURS, width } from '../../cli/ansi';
 import type { LoadStats } from '../../cli/session';
 import { render, type Screen } from '../../cli/view';
+import type { Edge } from '../../runtime/local/traffic';
+import type { PodState } from '../../runtime/local/types';
 
 const pod = (service: string | undefined, ready: boolean): PodState => ({
   spec: { service } as PodState['spec'], phase: 'running', since: 0, ready, processes: new Map(), held: false, restarts: 0,

@@ -25,8 +25,11 @@ test('of the total and the time of a try the other follows', () => {
 
 test('whatever a team writes, no check has anything against it', () => {
   const said = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
-  fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 500 }), fc.integer({ min: 10, max: 3000 }), (retries, first, perTry) => {
-    const policy = GoldResilience.ofTries(Duration.millis(perTry), { retries, firstBackoff: Duration.millis(first), failures: 50, cooldown: Duration.seconds(5) });
+  const [some, waits, times] = [fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 500 }), fc.integer({ min: 10, max: 3000 })];
+  fc.assert(fc.property(some, waits, times, (retries, first, perTry) => {
+    const policy = GoldResilience.ofTries(Duration.millis(perTry), {
+      retries, firstBackoff: Duration.millis(first), failures: 50, cooldown: Duration.seconds(5),
+    });
     synth(service([policy]));
     expect(said.mock.calls).toEqual([]);
   }), { numRuns: 15 });

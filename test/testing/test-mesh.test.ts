@@ -4,7 +4,9 @@ import { TestMesh } from 'meshwright/testing';
 
 const port = ServicePort.http(8080);
 
-function program(payment: Partial<MeshServiceProps> = {}, more: (chart: Chart, services: { payment: MeshService; order: MeshService }) => void = () => {}): Chart {
+type Services = { payment: MeshService; order: MeshService };
+
+function program(payment: Partial<MeshServiceProps> = {}, more: (chart: Chart, services: Services) => void = () => {}): Chart {
   const chart = new Chart(new App(), 'shop', { namespace: 'shop' });
   const mesh = new Mesh(chart, 'mesh', { trustDomain: 'shop.example' });
   const services = {
@@ -16,7 +18,8 @@ function program(payment: Partial<MeshServiceProps> = {}, more: (chart: Chart, s
   return chart;
 }
 const timeout = Timeout.total(Duration.seconds(3), { perTry: Duration.seconds(1) });
-const retry = Retry.exponential({ attempts: 1, baseInterval: Duration.millis(200), on: [RetryOn.CONNECT_FAILURE, RetryOn.RESET, RetryOn.PER_TRY_TIMEOUT] });
+const on = [RetryOn.CONNECT_FAILURE, RetryOn.RESET, RetryOn.PER_TRY_TIMEOUT];
+const retry = Retry.exponential({ attempts: 1, baseInterval: Duration.millis(200), on });
 
 test('from a construct to a proxied request', async () => {
   const mesh = await TestMesh.of(program(), { services: { payment: ({ method, path, body }) => ({ status: 201, body: { method, path, body } }) } });

@@ -46,7 +46,7 @@ export const meshServiceSpec = withRules(
   }),
   {
     rule: "self.port.protocol != 'tcp' || (!has(self.retry) && !has(self.rateLimits) && !has(self.rules))",
-    message: 'retry, rateLimits and rules need requests: not for protocol tcp',
+    message: 'must not have retry, rateLimits or rules with protocol tcp: there are no requests',
     holds: (spec) => spec.port.protocol !== 'tcp' || (spec.retry ?? spec.rateLimits ?? spec.rules) === undefined,
   },
 );

@@ -1,4 +1,6 @@
-import { explain, mesh, meshService, problemText } from '../../src/contract';
+import * as fc from 'fast-check';
+import { documentsOf } from './documents';
+import { API_VERSION, customResourceDefinitions, explain, mesh, meshService, problemText } from '../../src/contract';
 
 const good = (): any => ({
   apiVersion: 'mesh.meshwright.dev/v1alpha1',
@@ -62,4 +64,18 @@ test('of what is no document at all', () => {
 
 test('a refused list says so once, not once more as a rule that could not be judged', () => {
   expect(said(({ spec }) => { spec.retry.backoff.maxInterval = 'x'; })).toHaveLength(1);
+});
+
+test("whatever is wrong is said in our words, never in the library's", () => {
+  const documents = documentsOf(customResourceDefinitions()[1]!.spec.versions[0]!.schema.openAPIV3Schema, 'MeshService', API_VERSION);
+  fc.assert(fc.property(documents, (document) => {
+    const issues = meshService.safeParse(document).error?.issues ?? [];
+    const problems = explain(issues, document, meshService);
+    expect(problems.length > 0).toBe(issues.length > 0);
+    for (const { path, rule } of problems) {
+      expect(path).toMatch(/^[a-z]/);
+      expect(rule).toMatch(/\bmust\b|\bexactly one of\b|^two items|^an item|^a region|^not a field/);
+      expect(rule).not.toMatch(/Invalid|expected|received|Too (big|small)/);
+    }
+  }), { numRuns: 300, seed: 3 });
 });

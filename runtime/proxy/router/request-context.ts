@@ -89,7 +89,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   backoff: Timer | undefined;
   triedHosts: Host[] | undefined;
   tryStart = 0;
-  /** A reused connection turned out to be closed, and the try went to a new one. */
+  /** A reused connection turned out to be closed, and the try went to a new one. Once a request: what tries are declared bounds what an upstream sees. */
   replayedOnce = false;
 
   // RequestRecord.

@@ -260,6 +260,7 @@ export class Router {
     this.now = this.clock.now();
     ctx.tunnel = true;
     ctx.status = 101;
+    ctx.detail = 'via_upstream';
     ctx.responseStarted = true;
     ctx.upstreamFirstByte = this.now;
     ctx.outcome.latency = this.now - ctx.tryStart;

@@ -50,7 +50,6 @@ export class TryLoop {
     }
     ctx.tries++;
     ctx.tryStart = router.now;
-    ctx.replayedOnce = false;
     if (retry !== undefined && retry.perTryTimeout > 0 && ctx.requestComplete) {
       router.deadlines.set(ctx.perTryDeadline, retry.perTryTimeout, router.now);
     }
@@ -86,7 +85,7 @@ export class TryLoop {
 
   /**
    * The try ended without an answer. `stale`: on a connection that had served before and said nothing since: the upstream closed it when it was
-   * idle. RFC 9110 §9.2.2 lets an idempotent request go out again then; it is still the same try.
+   * idle. RFC 9110 §9.2.2 lets an idempotent request go out again then, once; it is still the same try.
    */
   failed(ctx: RequestContext, failure: Failure, stale: boolean): void {
     const { router } = this;

@@ -111,6 +111,36 @@ describe('how TCP cuts the bytes', () => {
   });
 });
 
+/** What a client gets of an answer that comes in pieces and then ends; chunks that the proxy made itself are taken apart. */
+async function receivedOf(parts: readonly Buffer[], version: string): Promise<string> {
+  const harness = await Harness.start();
+  const client = harness.send(`GET / HTTP/${version}\r\nhost: a\r\n\r\n`);
+  const upstream = harness.transport.last;
+  for (const part of parts) {
+    if (!upstream.closed) upstream.deliver(part);
+    harness.transport.settle();
+  }
+  if (!upstream.closed) upstream.deliverEnd();
+  const { received, wasReset } = client;
+  const { status, flag } = harness.seen[0];
+  await harness.close();
+  const made = /server: [^\r]*\r\ntransfer-encoding: chunked\r\n\r\n/.test(received);
+  const plain = made ? `${received.split('\r\n\r\n')[0]}|${readOurs(Buffer.from(received, 'latin1'), true).messages[0].body}` : received;
+  return `${plain} ${wasReset} ${status} ${flag}`;
+}
+
+test.each(['1.1', '1.0'])('how TCP cuts an answer does not change what a client of HTTP/%s gets', async (version) => {
+  const good = RESPONSES.filter((text) => !text.startsWith('HTTP/1.1 304'));
+  const bad = ['HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\na', 'HTTP/1.1 200 OK\r\nx\r\n\r\n',
+    'HTTP/1.1 102 Wait\r\n\r\nHTTP/3 200\r\n\r\n'];
+  for (const text of [...good, ...bad]) {
+    const bytes = Buffer.from(text, 'latin1');
+    const whole = await receivedOf([bytes], version);
+    for (let cut = 1; cut < bytes.length; cut++) expect(await receivedOf([bytes.subarray(0, cut), bytes.subarray(cut)], version)).toBe(whole);
+    expect(await receivedOf([...bytes].map((_, i) => bytes.subarray(i, i + 1)), version)).toBe(whole);
+  }
+});
+
 describe('beside llhttp', () => {
   test('requests: nothing is accepted that llhttp refuses, and what both accept means the same', () => {
     let both = 0;

@@ -138,7 +138,8 @@ test('whatever clients, upstreams, time and configuration do: every request ends
     for (let i = 0; i < 8; i++) harness.advance(500);
     const { cluster } = harness;
     const { stats } = listener;
-    expect({ rqActive: stats.rqActive, cxActive: stats.cxActive, upgradeActive: stats.upgradeActive }).toEqual({ rqActive: 0, cxActive: 0, upgradeActive: 0 });
+    const { rqActive, cxActive, upgradeActive } = stats;
+    expect({ rqActive, cxActive, upgradeActive }).toEqual({ rqActive: 0, cxActive: 0, upgradeActive: 0 });
     expect(harness.seen).toHaveLength(stats.rqTotal);
     expect(stats.rqByClass.reduce((sum, n) => sum + n, 0)).toBe(stats.rqTotal);
     const { activeRequests, activeRetries, pending, connections } = cluster;

@@ -1,8 +1,8 @@
-import { startIsOver } from './memory';
 import { systemClock } from '../clock';
 import { parseCommandLine, USAGE, type CommandLine } from './bootstrap/command-line';
 import { loadBootstrap } from './bootstrap/load';
 import { BootstrapError } from './bootstrap/types';
+import { startIsOver } from './memory';
 import { createLog, type Log } from './observe/log';
 import { ProxyServer, type ServerDeps } from './server';
 
@@ -10,8 +10,8 @@ import { ProxyServer, type ServerDeps } from './server';
  * Starts a proxy as the command line says and resolves when its listeners are up.
  * @throws BootstrapError with everything that keeps it from starting.
  */
-export async function startProxy(commandLine: CommandLine, deps?: ServerDeps): Promise<ProxyServer> {
-  return ProxyServer.start(commandLine, deps);
+export async function startProxy(commandLine: CommandLine, deps: Partial<ServerDeps> = {}): Promise<ProxyServer> {
+  return ProxyServer.start(commandLine, { clock: systemClock, random: Math.random, ...deps });
 }
 
 /** The process: signals, exit codes, errors that nobody caught. */

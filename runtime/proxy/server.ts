@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from '../clock';
+import type { Clock } from '../clock';
 import { adminRoutes, healthRoutes, OperatorServer, type Operated } from './admin';
 import type { AdsClient } from './ads';
 import { Applier } from './applier';
@@ -25,11 +25,13 @@ import { VERSION } from './version';
 const GRACE_PART = 1 / 3;
 const GRACE = 5_000;
 
-/** What a test replaces. */
+/** What the proxy is given of the outside. */
 export interface ServerDeps {
-  readonly clock?: Clock;
+  readonly clock: Clock;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  /** To standard error by default. */
   readonly log?: Log;
-  readonly random?: () => number;
   readonly transport?: Transport;
   readonly resolve?: Resolve;
   /** Called when an operator asked for the end (`/quitquitquit`). */
@@ -68,8 +70,8 @@ export class ProxyServer {
     private readonly deps: ServerDeps,
   ) {
     this.metrics = new ProcessMetrics(clock, { version: VERSION, transport: transport.name });
-    this.observer = new RequestObserver(clock, deps.random ?? Math.random);
-    this.proxy = new Proxy({ clock, transport, random: deps.random ?? Math.random, observer: this.observer });
+    this.observer = new RequestObserver(clock, deps.random);
+    this.proxy = new Proxy({ clock, transport, random: deps.random, observer: this.observer });
     this.applier = new Applier(this.proxy, clock, (snapshot) => this.onApplied(snapshot), (error) => {
       log.error('config', 'configuration could not be put in force; the one before goes on', { problem: error.message });
     });
@@ -91,8 +93,8 @@ export class ProxyServer {
    * Starts in order: bootstrap, admin, what is static or saved, listeners, ADS. Resolves when the listeners that are known are up.
    * @throws BootstrapError for a bootstrap that is wrong, or addresses that cannot be bound.
    */
-  static async start(commandLine: CommandLine, deps: ServerDeps = {}): Promise<ProxyServer> {
-    const clock = deps.clock ?? systemClock;
+  static async start(commandLine: CommandLine, deps: ServerDeps): Promise<ProxyServer> {
+    const { clock } = deps;
     const log = deps.log ?? createLog(clock, commandLine.logLevel);
     const bootstrap = await loadBootstrap(commandLine);
     const { transport, reason } = deps.transport ? { transport: deps.transport, reason: undefined } : await chooseTransport(clock);
@@ -138,7 +140,7 @@ export class ProxyServer {
     if (bootstrap.ads) await this.startAds(bootstrap.ads);
     this.log.info('main', 'started', {
       version: VERSION, transport: this.transport.name, admin: this.adminPort, health: this.healthPort,
-      listeners: [...this.proxy.listeners.values()].map((listener) => ({ name: listener.config.name, address: listener.config.address, port: listener.port })),
+      listeners: [...this.proxy.listeners.values()].map(({ config, port }) => ({ name: config.name, address: config.address, port })),
     });
   }
 
@@ -150,7 +152,7 @@ export class ProxyServer {
       node: this.bootstrap.node,
       store: this.store,
       clock: this.clock,
-      random: this.deps.random ?? Math.random,
+      random: this.deps.random,
       open: grpcStreams(config, this.clock),
       log: this.log,
       accepted: () => this.snapshotFile?.changed(),

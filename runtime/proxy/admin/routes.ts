@@ -1,9 +1,9 @@
-import type { Cluster } from '../cluster/types';
+import { NodeSchema, toJson } from '../../xds';
 import type { BootstrapConfig } from '../bootstrap/types';
+import type { Cluster } from '../cluster/types';
 import type { ConfigStore } from '../config/store';
 import type { ListenerConfig } from '../config/types';
 import type { Families } from '../observe/families';
-import { NodeSchema, toJson } from '../../xds';
 import { clustersJson, clustersText } from './clusters';
 import { configDump } from './config-dump';
 import { json, text, type Answer, type Route, type Routes } from './http';

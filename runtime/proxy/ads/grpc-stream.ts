@@ -1,5 +1,5 @@
-import { credentials, connectivityState, logVerbosity, Metadata, setLogVerbosity, type ClientOptions } from '@grpc/grpc-js';
 import { isIPv6 } from 'node:net';
+import { credentials, connectivityState, logVerbosity, Metadata, setLogVerbosity, type ClientOptions } from '@grpc/grpc-js';
 import type { Clock } from '../../clock';
 import { createAdsClient } from '../../xds/ads-service';
 import type { AdsConfig } from '../bootstrap/types';

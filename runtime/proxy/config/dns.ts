@@ -57,7 +57,8 @@ export class DnsEndpoints {
   private resolved(): DecodedEndpoints {
     return {
       ...this.endpoints,
-      localities: this.endpoints.localities.map((locality) => ({ ...locality, endpoints: locality.endpoints.flatMap((endpoint) => this.each(endpoint)) })),
+      localities: this.endpoints.localities.map((locality) => (
+        { ...locality, endpoints: locality.endpoints.flatMap((endpoint) => this.each(endpoint)) })),
     };
   }
 

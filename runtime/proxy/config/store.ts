@@ -50,7 +50,8 @@ export class ConfigStore {
   private readonly tables = new Map<string, RouteTableConfig>();
   private readonly assignments = new Map<string, DecodedEndpoints>();
   private readonly resolved = new Map<string, DecodedEndpoints>();
-  private readonly listeners = new WarmingSet<DecodedListener>((entry) => entry.inlineRoutes !== undefined || this.tables.has(entry.listener.routeTable));
+  private readonly listeners = new WarmingSet<DecodedListener>(
+    (entry) => entry.inlineRoutes !== undefined || this.tables.has(entry.listener.routeTable));
   private readonly clusters = new WarmingSet<DecodedCluster>((entry) => this.endpointsOf(entry) !== undefined);
   private readonly accepted: Record<DiscoveredType, Map<string, Accepted>> = {
     [TypeUrl.CDS]: new Map(), [TypeUrl.EDS]: new Map(), [TypeUrl.LDS]: new Map(), [TypeUrl.RDS]: new Map(),
@@ -234,8 +235,9 @@ export class ConfigStore {
   /** A cluster with its endpoints; the same objects as before where neither has changed. */
   private assemble(name: string, from: DecodedCluster): { config: ClusterConfig; list: ClusterEndpoints } {
     // A STRICT_DNS cluster that was replaced keeps its addresses until the new one has some.
-    const endpoints = this.endpointsOf(from) ?? this.made.get(name)?.endpoints ?? { localities: [], overprovisioningFactor: from.cluster.overprovisioningFactor };
     const before = this.made.get(name);
+    const endpoints = this.endpointsOf(from) ?? before?.endpoints
+      ?? { localities: [], overprovisioningFactor: from.cluster.overprovisioningFactor };
     if (before?.from === from && before.endpoints === endpoints) return before;
     const factor = endpoints.overprovisioningFactor;
     const sameConfig = before?.from === from && before.config.overprovisioningFactor === factor;

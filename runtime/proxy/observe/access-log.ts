@@ -38,9 +38,9 @@ export const DEFAULT_FORMAT: ReadonlyMap<string, string> = new Map([
  * with text around it is a string with `-` for what is missing.
  */
 export function compileFormat(format: ReadonlyMap<string, string>, clock: Clock): FormatLine {
-  const members = [...format].map(([name, text], index) => ({
+  const members = [...format].map(([name, value], index) => ({
     head: `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,
-    value: compileMember(parseFormat(text).parts, clock),
+    value: compileMember(parseFormat(value).parts, clock),
   }));
   if (members.length === 0) return () => '{}\n';
   return (record) => {
@@ -60,9 +60,9 @@ function compileMember(parts: readonly FormatPart[], clock: Clock): (record: Req
     };
   }
   return (record) => {
-    let text = '';
-    for (const read of reads) text += read(record) ?? '-';
-    return quoted(text);
+    let joined = '';
+    for (const read of reads) joined += read(record) ?? '-';
+    return quoted(joined);
   };
 }
 

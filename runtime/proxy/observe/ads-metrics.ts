@@ -4,7 +4,14 @@ import type { Families } from './families';
 export interface AdsCounters {
   readonly connected: number;
   readonly streams: number;
-  readonly types: Readonly<Record<string, { readonly attempt: number; readonly success: number; readonly rejected: number; readonly lastUpdate: number }>>;
+  readonly types: Readonly<Record<string, TypeCounters>>;
+}
+
+export interface TypeCounters {
+  readonly attempt: number;
+  readonly success: number;
+  readonly rejected: number;
+  readonly lastUpdate: number;
 }
 
 /** Envoy's metrics of the types that it counts as a whole. */

@@ -8,7 +8,9 @@ const FLUSH_INTERVAL = 200;
 const RETRY = 50;
 
 /** Writes bytes to a file descriptor and tells how many went, like `fs.write`. */
-export type WriteBytes = (fd: number, buffer: Buffer, offset: number, length: number, done: (error: NodeJS.ErrnoException | null, written: number) => void) => void;
+export type WriteBytes = (
+  fd: number, buffer: Buffer, offset: number, length: number, done: (error: NodeJS.ErrnoException | null, written: number) => void,
+) => void;
 
 /**
  * Lines into a file or standard output, from a buffer that is allocated once. Writing is done by the system's threads: a reader that stands still

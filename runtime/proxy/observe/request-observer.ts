@@ -49,7 +49,11 @@ export class RequestObserver implements Observer {
    * @param random gives 0 ≤ x < 1.
    * @param open makes the writer of a path; `-` is standard output.
    */
-  constructor(private readonly clock: Clock, private readonly random: () => number, private readonly open = (path: string) => new LineWriter(path, clock)) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly random: () => number,
+    private readonly open = (path: string) => new LineWriter(path, clock),
+  ) {}
 
   /** The listeners that requests will come from; counts of those that stay go on. */
   configure(listeners: Iterable<ListenerConfig>): void {

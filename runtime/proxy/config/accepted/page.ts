@@ -1,10 +1,10 @@
-import { accepted } from '.';
 import { bootstrapRules } from './bootstrap';
 import { clusterRules } from './cluster';
 import { coreRules } from './core';
 import { listenerRules } from './listener';
 import { routeRules } from './route';
 import type { FieldRule, RuleTable } from './rule';
+import { accepted } from '.';
 
 const CHAPTERS: readonly (readonly [string, RuleTable])[] = [
   ['Bootstrap', bootstrapRules], ['Listeners', listenerRules], ['Routes', routeRules], ['Clusters and endpoints', clusterRules],

@@ -1,11 +1,11 @@
 import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { AdsClient, type AdsStreamEvents } from '../../../../runtime/proxy/ads';
 import { ConfigStore } from '../../../../runtime/proxy/config/store';
+import type { RawResource } from '../../../../runtime/proxy/config/store';
 import { createLog } from '../../../../runtime/proxy/observe/log';
 import {
   create, DeltaDiscoveryResponseSchema, NodeSchema, TypeUrl, type DeltaDiscoveryRequest,
 } from '../../../../runtime/xds';
-import type { RawResource } from '../../../../runtime/proxy/config/store';
 import { assignment, cluster, listener, listenerJson, raw, table } from '../config/resources';
 
 class FakeStream {
@@ -54,7 +54,8 @@ function setup(options: { addresses?: number; random?: number } = {}) {
     log: createLog(clock, 'debug', (line) => lines.push(line)),
     accepted: () => accepted++,
   });
-  return { clock, streams, store, client, log: () => lines.map((line) => JSON.parse(line) as { message: string; fields: object }), accepted: () => accepted };
+  const log = () => lines.map((line) => JSON.parse(line) as { message: string; fields: object });
+  return { clock, streams, store, client, log, accepted: () => accepted };
 }
 
 describe('delta ADS client', () => {

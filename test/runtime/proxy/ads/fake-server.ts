@@ -1,14 +1,19 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { RawResource } from '../../../../runtime/proxy/config/store';
 import { create, DeltaDiscoveryResponseSchema, type DeltaDiscoveryRequest } from '../../../../runtime/xds';
 import { AdsService, type AdsServerStream } from '../../../../runtime/xds/ads-service';
-import type { RawResource } from '../../../../runtime/proxy/config/store';
+
+interface Waiting {
+  readonly wanted: (request: DeltaDiscoveryRequest) => boolean;
+  readonly found: (request: DeltaDiscoveryRequest) => void;
+}
 
 /** A control plane on a loopback port that answers every first request of a type with what it holds, and keeps everything it was sent. */
 export class FakeControlPlane {
   readonly requests: DeltaDiscoveryRequest[] = [];
   readonly streams = new Set<AdsServerStream>();
   private readonly server = new Server();
-  private readonly waiting: { readonly wanted: (request: DeltaDiscoveryRequest) => boolean; readonly found: (request: DeltaDiscoveryRequest) => void }[] = [];
+  private readonly waiting: Waiting[] = [];
   private nonce = 0;
 
   private constructor(readonly resources: Map<string, RawResource[]>) {}

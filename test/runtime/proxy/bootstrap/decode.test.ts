@@ -36,7 +36,8 @@ describe('bootstrap documents', () => {
   test('a document and what is merged over it are read in JSON and YAML', async () => {
     const config = await loadBootstrap({ configPath: join(folder, 'ads.in.yaml'), configYaml: '{"node": {"cluster": "other"}}', node: { zone: 'z-1' } });
     expect([config.node.id, config.node.cluster, config.node.locality?.zone]).toEqual(['payment-1', 'other', 'z-1']);
-    const wrong = async (configYaml: string): Promise<unknown> => loadBootstrap({ configPath: undefined, configYaml, node: {} }).catch((error: unknown) => error);
+    const wrong = async (configYaml: string): Promise<unknown> =>
+      loadBootstrap({ configPath: undefined, configYaml, node: {} }).catch((error: unknown) => error);
     expect(await wrong('a: [')).toMatchObject({ source: '--config-yaml', problems: [expect.stringContaining('Flow sequence')] });
     expect(await wrong('[]')).toMatchObject({ problems: ['[] must be an object (envoy.config.bootstrap.v3.Bootstrap)'] });
     const missing = loadBootstrap({ configPath: join(folder, 'nowhere.yaml'), configYaml: undefined, node: {} });

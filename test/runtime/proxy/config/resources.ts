@@ -1,5 +1,5 @@
-import { AnySchema, create, encode, fromJson, schemaOf, TypeUrl, type Any } from '../../../../runtime/xds';
 import type { RawResource } from '../../../../runtime/proxy/config/store';
+import { AnySchema, create, encode, fromJson, schemaOf, TypeUrl, type Any } from '../../../../runtime/xds';
 
 const ROUTER = { name: 'router', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } };
 const HCM = 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
@@ -38,7 +38,8 @@ export function assignmentJson(name: string, ...ports: number[]): object {
   };
 }
 
-export const listener = (name: string, ...rest: [number, { rds: string } | { cluster: string }, object?]) => raw(TypeUrl.LDS, name, listenerJson(name, ...rest));
+export const listener = (name: string, port: number, routes: { rds: string } | { cluster: string }) =>
+  raw(TypeUrl.LDS, name, listenerJson(name, port, routes));
 export const table = (name: string, cluster: string, version?: string) => raw(TypeUrl.RDS, name, tableJson(name, cluster), version);
 export const cluster = (name: string, more?: object, version?: string) => raw(TypeUrl.CDS, name, edsJson(name, more), version);
 export const assignment = (name: string, ...ports: number[]) => raw(TypeUrl.EDS, name, assignmentJson(name, ...ports));

@@ -54,7 +54,10 @@ describe('a proxy with a static bootstrap', () => {
     const answer = await fetchFrom(port, '/pay?x=1', { headers: { authorization: 'Basic secret', cookie: 'a=secret' } });
     expect([answer.status, answer.body]).toEqual([200, 'app /pay?x=1']);
     const families = parseExposition((await fetchFrom(admin, '/stats/prometheus')).body);
-    const value = (family: string, labels: object): number => families.get(family)!.find((sample) => expect.objectContaining(labels).asymmetricMatch(sample.labels))!.value;
+    const value = (family: string, labels: object): number => {
+      const wanted = expect.objectContaining(labels) as { asymmetricMatch(other: unknown): boolean };
+      return families.get(family)!.find((sample) => wanted.asymmetricMatch(sample.labels))!.value;
+    };
     expect(value('envoy_cluster_upstream_rq_total', { envoy_cluster_name: 'app' })).toBe(1);
     expect(value('envoy_cluster_upstream_rq_xx', { envoy_cluster_name: 'app', envoy_response_code_class: '2' })).toBe(1);
     expect(value('envoy_cluster_upstream_rq', { envoy_response_code: '200' })).toBe(1);

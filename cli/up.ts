@@ -11,6 +11,7 @@ import { scrape } from '../runtime/local/scrape';
 import { parseSettings, type Settings } from '../runtime/local/settings';
 import { INBOUND_PORT, OUTBOUND_PORT } from '../src/contract';
 import { COLOURS, NO_COLOURS } from './ansi';
+import { parentsWatch } from './parents';
 import { judge, summary } from './report';
 import { Session } from './session';
 import { openTerminal, type Terminal } from './terminal';
@@ -162,9 +163,9 @@ class Up {
   private watchForTheEnd(): void {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.finish('person'));
     if (!this.options.stopWithParent) return;
-    const parent = process.ppid;
+    const parentsThere = parentsWatch();
     const look = () => {
-      if (process.ppid !== parent) this.finish('person');
+      if (!parentsThere()) this.finish('person');
       else setTimeout(look, PARENT_CHECK).unref();
     };
     look();

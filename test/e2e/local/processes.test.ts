@@ -12,9 +12,13 @@ interface Started {
   readonly lines: string[];
 }
 
+/** A task runner: it waits for a program and hears nothing meanwhile. */
+const RUNNER = 'require("node:child_process").spawnSync(process.execPath, process.argv.slice(1), { stdio: "inherit" })';
+
 /** `meshwright up`, until every pod is ready. */
 async function started(manifests: Manifests, addresses: string, ...more: string[]): Promise<Started> {
-  const args = [CLI, 'up', manifests.folder, '--settings', manifests.settings, '--addresses', addresses, '--state', join(manifests.root, 'state'), ...more];
+  const runner = more.includes('--stop-with-parent') ? ['-e', RUNNER] : [];
+  const args = [...runner, CLI, 'up', manifests.folder, '--settings', manifests.settings, '--addresses', addresses, '--state', join(manifests.root, 'state'), ...more];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines: string[] = [];
   await new Promise<void>((ready, failed) => {
@@ -77,6 +81,14 @@ test('a command that is killed leaves no process behind', async () => {
   const exit = exited(child);
   child.kill('SIGKILL');
   expect(await exit).toBe('SIGKILL');
+  expect(await survivors(pids, 15_000)).toEqual([]);
+  manifests.remove();
+});
+
+test('a command whose parent is killed ends in order where it was told to', async () => {
+  const manifests = new Manifests();
+  const { child, pids } = await started(manifests, '127.98.0.0/16', '--stop-with-parent');
+  child.kill('SIGKILL');
   expect(await survivors(pids, 15_000)).toEqual([]);
   manifests.remove();
 });

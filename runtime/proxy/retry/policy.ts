@@ -1,5 +1,5 @@
-import type { TryOutcome } from '../cluster/types';
 import type { RetryConditions, RetryConfig } from '../config/types';
+import type { ProxyError } from '../error';
 
 /** Whether an answer of that status may be tried again; the words are Envoy's (config.route.v3.RetryPolicy.retry_on). */
 export function retriesStatus(on: RetryConditions, status: number): boolean {
@@ -10,17 +10,17 @@ export function retriesStatus(on: RetryConditions, status: number): boolean {
   return on.statusCodes.has(status);
 }
 
-/** Whether a try without an answer may be tried again. */
-export function retriesFailure(on: RetryConditions, failure: NonNullable<TryOutcome['failure']>): boolean {
-  switch (failure) {
-    case 'connect': case 'connect_timeout':
+/** Whether a try that ended without an answer may be tried again: by what the table of errors says of its error. */
+export function retriesError(on: RetryConditions, { retryable }: ProxyError): boolean {
+  switch (retryable) {
+    case 'connect-failure':
       return on.connectFailure || on.serverError || on.gatewayError || on.reset;
-    case 'reset': case 'protocol':
+    case 'reset':
       return on.reset || on.serverError || on.gatewayError;
-    case 'per_try_timeout':
+    case 'per-try-timeout':
       // It becomes a 504; whoever lists that status means this, too.
       return on.reset || on.serverError || on.gatewayError || on.statusCodes.has(504);
-    case 'timeout': case 'cancelled':
+    case undefined:
       return false;
   }
 }

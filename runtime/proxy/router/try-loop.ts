@@ -1,7 +1,7 @@
 import type { Host, TryOutcome } from '../cluster/types';
 import { ERRORS, type ProxyError } from '../error';
 import { Known, type Head } from '../http1/head';
-import { backoff, parseRetryAfter, retriesFailure, retriesStatus } from '../retry/policy';
+import { backoff, parseRetryAfter, retriesError, retriesStatus } from '../retry/policy';
 import type { RequestContext } from './request-context';
 import type { Router } from './router';
 
@@ -100,7 +100,7 @@ export class TryLoop {
     this.finish(ctx, 0, failure);
     const { retry } = ctx;
     const error = ERROR_OF[failure];
-    if (retry === undefined || !retriesFailure(retry.on, failure) || !this.triesLeft(ctx)) router.refuse(ctx, error);
+    if (retry === undefined || !retriesError(retry.on, error) || !this.triesLeft(ctx)) router.refuse(ctx, error);
     else if (!this.mayRetry(ctx)) router.refuse(ctx, error);
     else this.schedule(ctx, undefined);
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { backoff, parseRetryAfter, retriesFailure } from '../../../../runtime/proxy/retry/policy';
+import { ERRORS, type ProxyError } from '../../../../runtime/proxy/error';
+import { backoff, parseRetryAfter, retriesError } from '../../../../runtime/proxy/retry/policy';
 import { NEVER, retryConfig } from '../support/config';
 
 test('waits double from the base interval up to the bound', () => {
@@ -26,12 +27,14 @@ test.each<[string, number | undefined]>([
   expect(parseRetryAfter(value, Date.UTC(2026, 0, 1))).toBe(expected);
 });
 
-test('which failures are tried again under which condition', () => {
-  const failures = ['connect', 'connect_timeout', 'reset', 'protocol', 'per_try_timeout', 'timeout', 'cancelled'] as const;
-  const under = (on: Partial<typeof NEVER>) => failures.filter((failure) => retriesFailure({ ...NEVER, ...on }, failure));
+test('which errors are tried again under which condition', () => {
+  const rows = Object.entries<ProxyError>(ERRORS);
+  const under = (on: Partial<typeof NEVER>) => rows.filter(([, error]) => retriesError({ ...NEVER, ...on }, error)).map(([name]) => name);
   expect(under({})).toEqual([]);
-  expect(under({ connectFailure: true })).toEqual(['connect', 'connect_timeout']);
-  expect(under({ reset: true })).toEqual(['connect', 'connect_timeout', 'reset', 'protocol', 'per_try_timeout']);
-  expect(under({ serverError: true })).toEqual(['connect', 'connect_timeout', 'reset', 'protocol', 'per_try_timeout']);
-  expect(under({ statusCodes: new Set([504]) })).toEqual(['per_try_timeout']);
+  expect(under({ connectFailure: true })).toEqual(['connectFailure', 'connectTimeout']);
+  const all = ['perTryTimeout', 'connectFailure', 'connectTimeout', 'upstreamReset', 'upstreamProtocol'];
+  expect(under({ reset: true })).toEqual(all);
+  expect(under({ serverError: true })).toEqual(all);
+  expect(under({ gatewayError: true })).toEqual(all);
+  expect(under({ statusCodes: new Set([504]) })).toEqual(['perTryTimeout']);
 });

@@ -1,18 +1,12 @@
+// Before everything else: what it switches off is what loading the others would use.
+import './start-small';
 import { systemClock } from '../clock';
 import { parseCommandLine, USAGE, type CommandLine } from './bootstrap/command-line';
 import { loadBootstrap } from './bootstrap/load';
 import { BootstrapError } from './bootstrap/types';
 import { startIsOver } from './memory';
 import { createLog, type Log } from './observe/log';
-import { ProxyServer, type ServerDeps } from './server';
-
-/**
- * Starts a proxy as the command line says and resolves when its listeners are up.
- * @throws BootstrapError with everything that keeps it from starting.
- */
-export async function startProxy(commandLine: CommandLine, deps: Partial<ServerDeps> = {}): Promise<ProxyServer> {
-  return ProxyServer.start(commandLine, { clock: systemClock, random: Math.random, ...deps });
-}
+import { ProxyServer } from './server';
 
 /** The process: signals, exit codes, errors that nobody caught. */
 async function main(args: readonly string[]): Promise<void> {
@@ -57,7 +51,7 @@ async function serve(commandLine: CommandLine): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   process.on('SIGUSR1', () => server?.reopenLogs());
-  server = await startProxy(commandLine, { log, quit: stop });
+  server = await ProxyServer.start(commandLine, { clock: systemClock, random: Math.random, log, quit: stop });
   startIsOver();
 }
 
@@ -66,4 +60,4 @@ function fatal(log: Log, message: string, error: unknown): never {
   process.exit(1);
 }
 
-if (require.main === module) void main(process.argv.slice(2));
+void main(process.argv.slice(2));

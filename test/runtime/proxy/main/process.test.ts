@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -62,6 +62,11 @@ describe('the process', () => {
     writeFileSync(file, JSON.stringify({ admin: ADMIN, static_resources: { listeners: [listenerJson('http', 0, { cluster: 'none' }, { ...routes, ...more })] } }));
     return file;
   }
+
+  test('what keeps the start small comes before everything that it loads', () => {
+    const imports = readFileSync(join(project, 'runtime/proxy/main.ts'), 'utf8').split('\n').filter((line) => line.startsWith('import '));
+    expect(imports[0]).toBe("import './start-small';");
+  });
 
   test('--mode validate', async () => {
     const file = bootstrap('good.json');

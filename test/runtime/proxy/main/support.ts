@@ -3,9 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../../../runtime/clock';
 import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { parseCommandLine } from '../../../../runtime/proxy/bootstrap/command-line';
-import { startProxy } from '../../../../runtime/proxy/main';
 import { createLog } from '../../../../runtime/proxy/observe/log';
-import type { ProxyServer } from '../../../../runtime/proxy/server';
+import { ProxyServer } from '../../../../runtime/proxy/server';
 import { chooseTransport, type Transport } from '../../../../runtime/proxy/transport';
 import { assignmentJson } from '../config/resources';
 
@@ -67,7 +66,7 @@ export async function start(bootstrap: object, ...args: string[]): Promise<Start
   const commandLine = parseCommandLine(['--config-yaml', JSON.stringify(bootstrap), ...args])!;
   // Its self-test moves megabytes: once is enough.
   transport ??= (await chooseTransport(systemClock)).transport;
-  const server = await startProxy(commandLine, { clock, transport, random: () => 0, log: createLog(clock, 'debug', write) });
+  const server = await ProxyServer.start(commandLine, { clock, transport, random: () => 0, log: createLog(clock, 'debug', write) });
   return { server, clock, logged };
 }
 

@@ -199,6 +199,7 @@ export class Proxy {
       binding.listener = listener;
       this.listenerEntries.set(name, { listener, binding });
       for (const connection of binding.early.splice(0)) {
+        if (connection.closed) continue;
         listener.accept(connection);
         connection.readStart();
       }

@@ -60,6 +60,8 @@ const project = new cdk8s.ConstructLibraryCdk8s({
       collectCoverage: false,
       clearMocks: true,
       maxWorkers: 2,
+      // Only a hang may run into it: machines that build are slow and busy.
+      testTimeout: 60_000,
     },
   },
   eslintOptions: {

@@ -111,7 +111,7 @@ export function writeLatin1(bytes: Buffer, at: number, text: string): number {
 /** Copies [start, end) of `from` to `at` of `to`; returns the end. Short runs are copied here: a call out of the engine costs more. */
 export function copyBytes(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
   const length = end - start;
-  if (length <= 96) {
+  if (length <= 48) {
     for (let i = 0; i < length; i++) to[at + i] = from[start + i];
   } else {
     from.copy(to, at, start, end);

@@ -43,7 +43,7 @@ export interface HttpRuleOptions {
 /** Options of rules that choose between backends. */
 export interface HttpSplitOptions extends HttpRuleOptions {
   /**
-   * Requests with the same key reach the same backend, and the same endpoint of it.
+   * Requests with the same key reach the same backend; with `LoadBalancer.ringHash` the same endpoint of it too.
    *
    * @default - each request for itself
    */

@@ -21,7 +21,7 @@ const version = z.strictObject({
 const rulePolicy = withRules(
   z.strictObject({
     rule: routeRule.describe('`<HTTPRoute name>/<rule name>`, in the namespace of this object.'),
-    stickyBy: hashKey.optional().describe('Requests with the same key reach the same backend of the rule, and the same endpoint of it.'),
+    stickyBy: hashKey.optional().describe('Requests with the same key reach the same backend of the rule; with a ring hash, the same endpoint of it too.'),
     retry: retry.optional().describe("Retries of requests that the rule matches, instead of the service's own."),
   }),
   { rule: 'has(self.stickyBy) || has(self.retry)', message: 'stickyBy or retry must be set', holds: (value) => (value.stickyBy ?? value.retry) !== undefined },

@@ -135,7 +135,7 @@ ${upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conns=100 ma
 }
 
 /** One bootstrap, for our proxy and for Envoy. */
-function bootstrap({ upstreams }: Setting, port: number, adminPort: number): unknown {
+export function bootstrap({ upstreams }: Setting, port: number, adminPort: number): unknown {
   const type = (name: string) => `type.googleapis.com/${name}`;
   const address = (number: number) => ({ socket_address: { address: '127.0.0.1', port_value: number } });
   const format = {

@@ -1,0 +1,21 @@
+import { bootstrap } from '../../bench/h1/peers';
+import { decodeBootstrap } from '../../runtime/proxy/bootstrap/decode';
+
+test('what the benchmark configures is what our proxy takes, every policy of it', () => {
+  const upstreams = [18101, 18102, 18103, 18104];
+  const { listeners, clusters } = decodeBootstrap(bootstrap({ folder: '', root: '', upstreams }, 18120, 18121), 'bench');
+  expect(listeners).toHaveLength(1);
+  const { listener, inlineRoutes } = listeners[0]!;
+  expect(listener).toMatchObject({ port: 18120, generateRequestId: true, useRemoteAddress: true, accessLog: { path: '/dev/null' } });
+  expect(listener.filters.map(({ kind }) => kind)).toEqual(['local_ratelimit']);
+  expect(inlineRoutes!.virtualHosts[0]!.routes[0]).toMatchObject({
+    match: { headers: [{ name: 'x-tenant' }] },
+    requestHeaders: { set: [{ name: 'x-mesh-caller', value: 'order' }] },
+    responseHeaders: { remove: ['x-app'] },
+    action: { timeout: 2000, retry: { maxRetries: 2, perTryTimeout: 500, avoidPreviousHosts: true } },
+  });
+  expect(clusters[0]).toMatchObject({
+    cluster: { balancer: { kind: 'least_request' }, breaker: { kind: 'consecutive_failures', failures: 5, cooldown: 30_000 }, outlierDetection: { consecutive5xx: 5 } },
+    endpoints: { localities: [{ endpoints: upstreams.map((port) => ({ port })) }] },
+  });
+});

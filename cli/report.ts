@@ -23,6 +23,7 @@ export function judge(session: Session, everReady: boolean, missing: readonly Po
       reasons.push(`${what}: ${total - succeeded} of ${total} failed: ${[...failures].map(([words, count]) => `${count} × ${words}`).join(', ')}`);
     }
   }
+  reasons.push(...session.refusals);
   if (session.restarts > 0 && !session.injected) reasons.push(`processes ended ${session.restarts} times by themselves`);
   return { reasons };
 }

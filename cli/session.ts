@@ -2,6 +2,7 @@ import type { LoadResult } from '../runtime/local/load';
 import type { RunEvent } from '../runtime/local/run';
 import type { LoadSettings } from '../runtime/local/settings';
 import { edgesBetween, type BreakerState, type Edge, type Snapshot } from '../runtime/local/traffic';
+import type { Problem } from '../runtime/local/types';
 
 /** Milliseconds that rates and percentiles are about. */
 const WINDOW = 5000;
@@ -34,6 +35,8 @@ export class Session {
   /** Somebody broke something on purpose: failures are to be expected. */
   injected = false;
   restarts = 0;
+  /** What the control plane and the proxies do not take of the manifests, at the moment. */
+  refusals: readonly string[] = [];
   private readonly breakers = new Map<string, BreakerState>();
   private readonly snapshots: Snapshot[] = [];
   private first: Snapshot | undefined;
@@ -85,6 +88,16 @@ export class Session {
     return changes;
   }
 
+  /** Notes what is refused now; returns the words for what was not before. */
+  refused(problems: readonly Problem[]): string[] {
+    const words = problems.map(({ where, message }) => `${where}: ${message.split('\n').join('; ')}`);
+    const fresh = words.filter((text) => !this.refusals.includes(text));
+    for (const text of fresh) this.say(text);
+    this.refusals = words;
+    return fresh;
+  }
+
+
   private breakerChange({ caller, called, breaker }: Edge): string[] {
     const edge = `${caller} → ${called}`;
     const before = this.breakers.get(edge);
@@ -117,7 +130,7 @@ function wordsFor(event: RunEvent): string | undefined {
     case 'draining': return `${event.pod.name}: draining`;
     case 'gone': return `${event.pod.name}: gone`;
     case 'created': return undefined;
-    case 'applied': return 'the manifests changed, and took effect';
+    case 'applied': return 'the manifests changed and were read';
     case 'problems': return event.problems.map(({ where, message }) => `${where}: ${message}`).join('; ');
   }
 }

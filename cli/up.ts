@@ -107,7 +107,7 @@ class Up {
       this.print(`every pod is ready after ${milliseconds(this.elapsed())}`);
       for (const { spec } of this.mesh.pods()) this.print(`  ${spec.name}  ${spec.address}${spec.region === undefined ? '' : `  ${spec.region}`}`);
       for (const hint of this.hints) this.print(hint);
-      if (this.options.duration === undefined) this.readLines();
+      this.readLines();
     }
     for (const { settings } of this.session.loads) {
       const senders = () => this.mesh.pods().filter(({ spec, ready, phase }) => spec.service === settings.from && ready && phase === 'running').map(({ spec }) => spec);
@@ -124,7 +124,7 @@ class Up {
   /** Looks at the metrics every second. Plain output says every fifth time what it sees. */
   private async tick(): Promise<void> {
     for (let count = 0; !this.over; count++) {
-      const changes = this.session.measured(await scrape(this.mesh.pods(), systemClock));
+      const changes = [...this.session.measured(await scrape(this.mesh.pods(), systemClock)), ...this.session.refused(this.mesh.refusals())];
       if (!this.terminal) for (const change of changes) this.print(change);
       this.paint();
       if (!this.terminal && this.everReady && count % 5 === 4) this.printTraffic();

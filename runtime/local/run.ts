@@ -10,8 +10,9 @@ import { LocalMesh, type MeshEvent } from './mesh';
 import { probe } from './probe';
 import { Processes } from './processes';
 import type { Settings } from './settings';
+import { readRefusals } from './status';
 import { podKey, type PodSpec, type PodState, type Problem, type WorkloadSpec } from './types';
-import { desiredWorkloads, type Installation } from './workloads';
+import { desiredWorkloads, statusFile, type Installation } from './workloads';
 
 /** The bundled programs that a run starts. */
 export interface Programs {
@@ -103,6 +104,11 @@ export class LocalRun {
 
   logFile(pod: PodSpec): string {
     return this.processes.logFile(pod);
+  }
+
+  /** What the control plane and the proxies do not take of the manifests. */
+  refusals(): readonly Problem[] {
+    return readRefusals(statusFile(this.options.state, 0));
   }
 
   /** Pods that should run and are not ready. */

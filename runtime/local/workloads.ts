@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
-  ADMIN_PORT, BASE_VERSION, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, PROXY_CONTAINER, SERVICE_LABEL, VERSION_LABEL, XDS_PORT,
+  BASE_VERSION, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, PROXY_CONTAINER, SERVICE_LABEL, VERSION_LABEL, XDS_PORT,
 } from '../../src/contract';
 import type { AddressBlock } from './addresses';
 import { environmentOf, type EnvironmentSource } from './environment';
@@ -9,7 +9,7 @@ import { expand } from './expand';
 import { placements, type Placement } from './placement';
 import { imageName, imageSettings, type ImageSettings, type Settings } from './settings';
 import { localSidecarArgs } from './sidecar';
-import { podKey, type KubeObject, type PodSpec, type Problem, type ProcessSpec, type WorkloadSpec } from './types';
+import { type KubeObject, type PodSpec, type Problem, type ProcessSpec, type WorkloadSpec } from './types';
 
 /** Image of the control plane, whatever the registry. */
 const CONTROL_PLANE_IMAGE = /(^|\/)meshwright\/control-plane$/;
@@ -200,7 +200,7 @@ function controlPlaneWorkload(workload: Workload | undefined, addresses: readonl
       ...installation.sources.flatMap((folder) => ['--source', `folder:${folder}`]),
       '--xds-address', `${address}:${XDS_PORT}`,
       '--admin-address', `${address}:${CONTROL_PLANE_ADMIN_PORT}`,
-      '--status-file', join(installation.state, `status-${replica}.json`),
+      '--status-file', statusFile(installation.state, replica),
     ];
     const command = [installation.node, installation.controlPlane, ...args];
     return {
@@ -224,14 +224,9 @@ function controlPlaneWorkload(workload: Workload | undefined, addresses: readonl
   return { id: workload?.id ?? `Deployment/${namespace}/meshwright-control-plane`, inPlace: true, pods };
 }
 
-/** Releases the addresses of pods that are gone and not wanted. */
-export function releaseAddresses(addresses: AddressBlock, before: Iterable<PodSpec>, keep: ReadonlySet<string>): void {
-  for (const pod of before) if (!keep.has(podKey(pod))) addresses.release(podKey(pod));
-}
-
-/** Address of a pod's admin server. */
-export function adminAddress(pod: PodSpec): string {
-  return `${pod.address}:${ADMIN_PORT}`;
+/** Where a control plane's replica writes the status of every object. */
+export function statusFile(state: string, replica: number): string {
+  return join(state, `status-${replica}.json`);
 }
 
 function short(text: string): string {

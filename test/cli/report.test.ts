@@ -53,6 +53,16 @@ test('a breaker that changes its state is told once', () => {
   ]);
 });
 
+test('what the control plane refuses is told once, and is a reason as long as it lasts', () => {
+  const made = session(200);
+  const problem = { where: 'shop.yaml:7: MeshService shop/payment', message: 'spec.timeout.total is "soon"' };
+  expect(made.refused([problem])).toEqual(['shop.yaml:7: MeshService shop/payment: spec.timeout.total is "soon"']);
+  expect(made.refused([problem])).toEqual([]);
+  expect(judge(made, true, [], true).reasons).toEqual(['shop.yaml:7: MeshService shop/payment: spec.timeout.total is "soon"']);
+  made.refused([]);
+  expect(judge(made, true, [], true).reasons).toEqual([]);
+});
+
 test('percentiles are values that occurred', () => {
   expect(percentile([3, 1, 2], 0.5)).toBe(2);
   expect(percentile([3, 1, 2], 0.99)).toBe(3);

@@ -95,11 +95,14 @@ test('a command whose parent is killed ends in order where it was told to', asyn
 
 test('after its duration it ends by itself, with a summary; faults can be typed meanwhile', async () => {
   const manifests = new Manifests();
-  const { child, pids, lines } = await started(manifests, '127.94.0.0/16', '--duration', '3s');
+  const { child, pids, lines } = await started(manifests, '127.94.0.0/16', '--duration', '5s');
   const exit = exited(child);
+  child.stdin!.write('payment: fail\n');
   expect(await exit).toBe(0);
   expect(alive(pids)).toEqual([]);
-  expect(lines.join('\n')).toMatch(/order +→ payment +[\d.]+ +100%[^]*of \d+ succeeded[^]*the mesh behaved$/);
+  const said = lines.join('\n');
+  expect(said).toMatch(/done to 6 pods[^]*order → payment: the circuit breaker opened/);
+  expect(said).toMatch(/storefront +→ order +[\d.]+ +100%[^]*of \d+ succeeded[^]*the mesh behaved, with the faults that were put into it$/);
   manifests.remove();
 });
 

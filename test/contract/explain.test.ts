@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
-import { documentsOf } from './documents';
 import { API_VERSION, customResourceDefinitions, explain, mesh, meshService, problemText } from '../../src/contract';
+import { documentsOf } from './documents';
 
 const good = (): any => ({
   apiVersion: 'mesh.meshwright.dev/v1alpha1',

@@ -55,6 +55,7 @@ export class Session {
   heard(event: RunEvent): string | undefined {
     const text = wordsFor(event);
     if (event.kind === 'exited') this.restarts++;
+    if (event.kind === 'command') this.injected = true;
     if (text !== undefined) this.say(text);
     return text;
   }
@@ -129,6 +130,7 @@ function wordsFor(event: RunEvent): string | undefined {
     case 'unready': return `${event.pod.name}: not ready, its endpoint is out`;
     case 'draining': return `${event.pod.name}: draining`;
     case 'gone': return `${event.pod.name}: gone`;
+    case 'command': return `${event.line}: ${event.done}`;
     case 'created': return undefined;
     case 'applied': return 'the manifests changed and were read';
     case 'problems': return event.problems.map(({ where, message }) => `${where}: ${message}`).join('; ');

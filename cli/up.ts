@@ -22,6 +22,8 @@ import { loadLines, milliseconds, number, render, time } from './view';
 const START_TIMEOUT = 60_000;
 /** Milliseconds between two looks at the metrics. */
 const SAMPLE = 1000;
+/** Looks in a row at which something is refused, after which a run that ends by itself does. */
+const REFUSED_SAMPLES = 5;
 /** Milliseconds between two looks whether the parent is still there. */
 const PARENT_CHECK = 500;
 
@@ -123,9 +125,12 @@ class Up {
 
   /** Looks at the metrics every second. Plain output says every fifth time what it sees. */
   private async tick(): Promise<void> {
-    for (let count = 0; !this.over; count++) {
+    for (let count = 0, refused = 0; !this.over; count++) {
       const changes = [...this.session.measured(await scrape(this.mesh.pods(), systemClock)), ...this.session.refused(this.mesh.refusals())];
       if (!this.terminal) for (const change of changes) this.print(change);
+      // Pods of a service that the control plane refuses never become ready: nobody needs to wait for them, unless to mend the manifest.
+      refused = this.session.refusals.length > 0 && !this.everReady ? refused + 1 : 0;
+      if (refused >= REFUSED_SAMPLES && this.options.duration !== undefined) this.finish('failure');
       this.paint();
       if (!this.terminal && this.everReady && count % 5 === 4) this.printTraffic();
       await Promise.race([sleep(SAMPLE, undefined, { ref: false }), this.finished]);
@@ -193,12 +198,10 @@ class Up {
   private async enter(line: string): Promise<void> {
     try {
       this.message = await this.mesh.command(line);
-      this.session.injected = true;
-      this.session.say(`${line.trim()}: ${this.message}`);
     } catch (error) {
       this.message = (error as Error).message;
+      if (!this.terminal) this.print(this.message);
     }
-    if (!this.terminal) this.print(this.message);
     this.paint();
   }
 

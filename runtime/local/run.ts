@@ -34,7 +34,9 @@ export interface RunOptions {
   readonly tell: (event: RunEvent) => void;
 }
 
-export type RunEvent = MeshEvent | { readonly kind: 'problems'; readonly problems: readonly Problem[] } | { readonly kind: 'applied' };
+export type RunEvent = MeshEvent | { readonly kind: 'problems'; readonly problems: readonly Problem[] } | { readonly kind: 'applied' }
+  /** Somebody did something to pods, by a line or by the runner's own server. */
+  | { readonly kind: 'command'; readonly line: string; readonly done: string };
 
 /** Manifests that cannot be run as they are. */
 export class ManifestError extends Error {
@@ -146,7 +148,9 @@ export class LocalRun {
     else if (verb === 'stop') for (const pod of pods) this.mesh.hold(podKey(pod));
     else if (verb === 'start') for (const pod of pods) this.mesh.release(podKey(pod));
     else await Promise.all(pods.map(async (pod) => switchFault(pod, verb)));
-    return pods.length === 1 ? `done to ${pods[0]!.name}` : `done to ${pods.length} pods`;
+    const done = pods.length === 1 ? `done to ${pods[0]!.name}` : `done to ${pods.length} pods`;
+    this.options.tell({ kind: 'command', line: line.trim(), done });
+    return done;
   }
 
   /** Ends every process; resolves when none is left. */

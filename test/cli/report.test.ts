@@ -33,7 +33,7 @@ test('what went wrong is said, all of it', () => {
 
 test('what somebody broke on purpose is no reason', () => {
   const broken = session(200, 503);
-  broken.injected = true;
+  expect(broken.heard({ kind: 'command', line: 'payment: fail', done: 'done to 6 pods' })).toBe('payment: fail: done to 6 pods');
   expect(judge(broken, true, [], true).reasons).toEqual([]);
 });
 

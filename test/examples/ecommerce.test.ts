@@ -143,3 +143,20 @@ test('a request and what it causes are one trace', async () => {
     'inventory inbound 200', 'order outbound 200', 'order inbound 200', 'storefront outbound 200',
   ]);
 });
+
+test('a payment that hangs is tried four times, and given up before two seconds are over', async () => {
+  const mesh = await TestMesh.of(shop(), { services: { payment: () => 'hang' } });
+  const answer = await mesh.request('order', 'http://payment/payments', pay);
+  expect(answer).toMatchObject({ status: 504, elapsed: 4 * 320 + 700, problem: { policy: 'timeout' } });
+  expect(mesh.received('payment').map(({ at }) => at)).toEqual([0, 420, 940, 1660]);
+  // Each try at another replica than the one before.
+  const pods = mesh.received('payment').map(({ pod }) => pod);
+  expect(pods.every((pod, at) => pod !== pods[at - 1])).toBe(true);
+});
+
+test('a retried POST carries its body again', async () => {
+  let answers = 0;
+  const mesh = await TestMesh.of(shop(), { services: { payment: () => ({ status: ++answers < 3 ? 502 : 201 }) } });
+  expect(await mesh.request('order', 'http://payment/payments', pay)).toMatchObject({ status: 201, elapsed: 300 });
+  expect(mesh.received('payment').map(({ body, headers }) => `${headers['idempotency-key']} ${body}`)).toEqual(Array(3).fill('k {"amount":20}'));
+});

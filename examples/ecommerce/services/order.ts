@@ -28,7 +28,9 @@ startService('order', {
     const paid = await upstream.call('http://payment/payments', {
       method: 'POST', body: { order: id, amount }, headers: { 'idempotency-key': id, 'x-order-id': id },
     });
-    const state = paid.status < 300 ? 'paid' : paid.status < 500 && paid.status !== 429 ? 'declined' : 'awaiting payment';
+    // Only the payment service itself declines; whatever else is in the way may pass.
+    const declined = paid.status === 400 || paid.status === 402;
+    const state = paid.status < 300 ? 'paid' : declined ? 'declined' : 'awaiting payment';
     if (state === 'declined') await upstream.call(stock, { method: 'DELETE' });
     const order: Order = { id, sku, amount, state, payment: paid.body };
     remember(order);

@@ -65,7 +65,7 @@ test('a broken manifest changes nothing, its status says why, and the mesh goes 
 });
 
 test('an endpoint is killed under load: the retry policy covers it', async () => {
-  const results = await underLoad(shop, HEALTH, async () => {
+  const results = await underLoad(shop, { ...HEALTH, requestsPerSecond: 300 }, async () => {
     for (let i = 0; i < 2; i++) {
       const restarts = () => shop.run.pods().reduce((sum, pod) => sum + pod.restarts, 0);
       const before = restarts();

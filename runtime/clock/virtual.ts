@@ -2,9 +2,7 @@ import type { Clock, Timer } from '.';
 
 interface Entry extends Timer {
   readonly due: number;
-  readonly order: number;
   readonly callback: () => void;
-  cancelled: boolean;
 }
 
 /**
@@ -12,9 +10,9 @@ interface Entry extends Timer {
  * a timer that a callback sets within the advanced span fires in the same call.
  */
 export class VirtualClock implements Clock {
-  private readonly pending: Entry[] = [];
+  /** In the order of their creation. */
+  private readonly pending = new Set<Entry>();
   private time = 0;
-  private created = 0;
 
   /** @param epoch what `wallTime` says at the beginning, in milliseconds since 1970. */
   constructor(private readonly epoch = Date.UTC(2026, 0, 1)) {}
@@ -30,20 +28,16 @@ export class VirtualClock implements Clock {
   setTimer(delay: number, callback: () => void): Timer {
     const entry: Entry = {
       due: this.time + Math.max(0, delay),
-      order: this.created++,
       callback,
-      cancelled: false,
-      cancel() {
-        this.cancelled = true;
-      },
+      cancel: () => this.pending.delete(entry),
     };
-    this.pending.push(entry);
+    this.pending.add(entry);
     return entry;
   }
 
   /** Number of timers that are set and neither fired nor cancelled. */
   get timers(): number {
-    return this.pending.filter((entry) => !entry.cancelled).length;
+    return this.pending.size;
   }
 
   /** Milliseconds until the next timer, or undefined where none is set. */
@@ -56,7 +50,7 @@ export class VirtualClock implements Clock {
   advance(milliseconds: number): void {
     const target = this.time + milliseconds;
     for (let entry = this.next(target); entry; entry = this.next(target)) {
-      this.pending.splice(this.pending.indexOf(entry), 1);
+      this.pending.delete(entry);
       this.time = entry.due;
       entry.callback();
     }
@@ -66,8 +60,7 @@ export class VirtualClock implements Clock {
   private next(until: number): Entry | undefined {
     let found: Entry | undefined;
     for (const entry of this.pending) {
-      if (entry.cancelled || entry.due > until) continue;
-      if (!found || entry.due < found.due || (entry.due === found.due && entry.order < found.order)) found = entry;
+      if (entry.due <= until && (!found || entry.due < found.due)) found = entry;
     }
     return found;
   }

@@ -134,18 +134,17 @@ function summarize({ peer, process, saturated, fixed, idle, idlePrivate }: Subje
 
 function report(subjects: readonly Subject[], direct: readonly LoadResult[]): Report {
   const summaries = subjects.map(summarize);
-  const named = (name: string) => summaries.find((summary) => summary.name === name)!;
-  const [ours, reference] = [named('meshwright'), named('HAProxy')];
+  const ours = summaries.find((summary) => summary.name === 'meshwright')!;
   // Rounds are compared one by one: what disturbs the machine disturbs neighbours in time alike.
-  const ratio = figure(subjects.find(({ peer }) => peer.name === 'meshwright')!.saturated
-    .map((measurement, round) => measurement.rate / subjects.find(({ peer }) => peer.name === 'HAProxy')!.saturated[round].rate));
+  const reference = subjects.find(({ peer }) => peer.name === 'HAProxy')!.saturated;
+  const ratios = new Map(subjects.map(({ peer, saturated }) => [peer.name, figure(saturated.map(({ rate }, round) => rate / reference[round].rate))]));
   return {
     suite: `h1: HTTP/1.1, ${CONNECTIONS} connections, ${BODY_BYTES} B answers, all policies on, one core each`,
     machine: machine({ rounds: String(subjects[0].saturated.length), meshwright: ours.version }),
     table: summaries.map((summary) => ({
       'proxy': `${summary.name} ${summary.version}`,
       'requests/s': show(summary.rate),
-      '× HAProxy': (summary.rate.median / reference.rate.median).toFixed(2),
+      '× HAProxy': show(ratios.get(summary.name)!, 2),
       'CPU µs/request': show(summary.processor, 1),
       'p50 µs': show(summary.p50),
       'p99 µs': show(summary.p99),
@@ -156,9 +155,9 @@ function report(subjects: readonly Subject[], direct: readonly LoadResult[]): Re
       'loaded RSS MB': summary.loadedResident.toFixed(0),
       'load core': `${(summary.loadShare.median * 100).toFixed(0)} %`,
     })),
-    results: { proxies: summaries, ratio, direct },
+    results: { proxies: summaries, ratios: Object.fromEntries(ratios), direct },
     bars: [
-      { name: 'requests/s beside HAProxy, median of the rounds', value: ratio.median, kind: 'at least', limit: 1.0 },
+      { name: 'requests/s beside HAProxy, median of the rounds', value: ratios.get('meshwright')!.median, kind: 'at least', limit: 1.0 },
       { name: 'idle RSS, MB', value: ours.idleResident, kind: 'at most', limit: 60 },
     ],
   };

@@ -137,7 +137,8 @@ function report(subjects: readonly Subject[], direct: readonly LoadResult[]): Re
   const ours = summaries.find((summary) => summary.name === 'meshwright')!;
   // Rounds are compared one by one: what disturbs the machine disturbs neighbours in time alike.
   const reference = subjects.find(({ peer }) => peer.name === 'HAProxy')!.saturated;
-  const ratios = new Map(subjects.map(({ peer, saturated }) => [peer.name, figure(saturated.map(({ rate }, round) => rate / reference[round].rate))]));
+  const ratios = new Map(subjects.map(({ peer, saturated }) =>
+    [peer.name, figure(saturated.map(({ rate }, round) => rate / reference[round].rate))]));
   return {
     suite: `h1: HTTP/1.1, ${CONNECTIONS} connections, ${BODY_BYTES} B answers, all policies on, one core each`,
     machine: machine({ rounds: String(subjects[0].saturated.length), meshwright: ours.version }),

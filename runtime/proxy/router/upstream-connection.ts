@@ -270,8 +270,10 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     const { output, input } = router.transport;
     let at = forwardResponse(head, framing, output, ctx.rules, router.edits(ctx));
     at = copyBytes(input, bodyStart, end, output, at);
+    // Sent before the tunnel opens: that writes what came ahead, through the same output.
+    const sent = ctx.downstream.sendComposed(ctx, at);
     router.tunnelStarted(ctx);
-    if (!ctx.downstream.sendComposed(ctx, at)) this.pause(ctx);
+    if (!sent) this.pause(ctx);
   }
 
   /** A final answer's head has come, and perhaps some or all of its body. */

@@ -63,8 +63,9 @@ export interface Connection {
   readonly peerAddress: string;
   readonly peerPort: number;
   /**
-   * Sends bytes, copied before this returns. False: the system did not take all; stop producing until `onDrain`. More may be written, and goes out
-   * in order. A connection that is broken says so by `onClosed`, later, never from within.
+   * Sends bytes, copied before this returns, perhaps by way of `Transport.output`: what was composed there is lost. False: the system did not take
+   * all; stop producing until `onDrain`. More may be written, and goes out in order. A connection that is broken says so by `onClosed`, later,
+   * never from within.
    */
   write(bytes: Uint8Array, start: number, end: number): boolean;
   /**

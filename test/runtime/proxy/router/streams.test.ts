@@ -233,11 +233,12 @@ describe('WebSocket', () => {
   });
 
   test('what the client sends ahead of the switch belongs to the tunnel', () => {
-    harness.send(`${WEBSOCKET}early`);
+    const client = harness.send(`${WEBSOCKET}early`);
     const upstream = harness.transport.last;
     expect(upstream.received).not.toContain('early');
     harness.reply(SWITCH);
     expect(upstream.received).toContain('early');
+    expect(client.received).toMatch(/^HTTP\/1.1 101 Switching Protocols\r\n.*\r\n\r\n$/s);
     upstream.deliverReset();
   });
 

@@ -93,6 +93,13 @@ export class MemoryConnection implements Connection {
   }
 
   write(bytes: Uint8Array, start: number, end: number): boolean {
+    const taken = this.put(bytes, start, end);
+    // The real transports go through the output, too: whatever was composed there before is lost.
+    this.transport.output.fill(0xdd, 0, end - start);
+    return taken;
+  }
+
+  private put(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.closed) return true;
     this.writes.push(Buffer.from(bytes.subarray(start, end)));
     if (this.stalled) this.waiting += end - start;
@@ -100,13 +107,13 @@ export class MemoryConnection implements Connection {
   }
 
   writeStable(bytes: Buffer, end: number): boolean {
-    const taken = this.write(bytes, 0, end);
+    const taken = this.put(bytes, 0, end);
     if (!taken) this.lent.push({ bytes, copy: Buffer.from(bytes.subarray(0, end)) });
     return taken;
   }
 
   flush(end: number): boolean {
-    const taken = this.write(this.transport.output, 0, end);
+    const taken = this.put(this.transport.output, 0, end);
     this.transport.output.fill(0xdd, 0, end);
     return taken;
   }

@@ -217,7 +217,8 @@ export class ProxyServer {
       store: this.store,
       version: VERSION,
       transport: this.transport.name,
-      commandLine: { ...commandLine },
+      // The configuration on it is shown by /config_dump, without its secrets.
+      commandLine: { ...commandLine, configYaml: undefined },
       uptime: () => this.metrics.uptime,
       state: () => readiness.state,
       waitingFor: () => readiness.waitingFor(),

@@ -31,7 +31,7 @@ export class OperatorServer {
 
   /**
    * @param guarded refuses requests that name the server by anything but an address or `localhost`, so that a web page cannot reach it through a
-   * name of its own.
+   * name of its own, and changes that a web page asks for.
    */
   static async listen(host: string, port: number, routes: Routes, guarded: boolean): Promise<OperatorServer> {
     const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 8_192 }, (request, response) => {
@@ -58,13 +58,18 @@ export class OperatorServer {
 
 function answer(request: IncomingMessage, routes: Routes, guarded: boolean): Answer {
   if (guarded && !isLocalName(request.headers.host ?? '')) return text('this server answers to its address only\n', 403);
-  const url = new URL(request.url ?? '/', 'http://admin');
-  const route = routes.get(url.pathname);
-  if (!route) return text(`no such page: ${url.pathname}\n`, 404);
+  // Not by URL, which throws for targets such as `//` that any client may send.
+  const target = request.url ?? '/';
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const route = routes.get(path);
+  if (!route) return text(`no such page: ${path}\n`, 404);
   const method = request.method === 'HEAD' ? 'GET' : request.method;
-  if (method !== route.method) return text(`${url.pathname} wants ${route.method}\n`, 405);
+  if (method !== route.method) return text(`${path} wants ${route.method}\n`, 405);
+  // Browsers name the page that posts, and no page has any business here.
+  if (guarded && method === 'POST' && request.headers.origin !== undefined) return text('this server takes nothing from web pages\n', 403);
   try {
-    return route.handle(url.searchParams);
+    return route.handle(new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)));
   } catch (error) {
     return text(`${(error as Error).message}\n`, 500);
   }

@@ -92,6 +92,9 @@ describe('a proxy with a static bootstrap', () => {
     expect(await get('/')).toContain('POST /quitquitquit');
     expect((await fetchFrom(admin, '/nothing')).status).toBe(404);
     expect((await fetchFrom(admin, '/drain')).status).toBe(405);
+    expect((await fetchFrom(admin, '/drain', { method: 'POST', headers: { origin: 'https://attacker.example' } })).status).toBe(403);
+    for (const path of ['//', '//[', '/%', 'http://[', '*']) expect((await fetchFrom(admin, path)).status).toBe(404);
+    expect(await get('/server_info')).not.toContain('static_resources');
     expect((await fetchFrom(admin, '/ready', { headers: { host: 'attacker.example' } })).status).toBe(403);
   });
 

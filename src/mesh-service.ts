@@ -17,7 +17,7 @@ import { JoinedPodGroup, OwnPodGroup, PodGroup, PodGroupProps } from './private/
 import { RawObject } from './private/raw-object';
 import { Registry } from './private/registry';
 import { CheckedSpec, checkedServiceSpec } from './private/service-spec';
-import { composed, trafficOf, trafficSpec, TrafficSource } from './private/traffic';
+import { asked, composed, trafficOf, trafficSpec, TrafficSource } from './private/traffic';
 import { IServicePolicy } from './service-policy';
 import { ServicePort } from './service-port';
 import { ServiceVersion, ServiceVersionOptions } from './service-version';
@@ -169,7 +169,9 @@ export class MeshService extends Construct implements IBackend {
    * @param policy the policy
    */
   public applyPolicy(policy: IServicePolicy): void {
-    this.sources.push({ name: `policy ${shown(policy.policyName())}`, policy: policy.policyFor(this) });
+    const { source, findings } = asked(policy, this);
+    this.sources.push(source);
+    this.findings.push(...findings);
     this.registry.changed();
   }
 

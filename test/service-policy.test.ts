@@ -71,6 +71,25 @@ test('what a policy sets wrongly is told of each service that uses it, the polic
 `);
 });
 
+test('a policy that answers nothing, or what is no field, is told of with its name', () => {
+  const chart = shopChart();
+  const answers = (name: string, answer: unknown): IServicePolicy => ({ policyName: () => name, policyFor: () => answer as TrafficPolicy });
+  service(shopMesh(chart), 'order', { policies: [answers('empty', undefined), answers('typo', { timout: 1, retries: 2 }), answers('none', {})] });
+  expect(refusal(chart)).toMatchInlineSnapshot(`
+"[shop/order] MW001 shop/order: policy "empty": policyFor: nothing: must return a TrafficPolicy; return {} where it sets nothing
+[shop/order] MW001 shop/order: policy "typo": retries: must be one of timeout, retry, circuitBreaker, outlierDetection, bulkhead, rateLimits, loadBalancer, locality; correct the name, or take it out
+[shop/order] MW001 shop/order: policy "typo": timout: must be one of timeout, retry, circuitBreaker, outlierDetection, bulkhead, rateLimits, loadBalancer, locality; correct the name, or take it out
+[shop/order] meshwright: 3 errors, 0 warnings, 0 acknowledged"
+`);
+});
+
+test('what a policy throws says of which service and policy, and keeps its cause', () => {
+  const cause = new Error('no tier in the labels of order');
+  const tiers: IServicePolicy = { policyName: () => 'tiers', policyFor: () => { throw cause; } };
+  const made = (): unknown => service(shopMesh(shopChart()), 'order', { policies: [tiers] });
+  expect(made).toThrow(expect.objectContaining({ message: 'shop/order: policy "tiers": policyFor: no tier in the labels of order', cause }));
+});
+
 test('an untouched program is silent', () => {
   const chart = shopChart();
   service(shopMesh(chart, { policies: [new Gold()] }), 'payment', { replicas: 2 });

@@ -38,6 +38,7 @@ import { routeNeedsHttp } from './route-needs-http';
 import { shareExceedsLimit } from './share-exceeds-limit';
 import { slowDetection } from './slow-detection';
 import { tryExceedsTotal } from './try-exceeds-total';
+import { undeclaredPort } from './undeclared-port';
 import { unknownDestination } from './unknown-destination';
 import { unknownRegion } from './unknown-region';
 import { unknownVersion } from './unknown-version';
@@ -56,7 +57,7 @@ export const CHECKS: readonly Check[] = [
   failoverWithoutEndpoints, unknownRegion, noFailover, floatingImage, objectName, duplicateContainer, reservedPort, proxyUser,
   duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
   breakerVolume, requestAboveLimit, probePort,
-  peakExceedsPool, slowDetection, failoverTooSmall,
+  peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

@@ -1,7 +1,9 @@
 import type { Finding } from '../check/finding';
 import type { MeshServiceSpec } from '../contract/mesh-service';
+import type { MeshService } from '../mesh-service';
+import type { IServicePolicy } from '../service-policy';
 import type { TrafficPolicy } from '../traffic-policy';
-import { Code, error } from './finding';
+import { Code, error, shown } from './finding';
 
 /** A policy and who says it: `policy "gold"`, or `its own properties`. */
 export interface TrafficSource {
@@ -37,6 +39,32 @@ export function composed(path: string, sources: readonly TrafficSource[]): { rea
     }
   }
   return { policy, findings };
+}
+
+/**
+ * Asks a policy what it sets on a service, and finds what it sets that is no field: policies come from packages, and from languages without types.
+ *
+ * @throws what the policy throws, with the service and the policy named
+ */
+export function asked(policy: IServicePolicy, service: MeshService): { readonly source: TrafficSource; readonly findings: Finding[] } {
+  const { path } = service.node;
+  const name = `policy ${shown(policy.policyName())}`;
+  const answer = answerOf(policy, service, `${path}: ${name}`) as Readonly<Record<string, unknown>> | null | undefined;
+  const bad = (value: string, rule: string, fix: string) => error(Code.VALUE, path, `${name}: ${value}`, rule, fix);
+  if (typeof answer !== 'object' || answer === null) {
+    return { source: { name, policy: {} }, findings: [bad(`policyFor: ${shown(answer)}`, 'must return a TrafficPolicy', 'return {} where it sets nothing')] };
+  }
+  const unknown = Object.keys(answer).filter((field) => !FIELDS.some((known) => known === field));
+  const findings = unknown.map((field) => bad(field, `must be one of ${FIELDS.join(', ')}`, 'correct the name, or take it out'));
+  return { source: { name, policy: trafficOf(answer) }, findings };
+}
+
+function answerOf(policy: IServicePolicy, service: MeshService, where: string): unknown {
+  try {
+    return policy.policyFor(service);
+  } catch (cause) {
+    throw new Error(`${where}: policyFor: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
 }
 
 type TrafficSpec = Pick<MeshServiceSpec, typeof FIELDS[number]>;

@@ -37,8 +37,8 @@ export const OBJECTS: readonly Case[] = [
     code: 'MW129',
     name: 'a port of the sidecar',
     path: 'shop/payment',
-    fires: withContainers(container(port(15020))),
-    silent: withContainers(container(port(15030))),
+    fires: withContainers(container(port(15020)), container({ name: 'server', ...port(8080) })),
+    silent: withContainers(container(port(15030)), container({ name: 'server', ...port(8080) })),
   },
   {
     code: 'MW130',
@@ -74,8 +74,8 @@ export const OBJECTS: readonly Case[] = [
     code: 'MW137',
     name: 'a port name that only a Service may have',
     path: 'shop/payment',
-    fires: withContainers(container(port(9090, 'grpc-payment-internal'))),
-    silent: withContainers(container(port(9090, 'grpc-internal'))),
+    fires: withContainers(container(port(9090, 'grpc-payment-internal')), container({ name: 'server', ...port(8080) })),
+    silent: withContainers(container(port(9090, 'grpc-internal')), container({ name: 'server', ...port(8080) })),
   },
   {
     code: 'MW140',
@@ -90,6 +90,13 @@ export const OBJECTS: readonly Case[] = [
     path: 'shop/payment',
     fires: withContainers(container({ ...port(8080, 'http'), probePorts: ['metrics'] })),
     silent: withContainers(container({ ...port(8080, 'http'), probePorts: ['http'] })),
+  },
+  {
+    code: 'MW145',
+    name: 'a service at another port than its containers declare',
+    path: 'shop/payment',
+    fires: withContainers(container(port(3000)), container({ name: 'agent', ...port(9100, 'metrics') })),
+    silent: withContainers(container(port(8080)), container({ name: 'agent', ...port(9100, 'metrics') })),
   },
 ];
 

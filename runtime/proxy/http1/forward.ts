@@ -164,7 +164,9 @@ export function forwardRequest(
 
   if (framing.upgrade) at = writeLatin1(to, at, 'connection: upgrade\r\n');
   if (rules.forwardedFor !== '' && forLine < 0) at = writeHeader(to, at, 'x-forwarded-for', rules.forwardedFor);
-  if (protoLine < 0) at = writeLatin1(to, at, framing.https ? 'x-forwarded-proto: https\r\n' : 'x-forwarded-proto: http\r\n');
+  // The scheme of an absolute target is as much the client's word as the header is.
+  const https = framing.https && !rules.overwriteForwardedProto;
+  if (protoLine < 0) at = writeLatin1(to, at, https ? 'x-forwarded-proto: https\r\n' : 'x-forwarded-proto: http\r\n');
   if (idLine < 0 && rules.generateRequestId) {
     at = writeLatin1(to, at, 'x-request-id: ');
     ids.requestIdStart = at;

@@ -1,5 +1,5 @@
 import { equalsIgnoreCase, isAuthority, latin1, parseDecimal } from './bytes';
-import { Known, type Head } from './head';
+import { Known, MAX_HEADERS, type Head } from './head';
 
 /** How the end of a body is found (RFC 9112 §6.3). */
 export const Body = {
@@ -78,12 +78,16 @@ function isCodings(bytes: Buffer, start: number, end: number): boolean {
   return names.length > 1 && names.indexOf('chunked') === names.length - 1 && names.every((name) => /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name));
 }
 
-/** `Connection`: close, and the headers that it names. What frames the message, routes it or says who sent it cannot be named away. */
-function readConnection(head: Head, framing: Framing): void {
+/**
+ * `Connection`: close, and the headers that it names. What frames the message, routes it or says who sent it cannot be named away. False where it
+ * names more than a message may have: each is looked for, and a head full of names would cost a hundred times what its bytes do.
+ */
+function readConnection(head: Head, framing: Framing): boolean {
   const { bytes, base, known, count } = head;
   framing.close = head.minor === 0;
   framing.upgrade = false;
   framing.hasListed = false;
+  let named = 0;
   for (let i = 0; i < count; i++) {
     if (known[i] !== Known.Connection) continue;
     const end = base + head.valueEnd(i);
@@ -97,9 +101,11 @@ function readConnection(head: Head, framing: Framing): void {
       if (equalsIgnoreCase(bytes, from, to, 'close')) framing.close = true;
       else if (equalsIgnoreCase(bytes, from, to, 'keep-alive')) continue;
       else if (equalsIgnoreCase(bytes, from, to, 'upgrade')) framing.upgrade = true;
+      else if (++named > MAX_HEADERS) return false;
       else list(head, framing, from, to);
     }
   }
+  return true;
 }
 
 function list(head: Head, framing: Framing, from: number, to: number): void {
@@ -155,7 +161,7 @@ export function readRequest(head: Head, framing: Framing): number {
   if (refused !== Refuse.Nothing) return refused;
   const bad = readLength(head, framing, false);
   if (bad !== Refuse.Nothing) return bad;
-  readConnection(head, framing);
+  if (!readConnection(head, framing)) return Refuse.BadFraming;
   if (framing.upgrade) framing.upgrade = head.minor === 1 && framing.body === Body.None && isWebSocket(head);
   const expect = head.indexOf(Known.Expect);
   framing.expectContinue = expect >= 0 && head.minor === 1
@@ -223,7 +229,7 @@ function readAbsolute(head: Head, framing: Framing): number {
 export function readResponse(head: Head, framing: Framing, toHead: boolean): number {
   const bad = readLength(head, framing, true);
   if (bad !== Refuse.Nothing) return bad;
-  readConnection(head, framing);
+  if (!readConnection(head, framing)) return Refuse.BadFraming;
   const { status } = head;
   if (status === 101) {
     framing.upgrade = framing.upgrade && isWebSocket(head);

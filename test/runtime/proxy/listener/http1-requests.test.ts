@@ -75,6 +75,7 @@ describe('requests that could be read in two ways are refused, and their connect
     ['a long target that does not end', `GET /${'a'.repeat(9000)}`, 414],
     ['large headers', `GET / HTTP/1.1\r\nhost: a\r\n${`x: ${'y'.repeat(7000)}\r\n`.repeat(9)}\r\n`, 431],
     ['many headers', `GET / HTTP/1.1\r\nhost: a\r\n${'x: y\r\n'.repeat(120)}\r\n`, 431],
+    ['Connection that names more headers than there can be', `GET / HTTP/1.1\r\nhost: a\r\nconnection: ${'a,'.repeat(101)}\r\n\r\n`, 400],
     ['a method that is no token', 'G@T / HTTP/1.1\r\nhost: a\r\n\r\n', 400],
     ['a chunk size that is none', 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nx\r\n', 400],
     ['a chunk size with a sign', 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n', 400],
@@ -143,6 +144,15 @@ describe('what goes upstream', () => {
     expect(harness.seen[0]).toMatchObject({ authority: 'payment.shop:8080', path: '/a?b', status: 200 });
     harness.send('GET http://payment?b HTTP/1.1\r\nhost: payment\r\n\r\n', client);
     expect(upstreamSaw()).toContain('GET /?b HTTP/1.1\r\nhost: payment\r\n');
+  });
+
+  test('at the edge x-forwarded-proto says how the connection was made, not what the client wrote in its target', async () => {
+    const edge = await Harness.start({ listener: { useRemoteAddress: true } });
+    edge.send('GET https://a/ HTTP/1.1\r\nhost: a\r\nx-forwarded-proto: https\r\n\r\n');
+    expect(edge.transport.last.received.match(/x-forwarded-proto: \w+/g)).toEqual(['x-forwarded-proto: http']);
+    await edge.close();
+    harness.send('GET https://a/ HTTP/1.1\r\nhost: a\r\n\r\n');
+    expect(upstreamSaw()).toContain('x-forwarded-proto: https\r\n');
   });
 
   test('OPTIONS of a whole server is asterisk-form', async () => {

@@ -84,7 +84,7 @@ export const ERRORS = {
     '%s gave an answer that is not valid HTTP/1.1'),
 } satisfies Record<string, ProxyError>;
 
-/** Base of the problem types; each has a page of that name in the documentation. */
+/** Base of the problem types; docs/problems.md explains each. */
 const PROBLEM_BASE = 'https://meshwright.dev/problems/';
 
 /** An RFC 9457 document. `service` is a configured name, never an address. */

@@ -51,6 +51,18 @@ export interface ListenerConfig {
   readonly acceptHttp10: boolean;
   /** Bytes buffered a connection before reading stops (per_connection_buffer_limit_bytes). */
   readonly bufferLimit: number;
+  /** What clients speak (codec_type); auto tells them apart by their first bytes. */
+  readonly codec: 'auto' | 'http1' | 'http2';
+  readonly http2: Http2Limits;
+}
+
+/** http2_protocol_options, of either side. */
+export interface Http2Limits {
+  /** max_concurrent_streams: downstream what clients are told, upstream what is opened on one connection at most. */
+  readonly maxConcurrentStreams: number;
+  /** initial_stream_window_size and initial_connection_window_size: bytes that the peer may be ahead, and what is kept for it at most. */
+  readonly initialStreamWindow: number;
+  readonly connectionWindow: number;
 }
 
 /** A filter in front of the router. Each kind has one file in `filter/`. */

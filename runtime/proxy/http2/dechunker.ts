@@ -11,12 +11,14 @@ export class Dechunker {
   private size = 0;
   /** Of the trailer section, with the empty line that ends it. */
   private trailerBytes: Buffer[] = [];
+  /** Bytes of the trailer line that is being read. */
+  private lineLength = 0;
   dataStart = 0;
   dataEnd = 0;
 
   reset(): void {
     this.state = S.Size;
-    this.size = 0;
+    this.size = this.lineLength = 0;
     if (this.trailerBytes.length > 0) this.trailerBytes = [];
   }
 
@@ -70,20 +72,14 @@ export class Dechunker {
 
   /** The section ends with an empty line: CRLF at its beginning or after a line. */
   private readTrailers(bytes: Buffer, start: number, end: number): number {
-    const { trailerBytes } = this;
-    for (let i = start; i < end; i++) {
-      if (bytes[i] !== LF) continue;
-      trailerBytes.push(Buffer.from(bytes.subarray(start, i + 1)));
-      const all = trailerBytes.length === 1 ? trailerBytes[0] : Buffer.concat(trailerBytes);
-      if (trailerBytes.length > 1) this.trailerBytes = [all];
-      const { length } = all;
-      if (length === 2 || (length > 3 && all[length - 3] === LF)) {
-        this.state = S.Done;
-        return i + 1;
+    let i = start;
+    while (i < end && this.state !== S.Done) {
+      if (bytes[i++] !== LF) {this.lineLength++;} else {
+        if (this.lineLength === 1) this.state = S.Done;
+        this.lineLength = 0;
       }
-      return this.readTrailers(bytes, i + 1, end);
     }
-    if (start < end) trailerBytes.push(Buffer.from(bytes.subarray(start, end)));
-    return end;
+    this.trailerBytes.push(Buffer.from(bytes.subarray(start, i)));
+    return i;
   }
 }

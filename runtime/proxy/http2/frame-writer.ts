@@ -3,7 +3,7 @@ import { FRAME_HEAD, FrameType, PREFACE } from './protocol';
 
 /**
  * Frames that are to go out, composed one behind the other in a buffer that is borrowed while there are any. `send` gets it when it is full and
- * when `flush` is called, and copies what it wants to keep.
+ * when `flush` is called, and says whether it has done with it; else the buffer is its own.
  */
 export class FrameWriter {
   bytes: Buffer = NONE;
@@ -11,24 +11,27 @@ export class FrameWriter {
   /** Counts flushes: what was written before the last cannot be changed any more. */
   generation = 0;
 
-  constructor(private readonly send: (bytes: Buffer, end: number) => void) {}
+  /** `wake` is called when the first byte is about to be written. */
+  constructor(private readonly send: (bytes: Buffer, end: number) => boolean, private readonly wake: () => void) {}
 
   /** Makes room for `length` bytes at `end`. */
   reserve(length: number): void {
-    if (this.bytes.length === 0) this.bytes = takeOutput();
-    if (this.end + length > this.bytes.length) this.flushKeeping();
-  }
-
-  private flushKeeping(): void {
-    const { end } = this;
-    this.end = 0;
-    this.generation++;
-    this.send(this.bytes, end);
+    if (this.bytes.length === 0) {
+      this.bytes = takeOutput();
+      this.wake();
+    }
+    if (this.end + length <= this.bytes.length) return;
+    this.flush();
+    this.bytes = takeOutput();
   }
 
   flush(): void {
-    if (this.end > 0) this.flushKeeping();
-    this.release();
+    const { bytes, end } = this;
+    if (bytes.length === 0) return;
+    this.bytes = NONE;
+    this.end = 0;
+    this.generation++;
+    if (end === 0 || this.send(bytes, end)) giveBackOutput(bytes);
   }
 
   /** Drops what has not gone out. */

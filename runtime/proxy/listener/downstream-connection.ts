@@ -31,7 +31,10 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   private address: string | undefined;
   private lastAuthority = '';
 
-  constructor(readonly listener: Listener, protected readonly router: Router, protected readonly connection: Connection) {
+  /** `major`: what the client speaks; a stream of HTTP/2 is a connection that it does not count as one. */
+  constructor(
+    readonly listener: Listener, protected readonly router: Router, protected readonly connection: Connection, readonly major: 1 | 2 = 1,
+  ) {
     this.idleDeadline = new Deadline(this, DownstreamDeadline.Idle);
     this.headDeadline = new Deadline(this, DownstreamDeadline.Head);
     this.lingerDeadline = new Deadline(this, DownstreamDeadline.Linger);
@@ -39,6 +42,8 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   }
 
   abstract onDeadline(kind: number): void;
+  abstract drain(): void;
+  abstract destroy(): void;
 
   // What forwarding asks of the connection.
   get ids() { return this.router.ids; }
@@ -138,13 +143,23 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
     this.connection.reset();
   }
 
+  /** Somebody else serves the connection from now on. */
+  leave(): void {
+    this.gone = true;
+    this.clearDeadlines();
+  }
+
   protected finished(): void {
     if (this.gone) return;
     this.gone = true;
+    this.clearDeadlines();
+    this.listener.connectionGone(this);
+  }
+
+  private clearDeadlines(): void {
     const { deadlines } = this.router;
     deadlines.clear(this.idleDeadline);
     deadlines.clear(this.headDeadline);
     deadlines.clear(this.lingerDeadline);
-    this.listener.connectionGone(this);
   }
 }

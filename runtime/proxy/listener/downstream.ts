@@ -35,12 +35,14 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
 
   get isIdle(): boolean { return this.active === undefined && this.stash === undefined && !this.waitsForDrain; }
 
+  get takesRequests(): boolean { return this.isIdle && !this.closing && !this.lingering && !this.gone; }
+
   onConnect(): void {}
 
   onData(length: number): void {
     const start = READ_OFFSET;
     const end = start + length;
-    this.listener.stats.bytesReceived += length;
+    if (this.major === 1) this.listener.stats.bytesReceived += length;
     const { active } = this;
     if (active !== undefined) {
       if (active.tunnel) this.relayTunnel(active, start, end);
@@ -149,6 +151,11 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     // Nothing to send the rest of the body on yet: it waits with the client.
     if (this.active === ctx && !ctx.requestComplete && (ctx.connection === undefined || !ctx.connection.ready)) this.connection.readStop();
     return stop;
+  }
+
+  /** A head that is larger than may be read at all. */
+  refuseTooLarge(): void {
+    this.refuseHead(this.begin(this.router.take()), ERRORS.headTooLarge);
   }
 
   private refuseHead(ctx: RequestContext, error: ProxyError): void {

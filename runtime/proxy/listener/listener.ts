@@ -1,11 +1,18 @@
 import type { ListenerConfig } from '../config/types';
+import { Http2Downstream } from '../http2/downstream';
 import type { Router } from '../router/router';
 import type { Connection } from '../transport';
 import { authority } from './address';
 import { Downstream } from './downstream';
-import type { DownstreamConnection } from './downstream-connection';
+import { ProtocolDetector } from './protocol-detector';
 import { ListenerStats } from './stats';
 import type { ListenerTables } from './tables';
+
+/** A client's connection, of either protocol. */
+interface Served {
+  drain(): void;
+  destroy(): void;
+}
 
 /** One configured listener: its connections, what they are told to do, and what happened at it. Who accepts for it is the proxy's business. */
 export class Listener {
@@ -13,7 +20,7 @@ export class Listener {
   authority: string;
   /** Answers close their connections. */
   draining = false;
-  private readonly connections = new Set<Downstream>();
+  private readonly connections = new Set<Served>();
   private readonly quiet: (() => void)[] = [];
 
   constructor(public tables: ListenerTables, readonly port: number, private readonly router: Router) {
@@ -28,13 +35,24 @@ export class Listener {
     const { stats } = this;
     stats.cxTotal++;
     stats.cxActive++;
+    const { codec } = this.config;
+    if (codec === 'http2') {
+      this.connections.add(new Http2Downstream(this, this.router, connection, false));
+      return;
+    }
     const downstream = new Downstream(this, this.router, connection);
-    connection.handler = downstream;
     this.connections.add(downstream);
+    connection.handler = codec === 'http1' ? downstream : new ProtocolDetector(this.router.transport, connection, downstream, (length) => {
+      this.connections.delete(downstream);
+      downstream.leave();
+      const http2 = new Http2Downstream(this, this.router, connection, true);
+      this.connections.add(http2);
+      if (length > 0) http2.onData(length);
+    });
   }
 
-  connectionGone(downstream: DownstreamConnection): void {
-    if (!this.connections.delete(downstream as Downstream)) return;
+  connectionGone(downstream: Served): void {
+    if (!this.connections.delete(downstream)) return;
     this.stats.cxActive--;
     this.stats.cxDestroy++;
     this.tellIfQuiet();

@@ -210,7 +210,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.addedHeaders.push(name, value);
   }
 
-  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' {
+  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' {
+    if (this.downstream.major === 2) return 'HTTP/2';
     return this.head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
   }
 

@@ -34,6 +34,8 @@ export interface RouterDependencies {
   readonly random: () => number;
   readonly transport: Transport;
   readonly observer: Observer | undefined;
+  /** Runs soon, when no bytes are being read; what was made ready by one round of events goes out together then. */
+  readonly defer?: (run: () => void) => void;
 }
 
 /**
@@ -52,6 +54,7 @@ export class Router {
   readonly clock: Clock;
   readonly random: () => number;
   readonly transport: Transport;
+  readonly defer: (run: () => void) => void;
   readonly deadlines: Deadlines;
   readonly ids: IdSource;
   readonly tries = new TryLoop(this);
@@ -60,7 +63,8 @@ export class Router {
   private readonly responseEdits: Edits;
   private readonly free: RequestContext[] = [];
 
-  constructor({ clock, random, transport, observer }: RouterDependencies) {
+  constructor({ clock, random, transport, observer, defer = setImmediate }: RouterDependencies) {
+    this.defer = defer;
     this.clock = clock;
     this.random = random;
     this.transport = transport;

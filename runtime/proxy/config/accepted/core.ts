@@ -45,8 +45,12 @@ export const coreRules: RuleTable = {
     allow_absolute_url: only([true]),
     enable_trailers: ignored('trailers are forwarded as they are'),
   },
-  // Only of the ADS cluster.
-  'envoy.config.core.v3.Http2ProtocolOptions': { connection_keepalive: accepted },
+  'envoy.config.core.v3.Http2ProtocolOptions': {
+    max_concurrent_streams: acceptedWith('100 by default'),
+    initial_stream_window_size: acceptedWith('256 KiB by default'),
+    initial_connection_window_size: acceptedWith('1 MiB by default'),
+    connection_keepalive: acceptedWith('only of the cluster that serves ADS'),
+  },
   'envoy.config.core.v3.KeepaliveSettings': { interval: accepted, timeout: accepted },
   'envoy.config.core.v3.RuntimeUInt32': { default_value: accepted, runtime_key: NO_RUNTIME },
   'envoy.config.core.v3.RuntimeFractionalPercent': { default_value: accepted, runtime_key: NO_RUNTIME },

@@ -1,12 +1,13 @@
 import {
-  HttpConnectionManager_ServerHeaderTransformation as ServerHeader, HttpConnectionManagerSchema, milliseconds, RawBufferSchema, TrafficDirection,
-  unpackAnyAs, type Filter, type HttpConnectionManager, type Listener, type TransportSocket,
+  HttpConnectionManager_CodecType as CodecType, HttpConnectionManager_ServerHeaderTransformation as ServerHeader, HttpConnectionManagerSchema,
+  milliseconds, RawBufferSchema, TrafficDirection, unpackAnyAs, type Filter, type HttpConnectionManager, type Listener, type TransportSocket,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import { show } from '../problems';
 import type { ListenerConfig, RouteTableConfig } from '../types';
 import { accessLog } from './access-log';
 import { httpFilters } from './filters';
+import { http2Limits } from './http2';
 import { routeTable } from './route';
 import { durationOrOff, inRange, socketAddress } from './scalars';
 
@@ -19,6 +20,7 @@ const MAX_HEAD_KB = 60;
 const HIGHEST_HEAD_KB = 64;
 
 const DIRECTION = { [TrafficDirection.UNSPECIFIED]: 'unspecified', [TrafficDirection.INBOUND]: 'inbound', [TrafficDirection.OUTBOUND]: 'outbound' } as const;
+const CODEC = { [CodecType.AUTO]: 'auto', [CodecType.HTTP1]: 'http1', [CodecType.HTTP2]: 'http2' } as const;
 const SERVER_HEADER = {
   [ServerHeader.OVERWRITE]: 'overwrite', [ServerHeader.APPEND_IF_ABSENT]: 'append_if_absent', [ServerHeader.PASS_THROUGH]: 'pass_through',
 } as const;
@@ -132,5 +134,7 @@ function connection(hcm: HttpConnectionManager, path: string, problems: Problems
     serverName,
     serverHeader: SERVER_HEADER[hcm.serverHeaderTransformation],
     acceptHttp10: hcm.httpProtocolOptions?.acceptHttp10 ?? false,
+    codec: hcm.codecType === CodecType.HTTP3 ? 'auto' : CODEC[hcm.codecType],
+    http2: http2Limits(hcm.http2ProtocolOptions, `${path}.http2_protocol_options`, problems),
   };
 }

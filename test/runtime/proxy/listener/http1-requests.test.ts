@@ -69,7 +69,6 @@ describe('requests that could be read in two ways are refused, and their connect
     ['a version with two digits', 'GET / HTTP/1.10\r\nhost: a\r\n\r\n', 400],
     ['HTTP/2 without its preface', 'GET / HTTP/2.0\r\nhost: a\r\n\r\n', 505],
     ['HTTP/1.2', 'GET / HTTP/1.2\r\nhost: a\r\n\r\n', 505],
-    ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
     ['CONNECT', 'CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n', 501],
     ['a long target', `GET /${'a'.repeat(9000)} HTTP/1.1\r\nhost: a\r\n\r\n`, 414],
     ['a long target that does not end', `GET /${'a'.repeat(9000)}`, 414],
@@ -237,4 +236,22 @@ describe('several requests on a connection', () => {
     expect(parseAnswer(client.received).headers.connection).toBe('close');
     expect(client.closed).toBe(true);
   });
+});
+
+test('the preface of HTTP/2 is none of HTTP/1.1 where only that is spoken', async () => {
+  const only = await Harness.start({ listener: { codec: 'http1' } });
+  const client = only.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  expect(parseAnswer(client.received).status).toBe(505);
+  await only.close();
+});
+
+test('what begins as the preface of HTTP/2 does is a request, wherever it is cut', () => {
+  for (let cut = 1; cut < 8; cut++) {
+    const client = harness.client();
+    client.deliver('PRI /a HTTP/1.1\r\nhost: a\r\n\r\n', cut);
+    harness.transport.settle();
+    expect(harness.transport.last.received).toContain('PRI /a HTTP/1.1\r\n');
+    harness.reply(OK);
+    expect(parseAnswer(client.received).status).toBe(200);
+  }
 });

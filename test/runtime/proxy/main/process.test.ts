@@ -73,11 +73,11 @@ describe('the process', () => {
     const good = run('-c', file, '--mode', 'validate', '--config-yaml', 'node: {id: n}');
     expect(await good.exit).toBe(0);
     expect(good.stdout()).toBe(`configuration '${file}' OK\n`);
-    const bad = run('-c', bootstrap('bad.json', { codec_type: 'HTTP2' }), '--mode', 'validate');
+    const bad = run('-c', bootstrap('bad.json', { codec_type: 'HTTP3' }), '--mode', 'validate');
     expect(await bad.exit).toBe(1);
     expect(bad.lines).toMatchObject([{
       level: 'critical', message: 'cannot start',
-      fields: { source: join(folder, 'bad.json'), problems: [expect.stringContaining('typed_config.codec_type: "HTTP2" is not supported')] },
+      fields: { source: join(folder, 'bad.json'), problems: [expect.stringContaining('typed_config.codec_type: "HTTP3" is not supported')] },
     }]);
   });
 

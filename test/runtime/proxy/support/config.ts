@@ -27,6 +27,8 @@ export function listenerConfig(changes: Partial<ListenerConfig> = {}): ListenerC
     serverHeader: 'overwrite',
     acceptHttp10: true,
     bufferLimit: 1024 * 1024,
+    codec: 'auto',
+    http2: { maxConcurrentStreams: 100, initialStreamWindow: 65_536, connectionWindow: 1024 * 1024 },
     ...changes,
   };
 }

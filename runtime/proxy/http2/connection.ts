@@ -1,0 +1,545 @@
+import type { Clock } from '../../clock';
+import { READ_OFFSET, READ_SIZE, type CloseReason, type Connection, type ConnectionHandler, type Transport } from '../transport';
+import { Flood } from './flood';
+import { FrameReader, type FrameSink } from './frame-reader';
+import { FrameWriter } from './frame-writer';
+import { Decoded, HpackDecoder } from './hpack/decoder';
+import { NO_TABLE } from './hpack/encoder';
+import { FieldSection } from './hpack/field-section';
+import { DEFAULT_WINDOW, ErrorCode, FRAME_HEAD, Flag, FrameType, MAX_FRAME, MAX_WINDOW, Setting } from './protocol';
+import type { Http2Stream } from './stream';
+
+/** What this side allows its peer. */
+export interface Http2Settings {
+  readonly maxConcurrentStreams: number;
+  /** Bytes that may be under way on a stream before the engine has taken them: also what is kept of it at most. */
+  readonly initialStreamWindow: number;
+  /** As above, of all streams together: what a connection keeps at most. */
+  readonly connectionWindow: number;
+  /** Bytes of a header list. */
+  readonly maxHeaderList: number;
+}
+
+export interface Http2Dependencies {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** Runs soon, in no read: `setImmediate`. */
+  readonly defer: (run: () => void) => void;
+}
+
+/** Bytes of a header block, and frames of it, at most (CVE-2024-27316 and its kind). */
+const MAX_BLOCK = 64 * 1024;
+const MAX_CONTINUATIONS = 16;
+/** Control bytes that wait for a peer who does not read. */
+const MAX_PENDING = 1024 * 1024;
+/** Streams that ended, remembered to tell late frames from wrong ones. */
+const REMEMBERED = 128;
+
+/** Room for a frame that was cut, then one read. Reads are used up within one event, so all connections share it. */
+const HEADROOM = 32 * 1024;
+const work = Buffer.allocUnsafeSlow(HEADROOM + READ_SIZE);
+const fields = new FieldSection(0);
+
+/** A connection of HTTP/2 (RFC 9113), of either role: frames, windows, settings and the order of streams. */
+export abstract class Http2Connection implements ConnectionHandler, FrameSink {
+  readonly streams = new Map<number, Http2Stream>();
+  readonly flood = new Flood();
+  readonly out = new FrameWriter((bytes, end) => this.send(bytes, end), () => this.wake());
+  readonly transport: Transport;
+  connection!: Connection;
+  sendWindow = DEFAULT_WINDOW;
+  peerInitialWindow = DEFAULT_WINDOW;
+  peerMaxFrame = MAX_FRAME;
+  peerMaxStreams = Infinity;
+  /** The system takes no more for now. */
+  blocked = false;
+  gone = false;
+  /** GOAWAY with an error has been sent: nothing is read any more. */
+  protected failed = false;
+  protected settingsSeen = false;
+  private receiveWindow = DEFAULT_WINDOW;
+  private toCredit = 0;
+  private readonly reader = new FrameReader();
+  private readonly decoder = new HpackDecoder();
+  private readonly waiting = new Set<Http2Stream>();
+  private readonly kept = new Set<Http2Stream>();
+  private inRead = false;
+  private scheduled = false;
+  private readonly run = () => this.runLater();
+  // A header block that goes on in CONTINUATION frames.
+  private blockStream = 0;
+  private blockFlags = 0;
+  private block: Buffer[] = [];
+  private blockLength = 0;
+  private readonly endedIds = new Int32Array(REMEMBERED);
+  private readonly endedByUs = new Uint8Array(REMEMBERED);
+  private endedAt = 0;
+  private blockWritten = false;
+
+  constructor(protected readonly deps: Http2Dependencies, readonly settings: Http2Settings) {
+    this.transport = deps.transport;
+  }
+
+  /** What this side says first. */
+  protected greet(): void {
+    const { maxConcurrentStreams, initialStreamWindow, connectionWindow, maxHeaderList } = this.settings;
+    this.out.settings([
+      [Setting.EnablePush, 0], [Setting.MaxConcurrentStreams, maxConcurrentStreams], [Setting.InitialWindowSize, initialStreamWindow],
+      [Setting.MaxHeaderListSize, maxHeaderList],
+    ].filter(([setting]) => setting !== Setting.EnablePush || this.isClient) as [number, number][]);
+    if (connectionWindow > DEFAULT_WINDOW) {
+      this.out.windowUpdate(0, connectionWindow - DEFAULT_WINDOW);
+      this.receiveWindow = connectionWindow;
+    }
+  }
+
+  protected abstract readonly isClient: boolean;
+
+  // Bytes out.
+
+  private send(bytes: Buffer, end: number): boolean {
+    if (this.gone || this.connection.writeStable(bytes, end)) return true;
+    this.blocked = true;
+    if (this.connection.pendingBytes > MAX_PENDING) this.destroy();
+    return false;
+  }
+
+  private wake(): void {
+    if (this.inRead || this.scheduled) return;
+    this.scheduled = true;
+    this.deps.defer(this.run);
+  }
+
+  private runLater(): void {
+    this.scheduled = false;
+    if (this.gone) {
+      this.out.release();
+      return;
+    }
+    this.inRead = true;
+    for (const stream of [...this.kept]) {
+      this.kept.delete(stream);
+      stream.deliverKept();
+    }
+    this.inRead = false;
+    this.out.flush();
+  }
+
+  /** `stream` has something for the engine that could not be told within its call. */
+  later(stream: Http2Stream): void {
+    this.kept.add(stream);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    this.deps.defer(this.run);
+  }
+
+  onDrain(): void {
+    this.blocked = false;
+    this.pumpAll();
+  }
+
+  /** `stream` has DATA that waits for windows. */
+  wait(stream: Http2Stream): void {
+    this.waiting.add(stream);
+  }
+
+  /** Every stream that waits sends what it may; who was first comes last next time. */
+  private pumpAll(): void {
+    for (const stream of [...this.waiting]) {
+      if (this.blocked || this.sendWindow <= 0 || this.gone) return;
+      this.waiting.delete(stream);
+      if (!stream.closed && stream.id !== 0 && !stream.pump()) this.waiting.add(stream);
+    }
+  }
+
+  /** Before the first block of the connection: the table is not used. Returns where the block begins. */
+  startBlock(to: Buffer, at: number): number {
+    if (this.blockWritten) return at;
+    this.blockWritten = true;
+    to[at] = NO_TABLE;
+    return at + 1;
+  }
+
+  /** The block in [start + 9, stop) of what goes out becomes a frame, or several. */
+  finishBlock(id: number, start: number, stop: number, flags: number): void {
+    const { out } = this;
+    const from = start + FRAME_HEAD;
+    if (stop - from > this.peerMaxFrame) {
+      this.writeBlock(id, Buffer.from(out.bytes.subarray(from, stop)), flags);
+      return;
+    }
+    out.headAt(start, stop - from, FrameType.Headers, flags | Flag.EndHeaders, id);
+    out.end = stop;
+  }
+
+  /** A header block as HEADERS, and CONTINUATION where the peer's frames are too small for it. */
+  writeBlock(id: number, block: Buffer, flags: number): void {
+    const { out } = this;
+    for (let at = 0, first = true; first || at < block.length; first = false) {
+      const length = Math.min(block.length - at, this.peerMaxFrame);
+      const last = at + length === block.length ? Flag.EndHeaders : 0;
+      out.head(length, first ? FrameType.Headers : FrameType.Continuation, first ? flags | last : last, id);
+      block.copy(out.bytes, out.end, at, at + length);
+      out.end += length;
+      at += length;
+    }
+  }
+
+  // Bytes in.
+
+  onData(length: number): void {
+    if (this.failed) return;
+    this.transport.input.copy(work, HEADROOM, READ_OFFSET, READ_OFFSET + length);
+    this.inRead = true;
+    this.read(HEADROOM, HEADROOM + length);
+    this.inRead = false;
+    if (!this.gone) this.out.flush();
+  }
+
+  private read(start: number, end: number): void {
+    const from = this.readPreface(work, start, end);
+    if (from < 0 || this.gone) return;
+    const error = this.reader.read(work, from, end, this);
+    if (error !== ErrorCode.NoError) this.fail(error);
+  }
+
+  /** Where frames begin; -1: not yet. */
+  protected abstract readPreface(bytes: Buffer, start: number, end: number): number;
+
+  onFrame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): boolean {
+    const error = this.frame(type, flags, id, bytes, start, end);
+    if (error !== ErrorCode.NoError) this.fail(error);
+    return !this.failed && !this.gone;
+  }
+
+  /** Returns the `ErrorCode` of a connection error. */
+  private frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): number {
+    if (this.blockStream !== 0 && (type !== FrameType.Continuation || id !== this.blockStream)) return ErrorCode.ProtocolError;
+    if (!this.settingsSeen && type !== FrameType.Settings) return ErrorCode.ProtocolError;
+    switch (type) {
+      case FrameType.Data: return this.onDataFrame(flags, id, bytes, start, end);
+      case FrameType.Headers: return this.onHeaders(flags, id, bytes, start, end);
+      case FrameType.Continuation: return this.onContinuation(flags, bytes, start, end);
+      case FrameType.WindowUpdate: return this.onWindowUpdate(id, bytes, start, end);
+      case FrameType.RstStream: return this.onRstStream(id, start, end);
+      case FrameType.PushPromise: return ErrorCode.ProtocolError;
+      default: break;
+    }
+    if (!this.flood.controlFrame(this.deps.clock.now())) return ErrorCode.EnhanceYourCalm;
+    switch (type) {
+      case FrameType.Settings: return this.onSettings(flags, id, bytes, start, end);
+      case FrameType.Ping:
+        if (id !== 0) return ErrorCode.ProtocolError;
+        if (end - start !== 8) return ErrorCode.FrameSizeError;
+        if ((flags & Flag.Ack) !== 0) this.onPong();
+        else this.out.ping(Flag.Ack, bytes, start);
+        return ErrorCode.NoError;
+      case FrameType.Priority:
+        if (id === 0) return ErrorCode.ProtocolError;
+        if (end - start !== 5) return ErrorCode.FrameSizeError;
+        return dependency(bytes, start) === id ? ErrorCode.ProtocolError : ErrorCode.NoError;
+      case FrameType.GoAway:
+        if (id !== 0) return ErrorCode.ProtocolError;
+        if (end - start < 8) return ErrorCode.FrameSizeError;
+        this.onGoAway(bytes.readUInt32BE(start) & 0x7fffffff);
+        return ErrorCode.NoError;
+      default:
+        return ErrorCode.NoError;
+    }
+  }
+
+  protected onPong(): void {}
+  protected abstract onGoAway(lastStreamId: number): void;
+
+  private onDataFrame(flags: number, id: number, bytes: Buffer, start: number, end: number): number {
+    if (id === 0) return ErrorCode.ProtocolError;
+    const flow = end - start;
+    this.receiveWindow -= flow;
+    if (this.receiveWindow < 0) return ErrorCode.FlowControlError;
+    if ((flags & Flag.Padded) !== 0) {
+      if (start === end) return ErrorCode.FrameSizeError;
+      const padding = bytes[start++];
+      if (padding > end - start) return ErrorCode.ProtocolError;
+      end -= padding;
+    }
+    const endStream = (flags & Flag.EndStream) !== 0;
+    if (end > start) this.flood.fullFrame();
+    else if (!endStream && !this.flood.emptyFrame()) return ErrorCode.EnhanceYourCalm;
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      if (this.isIdle(id)) return ErrorCode.ProtocolError;
+      this.credit(undefined, flow);
+      return this.wasReset(id) ? ErrorCode.NoError : ErrorCode.StreamClosed;
+    }
+    if (stream.remoteClosed || !stream.hasHead) {
+      this.credit(undefined, flow);
+      this.streamError(stream, stream.remoteClosed ? ErrorCode.StreamClosed : ErrorCode.ProtocolError);
+      return ErrorCode.NoError;
+    }
+    stream.receiveWindow -= flow;
+    if (stream.receiveWindow < 0) {
+      this.credit(undefined, flow);
+      this.streamError(stream, ErrorCode.FlowControlError);
+      return ErrorCode.NoError;
+    }
+    stream.onBody(bytes, start, end, flow, endStream);
+    return ErrorCode.NoError;
+  }
+
+  /** Gives window back, to the connection and to `stream`, in few and large steps. */
+  credit(stream: Http2Stream | undefined, flow: number): void {
+    this.toCredit += flow;
+    if (this.toCredit * 2 >= this.settings.connectionWindow) {
+      this.out.windowUpdate(0, this.toCredit);
+      this.receiveWindow += this.toCredit;
+      this.toCredit = 0;
+    }
+    if (stream === undefined) return;
+    const open = this.settings.initialStreamWindow;
+    if (stream.receiveWindow * 2 > open) return;
+    const missing = open - stream.receiveWindow;
+    stream.receiveWindow = open;
+    this.out.windowUpdate(stream.id, missing);
+  }
+
+  private onHeaders(flags: number, id: number, bytes: Buffer, start: number, end: number): number {
+    if (id === 0 || (id & 1) === 0) return ErrorCode.ProtocolError;
+    if ((flags & Flag.Padded) !== 0) {
+      if (start === end) return ErrorCode.FrameSizeError;
+      const padding = bytes[start++];
+      if (padding > end - start) return ErrorCode.ProtocolError;
+      end -= padding;
+    }
+    if ((flags & Flag.Priority) !== 0) {
+      if (end - start < 5) return ErrorCode.FrameSizeError;
+      if (dependency(bytes, start) === id) return ErrorCode.ProtocolError;
+      start += 5;
+    }
+    if ((flags & Flag.EndHeaders) !== 0) return this.onBlock(flags, id, bytes, start, end);
+    this.blockStream = id;
+    this.blockFlags = flags;
+    this.block = [Buffer.from(bytes.subarray(start, end))];
+    this.blockLength = end - start;
+    return ErrorCode.NoError;
+  }
+
+  private onContinuation(flags: number, bytes: Buffer, start: number, end: number): number {
+    if (this.blockStream === 0) return ErrorCode.ProtocolError;
+    this.block.push(Buffer.from(bytes.subarray(start, end)));
+    this.blockLength += end - start;
+    if (this.blockLength > MAX_BLOCK || this.block.length > MAX_CONTINUATIONS) return ErrorCode.EnhanceYourCalm;
+    if ((flags & Flag.EndHeaders) === 0) return ErrorCode.NoError;
+    const whole = Buffer.concat(this.block);
+    const id = this.blockStream;
+    this.blockStream = 0;
+    this.block = [];
+    return this.onBlock(this.blockFlags, id, whole, 0, whole.length);
+  }
+
+  private onBlock(flags: number, id: number, bytes: Buffer, start: number, end: number): number {
+    fields.limit = this.settings.maxHeaderList;
+    // Also of streams that are refused: the tables have to stay alike.
+    const decoded = this.decoder.decode(bytes, start, end, fields);
+    if (decoded === Decoded.Invalid) return ErrorCode.CompressionError;
+    if (decoded === Decoded.Bomb) return ErrorCode.EnhanceYourCalm;
+    const endStream = (flags & Flag.EndStream) !== 0;
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      if (this.isIdle(id)) return this.onNewStream(id, fields, endStream);
+      if (this.wasReset(id)) return ErrorCode.NoError;
+      return this.hasEnded(id) ? ErrorCode.StreamClosed : ErrorCode.ProtocolError;
+    }
+    if (stream.remoteClosed) this.streamError(stream, ErrorCode.StreamClosed);
+    else if (!stream.hasHead) stream.onHead(fields, endStream);
+    else if (!endStream) this.streamError(stream, ErrorCode.ProtocolError);
+    else stream.onTrailers(fields);
+    return ErrorCode.NoError;
+  }
+
+  /** HEADERS of a stream that is not open yet. */
+  protected abstract onNewStream(id: number, section: FieldSection, endStream: boolean): number;
+  /** Whether neither side has opened it. */
+  protected abstract isIdle(id: number): boolean;
+
+  private onWindowUpdate(id: number, bytes: Buffer, start: number, end: number): number {
+    if (end - start !== 4) return ErrorCode.FrameSizeError;
+    const increment = bytes.readUInt32BE(start) & 0x7fffffff;
+    if (!this.flood.windowUpdate()) return ErrorCode.EnhanceYourCalm;
+    if (id === 0) {
+      if (increment === 0) return ErrorCode.ProtocolError;
+      this.sendWindow += increment;
+      if (this.sendWindow > MAX_WINDOW) return ErrorCode.FlowControlError;
+      this.pumpAll();
+      return ErrorCode.NoError;
+    }
+    const stream = this.streams.get(id);
+    if (stream === undefined) return this.isIdle(id) ? ErrorCode.ProtocolError : ErrorCode.NoError;
+    stream.sendWindow += increment;
+    if (increment === 0) this.streamError(stream, ErrorCode.ProtocolError);
+    else if (stream.sendWindow > MAX_WINDOW) this.streamError(stream, ErrorCode.FlowControlError);
+    else this.pumpAll();
+    return ErrorCode.NoError;
+  }
+
+  private onRstStream(id: number, start: number, end: number): number {
+    if (id === 0) return ErrorCode.ProtocolError;
+    if (end - start !== 4) return ErrorCode.FrameSizeError;
+    const stream = this.streams.get(id);
+    if (stream === undefined) return this.isIdle(id) ? ErrorCode.ProtocolError : ErrorCode.NoError;
+    if (!this.isClient && !this.flood.streamReset()) return ErrorCode.EnhanceYourCalm;
+    this.forget(stream, false);
+    stream.lost();
+    return ErrorCode.NoError;
+  }
+
+  private onSettings(flags: number, id: number, bytes: Buffer, start: number, end: number): number {
+    if (id !== 0) return ErrorCode.ProtocolError;
+    this.settingsSeen = true;
+    if ((flags & Flag.Ack) !== 0) return end === start ? ErrorCode.NoError : ErrorCode.FrameSizeError;
+    if ((end - start) % 6 !== 0) return ErrorCode.FrameSizeError;
+    for (let at = start; at < end; at += 6) {
+      const error = this.applySetting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
+      if (error !== ErrorCode.NoError) return error;
+    }
+    this.out.settingsAck();
+    this.onSettled();
+    this.pumpAll();
+    return ErrorCode.NoError;
+  }
+
+  protected onSettled(): void {}
+
+  private applySetting(setting: number, value: number): number {
+    switch (setting) {
+      case Setting.EnablePush:
+        return value > 1 || (this.isClient && value === 1) ? ErrorCode.ProtocolError : ErrorCode.NoError;
+      case Setting.MaxConcurrentStreams:
+        this.peerMaxStreams = value;
+        return ErrorCode.NoError;
+      case Setting.InitialWindowSize: {
+        if (value > MAX_WINDOW) return ErrorCode.FlowControlError;
+        // RFC 9113 §6.9.2: also the windows of streams that are open; they may become negative.
+        const change = value - this.peerInitialWindow;
+        this.peerInitialWindow = value;
+        for (const stream of this.streams.values()) {
+          stream.sendWindow += change;
+          if (stream.sendWindow > MAX_WINDOW) return ErrorCode.FlowControlError;
+        }
+        return ErrorCode.NoError;
+      }
+      case Setting.MaxFrameSize:
+        if (value < MAX_FRAME || value > 0xffffff) return ErrorCode.ProtocolError;
+        // Longer frames would only make others wait, and do not fit the buffer that they are composed in.
+        this.peerMaxFrame = MAX_FRAME;
+        return ErrorCode.NoError;
+      default:
+        return ErrorCode.NoError;
+    }
+  }
+
+  // Streams.
+
+  opened(stream: Http2Stream): void {
+    this.streams.set(stream.id, stream);
+  }
+
+  /** Both sides have ended it. */
+  finished(stream: Http2Stream): void {
+    this.flood.streamCompleted();
+    this.forget(stream, false);
+  }
+
+  /** Ends it by RST_STREAM, from this side. */
+  reset(stream: Http2Stream, code: number): void {
+    this.out.rstStream(stream.id, code);
+    this.forget(stream, true);
+  }
+
+  /** What the peer did to a stream was wrong. */
+  streamError(stream: Http2Stream, code: number): void {
+    this.reset(stream, code);
+    stream.lost();
+    if (!this.isClient && !this.flood.streamReset()) this.fail(ErrorCode.EnhanceYourCalm);
+  }
+
+  protected forget(stream: Http2Stream, byUs: boolean): void {
+    const owed = byUs ? stream.takeOwed() : 0;
+    this.streams.delete(stream.id);
+    this.waiting.delete(stream);
+    this.remember(stream.id, byUs);
+    stream.id = 0;
+    if (owed > 0) this.credit(undefined, owed);
+  }
+
+  protected remember(id: number, byUs: boolean): void {
+    this.endedIds[this.endedAt] = id;
+    this.endedByUs[this.endedAt] = byUs ? 1 : 0;
+    this.endedAt = (this.endedAt + 1) % REMEMBERED;
+  }
+
+  private hasEnded(id: number): boolean {
+    return this.endedIds.includes(id);
+  }
+
+  /** Frames may still come for what this side gave up; a client opened every stream that there ever was, and has forgotten them in good order. */
+  private wasReset(id: number): boolean {
+    if (this.isClient) return true;
+    const at = this.endedIds.indexOf(id);
+    return at >= 0 && this.endedByUs[at] === 1;
+  }
+
+  abstract slotClosed(stream: Http2Stream): void;
+
+  // The end.
+
+  /** A connection error: tells the peer, ends every stream, and lets it read that. */
+  fail(code: number): void {
+    if (this.failed || this.gone) return;
+    this.failed = true;
+    this.out.goAway(this.lastStreamId, code);
+    this.out.flush();
+    this.loseStreams();
+    if (this.gone) return;
+    this.connection.shutdown();
+    this.linger();
+  }
+
+  protected abstract readonly lastStreamId: number;
+  /** Waits a while for the peer to close. */
+  protected abstract linger(): void;
+
+  private loseStreams(): void {
+    for (const stream of [...this.streams.values()]) {
+      this.forget(stream, false);
+      stream.lost();
+    }
+  }
+
+  onConnect(): void {}
+
+  onEnd(): void {
+    this.destroy();
+  }
+
+  onClosed(_reason: CloseReason): void {
+    this.finish();
+  }
+
+  /** Closes now. */
+  destroy(): void {
+    if (this.gone) return;
+    this.connection.close();
+    this.finish();
+  }
+
+  protected finish(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.out.release();
+    this.loseStreams();
+  }
+}
+
+function dependency(bytes: Buffer, at: number): number {
+  return bytes.readUInt32BE(at) & 0x7fffffff;
+}

@@ -1,0 +1,92 @@
+import { Downstream } from '../listener/downstream';
+import type { Listener } from '../listener/listener';
+import type { Router } from '../router/router';
+import { Deadline, type DeadlineOwner } from '../timer';
+import type { CloseReason, Connection, ConnectionHandler } from '../transport';
+import { ServerConnection } from './server-connection';
+import type { ServerStream } from './server-stream';
+
+/** Time for a client to read why its connection ends. */
+const LINGER_TIME = 1000;
+const HttpDeadline = { Idle: 0, Linger: 1 } as const;
+
+/** A client's connection that speaks HTTP/2: each of its streams is served as a connection of HTTP/1.1 is. */
+export class Http2Downstream extends ServerConnection implements DeadlineOwner {
+  private readonly idleDeadline = new Deadline(this, HttpDeadline.Idle);
+  private readonly lingerDeadline = new Deadline(this, HttpDeadline.Linger);
+
+  constructor(private readonly listener: Listener, private readonly router: Router, connection: Connection, prefaceRead: boolean) {
+    super({ transport: router.transport, clock: router.clock, defer: router.defer }, {
+      ...listener.config.http2,
+      maxHeaderList: listener.config.maxRequestHeadBytes,
+    });
+    this.connection = connection;
+    connection.handler = this;
+    this.start(prefaceRead);
+    this.onQuiet();
+  }
+
+  override onData(length: number): void {
+    this.listener.stats.bytesReceived += length;
+    super.onData(length);
+  }
+
+  protected createHandler(stream: ServerStream): ConnectionHandler {
+    return new Downstream(this.listener, this.router, stream, 2);
+  }
+
+  protected takesRequests(stream: ServerStream): boolean {
+    return (stream.handler as Downstream).takesRequests;
+  }
+
+  refuseTooLarge(stream: ServerStream): void {
+    (stream.handler as Downstream).refuseTooLarge();
+  }
+
+  override opened(stream: ServerStream): void {
+    super.opened(stream);
+    if (this.idleDeadline.set) this.router.deadlines.clear(this.idleDeadline);
+  }
+
+  protected onQuiet(): void {
+    if (this.listener.draining) {
+      this.drain();
+      return;
+    }
+    const { idleTimeout } = this.listener.config;
+    if (idleTimeout > 0) this.router.deadlines.set(this.idleDeadline, idleTimeout, this.router.clock.now());
+  }
+
+  onDeadline(kind: number): void {
+    if (kind === HttpDeadline.Linger) {
+      this.destroy();
+      return;
+    }
+    this.listener.stats.cxIdleTimeout++;
+    this.drain();
+    // One that does not even answer that is closed.
+    this.router.deadlines.set(this.lingerDeadline, LINGER_TIME, this.router.clock.now());
+  }
+
+  override fail(code: number): void {
+    if (!this.failed && !this.gone) this.listener.stats.cxProtocolError++;
+    super.fail(code);
+  }
+
+  protected linger(): void {
+    this.router.deadlines.set(this.lingerDeadline, LINGER_TIME, this.router.clock.now());
+  }
+
+  override onClosed(reason: CloseReason): void {
+    if (this.streams.size > 0) this.listener.stats.cxDestroyRemoteActiveRq++;
+    super.onClosed(reason);
+  }
+
+  protected override finish(): void {
+    if (this.gone) return;
+    super.finish();
+    this.router.deadlines.clear(this.idleDeadline);
+    this.router.deadlines.clear(this.lingerDeadline);
+    this.listener.connectionGone(this);
+  }
+}

@@ -24,6 +24,11 @@ const REDIRECT_STATUS = {
   [RedirectCode.PERMANENT_REDIRECT]: 308,
 };
 
+const HOST = /^[a-z0-9._:[\]-]+$/i;
+/** What a request-target may hold (RFC 9112 §3.2), and with `#` a Location. Anything else would be another message than the one that is meant. */
+const TARGET = /^[\x21\x22\x24-\x7e]*$/;
+const LOCATION = /^[\x21-\x7e]*$/;
+
 /** @param retry the route's own policy or that of its virtual host. */
 export function routeAction(
   action: RouteAction, match: RouteMatchConfig, retry: RetryConfig | undefined, path: string, problems: Problems,
@@ -38,7 +43,7 @@ export function routeAction(
     problems.add(`${path}.weighted_clusters.use_hash_policy`, 'true needs a hash_policy in the route');
   }
   const hostRewrite = hostRewriteSpecifier.case === 'hostRewriteLiteral' && hostRewriteSpecifier.value !== '' ? hostRewriteSpecifier.value : undefined;
-  if (hostRewrite !== undefined && !/^[a-z0-9._:[\]-]+$/i.test(hostRewrite)) problems.add(`${path}.host_rewrite_literal`, `${show(hostRewrite)} is not a host`);
+  if (hostRewrite !== undefined && !HOST.test(hostRewrite)) problems.add(`${path}.host_rewrite_literal`, `${show(hostRewrite)} is not a host`);
   return {
     kind: 'route',
     clusters,
@@ -69,6 +74,8 @@ export function redirectAction(action: RedirectAction, match: RouteMatchConfig, 
     stripQuery: action.stripQuery,
   };
   if (made.path !== undefined && !made.path.startsWith('/')) problems.add(`${path}.path_redirect`, `${show(made.path)} must start with a slash`);
+  else if (made.path !== undefined && !LOCATION.test(made.path)) problems.add(`${path}.path_redirect`, `${show(made.path)} has a character that no URI may have`);
+  if (made.host !== undefined && !HOST.test(made.host)) problems.add(`${path}.host_redirect`, `${show(made.host)} is not a host`);
   if (made.scheme !== undefined && !/^[a-z][a-z0-9+.-]*$/.test(made.scheme)) problems.add(`${path}.scheme_redirect`, `${show(made.scheme)} is not a scheme`);
   return made;
 }
@@ -105,6 +112,7 @@ function rewrite(
     return regexRewrite(substitute, `${path}.regex_rewrite`, problems);
   }
   if (prefix === '') return undefined;
+  if (!TARGET.test(prefix)) problems.add(`${path}.prefix_rewrite`, `${show(prefix)} has a character that no path may have`);
   if (match.path.kind === 'regex') problems.add(`${path}.prefix_rewrite`, 'needs a route that matches a prefix or path; use regex_rewrite');
   return { kind: 'prefix', value: prefix };
 }
@@ -112,6 +120,7 @@ function rewrite(
 function regexRewrite({ pattern: matcher, substitution }: RegexMatchAndSubstitute, path: string, problems: Problems): PathRewriteConfig {
   const before = problems.list().length;
   const pattern = regex(matcher, `${path}.pattern`, problems);
+  if (!TARGET.test(substitution)) problems.add(`${path}.substitution`, `${show(substitution)} has a character that no path may have`);
   if (problems.list().length === before) {
     try {
       compileSubstitution(pattern, substitution);

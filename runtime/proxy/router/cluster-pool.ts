@@ -1,5 +1,6 @@
 import type { Cluster, Host, HostPool } from '../cluster/types';
 import { ERRORS } from '../error';
+import { Http2Upstream } from '../http2/upstream';
 import type { RequestContext } from './request-context';
 import type { Router } from './router';
 import { UpstreamConnection } from './upstream-connection';
@@ -7,11 +8,14 @@ import { UpstreamConnection } from './upstream-connection';
 /** The connections of one host that wait for a request, the most recently used at the end: it is taken first, so that the others may age out. */
 export class HostConnections implements HostPool {
   readonly idle: UpstreamConnection[] = [];
+  /** Those that carry many requests at once; `idle` are their free places then. */
+  readonly http2: Http2Upstream[] = [];
   draining = false;
 
   drain(): void {
     this.draining = true;
     for (const connection of this.idle.splice(0)) connection.discard();
+    for (const connection of [...this.http2]) connection.retire();
   }
 }
 
@@ -59,7 +63,7 @@ export class ClusterPool {
       idle.use(ctx);
       return;
     }
-    if (cluster.connections < cluster.config.limits.maxConnections || this.evict()) {
+    if (this.mayConnect(host) || (cluster.config.http2 === undefined && this.evict())) {
       this.connect(ctx, host);
       return;
     }
@@ -93,9 +97,48 @@ export class ClusterPool {
       ctx.started = true;
       cluster.started(host);
     }
+    if (cluster.config.http2 !== undefined) {
+      new UpstreamConnection(this, host, this.http2To(host)).connect(ctx);
+      return;
+    }
     cluster.connections++;
     cluster.stats.cxTotal++;
-    new UpstreamConnection(this, host).connect(ctx);
+    new UpstreamConnection(this, host, undefined).connect(ctx);
+  }
+
+  /** Whether there is, or may be made, a connection to `host` with room for a request. */
+  private mayConnect(host: Host): boolean {
+    const { cluster } = this;
+    if (cluster.connections < cluster.config.limits.maxConnections) return true;
+    return cluster.config.http2 !== undefined && ((host.pool as HostConnections | undefined)?.http2.some(({ hasRoom }) => hasRoom) ?? false);
+  }
+
+  /** The first connection with room, so that the later ones may age out; or another one. */
+  private http2To(host: Host): Http2Upstream {
+    const { cluster } = this;
+    const { http2 } = host.pool as HostConnections;
+    const present = http2.find(({ hasRoom }) => hasRoom);
+    if (present !== undefined) return present;
+    cluster.connections++;
+    cluster.stats.cxTotal++;
+    const made = new Http2Upstream(this, host);
+    http2.push(made);
+    return made;
+  }
+
+  http2Closed(connection: Http2Upstream): void {
+    const { http2 } = connection.host.pool as HostConnections;
+    const at = http2.indexOf(connection);
+    if (at < 0) return;
+    http2.splice(at, 1);
+    this.cluster.connections--;
+    this.serveWaiting();
+  }
+
+  /** A new connection for a try whose own has ended, in its place: whoever waits goes on waiting. */
+  replace(ctx: RequestContext, host: Host): void {
+    this.cluster.connections--;
+    this.connect(ctx, host);
   }
 
   /** Closes an idle connection of any host to make room. */
@@ -143,10 +186,14 @@ export class ClusterPool {
   }
 
   /** A connection has ended: whoever waits gets its place. */
-  closed(): void {
+  closed(connection: UpstreamConnection): void {
+    if (connection.http2 === undefined) this.cluster.connections--;
+    this.serveWaiting();
+  }
+
+  serveWaiting(): void {
     const { cluster } = this;
-    cluster.connections--;
-    while (this.waiting.length > 0 && cluster.connections < cluster.config.limits.maxConnections) {
+    while (this.waiting.length > 0 && this.mayConnect(this.waiting[0].host!)) {
       const ctx = this.waiting[0];
       this.forget(ctx);
       const wanted = ctx.host!;

@@ -194,7 +194,7 @@ export class Router {
         }
         if (ctx.waitsForConnection) ctx.pool!.forget(ctx);
         ctx.connection?.abandon();
-        this.tries.failed(ctx, 'per_try_timeout', false);
+        this.tries.failed(ctx, 'per_try_timeout');
         return;
       case RequestDeadline.Total:
         if (stats !== undefined) stats.rqTimeout++;

@@ -84,19 +84,19 @@ export class TryLoop {
   }
 
   /**
-   * The try ended without an answer. `stale`: on a connection that had served before and said nothing since: the upstream closed it when it was
-   * idle. RFC 9110 §9.2.2 lets an idempotent request go out again then, once; it is still the same try.
+   * Whether a try goes out again, on a new connection, whose reused one said nothing: the upstream closed it when it was idle. RFC 9110 §9.2.2 lets
+   * an idempotent request do so, once; it is still the same try.
    */
-  failed(ctx: RequestContext, failure: Failure, stale: boolean): void {
+  replays(ctx: RequestContext): boolean {
+    if (ctx.replayedOnce || !ctx.replayable || !ctx.framing.idempotent || ctx.host === undefined || ctx.host.removed) return false;
+    ctx.replayedOnce = true;
+    return true;
+  }
+
+  /** The try ended without an answer. */
+  failed(ctx: RequestContext, failure: Failure): void {
     const { router } = this;
     router.now = router.clock.now();
-    const pool = ctx.pool!;
-    const { host } = ctx;
-    if (stale && !ctx.replayedOnce && ctx.replayable && ctx.framing.idempotent && host !== undefined && !host.removed) {
-      ctx.replayedOnce = true;
-      pool.connect(ctx, host);
-      return;
-    }
     this.finish(ctx, 0, failure);
     const { retry } = ctx;
     const error = ERROR_OF[failure];

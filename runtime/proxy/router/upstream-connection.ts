@@ -4,6 +4,7 @@ import { LF, copyBytes } from '../http1/bytes';
 import { forwardResponse } from '../http1/forward';
 import { Body, Framing, Refuse, readResponse } from '../http1/framing';
 import { Head } from '../http1/head';
+import type { Http2Upstream } from '../http2/upstream';
 import { Deadline, type DeadlineOwner } from '../timer';
 import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
 import type { ClusterPool } from './cluster-pool';
@@ -49,7 +50,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   /** Bytes of the input that belonged to the message, after `append`. */
   private stop = 0;
 
-  constructor(private readonly pool: ClusterPool, readonly host: Host) {
+  /** `http2`: what it has a slot on; else it is a connection of its own. */
+  constructor(private readonly pool: ClusterPool, readonly host: Host, readonly http2: Http2Upstream | undefined) {
     this.deadline = new Deadline(this, UpstreamDeadline.Idle);
     this.connectDeadline = new Deadline(this, UpstreamDeadline.Connect);
   }
@@ -58,7 +60,11 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     const { router } = this.pool;
     this.ctx = ctx;
     ctx.connection = this;
-    this.connection = router.transport.connect(this.host.address, this.host.port, this);
+    this.connection = this.http2 === undefined ? router.transport.connect(this.host.address, this.host.port, this) : this.http2.slot(this);
+    if (this.http2?.connected) {
+      this.onConnect();
+      return;
+    }
     const { connectTimeout } = this.pool.cluster.config;
     if (connectTimeout > 0) router.deadlines.set(this.connectDeadline, connectTimeout, router.clock.now());
   }
@@ -111,14 +117,14 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   discard(): void {
     this.leave();
     this.connection.close();
-    this.pool.closed();
+    this.pool.closed(this);
   }
 
   /** As `discard`, with a reset: the upstream shall stop working on the request at once. */
   abandon(): void {
     this.leave();
     this.connection.reset();
-    this.pool.closed();
+    this.pool.closed(this);
   }
 
   private leave(): void {
@@ -149,7 +155,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
       ctx.downstream.abort();
       this.pool.router.end(ctx);
     } else {
-      this.broken(ctx);
+      this.broken(ctx, reason);
     }
   }
 
@@ -171,18 +177,24 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   }
 
   /** Gone with a request under way. */
-  private broken(ctx: RequestContext): void {
+  private broken(ctx: RequestContext, reason: 'reset' | 'protocol' = 'reset'): void {
     this.pool.cluster.stats.cxDestroyWithActiveRq++;
-    if (ctx.responseStarted) this.breakOff(ctx, 'reset');
-    else this.fail('reset');
+    if (ctx.responseStarted) this.breakOff(ctx, reason);
+    else this.fail(reason);
   }
 
   private fail(failure: 'connect' | 'connect_timeout' | 'reset' | 'protocol'): void {
     const { ctx } = this;
     // It served another request before and has said nothing to this one.
     const stale = failure === 'reset' && this.requests > 1 && !this.answered;
+    if (stale && ctx !== undefined && this.pool.router.tries.replays(ctx)) {
+      this.leave();
+      this.connection.close();
+      this.pool.replace(ctx, this.host);
+      return;
+    }
     this.discard();
-    if (ctx !== undefined) this.pool.router.tries.failed(ctx, failure, stale);
+    if (ctx !== undefined) this.pool.router.tries.failed(ctx, failure);
   }
 
   /** The answer has begun to go to the client and cannot be completed. */

@@ -165,6 +165,22 @@ describe('bounds', () => {
     expect(parseAnswer(third.received).status).toBe(200);
   });
 
+  test('a try whose connection turned out to be closed takes its place again, before those that wait', async () => {
+    await start(undefined, { cluster: { limits: { maxConnections: 1, maxPendingRequests: 2, maxRequests: 10, maxRetries: 3 } } });
+    const first = harness.send(GET);
+    harness.reply(OK);
+    harness.send(GET, first);
+    const second = harness.send(GET);
+    harness.transport.last.deliverReset();
+    harness.transport.settle();
+    expect(harness.cluster.connections).toBe(1);
+    expect(harness.transport.connected).toHaveLength(2);
+    harness.reply(OK);
+    harness.reply(OK);
+    expect(harness.seen).toMatchObject([{ status: 200, tries: 1 }, { status: 200, tries: 1 }, { status: 200, tries: 1 }]);
+    expect(parseAnswer(second.received).status).toBe(200);
+  });
+
   test('a waiting request gets the place of a connection that ended', async () => {
     await start(undefined, { cluster: { limits: { maxConnections: 1, maxPendingRequests: 2, maxRequests: 10, maxRetries: 3 } } });
     harness.send(GET);

@@ -4,18 +4,19 @@
 //
 // 1. copies what xds-roots.mjs needs into a temporary folder, adding the fields of newer Envoys that we use;
 // 2. compiles it with buf, offline;
-// 3. prunes the compiled descriptors to what the roots reach and drops options and Envoy's comments: what is left in a bundle is what a
-//    proxy holds in memory all its life;
+// 3. prunes the compiled descriptors to what the roots reach, except by fields that the proxy refuses, and drops options and Envoy's comments:
+//    what is left in a bundle is what a proxy holds in memory all its life;
 // 4. runs protoc-gen-es on the rest and writes the list of roots as TypeScript.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { prune } from './xds-prune.mjs';
-import { additions, roots } from './xds-roots.mjs';
+import { build } from 'esbuild';
+import { prune, stubRefused } from './xds-prune.mjs';
+import { additions, named, roots, UNSUPPORTED } from './xds-roots.mjs';
 
 const project = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const deps = join(project, 'node_modules/@grpc/grpc-js-xds/deps');
@@ -33,6 +34,8 @@ try {
   buf(['build', '.', '-o', join(work, 'all.binpb')], copy);
 
   const set = fromBinary(FileDescriptorSetSchema, readFileSync(join(work, 'all.binpb')));
+  const accepted = await acceptedFields();
+  stubRefused(set, (type, field) => type in accepted && !(field in accepted[type]), UNSUPPORTED);
   const pruned = prune(set, Object.values(roots).flat(), (file) => file.startsWith('meshwright/'));
   writeFileSync(join(work, 'pruned.binpb'), toBinary(FileDescriptorSetSchema, pruned));
 
@@ -49,6 +52,13 @@ try {
   cpSync(gen, out, { recursive: true });
 } finally {
   rmSync(work, { recursive: true, force: true });
+}
+
+/** The proxy's table of what it takes: message type → field → rule. */
+async function acceptedFields() {
+  const outfile = join(work, 'accepted.mjs');
+  await build({ entryPoints: [join(project, 'runtime/proxy/config/accepted/index.ts')], outfile, bundle: true, platform: 'node', format: 'esm' });
+  return (await import(pathToFileURL(outfile))).accepted;
 }
 
 function buf(args, cwd) {
@@ -85,7 +95,7 @@ function add(path, { container, fields, imports = [] }) {
   writeFileSync(path, text);
 }
 
-/** The messages that may stand alone: in an Any, on a stream, in a file. */
+/** The messages that may stand alone: in an Any, on a stream, in a file; and the names of those that an Any may hold unread. */
 function rootsModule() {
   const lines = ['// Written by scripts/generate-xds.mjs.', ''];
   const names = [];
@@ -100,5 +110,6 @@ function rootsModule() {
     });
     lines.push(`import { ${imported.join(', ')} } from './${file.replace(/\.proto$/, '_pb')}';`);
   }
-  return `${lines.join('\n')}\n\nexport const roots = [\n${names.map((name) => `  ${name},\n`).join('')}] as const;\n`;
+  return `${lines.join('\n')}\n\nexport const roots = [\n${names.map((name) => `  ${name},\n`).join('')}] as const;
+\n/** Types of Envoy's that nothing here reads. */\nexport const named: ReadonlySet<string> = new Set([\n${named.map((name) => `  '${name}',\n`).join('')}]);\n`;
 }

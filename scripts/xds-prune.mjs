@@ -1,6 +1,36 @@
 // Prunes compiled descriptors to what a set of types reaches, so that a bundle carries nothing else.
 import { create } from '@bufbuild/protobuf';
-import { FieldOptionsSchema, FileDescriptorSetSchema, MessageOptionsSchema } from '@bufbuild/protobuf/wkt';
+import { FieldDescriptorProto_Type, FieldOptionsSchema, FileDescriptorSetSchema, MessageOptionsSchema } from '@bufbuild/protobuf/wkt';
+
+/**
+ * Makes every field that holds a message and that `refused(type, field)` names hold `stub` instead, which gets a place in front of `set`'s files:
+ * on the wire it is the same, and what only those fields reached is no longer reached.
+ */
+export function stubRefused(set, refused, stub) {
+  const home = set.file.find((file) => file.messageType.some((message) => `${file.package}.${message.name}` === stub));
+  set.file = [home, ...set.file.filter((file) => file !== home)];
+  for (const file of set.file) {
+    let stubbed = false;
+    const hold = (field) => {
+      if (field.type !== FieldDescriptorProto_Type.MESSAGE || field.typeName.startsWith('.google.protobuf.')) return;
+      field.typeName = `.${stub}`;
+      stubbed = true;
+    };
+    const enter = (message, prefix) => {
+      const name = prefix + message.name;
+      for (const field of message.field) {
+        if (!refused(name, field.name)) continue;
+        // A map's entry is a type of the message's own, and has its place in it.
+        const entry = message.nestedType.find((nested) => nested.options?.mapEntry && field.typeName === `.${name}.${nested.name}`);
+        if (entry) entry.field.forEach(hold);
+        else hold(field);
+      }
+      message.nestedType.forEach((nested) => enter(nested, `${name}.`));
+    };
+    file.messageType.forEach((message) => enter(message, file.package ? `${file.package}.` : ''));
+    if (stubbed) file.dependency.push(home.name);
+  }
+}
 
 /**
  * The files of `set` with only the messages, enums and services that `names` reach, without custom options, and without comments where

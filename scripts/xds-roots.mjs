@@ -1,11 +1,13 @@
-// What runtime/xds/gen is made of: by proto file, the messages and services that we name. What they reach comes with them.
+// What runtime/xds/gen is made of: by proto file, the messages that a plane reads or writes. What they reach comes with them, except by fields
+// that the proxy refuses. Every type here is memory of every proxy.
 const v3 = 'envoy/extensions';
+
+/** What fields hold that the proxy refuses (runtime/proxy/config/accepted): run the generator again after a field was added there. */
+export const UNSUPPORTED = 'meshwright.v1.Unsupported';
 
 export const roots = {
   'envoy/config/bootstrap/v3/bootstrap.proto': ['envoy.config.bootstrap.v3.Bootstrap'],
-  'envoy/service/discovery/v3/ads.proto': ['envoy.service.discovery.v3.AggregatedDiscoveryService'],
   'envoy/service/discovery/v3/discovery.proto': [
-    'envoy.service.discovery.v3.DiscoveryRequest', 'envoy.service.discovery.v3.DiscoveryResponse',
     'envoy.service.discovery.v3.DeltaDiscoveryRequest', 'envoy.service.discovery.v3.DeltaDiscoveryResponse',
   ],
   'google/rpc/status.proto': ['google.rpc.Status'],
@@ -15,33 +17,18 @@ export const roots = {
   'envoy/config/route/v3/route.proto': ['envoy.config.route.v3.RouteConfiguration'],
   'envoy/config/cluster/v3/cluster.proto': ['envoy.config.cluster.v3.Cluster'],
   'envoy/config/endpoint/v3/endpoint.proto': ['envoy.config.endpoint.v3.ClusterLoadAssignment'],
-  [`${v3}/transport_sockets/tls/v3/secret.proto`]: ['envoy.extensions.transport_sockets.tls.v3.Secret'],
 
-  // Listener and network filters.
-  [`${v3}/filters/listener/original_dst/v3/original_dst.proto`]: ['envoy.extensions.filters.listener.original_dst.v3.OriginalDst'],
-  [`${v3}/filters/listener/tls_inspector/v3/tls_inspector.proto`]: ['envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector'],
-  [`${v3}/filters/listener/http_inspector/v3/http_inspector.proto`]: ['envoy.extensions.filters.listener.http_inspector.v3.HttpInspector'],
+  // Network filters.
   [`${v3}/filters/network/http_connection_manager/v3/http_connection_manager.proto`]: [
     'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
   ],
-  [`${v3}/filters/network/tcp_proxy/v3/tcp_proxy.proto`]: ['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'],
-  [`${v3}/filters/network/rbac/v3/rbac.proto`]: ['envoy.extensions.filters.network.rbac.v3.RBAC'],
 
   // HTTP filters.
   'envoy/config/route/v3/route_components.proto': ['envoy.config.route.v3.FilterConfig'],
   [`${v3}/filters/http/router/v3/router.proto`]: ['envoy.extensions.filters.http.router.v3.Router'],
   [`${v3}/filters/http/local_ratelimit/v3/local_rate_limit.proto`]: ['envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'],
-  [`${v3}/filters/http/header_mutation/v3/header_mutation.proto`]: [
-    'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', 'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
-  ],
-  [`${v3}/filters/http/rbac/v3/rbac.proto`]: [
-    'envoy.extensions.filters.http.rbac.v3.RBAC', 'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
-  ],
 
   // Clusters.
-  [`${v3}/transport_sockets/tls/v3/tls.proto`]: [
-    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
-  ],
   [`${v3}/transport_sockets/raw_buffer/v3/raw_buffer.proto`]: ['envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'],
   [`${v3}/upstreams/http/v3/http_protocol_options.proto`]: ['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'],
   [`${v3}/load_balancing_policies/round_robin/v3/round_robin.proto`]: ['envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin'],
@@ -53,16 +40,32 @@ export const roots = {
 
   // Access logs.
   [`${v3}/access_loggers/file/v3/file.proto`]: ['envoy.extensions.access_loggers.file.v3.FileAccessLog'],
-  [`${v3}/access_loggers/stream/v3/stream.proto`]: [
-    'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', 'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',
-  ],
-
-  'xds/type/v3/typed_struct.proto': ['xds.type.v3.TypedStruct'],
-  'udpa/type/v1/typed_struct.proto': ['udpa.type.v1.TypedStruct'],
+  [`${v3}/access_loggers/stream/v3/stream.proto`]: ['envoy.extensions.access_loggers.stream.v3.StdoutAccessLog'],
 
   'meshwright/v1/circuit_breaker.proto': ['meshwright.v1.CircuitBreaker'],
   'meshwright/v1/retry.proto': ['meshwright.v1.RetryExtension'],
+  'meshwright/v1/unsupported.proto': [UNSUPPORTED],
 };
+
+// Envoy's types that no plane reads, and that are told from misspelt ones: an Any in JSON may hold them, so that an error can name its place. Who
+// begins to read one moves it up.
+export const named = [
+  'envoy.extensions.transport_sockets.tls.v3.Secret',
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
+  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+  'envoy.extensions.filters.network.rbac.v3.RBAC',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
+  'envoy.extensions.filters.http.rbac.v3.RBAC',
+  'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
+  'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',
+  'xds.type.v3.TypedStruct',
+  'udpa.type.v1.TypedStruct',
+];
 
 // Fields of newer versions that the package's copy lacks, with the numbers they have upstream (go-control-plane/envoy v1.40.0).
 export const additions = [

@@ -3,7 +3,6 @@
  * several packages have is exported with a prefix that says which one is meant.
  */
 export * from './gen/envoy/config/bootstrap/v3/bootstrap_pb';
-export * from './gen/envoy/service/discovery/v3/ads_pb';
 export * from './gen/envoy/service/discovery/v3/discovery_pb';
 
 export * from './gen/envoy/config/listener/v3/listener_pb';
@@ -17,20 +16,19 @@ export * from './gen/envoy/config/endpoint/v3/endpoint_pb';
 export * from './gen/envoy/config/endpoint/v3/endpoint_components_pb';
 export * from './gen/envoy/config/accesslog/v3/accesslog_pb';
 export {
-  AddressSchema, type Address, SocketAddressSchema, type SocketAddress, SocketAddress_Protocol, PipeSchema, type Pipe,
-  CidrRangeSchema, type CidrRange, BindConfigSchema, type BindConfig, TcpKeepaliveSchema, type TcpKeepalive,
+  AddressSchema, type Address, SocketAddressSchema, type SocketAddress, SocketAddress_Protocol, CidrRangeSchema, type CidrRange,
+  TcpKeepaliveSchema, type TcpKeepalive,
 } from './gen/envoy/config/core/v3/address_pb';
 export {
   NodeSchema, type Node, LocalitySchema, type Locality, MetadataSchema, type Metadata, HeaderValueSchema, type HeaderValue,
   HeaderValueOptionSchema, type HeaderValueOption, HeaderValueOption_HeaderAppendAction,
-  DataSourceSchema, type DataSource, WatchedDirectorySchema, type WatchedDirectory, TransportSocketSchema, type TransportSocket,
-  RuntimeFractionalPercentSchema, type RuntimeFractionalPercent, RuntimeDoubleSchema, type RuntimeDouble,
-  RuntimeUInt32Schema, type RuntimeUInt32, RuntimeFeatureFlagSchema, type RuntimeFeatureFlag,
-  RoutingPriority, TrafficDirection, RequestMethod, type ControlPlane,
+  DataSourceSchema, type DataSource, TransportSocketSchema, type TransportSocket,
+  RuntimeFractionalPercentSchema, type RuntimeFractionalPercent, RuntimeUInt32Schema, type RuntimeUInt32, RoutingPriority, TrafficDirection,
+  type ControlPlane,
 } from './gen/envoy/config/core/v3/base_pb';
 export {
   ConfigSourceSchema, type ConfigSource, ApiConfigSourceSchema, type ApiConfigSource, ApiConfigSource_ApiType, ApiVersion,
-  AggregatedConfigSourceSchema, type AggregatedConfigSource, type PathConfigSource,
+  AggregatedConfigSourceSchema, type AggregatedConfigSource,
 } from './gen/envoy/config/core/v3/config_source_pb';
 export { TypedExtensionConfigSchema, type TypedExtensionConfig } from './gen/envoy/config/core/v3/extension_pb';
 export { GrpcServiceSchema, type GrpcService } from './gen/envoy/config/core/v3/grpc_service_pb';
@@ -40,34 +38,15 @@ export {
   Http2ProtocolOptionsSchema, type Http2ProtocolOptions,
 } from './gen/envoy/config/core/v3/protocol_pb';
 export { SubstitutionFormatStringSchema, type SubstitutionFormatString } from './gen/envoy/config/core/v3/substitution_format_string_pb';
-export { BackoffStrategySchema, type BackoffStrategy } from './gen/envoy/config/core/v3/backoff_pb';
 
 export * from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
-export * from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
 export * from './gen/envoy/extensions/filters/http/router/v3/router_pb';
 export * from './gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb';
 export * from './gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb';
-export * from './gen/envoy/extensions/transport_sockets/tls/v3/secret_pb';
-export * from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
-export * from './gen/envoy/extensions/transport_sockets/tls/v3/common_pb';
 export * from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 export * from './gen/envoy/extensions/access_loggers/file/v3/file_pb';
 export * from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
 export * from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
-export * from './gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
-export * from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
-export * from './gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb';
-export {
-  HeaderMutationSchema as HeaderMutationFilterSchema, type HeaderMutation as HeaderMutationFilter,
-  HeaderMutationPerRouteSchema, type HeaderMutationPerRoute,
-} from './gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb';
-export {
-  RBACSchema as HttpRbacSchema, type RBAC as HttpRbac, RBACPerRouteSchema, type RBACPerRoute,
-} from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
-export { RBACSchema as NetworkRbacSchema, type RBAC as NetworkRbac } from './gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
-export {
-  RBACSchema, type RBAC, RBAC_Action, PolicySchema, type Policy, PrincipalSchema, type Principal, PermissionSchema, type Permission,
-} from './gen/envoy/config/rbac/v3/rbac_pb';
 export {
   HttpProtocolOptionsSchema as UpstreamHttpProtocolOptionsSchema, type HttpProtocolOptions as UpstreamHttpProtocolOptions,
 } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
@@ -87,7 +66,6 @@ export {
 } from './gen/envoy/type/matcher/v3/regex_pb';
 
 export { StatusSchema, type Status } from './gen/google/rpc/status_pb';
-export { TypedStructSchema, type TypedStruct } from './gen/xds/type/v3/typed_struct_pb';
 export * from './gen/meshwright/v1/circuit_breaker_pb';
 export * from './gen/meshwright/v1/retry_pb';
 

@@ -1,25 +1,16 @@
 // Written by scripts/generate-xds.mjs.
 
 import { BootstrapSchema } from './envoy/config/bootstrap/v3/bootstrap_pb';
-import { DiscoveryRequestSchema, DiscoveryResponseSchema, DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from './envoy/service/discovery/v3/discovery_pb';
+import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from './envoy/service/discovery/v3/discovery_pb';
 import { StatusSchema } from './google/rpc/status_pb';
 import { ListenerSchema } from './envoy/config/listener/v3/listener_pb';
 import { RouteConfigurationSchema } from './envoy/config/route/v3/route_pb';
 import { ClusterSchema } from './envoy/config/cluster/v3/cluster_pb';
 import { ClusterLoadAssignmentSchema } from './envoy/config/endpoint/v3/endpoint_pb';
-import { SecretSchema } from './envoy/extensions/transport_sockets/tls/v3/secret_pb';
-import { OriginalDstSchema } from './envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
-import { TlsInspectorSchema } from './envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
-import { HttpInspectorSchema } from './envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb';
 import { HttpConnectionManagerSchema } from './envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
-import { TcpProxySchema } from './envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
-import { RBACSchema } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
 import { FilterConfigSchema } from './envoy/config/route/v3/route_components_pb';
 import { RouterSchema } from './envoy/extensions/filters/http/router/v3/router_pb';
 import { LocalRateLimitSchema } from './envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb';
-import { HeaderMutationSchema, HeaderMutationPerRouteSchema } from './envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb';
-import { RBACSchema as RBACSchema22, RBACPerRouteSchema } from './envoy/extensions/filters/http/rbac/v3/rbac_pb';
-import { UpstreamTlsContextSchema, DownstreamTlsContextSchema } from './envoy/extensions/transport_sockets/tls/v3/tls_pb';
 import { RawBufferSchema } from './envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 import { HttpProtocolOptionsSchema } from './envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { RoundRobinSchema } from './envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb';
@@ -29,16 +20,13 @@ import { RandomSchema } from './envoy/extensions/load_balancing_policies/random/
 import { WrrLocalitySchema } from './envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb';
 import { PreviousHostsPredicateSchema } from './envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
 import { FileAccessLogSchema } from './envoy/extensions/access_loggers/file/v3/file_pb';
-import { StdoutAccessLogSchema, StderrAccessLogSchema } from './envoy/extensions/access_loggers/stream/v3/stream_pb';
-import { TypedStructSchema } from './xds/type/v3/typed_struct_pb';
-import { TypedStructSchema as TypedStructSchema38 } from './udpa/type/v1/typed_struct_pb';
+import { StdoutAccessLogSchema } from './envoy/extensions/access_loggers/stream/v3/stream_pb';
 import { CircuitBreakerSchema } from './meshwright/v1/circuit_breaker_pb';
 import { RetryExtensionSchema } from './meshwright/v1/retry_pb';
+import { UnsupportedSchema } from './meshwright/v1/unsupported_pb';
 
 export const roots = [
   BootstrapSchema,
-  DiscoveryRequestSchema,
-  DiscoveryResponseSchema,
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
   StatusSchema,
@@ -46,22 +34,10 @@ export const roots = [
   RouteConfigurationSchema,
   ClusterSchema,
   ClusterLoadAssignmentSchema,
-  SecretSchema,
-  OriginalDstSchema,
-  TlsInspectorSchema,
-  HttpInspectorSchema,
   HttpConnectionManagerSchema,
-  TcpProxySchema,
-  RBACSchema,
   FilterConfigSchema,
   RouterSchema,
   LocalRateLimitSchema,
-  HeaderMutationSchema,
-  HeaderMutationPerRouteSchema,
-  RBACSchema22,
-  RBACPerRouteSchema,
-  UpstreamTlsContextSchema,
-  DownstreamTlsContextSchema,
   RawBufferSchema,
   HttpProtocolOptionsSchema,
   RoundRobinSchema,
@@ -72,9 +48,26 @@ export const roots = [
   PreviousHostsPredicateSchema,
   FileAccessLogSchema,
   StdoutAccessLogSchema,
-  StderrAccessLogSchema,
-  TypedStructSchema,
-  TypedStructSchema38,
   CircuitBreakerSchema,
   RetryExtensionSchema,
+  UnsupportedSchema,
 ] as const;
+
+/** Types of Envoy's that nothing here reads. */
+export const named: ReadonlySet<string> = new Set([
+  'envoy.extensions.transport_sockets.tls.v3.Secret',
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
+  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+  'envoy.extensions.filters.network.rbac.v3.RBAC',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
+  'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
+  'envoy.extensions.filters.http.rbac.v3.RBAC',
+  'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
+  'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',
+  'xds.type.v3.TypedStruct',
+  'udpa.type.v1.TypedStruct',
+]);

@@ -10,14 +10,14 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/type/v3/percent.proto.
  */
 export const file_envoy_type_v3_percent: GenFile = /*@__PURE__*/
-  fileDesc("ChtlbnZveS90eXBlL3YzL3BlcmNlbnQucHJvdG8SDWVudm95LnR5cGUudjMiGgoHUGVyY2VudBIPCgV2YWx1ZRgBIAEoAUIAIq4BChFGcmFjdGlvbmFsUGVyY2VudBIRCgludW1lcmF0b3IYASABKA0SRwoLZGVub21pbmF0b3IYAiABKA4yMC5lbnZveS50eXBlLnYzLkZyYWN0aW9uYWxQZXJjZW50LkRlbm9taW5hdG9yVHlwZUIAIj0KD0Rlbm9taW5hdG9yVHlwZRILCgdIVU5EUkVEEAASEAoMVEVOX1RIT1VTQU5EEAESCwoHTUlMTElPThACYgZwcm90bzM");
+  fileDesc("ChtlbnZveS90eXBlL3YzL3BlcmNlbnQucHJvdG8SDWVudm95LnR5cGUudjMiHAoHUGVyY2VudBIRCgV2YWx1ZRgBIAEoAUICEAAisAEKEUZyYWN0aW9uYWxQZXJjZW50EhEKCW51bWVyYXRvchgBIAEoDRJJCgtkZW5vbWluYXRvchgCIAEoDjIwLmVudm95LnR5cGUudjMuRnJhY3Rpb25hbFBlcmNlbnQuRGVub21pbmF0b3JUeXBlQgIQACI9Cg9EZW5vbWluYXRvclR5cGUSCwoHSFVORFJFRBAAEhAKDFRFTl9USE9VU0FORBABEgsKB01JTExJT04QAmIGcHJvdG8z");
 
 /**
  * @generated from message envoy.type.v3.Percent
  */
 export type Percent = Message<"envoy.type.v3.Percent"> & {
   /**
-   * @generated from field: double value = 1;
+   * @generated from field: double value = 1 [packed = false];
    */
   value: number;
 };
@@ -39,7 +39,7 @@ export type FractionalPercent = Message<"envoy.type.v3.FractionalPercent"> & {
   numerator: number;
 
   /**
-   * @generated from field: envoy.type.v3.FractionalPercent.DenominatorType denominator = 2;
+   * @generated from field: envoy.type.v3.FractionalPercent.DenominatorType denominator = 2 [packed = false];
    */
   denominator: FractionalPercent_DenominatorType;
 };

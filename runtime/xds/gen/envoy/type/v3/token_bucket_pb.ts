@@ -12,24 +12,24 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/type/v3/token_bucket.proto.
  */
 export const file_envoy_type_v3_token_bucket: GenFile = /*@__PURE__*/
-  fileDesc("CiBlbnZveS90eXBlL3YzL3Rva2VuX2J1Y2tldC5wcm90bxINZW52b3kudHlwZS52MyKQAQoLVG9rZW5CdWNrZXQSFAoKbWF4X3Rva2VucxgBIAEoDUIAEjcKD3Rva2Vuc19wZXJfZmlsbBgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEjIKDWZpbGxfaW50ZXJ2YWwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAGIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_wrappers]);
+  fileDesc("CiBlbnZveS90eXBlL3YzL3Rva2VuX2J1Y2tldC5wcm90bxINZW52b3kudHlwZS52MyKWAQoLVG9rZW5CdWNrZXQSFgoKbWF4X3Rva2VucxgBIAEoDUICEAASOQoPdG9rZW5zX3Blcl9maWxsGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABI0Cg1maWxsX2ludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQAGIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.type.v3.TokenBucket
  */
 export type TokenBucket = Message<"envoy.type.v3.TokenBucket"> & {
   /**
-   * @generated from field: uint32 max_tokens = 1;
+   * @generated from field: uint32 max_tokens = 1 [packed = false];
    */
   maxTokens: number;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value tokens_per_fill = 2;
+   * @generated from field: google.protobuf.UInt32Value tokens_per_fill = 2 [packed = false];
    */
   tokensPerFill?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration fill_interval = 3;
+   * @generated from field: google.protobuf.Duration fill_interval = 3 [packed = false];
    */
   fillInterval?: Duration | undefined;
 };

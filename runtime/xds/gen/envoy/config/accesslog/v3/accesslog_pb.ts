@@ -6,23 +6,19 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { RuntimeUInt32 } from "../../core/v3/base_pb";
 import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb";
-import type { HeaderMatcher } from "../../route/v3/route_components_pb";
-import { file_envoy_config_route_v3_route_components } from "../../route/v3/route_components_pb";
-import type { AccessLogType } from "../../../data/accesslog/v3/accesslog_pb";
-import { file_envoy_data_accesslog_v3_accesslog } from "../../../data/accesslog/v3/accesslog_pb";
-import type { MetadataMatcher } from "../../../type/matcher/v3/metadata_pb";
-import { file_envoy_type_matcher_v3_metadata } from "../../../type/matcher/v3/metadata_pb";
 import type { FractionalPercent } from "../../../type/v3/percent_pb";
 import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb";
 import type { Any } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_any } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/accesslog/v3/accesslog.proto.
  */
 export const file_envoy_config_accesslog_v3_accesslog: GenFile = /*@__PURE__*/
-  fileDesc("CillbnZveS9jb25maWcvYWNjZXNzbG9nL3YzL2FjY2Vzc2xvZy5wcm90bxIZZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52MyKSAQoJQWNjZXNzTG9nEgwKBG5hbWUYASABKAkSOgoGZmlsdGVyGAIgASgLMiouZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2dGaWx0ZXISLAoMdHlwZWRfY29uZmlnGAQgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAQg0KC2NvbmZpZ190eXBlIrsHCg9BY2Nlc3NMb2dGaWx0ZXISSQoSc3RhdHVzX2NvZGVfZmlsdGVyGAEgASgLMisuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5TdGF0dXNDb2RlRmlsdGVySAASRAoPZHVyYXRpb25fZmlsdGVyGAIgASgLMikuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5EdXJhdGlvbkZpbHRlckgAElIKF25vdF9oZWFsdGhfY2hlY2tfZmlsdGVyGAMgASgLMi8uZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5Ob3RIZWFsdGhDaGVja0ZpbHRlckgAEkYKEHRyYWNlYWJsZV9maWx0ZXIYBCABKAsyKi5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLlRyYWNlYWJsZUZpbHRlckgAEkIKDnJ1bnRpbWVfZmlsdGVyGAUgASgLMiguZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5SdW50aW1lRmlsdGVySAASOgoKYW5kX2ZpbHRlchgGIAEoCzIkLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQW5kRmlsdGVySAASOAoJb3JfZmlsdGVyGAcgASgLMiMuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5PckZpbHRlckgAEkAKDWhlYWRlcl9maWx0ZXIYCCABKAsyJy5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkhlYWRlckZpbHRlckgAEk0KFHJlc3BvbnNlX2ZsYWdfZmlsdGVyGAkgASgLMi0uZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5SZXNwb25zZUZsYWdGaWx0ZXJIABJJChJncnBjX3N0YXR1c19maWx0ZXIYCiABKAsyKy5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkdycGNTdGF0dXNGaWx0ZXJIABJGChBleHRlbnNpb25fZmlsdGVyGAsgASgLMiouZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5FeHRlbnNpb25GaWx0ZXJIABJECg9tZXRhZGF0YV9maWx0ZXIYDCABKAsyKS5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLk1ldGFkYXRhRmlsdGVySAASQwoPbG9nX3R5cGVfZmlsdGVyGA0gASgLMiguZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5Mb2dUeXBlRmlsdGVySABCEgoQZmlsdGVyX3NwZWNpZmllciKkAQoQQ29tcGFyaXNvbkZpbHRlchI8CgJvcBgBIAEoDjIuLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQ29tcGFyaXNvbkZpbHRlci5PcEIAEjQKBXZhbHVlGAIgASgLMiMuZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZVVJbnQzMkIAIhwKAk9wEgYKAkVREAASBgoCR0UQARIGCgJMRRACIlUKEFN0YXR1c0NvZGVGaWx0ZXISQQoKY29tcGFyaXNvbhgBIAEoCzIrLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQ29tcGFyaXNvbkZpbHRlckIAIlMKDkR1cmF0aW9uRmlsdGVyEkEKCmNvbXBhcmlzb24YASABKAsyKy5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkNvbXBhcmlzb25GaWx0ZXJCACIWChROb3RIZWFsdGhDaGVja0ZpbHRlciIRCg9UcmFjZWFibGVGaWx0ZXIihQEKDVJ1bnRpbWVGaWx0ZXISFQoLcnVudGltZV9rZXkYASABKAlCABI5Cg9wZXJjZW50X3NhbXBsZWQYAiABKAsyIC5lbnZveS50eXBlLnYzLkZyYWN0aW9uYWxQZXJjZW50EiIKGnVzZV9pbmRlcGVuZGVudF9yYW5kb21uZXNzGAMgASgIIkoKCUFuZEZpbHRlchI9CgdmaWx0ZXJzGAEgAygLMiouZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2dGaWx0ZXJCACJJCghPckZpbHRlchI9CgdmaWx0ZXJzGAIgAygLMiouZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2dGaWx0ZXJCACJGCgxIZWFkZXJGaWx0ZXISNgoGaGVhZGVyGAEgASgLMiQuZW52b3kuY29uZmlnLnJvdXRlLnYzLkhlYWRlck1hdGNoZXJCACIlChJSZXNwb25zZUZsYWdGaWx0ZXISDwoFZmxhZ3MYASADKAlCACKmAwoQR3JwY1N0YXR1c0ZpbHRlchJGCghzdGF0dXNlcxgBIAMoDjIyLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuR3JwY1N0YXR1c0ZpbHRlci5TdGF0dXNCABIPCgdleGNsdWRlGAIgASgIIrgCCgZTdGF0dXMSBgoCT0sQABIMCghDQU5DRUxFRBABEgsKB1VOS05PV04QAhIUChBJTlZBTElEX0FSR1VNRU5UEAMSFQoRREVBRExJTkVfRVhDRUVERUQQBBINCglOT1RfRk9VTkQQBRISCg5BTFJFQURZX0VYSVNUUxAGEhUKEVBFUk1JU1NJT05fREVOSUVEEAcSFgoSUkVTT1VSQ0VfRVhIQVVTVEVEEAgSFwoTRkFJTEVEX1BSRUNPTkRJVElPThAJEgsKB0FCT1JURUQQChIQCgxPVVRfT0ZfUkFOR0UQCxIRCg1VTklNUExFTUVOVEVEEAwSDAoISU5URVJOQUwQDRIPCgtVTkFWQUlMQUJMRRAOEg0KCURBVEFfTE9TUxAPEhMKD1VOQVVUSEVOVElDQVRFRBAQIoUBCg5NZXRhZGF0YUZpbHRlchI3CgdtYXRjaGVyGAEgASgLMiYuZW52b3kudHlwZS5tYXRjaGVyLnYzLk1ldGFkYXRhTWF0Y2hlchI6ChZtYXRjaF9pZl9rZXlfbm90X2ZvdW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZSJZCg1Mb2dUeXBlRmlsdGVyEjcKBXR5cGVzGAEgAygOMiYuZW52b3kuZGF0YS5hY2Nlc3Nsb2cudjMuQWNjZXNzTG9nVHlwZUIAEg8KB2V4Y2x1ZGUYAiABKAgiXAoPRXh0ZW5zaW9uRmlsdGVyEgwKBG5hbWUYASABKAkSLAoMdHlwZWRfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAQg0KC2NvbmZpZ190eXBlYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_config_route_v3_route_components, file_envoy_data_accesslog_v3_accesslog, file_envoy_type_matcher_v3_metadata, file_envoy_type_v3_percent, file_google_protobuf_any, file_google_protobuf_wrappers]);
+  fileDesc("CillbnZveS9jb25maWcvYWNjZXNzbG9nL3YzL2FjY2Vzc2xvZy5wcm90bxIZZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52MyKSAQoJQWNjZXNzTG9nEgwKBG5hbWUYASABKAkSOgoGZmlsdGVyGAIgASgLMiouZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2dGaWx0ZXISLAoMdHlwZWRfY29uZmlnGAQgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAQg0KC2NvbmZpZ190eXBlIp8GCg9BY2Nlc3NMb2dGaWx0ZXISSQoSc3RhdHVzX2NvZGVfZmlsdGVyGAEgASgLMisuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5TdGF0dXNDb2RlRmlsdGVySAASNQoPZHVyYXRpb25fZmlsdGVyGAIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEj0KF25vdF9oZWFsdGhfY2hlY2tfZmlsdGVyGAMgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjYKEHRyYWNlYWJsZV9maWx0ZXIYBCABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSAASQgoOcnVudGltZV9maWx0ZXIYBSABKAsyKC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLlJ1bnRpbWVGaWx0ZXJIABIwCgphbmRfZmlsdGVyGAYgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjgKCW9yX2ZpbHRlchgHIAEoCzIjLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuT3JGaWx0ZXJIABIzCg1oZWFkZXJfZmlsdGVyGAggASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjoKFHJlc3BvbnNlX2ZsYWdfZmlsdGVyGAkgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjgKEmdycGNfc3RhdHVzX2ZpbHRlchgKIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABI2ChBleHRlbnNpb25fZmlsdGVyGAsgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjUKD21ldGFkYXRhX2ZpbHRlchgMIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABI1Cg9sb2dfdHlwZV9maWx0ZXIYDSABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSABCEgoQZmlsdGVyX3NwZWNpZmllciKoAQoQQ29tcGFyaXNvbkZpbHRlchI+CgJvcBgBIAEoDjIuLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQ29tcGFyaXNvbkZpbHRlci5PcEICEAASNgoFdmFsdWUYAiABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lVUludDMyQgIQACIcCgJPcBIGCgJFURAAEgYKAkdFEAESBgoCTEUQAiJXChBTdGF0dXNDb2RlRmlsdGVyEkMKCmNvbXBhcmlzb24YASABKAsyKy5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkNvbXBhcmlzb25GaWx0ZXJCAhAAIocBCg1SdW50aW1lRmlsdGVyEhcKC3J1bnRpbWVfa2V5GAEgASgJQgIQABI5Cg9wZXJjZW50X3NhbXBsZWQYAiABKAsyIC5lbnZveS50eXBlLnYzLkZyYWN0aW9uYWxQZXJjZW50EiIKGnVzZV9pbmRlcGVuZGVudF9yYW5kb21uZXNzGAMgASgIIksKCE9yRmlsdGVyEj8KB2ZpbHRlcnMYAiADKAsyKi5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZ0ZpbHRlckICEABiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_type_v3_percent, file_google_protobuf_any, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.accesslog.v3.AccessLog
@@ -72,21 +68,21 @@ export type AccessLogFilter = Message<"envoy.config.accesslog.v3.AccessLogFilter
     case: "statusCodeFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.DurationFilter duration_filter = 2;
+     * @generated from field: meshwright.v1.Unsupported duration_filter = 2;
      */
-    value: DurationFilter;
+    value: Unsupported;
     case: "durationFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.NotHealthCheckFilter not_health_check_filter = 3;
+     * @generated from field: meshwright.v1.Unsupported not_health_check_filter = 3;
      */
-    value: NotHealthCheckFilter;
+    value: Unsupported;
     case: "notHealthCheckFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.TraceableFilter traceable_filter = 4;
+     * @generated from field: meshwright.v1.Unsupported traceable_filter = 4;
      */
-    value: TraceableFilter;
+    value: Unsupported;
     case: "traceableFilter";
   } | {
     /**
@@ -96,9 +92,9 @@ export type AccessLogFilter = Message<"envoy.config.accesslog.v3.AccessLogFilter
     case: "runtimeFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.AndFilter and_filter = 6;
+     * @generated from field: meshwright.v1.Unsupported and_filter = 6;
      */
-    value: AndFilter;
+    value: Unsupported;
     case: "andFilter";
   } | {
     /**
@@ -108,39 +104,39 @@ export type AccessLogFilter = Message<"envoy.config.accesslog.v3.AccessLogFilter
     case: "orFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.HeaderFilter header_filter = 8;
+     * @generated from field: meshwright.v1.Unsupported header_filter = 8;
      */
-    value: HeaderFilter;
+    value: Unsupported;
     case: "headerFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.ResponseFlagFilter response_flag_filter = 9;
+     * @generated from field: meshwright.v1.Unsupported response_flag_filter = 9;
      */
-    value: ResponseFlagFilter;
+    value: Unsupported;
     case: "responseFlagFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.GrpcStatusFilter grpc_status_filter = 10;
+     * @generated from field: meshwright.v1.Unsupported grpc_status_filter = 10;
      */
-    value: GrpcStatusFilter;
+    value: Unsupported;
     case: "grpcStatusFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.ExtensionFilter extension_filter = 11;
+     * @generated from field: meshwright.v1.Unsupported extension_filter = 11;
      */
-    value: ExtensionFilter;
+    value: Unsupported;
     case: "extensionFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.MetadataFilter metadata_filter = 12;
+     * @generated from field: meshwright.v1.Unsupported metadata_filter = 12;
      */
-    value: MetadataFilter;
+    value: Unsupported;
     case: "metadataFilter";
   } | {
     /**
-     * @generated from field: envoy.config.accesslog.v3.LogTypeFilter log_type_filter = 13;
+     * @generated from field: meshwright.v1.Unsupported log_type_filter = 13;
      */
-    value: LogTypeFilter;
+    value: Unsupported;
     case: "logTypeFilter";
   } | { case: undefined; value?: undefined };
 };
@@ -157,12 +153,12 @@ export const AccessLogFilterSchema: GenMessage<AccessLogFilter> = /*@__PURE__*/
  */
 export type ComparisonFilter = Message<"envoy.config.accesslog.v3.ComparisonFilter"> & {
   /**
-   * @generated from field: envoy.config.accesslog.v3.ComparisonFilter.Op op = 1;
+   * @generated from field: envoy.config.accesslog.v3.ComparisonFilter.Op op = 1 [packed = false];
    */
   op: ComparisonFilter_Op;
 
   /**
-   * @generated from field: envoy.config.core.v3.RuntimeUInt32 value = 2;
+   * @generated from field: envoy.config.core.v3.RuntimeUInt32 value = 2 [packed = false];
    */
   value?: RuntimeUInt32 | undefined;
 };
@@ -205,7 +201,7 @@ export const ComparisonFilter_OpSchema: GenEnum<ComparisonFilter_Op> = /*@__PURE
  */
 export type StatusCodeFilter = Message<"envoy.config.accesslog.v3.StatusCodeFilter"> & {
   /**
-   * @generated from field: envoy.config.accesslog.v3.ComparisonFilter comparison = 1;
+   * @generated from field: envoy.config.accesslog.v3.ComparisonFilter comparison = 1 [packed = false];
    */
   comparison?: ComparisonFilter | undefined;
 };
@@ -218,54 +214,11 @@ export const StatusCodeFilterSchema: GenMessage<StatusCodeFilter> = /*@__PURE__*
   messageDesc(file_envoy_config_accesslog_v3_accesslog, 3);
 
 /**
- * @generated from message envoy.config.accesslog.v3.DurationFilter
- */
-export type DurationFilter = Message<"envoy.config.accesslog.v3.DurationFilter"> & {
-  /**
-   * @generated from field: envoy.config.accesslog.v3.ComparisonFilter comparison = 1;
-   */
-  comparison?: ComparisonFilter | undefined;
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.DurationFilter.
- * Use `create(DurationFilterSchema)` to create a new message.
- */
-export const DurationFilterSchema: GenMessage<DurationFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 4);
-
-/**
- * @generated from message envoy.config.accesslog.v3.NotHealthCheckFilter
- */
-export type NotHealthCheckFilter = Message<"envoy.config.accesslog.v3.NotHealthCheckFilter"> & {
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.NotHealthCheckFilter.
- * Use `create(NotHealthCheckFilterSchema)` to create a new message.
- */
-export const NotHealthCheckFilterSchema: GenMessage<NotHealthCheckFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 5);
-
-/**
- * @generated from message envoy.config.accesslog.v3.TraceableFilter
- */
-export type TraceableFilter = Message<"envoy.config.accesslog.v3.TraceableFilter"> & {
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.TraceableFilter.
- * Use `create(TraceableFilterSchema)` to create a new message.
- */
-export const TraceableFilterSchema: GenMessage<TraceableFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 6);
-
-/**
  * @generated from message envoy.config.accesslog.v3.RuntimeFilter
  */
 export type RuntimeFilter = Message<"envoy.config.accesslog.v3.RuntimeFilter"> & {
   /**
-   * @generated from field: string runtime_key = 1;
+   * @generated from field: string runtime_key = 1 [packed = false];
    */
   runtimeKey: string;
 
@@ -285,31 +238,14 @@ export type RuntimeFilter = Message<"envoy.config.accesslog.v3.RuntimeFilter"> &
  * Use `create(RuntimeFilterSchema)` to create a new message.
  */
 export const RuntimeFilterSchema: GenMessage<RuntimeFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 7);
-
-/**
- * @generated from message envoy.config.accesslog.v3.AndFilter
- */
-export type AndFilter = Message<"envoy.config.accesslog.v3.AndFilter"> & {
-  /**
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLogFilter filters = 1;
-   */
-  filters: AccessLogFilter[];
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.AndFilter.
- * Use `create(AndFilterSchema)` to create a new message.
- */
-export const AndFilterSchema: GenMessage<AndFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 8);
+  messageDesc(file_envoy_config_accesslog_v3_accesslog, 4);
 
 /**
  * @generated from message envoy.config.accesslog.v3.OrFilter
  */
 export type OrFilter = Message<"envoy.config.accesslog.v3.OrFilter"> & {
   /**
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLogFilter filters = 2;
+   * @generated from field: repeated envoy.config.accesslog.v3.AccessLogFilter filters = 2 [packed = false];
    */
   filters: AccessLogFilter[];
 };
@@ -319,229 +255,5 @@ export type OrFilter = Message<"envoy.config.accesslog.v3.OrFilter"> & {
  * Use `create(OrFilterSchema)` to create a new message.
  */
 export const OrFilterSchema: GenMessage<OrFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 9);
-
-/**
- * @generated from message envoy.config.accesslog.v3.HeaderFilter
- */
-export type HeaderFilter = Message<"envoy.config.accesslog.v3.HeaderFilter"> & {
-  /**
-   * @generated from field: envoy.config.route.v3.HeaderMatcher header = 1;
-   */
-  header?: HeaderMatcher | undefined;
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.HeaderFilter.
- * Use `create(HeaderFilterSchema)` to create a new message.
- */
-export const HeaderFilterSchema: GenMessage<HeaderFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 10);
-
-/**
- * @generated from message envoy.config.accesslog.v3.ResponseFlagFilter
- */
-export type ResponseFlagFilter = Message<"envoy.config.accesslog.v3.ResponseFlagFilter"> & {
-  /**
-   * @generated from field: repeated string flags = 1;
-   */
-  flags: string[];
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.ResponseFlagFilter.
- * Use `create(ResponseFlagFilterSchema)` to create a new message.
- */
-export const ResponseFlagFilterSchema: GenMessage<ResponseFlagFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 11);
-
-/**
- * @generated from message envoy.config.accesslog.v3.GrpcStatusFilter
- */
-export type GrpcStatusFilter = Message<"envoy.config.accesslog.v3.GrpcStatusFilter"> & {
-  /**
-   * @generated from field: repeated envoy.config.accesslog.v3.GrpcStatusFilter.Status statuses = 1;
-   */
-  statuses: GrpcStatusFilter_Status[];
-
-  /**
-   * @generated from field: bool exclude = 2;
-   */
-  exclude: boolean;
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.GrpcStatusFilter.
- * Use `create(GrpcStatusFilterSchema)` to create a new message.
- */
-export const GrpcStatusFilterSchema: GenMessage<GrpcStatusFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 12);
-
-/**
- * @generated from enum envoy.config.accesslog.v3.GrpcStatusFilter.Status
- */
-export enum GrpcStatusFilter_Status {
-  /**
-   * @generated from enum value: OK = 0;
-   */
-  OK = 0,
-
-  /**
-   * @generated from enum value: CANCELED = 1;
-   */
-  CANCELED = 1,
-
-  /**
-   * @generated from enum value: UNKNOWN = 2;
-   */
-  UNKNOWN = 2,
-
-  /**
-   * @generated from enum value: INVALID_ARGUMENT = 3;
-   */
-  INVALID_ARGUMENT = 3,
-
-  /**
-   * @generated from enum value: DEADLINE_EXCEEDED = 4;
-   */
-  DEADLINE_EXCEEDED = 4,
-
-  /**
-   * @generated from enum value: NOT_FOUND = 5;
-   */
-  NOT_FOUND = 5,
-
-  /**
-   * @generated from enum value: ALREADY_EXISTS = 6;
-   */
-  ALREADY_EXISTS = 6,
-
-  /**
-   * @generated from enum value: PERMISSION_DENIED = 7;
-   */
-  PERMISSION_DENIED = 7,
-
-  /**
-   * @generated from enum value: RESOURCE_EXHAUSTED = 8;
-   */
-  RESOURCE_EXHAUSTED = 8,
-
-  /**
-   * @generated from enum value: FAILED_PRECONDITION = 9;
-   */
-  FAILED_PRECONDITION = 9,
-
-  /**
-   * @generated from enum value: ABORTED = 10;
-   */
-  ABORTED = 10,
-
-  /**
-   * @generated from enum value: OUT_OF_RANGE = 11;
-   */
-  OUT_OF_RANGE = 11,
-
-  /**
-   * @generated from enum value: UNIMPLEMENTED = 12;
-   */
-  UNIMPLEMENTED = 12,
-
-  /**
-   * @generated from enum value: INTERNAL = 13;
-   */
-  INTERNAL = 13,
-
-  /**
-   * @generated from enum value: UNAVAILABLE = 14;
-   */
-  UNAVAILABLE = 14,
-
-  /**
-   * @generated from enum value: DATA_LOSS = 15;
-   */
-  DATA_LOSS = 15,
-
-  /**
-   * @generated from enum value: UNAUTHENTICATED = 16;
-   */
-  UNAUTHENTICATED = 16,
-}
-
-/**
- * Describes the enum envoy.config.accesslog.v3.GrpcStatusFilter.Status.
- */
-export const GrpcStatusFilter_StatusSchema: GenEnum<GrpcStatusFilter_Status> = /*@__PURE__*/
-  enumDesc(file_envoy_config_accesslog_v3_accesslog, 12, 0);
-
-/**
- * @generated from message envoy.config.accesslog.v3.MetadataFilter
- */
-export type MetadataFilter = Message<"envoy.config.accesslog.v3.MetadataFilter"> & {
-  /**
-   * @generated from field: envoy.type.matcher.v3.MetadataMatcher matcher = 1;
-   */
-  matcher?: MetadataMatcher | undefined;
-
-  /**
-   * @generated from field: google.protobuf.BoolValue match_if_key_not_found = 2;
-   */
-  matchIfKeyNotFound?: boolean | undefined;
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.MetadataFilter.
- * Use `create(MetadataFilterSchema)` to create a new message.
- */
-export const MetadataFilterSchema: GenMessage<MetadataFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 13);
-
-/**
- * @generated from message envoy.config.accesslog.v3.LogTypeFilter
- */
-export type LogTypeFilter = Message<"envoy.config.accesslog.v3.LogTypeFilter"> & {
-  /**
-   * @generated from field: repeated envoy.data.accesslog.v3.AccessLogType types = 1;
-   */
-  types: AccessLogType[];
-
-  /**
-   * @generated from field: bool exclude = 2;
-   */
-  exclude: boolean;
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.LogTypeFilter.
- * Use `create(LogTypeFilterSchema)` to create a new message.
- */
-export const LogTypeFilterSchema: GenMessage<LogTypeFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 14);
-
-/**
- * @generated from message envoy.config.accesslog.v3.ExtensionFilter
- */
-export type ExtensionFilter = Message<"envoy.config.accesslog.v3.ExtensionFilter"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from oneof envoy.config.accesslog.v3.ExtensionFilter.config_type
-   */
-  configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 3;
-     */
-    value: Any;
-    case: "typedConfig";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.accesslog.v3.ExtensionFilter.
- * Use `create(ExtensionFilterSchema)` to create a new message.
- */
-export const ExtensionFilterSchema: GenMessage<ExtensionFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_accesslog_v3_accesslog, 15);
+  messageDesc(file_envoy_config_accesslog_v3_accesslog, 5);
 

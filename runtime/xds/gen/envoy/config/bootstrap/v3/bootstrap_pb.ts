@@ -2,47 +2,31 @@
 // @generated from file envoy/config/bootstrap/v3/bootstrap.proto (package envoy.config.bootstrap.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { AccessLog } from "../../accesslog/v3/accesslog_pb";
 import { file_envoy_config_accesslog_v3_accesslog } from "../../accesslog/v3/accesslog_pb";
 import type { Cluster } from "../../cluster/v3/cluster_pb";
 import { file_envoy_config_cluster_v3_cluster } from "../../cluster/v3/cluster_pb";
-import type { Address, BindConfig } from "../../core/v3/address_pb";
+import type { Address } from "../../core/v3/address_pb";
 import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb";
 import type { Node } from "../../core/v3/base_pb";
 import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb";
 import type { ApiConfigSource, ConfigSource } from "../../core/v3/config_source_pb";
 import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb";
-import type { EventServiceConfig } from "../../core/v3/event_service_config_pb";
-import { file_envoy_config_core_v3_event_service_config } from "../../core/v3/event_service_config_pb";
-import type { TypedExtensionConfig } from "../../core/v3/extension_pb";
-import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb";
-import type { DnsResolutionConfig } from "../../core/v3/resolver_pb";
-import { file_envoy_config_core_v3_resolver } from "../../core/v3/resolver_pb";
-import type { SocketOption } from "../../core/v3/socket_option_pb";
-import { file_envoy_config_core_v3_socket_option } from "../../core/v3/socket_option_pb";
 import type { Listener } from "../../listener/v3/listener_pb";
 import { file_envoy_config_listener_v3_listener } from "../../listener/v3/listener_pb";
-import type { StatsConfig, StatsSink } from "../../metrics/v3/stats_pb";
-import { file_envoy_config_metrics_v3_stats } from "../../metrics/v3/stats_pb";
-import type { OverloadManager } from "../../overload/v3/overload_pb";
-import { file_envoy_config_overload_v3_overload } from "../../overload/v3/overload_pb";
-import type { Tracing } from "../../trace/v3/http_tracer_pb";
-import { file_envoy_config_trace_v3_http_tracer } from "../../trace/v3/http_tracer_pb";
-import type { Secret } from "../../../extensions/transport_sockets/tls/v3/secret_pb";
-import { file_envoy_extensions_transport_sockets_tls_v3_secret } from "../../../extensions/transport_sockets/tls/v3/secret_pb";
-import type { Percent } from "../../../type/v3/percent_pb";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import type { JsonObject, Message } from "@bufbuild/protobuf";
+import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/bootstrap/v3/bootstrap.proto.
  */
 export const file_envoy_config_bootstrap_v3_bootstrap: GenFile = /*@__PURE__*/
-  fileDesc("CillbnZveS9jb25maWcvYm9vdHN0cmFwL3YzL2Jvb3RzdHJhcC5wcm90bxIZZW52b3kuY29uZmlnLmJvb3RzdHJhcC52MyLTGgoJQm9vdHN0cmFwEigKBG5vZGUYASABKAsyGi5lbnZveS5jb25maWcuY29yZS52My5Ob2RlEhsKE25vZGVfY29udGV4dF9wYXJhbXMYGiADKAkSTgoQc3RhdGljX3Jlc291cmNlcxgCIAEoCzI0LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQm9vdHN0cmFwLlN0YXRpY1Jlc291cmNlcxJQChFkeW5hbWljX3Jlc291cmNlcxgDIAEoCzI1LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQm9vdHN0cmFwLkR5bmFtaWNSZXNvdXJjZXMSQgoPY2x1c3Rlcl9tYW5hZ2VyGAQgASgLMikuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5DbHVzdGVyTWFuYWdlchI5CgpoZHNfY29uZmlnGA4gASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuQXBpQ29uZmlnU291cmNlEhIKCmZsYWdzX3BhdGgYBSABKAkSNwoLc3RhdHNfc2lua3MYBiADKAsyIi5lbnZveS5jb25maWcubWV0cmljcy52My5TdGF0c1NpbmsSVwoVZGVmZXJyZWRfc3RhdF9vcHRpb25zGCcgASgLMjguZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5Cb290c3RyYXAuRGVmZXJyZWRTdGF0T3B0aW9ucxI6CgxzdGF0c19jb25maWcYDSABKAsyJC5lbnZveS5jb25maWcubWV0cmljcy52My5TdGF0c0NvbmZpZxI5ChRzdGF0c19mbHVzaF9pbnRlcnZhbBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAEiAKFHN0YXRzX2ZsdXNoX29uX2FkbWluGB0gASgIQgBIABI3Cgh3YXRjaGRvZxgIIAEoCzIjLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuV2F0Y2hkb2dCABI3Cgl3YXRjaGRvZ3MYGyABKAsyJC5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLldhdGNoZG9ncxIxCgd0cmFjaW5nGAkgASgLMh4uZW52b3kuY29uZmlnLnRyYWNlLnYzLlRyYWNpbmdCABJCCg9sYXllcmVkX3J1bnRpbWUYESABKAsyKS5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLkxheWVyZWRSdW50aW1lEi8KBWFkbWluGAwgASgLMiAuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5BZG1pbhJFChBvdmVybG9hZF9tYW5hZ2VyGA8gASgLMikuZW52b3kuY29uZmlnLm92ZXJsb2FkLnYzLk92ZXJsb2FkTWFuYWdlckIAEh8KF2VuYWJsZV9kaXNwYXRjaGVyX3N0YXRzGBAgASgIEhUKDWhlYWRlcl9wcmVmaXgYEiABKAkSQwodc3RhdHNfc2VydmVyX3ZlcnNpb25fb3ZlcnJpZGUYEyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSIQoXdXNlX3RjcF9mb3JfZG5zX2xvb2t1cHMYFCABKAhCABJKChVkbnNfcmVzb2x1dGlvbl9jb25maWcYHiABKAsyKS5lbnZveS5jb25maWcuY29yZS52My5EbnNSZXNvbHV0aW9uQ29uZmlnQgASTQoZdHlwZWRfZG5zX3Jlc29sdmVyX2NvbmZpZxgfIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEkgKFGJvb3RzdHJhcF9leHRlbnNpb25zGBUgAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSPQoNZmF0YWxfYWN0aW9ucxgcIAMoCzImLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuRmF0YWxBY3Rpb24SOgoOY29uZmlnX3NvdXJjZXMYFiADKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db25maWdTb3VyY2USQQoVZGVmYXVsdF9jb25maWdfc291cmNlGBcgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlEiAKGGRlZmF1bHRfc29ja2V0X2ludGVyZmFjZRgYIAEoCRJuCh5jZXJ0aWZpY2F0ZV9wcm92aWRlcl9pbnN0YW5jZXMYGSADKAsyRi5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLkJvb3RzdHJhcC5DZXJ0aWZpY2F0ZVByb3ZpZGVySW5zdGFuY2VzRW50cnkSRQoOaW5saW5lX2hlYWRlcnMYICADKAsyLS5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLkN1c3RvbUlubGluZUhlYWRlchIeChZwZXJmX3RyYWNpbmdfZmlsZV9wYXRoGCEgASgJEkgKFGRlZmF1bHRfcmVnZXhfZW5naW5lGCIgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSSgoWeGRzX2RlbGVnYXRlX2V4dGVuc2lvbhgjIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnElAKHHhkc19jb25maWdfdHJhY2tlcl9leHRlbnNpb24YJCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJEChBsaXN0ZW5lcl9tYW5hZ2VyGCUgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSWQoWYXBwbGljYXRpb25fbG9nX2NvbmZpZxgmIAEoCzI5LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQm9vdHN0cmFwLkFwcGxpY2F0aW9uTG9nQ29uZmlnEmsKIGdycGNfYXN5bmNfY2xpZW50X21hbmFnZXJfY29uZmlnGCggASgLMkEuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5Cb290c3RyYXAuR3JwY0FzeW5jQ2xpZW50TWFuYWdlckNvbmZpZxJTChhtZW1vcnlfYWxsb2NhdG9yX21hbmFnZXIYKSABKAsyMS5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLk1lbW9yeUFsbG9jYXRvck1hbmFnZXIawAEKD1N0YXRpY1Jlc291cmNlcxI1CglsaXN0ZW5lcnMYASADKAsyIi5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXISMgoIY2x1c3RlcnMYAiADKAsyIC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyEkIKB3NlY3JldHMYAyADKAsyMS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5TZWNyZXQa+wEKEER5bmFtaWNSZXNvdXJjZXMSNgoKbGRzX2NvbmZpZxgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIdChVsZHNfcmVzb3VyY2VzX2xvY2F0b3IYBSABKAkSNgoKY2RzX2NvbmZpZxgCIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIdChVjZHNfcmVzb3VyY2VzX2xvY2F0b3IYBiABKAkSOQoKYWRzX2NvbmZpZxgDIAEoCzIlLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaUNvbmZpZ1NvdXJjZRrRAQoUQXBwbGljYXRpb25Mb2dDb25maWcSVwoKbG9nX2Zvcm1hdBgBIAEoCzJDLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQm9vdHN0cmFwLkFwcGxpY2F0aW9uTG9nQ29uZmlnLkxvZ0Zvcm1hdBpgCglMb2dGb3JtYXQSLgoLanNvbl9mb3JtYXQYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASFQoLdGV4dF9mb3JtYXQYAiABKAlIAEIMCgpsb2dfZm9ybWF0Gj0KE0RlZmVycmVkU3RhdE9wdGlvbnMSJgoeZW5hYmxlX2RlZmVycmVkX2NyZWF0aW9uX3N0YXRzGAEgASgIGmMKHEdycGNBc3luY0NsaWVudE1hbmFnZXJDb25maWcSQwoebWF4X2NhY2hlZF9lbnRyeV9pZGxlX2R1cmF0aW9uGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgAabwohQ2VydGlmaWNhdGVQcm92aWRlckluc3RhbmNlc0VudHJ5EgsKA2tleRgBIAEoCRI5CgV2YWx1ZRgCIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnOgI4AUINCgtzdGF0c19mbHVzaCKAAgoFQWRtaW4SOAoKYWNjZXNzX2xvZxgFIAMoCzIkLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQWNjZXNzTG9nEhkKD2FjY2Vzc19sb2dfcGF0aBgBIAEoCUIAEhQKDHByb2ZpbGVfcGF0aBgCIAEoCRIuCgdhZGRyZXNzGAMgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxI6Cg5zb2NrZXRfb3B0aW9ucxgEIAMoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldE9wdGlvbhIgChhpZ25vcmVfZ2xvYmFsX2Nvbm5fbGltaXQYBiABKAginAMKDkNsdXN0ZXJNYW5hZ2VyEhoKEmxvY2FsX2NsdXN0ZXJfbmFtZRgBIAEoCRJVChFvdXRsaWVyX2RldGVjdGlvbhgCIAEoCzI6LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQ2x1c3Rlck1hbmFnZXIuT3V0bGllckRldGVjdGlvbhI+ChR1cHN0cmVhbV9iaW5kX2NvbmZpZxgDIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkJpbmRDb25maWcSQAoRbG9hZF9zdGF0c19jb25maWcYBCABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5BcGlDb25maWdTb3VyY2USKAogZW5hYmxlX2RlZmVycmVkX2NsdXN0ZXJfY3JlYXRpb24YBSABKAgaawoQT3V0bGllckRldGVjdGlvbhIWCg5ldmVudF9sb2dfcGF0aBgBIAEoCRI/Cg1ldmVudF9zZXJ2aWNlGAIgASgLMiguZW52b3kuY29uZmlnLmNvcmUudjMuRXZlbnRTZXJ2aWNlQ29uZmlnIowBCglXYXRjaGRvZ3MSQQoUbWFpbl90aHJlYWRfd2F0Y2hkb2cYASABKAsyIy5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLldhdGNoZG9nEjwKD3dvcmtlcl93YXRjaGRvZxgCIAEoCzIjLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuV2F0Y2hkb2cigAUKCFdhdGNoZG9nEkMKB2FjdGlvbnMYByADKAsyMi5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLldhdGNoZG9nLldhdGNoZG9nQWN0aW9uEi8KDG1pc3NfdGltZW91dBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzChBtZWdhbWlzc190aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGtpbGxfdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI8ChdtYXhfa2lsbF90aW1lb3V0X2ppdHRlchgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAEjQKEW11bHRpa2lsbF90aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjMKE211bHRpa2lsbF90aHJlc2hvbGQYBSABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQa7gEKDldhdGNoZG9nQWN0aW9uEjoKBmNvbmZpZxgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnElEKBWV2ZW50GAIgASgOMkAuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5XYXRjaGRvZy5XYXRjaGRvZ0FjdGlvbi5XYXRjaGRvZ0V2ZW50QgAiTQoNV2F0Y2hkb2dFdmVudBILCgdVTktOT1dOEAASCAoES0lMTBABEg0KCU1VTFRJS0lMTBACEgwKCE1FR0FNSVNTEAMSCAoETUlTUxAEIkkKC0ZhdGFsQWN0aW9uEjoKBmNvbmZpZxgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnIvoDCgxSdW50aW1lTGF5ZXISDgoEbmFtZRgBIAEoCUIAEi8KDHN0YXRpY19sYXllchgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABJHCgpkaXNrX2xheWVyGAMgASgLMjEuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5SdW50aW1lTGF5ZXIuRGlza0xheWVySAASSQoLYWRtaW5fbGF5ZXIYBCABKAsyMi5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLlJ1bnRpbWVMYXllci5BZG1pbkxheWVySAASRwoKcnRkc19sYXllchgFIAEoCzIxLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuUnVudGltZUxheWVyLlJ0ZHNMYXllckgAGlcKCURpc2tMYXllchIUCgxzeW1saW5rX3Jvb3QYASABKAkSFAoMc3ViZGlyZWN0b3J5GAMgASgJEh4KFmFwcGVuZF9zZXJ2aWNlX2NsdXN0ZXIYAiABKAgaDAoKQWRtaW5MYXllchpSCglSdGRzTGF5ZXISDAoEbmFtZRgBIAEoCRI3CgtydGRzX2NvbmZpZxgCIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZUIRCg9sYXllcl9zcGVjaWZpZXIiSQoOTGF5ZXJlZFJ1bnRpbWUSNwoGbGF5ZXJzGAEgAygLMicuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5SdW50aW1lTGF5ZXIi+AEKEkN1c3RvbUlubGluZUhlYWRlchIcChJpbmxpbmVfaGVhZGVyX25hbWUYASABKAlCABJcChJpbmxpbmVfaGVhZGVyX3R5cGUYAiABKA4yPi5lbnZveS5jb25maWcuYm9vdHN0cmFwLnYzLkN1c3RvbUlubGluZUhlYWRlci5JbmxpbmVIZWFkZXJUeXBlQgAiZgoQSW5saW5lSGVhZGVyVHlwZRISCg5SRVFVRVNUX0hFQURFUhAAEhMKD1JFUVVFU1RfVFJBSUxFUhABEhMKD1JFU1BPTlNFX0hFQURFUhACEhQKEFJFU1BPTlNFX1RSQUlMRVIQAyJuChZNZW1vcnlBbGxvY2F0b3JNYW5hZ2VyEhgKEGJ5dGVzX3RvX3JlbGVhc2UYASABKAQSOgoXbWVtb3J5X3JlbGVhc2VfaW50ZXJ2YWwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25iBnByb3RvMw", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_cluster_v3_cluster, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_event_service_config, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_resolver, file_envoy_config_core_v3_socket_option, file_envoy_config_listener_v3_listener, file_envoy_config_metrics_v3_stats, file_envoy_config_overload_v3_overload, file_envoy_config_trace_v3_http_tracer, file_envoy_extensions_transport_sockets_tls_v3_secret, file_envoy_type_v3_percent, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers]);
+  fileDesc("CillbnZveS9jb25maWcvYm9vdHN0cmFwL3YzL2Jvb3RzdHJhcC5wcm90bxIZZW52b3kuY29uZmlnLmJvb3RzdHJhcC52MyLIFAoJQm9vdHN0cmFwEigKBG5vZGUYASABKAsyGi5lbnZveS5jb25maWcuY29yZS52My5Ob2RlEhsKE25vZGVfY29udGV4dF9wYXJhbXMYGiADKAkSTgoQc3RhdGljX3Jlc291cmNlcxgCIAEoCzI0LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQm9vdHN0cmFwLlN0YXRpY1Jlc291cmNlcxJQChFkeW5hbWljX3Jlc291cmNlcxgDIAEoCzI1LmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQm9vdHN0cmFwLkR5bmFtaWNSZXNvdXJjZXMSMwoPY2x1c3Rlcl9tYW5hZ2VyGAQgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIuCgpoZHNfY29uZmlnGA4gASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBISCgpmbGFnc19wYXRoGAUgASgJEi8KC3N0YXRzX3NpbmtzGAYgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBI5ChVkZWZlcnJlZF9zdGF0X29wdGlvbnMYJyABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjAKDHN0YXRzX2NvbmZpZxgNIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSOwoUc3RhdHNfZmx1c2hfaW50ZXJ2YWwYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEiIKFHN0YXRzX2ZsdXNoX29uX2FkbWluGB0gASgIQgIQAEgAEjAKCHdhdGNoZG9nGAggASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEICEAASLQoJd2F0Y2hkb2dzGBsgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIvCgd0cmFjaW5nGAkgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEICEAASMwoPbGF5ZXJlZF9ydW50aW1lGBEgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIvCgVhZG1pbhgMIAEoCzIgLmVudm95LmNvbmZpZy5ib290c3RyYXAudjMuQWRtaW4SOAoQb3ZlcmxvYWRfbWFuYWdlchgPIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRCAhAAEh8KF2VuYWJsZV9kaXNwYXRjaGVyX3N0YXRzGBAgASgIEhUKDWhlYWRlcl9wcmVmaXgYEiABKAkSQwodc3RhdHNfc2VydmVyX3ZlcnNpb25fb3ZlcnJpZGUYEyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSIwoXdXNlX3RjcF9mb3JfZG5zX2xvb2t1cHMYFCABKAhCAhAAEj0KFWRuc19yZXNvbHV0aW9uX2NvbmZpZxgeIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRCAhAAEj0KGXR5cGVkX2Ruc19yZXNvbHZlcl9jb25maWcYHyABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjgKFGJvb3RzdHJhcF9leHRlbnNpb25zGBUgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIxCg1mYXRhbF9hY3Rpb25zGBwgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIyCg5jb25maWdfc291cmNlcxgWIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSOQoVZGVmYXVsdF9jb25maWdfc291cmNlGBcgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIgChhkZWZhdWx0X3NvY2tldF9pbnRlcmZhY2UYGCABKAkSbgoeY2VydGlmaWNhdGVfcHJvdmlkZXJfaW5zdGFuY2VzGBkgAygLMkYuZW52b3kuY29uZmlnLmJvb3RzdHJhcC52My5Cb290c3RyYXAuQ2VydGlmaWNhdGVQcm92aWRlckluc3RhbmNlc0VudHJ5EjIKDmlubGluZV9oZWFkZXJzGCAgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIeChZwZXJmX3RyYWNpbmdfZmlsZV9wYXRoGCEgASgJEjgKFGRlZmF1bHRfcmVnZXhfZW5naW5lGCIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBI6ChZ4ZHNfZGVsZWdhdGVfZXh0ZW5zaW9uGCMgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBJAChx4ZHNfY29uZmlnX3RyYWNrZXJfZXh0ZW5zaW9uGCQgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBI0ChBsaXN0ZW5lcl9tYW5hZ2VyGCUgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBI6ChZhcHBsaWNhdGlvbl9sb2dfY29uZmlnGCYgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBJECiBncnBjX2FzeW5jX2NsaWVudF9tYW5hZ2VyX2NvbmZpZxgoIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSPAoYbWVtb3J5X2FsbG9jYXRvcl9tYW5hZ2VyGCkgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBqpAQoPU3RhdGljUmVzb3VyY2VzEjUKCWxpc3RlbmVycxgBIAMoCzIiLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lchIyCghjbHVzdGVycxgCIAMoCzIgLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXISKwoHc2VjcmV0cxgDIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQa+wEKEER5bmFtaWNSZXNvdXJjZXMSNgoKbGRzX2NvbmZpZxgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIdChVsZHNfcmVzb3VyY2VzX2xvY2F0b3IYBSABKAkSNgoKY2RzX2NvbmZpZxgCIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIdChVjZHNfcmVzb3VyY2VzX2xvY2F0b3IYBiABKAkSOQoKYWRzX2NvbmZpZxgDIAEoCzIlLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaUNvbmZpZ1NvdXJjZRpfCiFDZXJ0aWZpY2F0ZVByb3ZpZGVySW5zdGFuY2VzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZDoCOAFCDQoLc3RhdHNfZmx1c2gi+gEKBUFkbWluEjgKCmFjY2Vzc19sb2cYBSADKAsyJC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZxIbCg9hY2Nlc3NfbG9nX3BhdGgYASABKAlCAhAAEhQKDHByb2ZpbGVfcGF0aBgCIAEoCRIuCgdhZGRyZXNzGAMgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxIyCg5zb2NrZXRfb3B0aW9ucxgEIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSIAoYaWdub3JlX2dsb2JhbF9jb25uX2xpbWl0GAYgASgIYgZwcm90bzM", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_cluster_v3_cluster, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_listener_v3_listener, file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.bootstrap.v3.Bootstrap
@@ -69,14 +53,14 @@ export type Bootstrap = Message<"envoy.config.bootstrap.v3.Bootstrap"> & {
   dynamicResources?: Bootstrap_DynamicResources | undefined;
 
   /**
-   * @generated from field: envoy.config.bootstrap.v3.ClusterManager cluster_manager = 4;
+   * @generated from field: meshwright.v1.Unsupported cluster_manager = 4;
    */
-  clusterManager?: ClusterManager | undefined;
+  clusterManager?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.ApiConfigSource hds_config = 14;
+   * @generated from field: meshwright.v1.Unsupported hds_config = 14;
    */
-  hdsConfig?: ApiConfigSource | undefined;
+  hdsConfig?: Unsupported | undefined;
 
   /**
    * @generated from field: string flags_path = 5;
@@ -84,22 +68,22 @@ export type Bootstrap = Message<"envoy.config.bootstrap.v3.Bootstrap"> & {
   flagsPath: string;
 
   /**
-   * @generated from field: repeated envoy.config.metrics.v3.StatsSink stats_sinks = 6;
+   * @generated from field: repeated meshwright.v1.Unsupported stats_sinks = 6;
    */
-  statsSinks: StatsSink[];
+  statsSinks: Unsupported[];
 
   /**
-   * @generated from field: envoy.config.bootstrap.v3.Bootstrap.DeferredStatOptions deferred_stat_options = 39;
+   * @generated from field: meshwright.v1.Unsupported deferred_stat_options = 39;
    */
-  deferredStatOptions?: Bootstrap_DeferredStatOptions | undefined;
+  deferredStatOptions?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.metrics.v3.StatsConfig stats_config = 13;
+   * @generated from field: meshwright.v1.Unsupported stats_config = 13;
    */
-  statsConfig?: StatsConfig | undefined;
+  statsConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration stats_flush_interval = 7;
+   * @generated from field: google.protobuf.Duration stats_flush_interval = 7 [packed = false];
    */
   statsFlushInterval?: Duration | undefined;
 
@@ -108,31 +92,31 @@ export type Bootstrap = Message<"envoy.config.bootstrap.v3.Bootstrap"> & {
    */
   statsFlush: {
     /**
-     * @generated from field: bool stats_flush_on_admin = 29;
+     * @generated from field: bool stats_flush_on_admin = 29 [packed = false];
      */
     value: boolean;
     case: "statsFlushOnAdmin";
   } | { case: undefined; value?: undefined };
 
   /**
-   * @generated from field: envoy.config.bootstrap.v3.Watchdog watchdog = 8;
+   * @generated from field: meshwright.v1.Unsupported watchdog = 8 [packed = false];
    */
-  watchdog?: Watchdog | undefined;
+  watchdog?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.bootstrap.v3.Watchdogs watchdogs = 27;
+   * @generated from field: meshwright.v1.Unsupported watchdogs = 27;
    */
-  watchdogs?: Watchdogs | undefined;
+  watchdogs?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.trace.v3.Tracing tracing = 9;
+   * @generated from field: meshwright.v1.Unsupported tracing = 9 [packed = false];
    */
-  tracing?: Tracing | undefined;
+  tracing?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.bootstrap.v3.LayeredRuntime layered_runtime = 17;
+   * @generated from field: meshwright.v1.Unsupported layered_runtime = 17;
    */
-  layeredRuntime?: LayeredRuntime | undefined;
+  layeredRuntime?: Unsupported | undefined;
 
   /**
    * @generated from field: envoy.config.bootstrap.v3.Admin admin = 12;
@@ -140,9 +124,9 @@ export type Bootstrap = Message<"envoy.config.bootstrap.v3.Bootstrap"> & {
   admin?: Admin | undefined;
 
   /**
-   * @generated from field: envoy.config.overload.v3.OverloadManager overload_manager = 15;
+   * @generated from field: meshwright.v1.Unsupported overload_manager = 15 [packed = false];
    */
-  overloadManager?: OverloadManager | undefined;
+  overloadManager?: Unsupported | undefined;
 
   /**
    * @generated from field: bool enable_dispatcher_stats = 16;
@@ -160,39 +144,39 @@ export type Bootstrap = Message<"envoy.config.bootstrap.v3.Bootstrap"> & {
   statsServerVersionOverride?: bigint | undefined;
 
   /**
-   * @generated from field: bool use_tcp_for_dns_lookups = 20;
+   * @generated from field: bool use_tcp_for_dns_lookups = 20 [packed = false];
    */
   useTcpForDnsLookups: boolean;
 
   /**
-   * @generated from field: envoy.config.core.v3.DnsResolutionConfig dns_resolution_config = 30;
+   * @generated from field: meshwright.v1.Unsupported dns_resolution_config = 30 [packed = false];
    */
-  dnsResolutionConfig?: DnsResolutionConfig | undefined;
+  dnsResolutionConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig typed_dns_resolver_config = 31;
+   * @generated from field: meshwright.v1.Unsupported typed_dns_resolver_config = 31;
    */
-  typedDnsResolverConfig?: TypedExtensionConfig | undefined;
+  typedDnsResolverConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig bootstrap_extensions = 21;
+   * @generated from field: repeated meshwright.v1.Unsupported bootstrap_extensions = 21;
    */
-  bootstrapExtensions: TypedExtensionConfig[];
+  bootstrapExtensions: Unsupported[];
 
   /**
-   * @generated from field: repeated envoy.config.bootstrap.v3.FatalAction fatal_actions = 28;
+   * @generated from field: repeated meshwright.v1.Unsupported fatal_actions = 28;
    */
-  fatalActions: FatalAction[];
+  fatalActions: Unsupported[];
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.ConfigSource config_sources = 22;
+   * @generated from field: repeated meshwright.v1.Unsupported config_sources = 22;
    */
-  configSources: ConfigSource[];
+  configSources: Unsupported[];
 
   /**
-   * @generated from field: envoy.config.core.v3.ConfigSource default_config_source = 23;
+   * @generated from field: meshwright.v1.Unsupported default_config_source = 23;
    */
-  defaultConfigSource?: ConfigSource | undefined;
+  defaultConfigSource?: Unsupported | undefined;
 
   /**
    * @generated from field: string default_socket_interface = 24;
@@ -200,14 +184,14 @@ export type Bootstrap = Message<"envoy.config.bootstrap.v3.Bootstrap"> & {
   defaultSocketInterface: string;
 
   /**
-   * @generated from field: map<string, envoy.config.core.v3.TypedExtensionConfig> certificate_provider_instances = 25;
+   * @generated from field: map<string, meshwright.v1.Unsupported> certificate_provider_instances = 25;
    */
-  certificateProviderInstances: { [key: string]: TypedExtensionConfig };
+  certificateProviderInstances: { [key: string]: Unsupported };
 
   /**
-   * @generated from field: repeated envoy.config.bootstrap.v3.CustomInlineHeader inline_headers = 32;
+   * @generated from field: repeated meshwright.v1.Unsupported inline_headers = 32;
    */
-  inlineHeaders: CustomInlineHeader[];
+  inlineHeaders: Unsupported[];
 
   /**
    * @generated from field: string perf_tracing_file_path = 33;
@@ -215,39 +199,39 @@ export type Bootstrap = Message<"envoy.config.bootstrap.v3.Bootstrap"> & {
   perfTracingFilePath: string;
 
   /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig default_regex_engine = 34;
+   * @generated from field: meshwright.v1.Unsupported default_regex_engine = 34;
    */
-  defaultRegexEngine?: TypedExtensionConfig | undefined;
+  defaultRegexEngine?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig xds_delegate_extension = 35;
+   * @generated from field: meshwright.v1.Unsupported xds_delegate_extension = 35;
    */
-  xdsDelegateExtension?: TypedExtensionConfig | undefined;
+  xdsDelegateExtension?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig xds_config_tracker_extension = 36;
+   * @generated from field: meshwright.v1.Unsupported xds_config_tracker_extension = 36;
    */
-  xdsConfigTrackerExtension?: TypedExtensionConfig | undefined;
+  xdsConfigTrackerExtension?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig listener_manager = 37;
+   * @generated from field: meshwright.v1.Unsupported listener_manager = 37;
    */
-  listenerManager?: TypedExtensionConfig | undefined;
+  listenerManager?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig application_log_config = 38;
+   * @generated from field: meshwright.v1.Unsupported application_log_config = 38;
    */
-  applicationLogConfig?: Bootstrap_ApplicationLogConfig | undefined;
+  applicationLogConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.bootstrap.v3.Bootstrap.GrpcAsyncClientManagerConfig grpc_async_client_manager_config = 40;
+   * @generated from field: meshwright.v1.Unsupported grpc_async_client_manager_config = 40;
    */
-  grpcAsyncClientManagerConfig?: Bootstrap_GrpcAsyncClientManagerConfig | undefined;
+  grpcAsyncClientManagerConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.bootstrap.v3.MemoryAllocatorManager memory_allocator_manager = 41;
+   * @generated from field: meshwright.v1.Unsupported memory_allocator_manager = 41;
    */
-  memoryAllocatorManager?: MemoryAllocatorManager | undefined;
+  memoryAllocatorManager?: Unsupported | undefined;
 };
 
 /**
@@ -272,9 +256,9 @@ export type Bootstrap_StaticResources = Message<"envoy.config.bootstrap.v3.Boots
   clusters: Cluster[];
 
   /**
-   * @generated from field: repeated envoy.extensions.transport_sockets.tls.v3.Secret secrets = 3;
+   * @generated from field: repeated meshwright.v1.Unsupported secrets = 3;
    */
-  secrets: Secret[];
+  secrets: Unsupported[];
 };
 
 /**
@@ -322,86 +306,6 @@ export const Bootstrap_DynamicResourcesSchema: GenMessage<Bootstrap_DynamicResou
   messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 1);
 
 /**
- * @generated from message envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig
- */
-export type Bootstrap_ApplicationLogConfig = Message<"envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig"> & {
-  /**
-   * @generated from field: envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat log_format = 1;
-   */
-  logFormat?: Bootstrap_ApplicationLogConfig_LogFormat | undefined;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.
- * Use `create(Bootstrap_ApplicationLogConfigSchema)` to create a new message.
- */
-export const Bootstrap_ApplicationLogConfigSchema: GenMessage<Bootstrap_ApplicationLogConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 2);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat
- */
-export type Bootstrap_ApplicationLogConfig_LogFormat = Message<"envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat"> & {
-  /**
-   * @generated from oneof envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat.log_format
-   */
-  logFormat: {
-    /**
-     * @generated from field: google.protobuf.Struct json_format = 1;
-     */
-    value: JsonObject;
-    case: "jsonFormat";
-  } | {
-    /**
-     * @generated from field: string text_format = 2;
-     */
-    value: string;
-    case: "textFormat";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.Bootstrap.ApplicationLogConfig.LogFormat.
- * Use `create(Bootstrap_ApplicationLogConfig_LogFormatSchema)` to create a new message.
- */
-export const Bootstrap_ApplicationLogConfig_LogFormatSchema: GenMessage<Bootstrap_ApplicationLogConfig_LogFormat> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 2, 0);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.Bootstrap.DeferredStatOptions
- */
-export type Bootstrap_DeferredStatOptions = Message<"envoy.config.bootstrap.v3.Bootstrap.DeferredStatOptions"> & {
-  /**
-   * @generated from field: bool enable_deferred_creation_stats = 1;
-   */
-  enableDeferredCreationStats: boolean;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.Bootstrap.DeferredStatOptions.
- * Use `create(Bootstrap_DeferredStatOptionsSchema)` to create a new message.
- */
-export const Bootstrap_DeferredStatOptionsSchema: GenMessage<Bootstrap_DeferredStatOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 3);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.Bootstrap.GrpcAsyncClientManagerConfig
- */
-export type Bootstrap_GrpcAsyncClientManagerConfig = Message<"envoy.config.bootstrap.v3.Bootstrap.GrpcAsyncClientManagerConfig"> & {
-  /**
-   * @generated from field: google.protobuf.Duration max_cached_entry_idle_duration = 1;
-   */
-  maxCachedEntryIdleDuration?: Duration | undefined;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.Bootstrap.GrpcAsyncClientManagerConfig.
- * Use `create(Bootstrap_GrpcAsyncClientManagerConfigSchema)` to create a new message.
- */
-export const Bootstrap_GrpcAsyncClientManagerConfigSchema: GenMessage<Bootstrap_GrpcAsyncClientManagerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 0, 4);
-
-/**
  * @generated from message envoy.config.bootstrap.v3.Admin
  */
 export type Admin = Message<"envoy.config.bootstrap.v3.Admin"> & {
@@ -411,7 +315,7 @@ export type Admin = Message<"envoy.config.bootstrap.v3.Admin"> & {
   accessLog: AccessLog[];
 
   /**
-   * @generated from field: string access_log_path = 1;
+   * @generated from field: string access_log_path = 1 [packed = false];
    */
   accessLogPath: string;
 
@@ -426,9 +330,9 @@ export type Admin = Message<"envoy.config.bootstrap.v3.Admin"> & {
   address?: Address | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.SocketOption socket_options = 4;
+   * @generated from field: repeated meshwright.v1.Unsupported socket_options = 4;
    */
-  socketOptions: SocketOption[];
+  socketOptions: Unsupported[];
 
   /**
    * @generated from field: bool ignore_global_conn_limit = 6;
@@ -442,407 +346,4 @@ export type Admin = Message<"envoy.config.bootstrap.v3.Admin"> & {
  */
 export const AdminSchema: GenMessage<Admin> = /*@__PURE__*/
   messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 1);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.ClusterManager
- */
-export type ClusterManager = Message<"envoy.config.bootstrap.v3.ClusterManager"> & {
-  /**
-   * @generated from field: string local_cluster_name = 1;
-   */
-  localClusterName: string;
-
-  /**
-   * @generated from field: envoy.config.bootstrap.v3.ClusterManager.OutlierDetection outlier_detection = 2;
-   */
-  outlierDetection?: ClusterManager_OutlierDetection | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.BindConfig upstream_bind_config = 3;
-   */
-  upstreamBindConfig?: BindConfig | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.ApiConfigSource load_stats_config = 4;
-   */
-  loadStatsConfig?: ApiConfigSource | undefined;
-
-  /**
-   * @generated from field: bool enable_deferred_cluster_creation = 5;
-   */
-  enableDeferredClusterCreation: boolean;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.ClusterManager.
- * Use `create(ClusterManagerSchema)` to create a new message.
- */
-export const ClusterManagerSchema: GenMessage<ClusterManager> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 2);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.ClusterManager.OutlierDetection
- */
-export type ClusterManager_OutlierDetection = Message<"envoy.config.bootstrap.v3.ClusterManager.OutlierDetection"> & {
-  /**
-   * @generated from field: string event_log_path = 1;
-   */
-  eventLogPath: string;
-
-  /**
-   * @generated from field: envoy.config.core.v3.EventServiceConfig event_service = 2;
-   */
-  eventService?: EventServiceConfig | undefined;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.ClusterManager.OutlierDetection.
- * Use `create(ClusterManager_OutlierDetectionSchema)` to create a new message.
- */
-export const ClusterManager_OutlierDetectionSchema: GenMessage<ClusterManager_OutlierDetection> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 2, 0);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.Watchdogs
- */
-export type Watchdogs = Message<"envoy.config.bootstrap.v3.Watchdogs"> & {
-  /**
-   * @generated from field: envoy.config.bootstrap.v3.Watchdog main_thread_watchdog = 1;
-   */
-  mainThreadWatchdog?: Watchdog | undefined;
-
-  /**
-   * @generated from field: envoy.config.bootstrap.v3.Watchdog worker_watchdog = 2;
-   */
-  workerWatchdog?: Watchdog | undefined;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.Watchdogs.
- * Use `create(WatchdogsSchema)` to create a new message.
- */
-export const WatchdogsSchema: GenMessage<Watchdogs> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 3);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.Watchdog
- */
-export type Watchdog = Message<"envoy.config.bootstrap.v3.Watchdog"> & {
-  /**
-   * @generated from field: repeated envoy.config.bootstrap.v3.Watchdog.WatchdogAction actions = 7;
-   */
-  actions: Watchdog_WatchdogAction[];
-
-  /**
-   * @generated from field: google.protobuf.Duration miss_timeout = 1;
-   */
-  missTimeout?: Duration | undefined;
-
-  /**
-   * @generated from field: google.protobuf.Duration megamiss_timeout = 2;
-   */
-  megamissTimeout?: Duration | undefined;
-
-  /**
-   * @generated from field: google.protobuf.Duration kill_timeout = 3;
-   */
-  killTimeout?: Duration | undefined;
-
-  /**
-   * @generated from field: google.protobuf.Duration max_kill_timeout_jitter = 6;
-   */
-  maxKillTimeoutJitter?: Duration | undefined;
-
-  /**
-   * @generated from field: google.protobuf.Duration multikill_timeout = 4;
-   */
-  multikillTimeout?: Duration | undefined;
-
-  /**
-   * @generated from field: envoy.type.v3.Percent multikill_threshold = 5;
-   */
-  multikillThreshold?: Percent | undefined;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.Watchdog.
- * Use `create(WatchdogSchema)` to create a new message.
- */
-export const WatchdogSchema: GenMessage<Watchdog> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 4);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.Watchdog.WatchdogAction
- */
-export type Watchdog_WatchdogAction = Message<"envoy.config.bootstrap.v3.Watchdog.WatchdogAction"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig config = 1;
-   */
-  config?: TypedExtensionConfig | undefined;
-
-  /**
-   * @generated from field: envoy.config.bootstrap.v3.Watchdog.WatchdogAction.WatchdogEvent event = 2;
-   */
-  event: Watchdog_WatchdogAction_WatchdogEvent;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.Watchdog.WatchdogAction.
- * Use `create(Watchdog_WatchdogActionSchema)` to create a new message.
- */
-export const Watchdog_WatchdogActionSchema: GenMessage<Watchdog_WatchdogAction> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 4, 0);
-
-/**
- * @generated from enum envoy.config.bootstrap.v3.Watchdog.WatchdogAction.WatchdogEvent
- */
-export enum Watchdog_WatchdogAction_WatchdogEvent {
-  /**
-   * @generated from enum value: UNKNOWN = 0;
-   */
-  UNKNOWN = 0,
-
-  /**
-   * @generated from enum value: KILL = 1;
-   */
-  KILL = 1,
-
-  /**
-   * @generated from enum value: MULTIKILL = 2;
-   */
-  MULTIKILL = 2,
-
-  /**
-   * @generated from enum value: MEGAMISS = 3;
-   */
-  MEGAMISS = 3,
-
-  /**
-   * @generated from enum value: MISS = 4;
-   */
-  MISS = 4,
-}
-
-/**
- * Describes the enum envoy.config.bootstrap.v3.Watchdog.WatchdogAction.WatchdogEvent.
- */
-export const Watchdog_WatchdogAction_WatchdogEventSchema: GenEnum<Watchdog_WatchdogAction_WatchdogEvent> = /*@__PURE__*/
-  enumDesc(file_envoy_config_bootstrap_v3_bootstrap, 4, 0, 0);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.FatalAction
- */
-export type FatalAction = Message<"envoy.config.bootstrap.v3.FatalAction"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig config = 1;
-   */
-  config?: TypedExtensionConfig | undefined;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.FatalAction.
- * Use `create(FatalActionSchema)` to create a new message.
- */
-export const FatalActionSchema: GenMessage<FatalAction> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 5);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.RuntimeLayer
- */
-export type RuntimeLayer = Message<"envoy.config.bootstrap.v3.RuntimeLayer"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from oneof envoy.config.bootstrap.v3.RuntimeLayer.layer_specifier
-   */
-  layerSpecifier: {
-    /**
-     * @generated from field: google.protobuf.Struct static_layer = 2;
-     */
-    value: JsonObject;
-    case: "staticLayer";
-  } | {
-    /**
-     * @generated from field: envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer disk_layer = 3;
-     */
-    value: RuntimeLayer_DiskLayer;
-    case: "diskLayer";
-  } | {
-    /**
-     * @generated from field: envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer admin_layer = 4;
-     */
-    value: RuntimeLayer_AdminLayer;
-    case: "adminLayer";
-  } | {
-    /**
-     * @generated from field: envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer rtds_layer = 5;
-     */
-    value: RuntimeLayer_RtdsLayer;
-    case: "rtdsLayer";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.RuntimeLayer.
- * Use `create(RuntimeLayerSchema)` to create a new message.
- */
-export const RuntimeLayerSchema: GenMessage<RuntimeLayer> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 6);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer
- */
-export type RuntimeLayer_DiskLayer = Message<"envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer"> & {
-  /**
-   * @generated from field: string symlink_root = 1;
-   */
-  symlinkRoot: string;
-
-  /**
-   * @generated from field: string subdirectory = 3;
-   */
-  subdirectory: string;
-
-  /**
-   * @generated from field: bool append_service_cluster = 2;
-   */
-  appendServiceCluster: boolean;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer.
- * Use `create(RuntimeLayer_DiskLayerSchema)` to create a new message.
- */
-export const RuntimeLayer_DiskLayerSchema: GenMessage<RuntimeLayer_DiskLayer> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 6, 0);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer
- */
-export type RuntimeLayer_AdminLayer = Message<"envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer"> & {
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer.
- * Use `create(RuntimeLayer_AdminLayerSchema)` to create a new message.
- */
-export const RuntimeLayer_AdminLayerSchema: GenMessage<RuntimeLayer_AdminLayer> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 6, 1);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer
- */
-export type RuntimeLayer_RtdsLayer = Message<"envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from field: envoy.config.core.v3.ConfigSource rtds_config = 2;
-   */
-  rtdsConfig?: ConfigSource | undefined;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.RuntimeLayer.RtdsLayer.
- * Use `create(RuntimeLayer_RtdsLayerSchema)` to create a new message.
- */
-export const RuntimeLayer_RtdsLayerSchema: GenMessage<RuntimeLayer_RtdsLayer> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 6, 2);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.LayeredRuntime
- */
-export type LayeredRuntime = Message<"envoy.config.bootstrap.v3.LayeredRuntime"> & {
-  /**
-   * @generated from field: repeated envoy.config.bootstrap.v3.RuntimeLayer layers = 1;
-   */
-  layers: RuntimeLayer[];
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.LayeredRuntime.
- * Use `create(LayeredRuntimeSchema)` to create a new message.
- */
-export const LayeredRuntimeSchema: GenMessage<LayeredRuntime> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 7);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.CustomInlineHeader
- */
-export type CustomInlineHeader = Message<"envoy.config.bootstrap.v3.CustomInlineHeader"> & {
-  /**
-   * @generated from field: string inline_header_name = 1;
-   */
-  inlineHeaderName: string;
-
-  /**
-   * @generated from field: envoy.config.bootstrap.v3.CustomInlineHeader.InlineHeaderType inline_header_type = 2;
-   */
-  inlineHeaderType: CustomInlineHeader_InlineHeaderType;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.CustomInlineHeader.
- * Use `create(CustomInlineHeaderSchema)` to create a new message.
- */
-export const CustomInlineHeaderSchema: GenMessage<CustomInlineHeader> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 8);
-
-/**
- * @generated from enum envoy.config.bootstrap.v3.CustomInlineHeader.InlineHeaderType
- */
-export enum CustomInlineHeader_InlineHeaderType {
-  /**
-   * @generated from enum value: REQUEST_HEADER = 0;
-   */
-  REQUEST_HEADER = 0,
-
-  /**
-   * @generated from enum value: REQUEST_TRAILER = 1;
-   */
-  REQUEST_TRAILER = 1,
-
-  /**
-   * @generated from enum value: RESPONSE_HEADER = 2;
-   */
-  RESPONSE_HEADER = 2,
-
-  /**
-   * @generated from enum value: RESPONSE_TRAILER = 3;
-   */
-  RESPONSE_TRAILER = 3,
-}
-
-/**
- * Describes the enum envoy.config.bootstrap.v3.CustomInlineHeader.InlineHeaderType.
- */
-export const CustomInlineHeader_InlineHeaderTypeSchema: GenEnum<CustomInlineHeader_InlineHeaderType> = /*@__PURE__*/
-  enumDesc(file_envoy_config_bootstrap_v3_bootstrap, 8, 0);
-
-/**
- * @generated from message envoy.config.bootstrap.v3.MemoryAllocatorManager
- */
-export type MemoryAllocatorManager = Message<"envoy.config.bootstrap.v3.MemoryAllocatorManager"> & {
-  /**
-   * @generated from field: uint64 bytes_to_release = 1;
-   */
-  bytesToRelease: bigint;
-
-  /**
-   * @generated from field: google.protobuf.Duration memory_release_interval = 2;
-   */
-  memoryReleaseInterval?: Duration | undefined;
-};
-
-/**
- * Describes the message envoy.config.bootstrap.v3.MemoryAllocatorManager.
- * Use `create(MemoryAllocatorManagerSchema)` to create a new message.
- */
-export const MemoryAllocatorManagerSchema: GenMessage<MemoryAllocatorManager> = /*@__PURE__*/
-  messageDesc(file_envoy_config_bootstrap_v3_bootstrap, 9);
 

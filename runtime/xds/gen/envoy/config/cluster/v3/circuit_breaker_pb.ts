@@ -10,13 +10,15 @@ import type { RoutingPriority } from "../../core/v3/base_pb";
 import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb";
 import type { Percent } from "../../../type/v3/percent_pb";
 import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/cluster/v3/circuit_breaker.proto.
  */
 export const file_envoy_config_cluster_v3_circuit_breaker: GenFile = /*@__PURE__*/
-  fileDesc("Ci1lbnZveS9jb25maWcvY2x1c3Rlci92My9jaXJjdWl0X2JyZWFrZXIucHJvdG8SF2Vudm95LmNvbmZpZy5jbHVzdGVyLnYzIq0GCg9DaXJjdWl0QnJlYWtlcnMSRwoKdGhyZXNob2xkcxgBIAMoCzIzLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNpcmN1aXRCcmVha2Vycy5UaHJlc2hvbGRzElAKE3Blcl9ob3N0X3RocmVzaG9sZHMYAiADKAsyMy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DaXJjdWl0QnJlYWtlcnMuVGhyZXNob2xkcxr+BAoKVGhyZXNob2xkcxI5Cghwcmlvcml0eRgBIAEoDjIlLmVudm95LmNvbmZpZy5jb3JlLnYzLlJvdXRpbmdQcmlvcml0eUIAEjUKD21heF9jb25uZWN0aW9ucxgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI6ChRtYXhfcGVuZGluZ19yZXF1ZXN0cxgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIyCgxtYXhfcmVxdWVzdHMYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSMQoLbWF4X3JldHJpZXMYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSVQoMcmV0cnlfYnVkZ2V0GAggASgLMj8uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2lyY3VpdEJyZWFrZXJzLlRocmVzaG9sZHMuUmV0cnlCdWRnZXQSFwoPdHJhY2tfcmVtYWluaW5nGAYgASgIEjoKFG1heF9jb25uZWN0aW9uX3Bvb2xzGAcgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlGq4BCgtSZXRyeUJ1ZGdldBIyCg9idWRnZXRfaW50ZXJ2YWwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoOYnVkZ2V0X3BlcmNlbnQYASABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQSOwoVbWluX3JldHJ5X2NvbmN1cnJlbmN5GAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlYgZwcm90bzM", [file_google_protobuf_duration, file_envoy_config_core_v3_base, file_envoy_type_v3_percent, file_google_protobuf_wrappers]);
+  fileDesc("Ci1lbnZveS9jb25maWcvY2x1c3Rlci92My9jaXJjdWl0X2JyZWFrZXIucHJvdG8SF2Vudm95LmNvbmZpZy5jbHVzdGVyLnYzIpYGCg9DaXJjdWl0QnJlYWtlcnMSRwoKdGhyZXNob2xkcxgBIAMoCzIzLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNpcmN1aXRCcmVha2Vycy5UaHJlc2hvbGRzEjcKE3Blcl9ob3N0X3RocmVzaG9sZHMYAiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkGoAFCgpUaHJlc2hvbGRzEjsKCHByaW9yaXR5GAEgASgOMiUuZW52b3kuY29uZmlnLmNvcmUudjMuUm91dGluZ1ByaW9yaXR5QgIQABI1Cg9tYXhfY29ubmVjdGlvbnMYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSOgoUbWF4X3BlbmRpbmdfcmVxdWVzdHMYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSMgoMbWF4X3JlcXVlc3RzGAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjEKC21heF9yZXRyaWVzGAUgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlElUKDHJldHJ5X2J1ZGdldBgIIAEoCzI/LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNpcmN1aXRCcmVha2Vycy5UaHJlc2hvbGRzLlJldHJ5QnVkZ2V0EhcKD3RyYWNrX3JlbWFpbmluZxgGIAEoCBI6ChRtYXhfY29ubmVjdGlvbl9wb29scxgHIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRquAQoLUmV0cnlCdWRnZXQSMgoPYnVkZ2V0X2ludGVydmFsGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KDmJ1ZGdldF9wZXJjZW50GAEgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50EjsKFW1pbl9yZXRyeV9jb25jdXJyZW5jeRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZWIGcHJvdG8z", [file_google_protobuf_duration, file_envoy_config_core_v3_base, file_envoy_type_v3_percent, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.cluster.v3.CircuitBreakers
@@ -28,9 +30,9 @@ export type CircuitBreakers = Message<"envoy.config.cluster.v3.CircuitBreakers">
   thresholds: CircuitBreakers_Thresholds[];
 
   /**
-   * @generated from field: repeated envoy.config.cluster.v3.CircuitBreakers.Thresholds per_host_thresholds = 2;
+   * @generated from field: repeated meshwright.v1.Unsupported per_host_thresholds = 2;
    */
-  perHostThresholds: CircuitBreakers_Thresholds[];
+  perHostThresholds: Unsupported[];
 };
 
 /**
@@ -45,7 +47,7 @@ export const CircuitBreakersSchema: GenMessage<CircuitBreakers> = /*@__PURE__*/
  */
 export type CircuitBreakers_Thresholds = Message<"envoy.config.cluster.v3.CircuitBreakers.Thresholds"> & {
   /**
-   * @generated from field: envoy.config.core.v3.RoutingPriority priority = 1;
+   * @generated from field: envoy.config.core.v3.RoutingPriority priority = 1 [packed = false];
    */
   priority: RoutingPriority;
 

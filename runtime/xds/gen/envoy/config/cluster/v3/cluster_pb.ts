@@ -6,56 +6,50 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { CircuitBreakers } from "./circuit_breaker_pb";
 import { file_envoy_config_cluster_v3_circuit_breaker } from "./circuit_breaker_pb";
-import type { Filter } from "./filter_pb";
-import { file_envoy_config_cluster_v3_filter } from "./filter_pb";
 import type { OutlierDetection } from "./outlier_detection_pb";
 import { file_envoy_config_cluster_v3_outlier_detection } from "./outlier_detection_pb";
-import type { Address, BindConfig, TcpKeepalive } from "../../core/v3/address_pb";
+import type { TcpKeepalive } from "../../core/v3/address_pb";
 import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb";
-import type { Metadata, RuntimeDouble, TransportSocket } from "../../core/v3/base_pb";
+import type { Metadata, TransportSocket } from "../../core/v3/base_pb";
 import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb";
 import type { ConfigSource } from "../../core/v3/config_source_pb";
 import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb";
 import type { TypedExtensionConfig } from "../../core/v3/extension_pb";
 import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb";
-import type { HealthCheck, HealthStatusSet } from "../../core/v3/health_check_pb";
-import { file_envoy_config_core_v3_health_check } from "../../core/v3/health_check_pb";
-import type { Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions, UpstreamHttpProtocolOptions } from "../../core/v3/protocol_pb";
+import type { Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions } from "../../core/v3/protocol_pb";
 import { file_envoy_config_core_v3_protocol } from "../../core/v3/protocol_pb";
-import type { DnsResolutionConfig } from "../../core/v3/resolver_pb";
-import { file_envoy_config_core_v3_resolver } from "../../core/v3/resolver_pb";
 import type { ClusterLoadAssignment } from "../../endpoint/v3/endpoint_pb";
 import { file_envoy_config_endpoint_v3_endpoint } from "../../endpoint/v3/endpoint_pb";
-import type { MetadataKey } from "../../../type/metadata/v3/metadata_pb";
-import { file_envoy_type_metadata_v3_metadata } from "../../../type/metadata/v3/metadata_pb";
 import type { Percent } from "../../../type/v3/percent_pb";
 import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import type { JsonObject, Message } from "@bufbuild/protobuf";
+import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/cluster/v3/cluster.proto.
  */
 export const file_envoy_config_cluster_v3_cluster: GenFile = /*@__PURE__*/
-  fileDesc("CiVlbnZveS9jb25maWcvY2x1c3Rlci92My9jbHVzdGVyLnByb3RvEhdlbnZveS5jb25maWcuY2x1c3Rlci52MyKuOwoHQ2x1c3RlchJXChh0cmFuc3BvcnRfc29ja2V0X21hdGNoZXMYKyADKAsyNS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlRyYW5zcG9ydFNvY2tldE1hdGNoEg4KBG5hbWUYASABKAlCABIXCg1hbHRfc3RhdF9uYW1lGBwgASgJQgASQAoEdHlwZRgCIAEoDjIuLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuRGlzY292ZXJ5VHlwZUIASAASSgoMY2x1c3Rlcl90eXBlGCYgASgLMjIuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5DdXN0b21DbHVzdGVyVHlwZUgAEk0KEmVkc19jbHVzdGVyX2NvbmZpZxgDIAEoCzIxLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuRWRzQ2x1c3RlckNvbmZpZxI0Cg9jb25uZWN0X3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CABJJCiFwZXJfY29ubmVjdGlvbl9idWZmZXJfbGltaXRfYnl0ZXMYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCABI+CglsYl9wb2xpY3kYBiABKA4yKS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkxiUG9saWN5QgASSAoPbG9hZF9hc3NpZ25tZW50GCEgASgLMi8uZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkNsdXN0ZXJMb2FkQXNzaWdubWVudBI4Cg1oZWFsdGhfY2hlY2tzGAggAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhbHRoQ2hlY2sSQwobbWF4X3JlcXVlc3RzX3Blcl9jb25uZWN0aW9uGAkgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASQgoQY2lyY3VpdF9icmVha2VycxgKIAEoCzIoLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNpcmN1aXRCcmVha2VycxJbCh51cHN0cmVhbV9odHRwX3Byb3RvY29sX29wdGlvbnMYLiABKAsyMS5lbnZveS5jb25maWcuY29yZS52My5VcHN0cmVhbUh0dHBQcm90b2NvbE9wdGlvbnNCABJRChxjb21tb25faHR0cF9wcm90b2NvbF9vcHRpb25zGB0gASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFByb3RvY29sT3B0aW9uc0IAEksKFWh0dHBfcHJvdG9jb2xfb3B0aW9ucxgNIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAxUHJvdG9jb2xPcHRpb25zQgASTAoWaHR0cDJfcHJvdG9jb2xfb3B0aW9ucxgOIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAyUHJvdG9jb2xPcHRpb25zQgASbQogdHlwZWRfZXh0ZW5zaW9uX3Byb3RvY29sX29wdGlvbnMYJCADKAsyQy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlR5cGVkRXh0ZW5zaW9uUHJvdG9jb2xPcHRpb25zRW50cnkSNQoQZG5zX3JlZnJlc2hfcmF0ZRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAEk4KGGRuc19mYWlsdXJlX3JlZnJlc2hfcmF0ZRgsIAEoCzIsLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuUmVmcmVzaFJhdGUSFwoPcmVzcGVjdF9kbnNfdHRsGCcgASgIEk0KEWRuc19sb29rdXBfZmFtaWx5GBEgASgOMjAuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5EbnNMb29rdXBGYW1pbHlCABI2Cg1kbnNfcmVzb2x2ZXJzGBIgAygLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzc0IAEiEKF3VzZV90Y3BfZm9yX2Ruc19sb29rdXBzGC0gASgIQgASSgoVZG5zX3Jlc29sdXRpb25fY29uZmlnGDUgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuRG5zUmVzb2x1dGlvbkNvbmZpZ0IAEk0KGXR5cGVkX2Ruc19yZXNvbHZlcl9jb25maWcYNyABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxI5ChV3YWl0X2Zvcl93YXJtX29uX2luaXQYNiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEkQKEW91dGxpZXJfZGV0ZWN0aW9uGBMgASgLMikuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuT3V0bGllckRldGVjdGlvbhI1ChBjbGVhbnVwX2ludGVydmFsGBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgASPgoUdXBzdHJlYW1fYmluZF9jb25maWcYFSABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5CaW5kQ29uZmlnEkkKEGxiX3N1YnNldF9jb25maWcYFiABKAsyLy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkxiU3Vic2V0Q29uZmlnElAKE3JpbmdfaGFzaF9sYl9jb25maWcYFyABKAsyMS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlJpbmdIYXNoTGJDb25maWdIARJLChBtYWdsZXZfbGJfY29uZmlnGDQgASgLMi8uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5NYWdsZXZMYkNvbmZpZ0gBElYKFm9yaWdpbmFsX2RzdF9sYl9jb25maWcYIiABKAsyNC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLk9yaWdpbmFsRHN0TGJDb25maWdIARJYChdsZWFzdF9yZXF1ZXN0X2xiX2NvbmZpZxglIAEoCzI1LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuTGVhc3RSZXF1ZXN0TGJDb25maWdIARJUChVyb3VuZF9yb2Jpbl9sYl9jb25maWcYOCABKAsyMy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlJvdW5kUm9iaW5MYkNvbmZpZ0gBEkkKEGNvbW1vbl9sYl9jb25maWcYGyABKAsyLy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkNvbW1vbkxiQ29uZmlnEj8KEHRyYW5zcG9ydF9zb2NrZXQYGCABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5UcmFuc3BvcnRTb2NrZXQSMAoIbWV0YWRhdGEYGSABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRJXChJwcm90b2NvbF9zZWxlY3Rpb24YGiABKA4yOS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkNsdXN0ZXJQcm90b2NvbFNlbGVjdGlvbkIAElcKG3Vwc3RyZWFtX2Nvbm5lY3Rpb25fb3B0aW9ucxgeIAEoCzIyLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLlVwc3RyZWFtQ29ubmVjdGlvbk9wdGlvbnMSMAooY2xvc2VfY29ubmVjdGlvbnNfb25faG9zdF9oZWFsdGhfZmFpbHVyZRgfIAEoCBIlCh1pZ25vcmVfaGVhbHRoX29uX2hvc3RfcmVtb3ZhbBggIAEoCBIwCgdmaWx0ZXJzGCggAygLMh8uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuRmlsdGVyEksKFWxvYWRfYmFsYW5jaW5nX3BvbGljeRgpIAEoCzIsLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkxvYWRCYWxhbmNpbmdQb2xpY3kSNgoKbHJzX3NlcnZlchgqIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIjChtscnNfcmVwb3J0X2VuZHBvaW50X21ldHJpY3MYOSADKAkSHwoVdHJhY2tfdGltZW91dF9idWRnZXRzGC8gASgIQgASQwoPdXBzdHJlYW1fY29uZmlnGDAgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSRwoTdHJhY2tfY2x1c3Rlcl9zdGF0cxgxIAEoCzIqLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLlRyYWNrQ2x1c3RlclN0YXRzEkwKEXByZWNvbm5lY3RfcG9saWN5GDIgASgLMjEuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5QcmVjb25uZWN0UG9saWN5EjEKKWNvbm5lY3Rpb25fcG9vbF9wZXJfZG93bnN0cmVhbV9jb25uZWN0aW9uGDMgASgIGo8BChRUcmFuc3BvcnRTb2NrZXRNYXRjaBIOCgRuYW1lGAEgASgJQgASJgoFbWF0Y2gYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ej8KEHRyYW5zcG9ydF9zb2NrZXQYAyABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5UcmFuc3BvcnRTb2NrZXQaTwoRQ3VzdG9tQ2x1c3RlclR5cGUSDgoEbmFtZRgBIAEoCUIAEioKDHR5cGVkX2NvbmZpZxgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkaYAoQRWRzQ2x1c3RlckNvbmZpZxI2CgplZHNfY29uZmlnGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlEhQKDHNlcnZpY2VfbmFtZRgCIAEoCRrXBwoOTGJTdWJzZXRDb25maWcSYQoPZmFsbGJhY2tfcG9saWN5GAEgASgOMkYuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5MYlN1YnNldENvbmZpZy5MYlN1YnNldEZhbGxiYWNrUG9saWN5QgASLwoOZGVmYXVsdF9zdWJzZXQYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EloKEHN1YnNldF9zZWxlY3RvcnMYAyADKAsyQC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkxiU3Vic2V0Q29uZmlnLkxiU3Vic2V0U2VsZWN0b3ISHQoVbG9jYWxpdHlfd2VpZ2h0X2F3YXJlGAQgASgIEh0KFXNjYWxlX2xvY2FsaXR5X3dlaWdodBgFIAEoCBIWCg5wYW5pY19tb2RlX2FueRgGIAEoCBITCgtsaXN0X2FzX2FueRgHIAEoCBJyChhtZXRhZGF0YV9mYWxsYmFja19wb2xpY3kYCCABKA4yTi5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkxiU3Vic2V0Q29uZmlnLkxiU3Vic2V0TWV0YWRhdGFGYWxsYmFja1BvbGljeUIAGtUCChBMYlN1YnNldFNlbGVjdG9yEgwKBGtleXMYASADKAkSHgoWc2luZ2xlX2hvc3RfcGVyX3N1YnNldBgEIAEoCBJ6Cg9mYWxsYmFja19wb2xpY3kYAiABKA4yXy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkxiU3Vic2V0Q29uZmlnLkxiU3Vic2V0U2VsZWN0b3IuTGJTdWJzZXRTZWxlY3RvckZhbGxiYWNrUG9saWN5QgASHAoUZmFsbGJhY2tfa2V5c19zdWJzZXQYAyADKAkieQoeTGJTdWJzZXRTZWxlY3RvckZhbGxiYWNrUG9saWN5Eg8KC05PVF9ERUZJTkVEEAASDwoLTk9fRkFMTEJBQ0sQARIQCgxBTllfRU5EUE9JTlQQAhISCg5ERUZBVUxUX1NVQlNFVBADEg8KC0tFWVNfU1VCU0VUEAQiTwoWTGJTdWJzZXRGYWxsYmFja1BvbGljeRIPCgtOT19GQUxMQkFDSxAAEhAKDEFOWV9FTkRQT0lOVBABEhIKDkRFRkFVTFRfU1VCU0VUEAIiTQoeTGJTdWJzZXRNZXRhZGF0YUZhbGxiYWNrUG9saWN5EhgKFE1FVEFEQVRBX05PX0ZBTExCQUNLEAASEQoNRkFMTEJBQ0tfTElTVBABGrQBCg9TbG93U3RhcnRDb25maWcSNAoRc2xvd19zdGFydF93aW5kb3cYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoKYWdncmVzc2lvbhgCIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVEb3VibGUSMgoSbWluX3dlaWdodF9wZXJjZW50GAMgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50GmEKElJvdW5kUm9iaW5MYkNvbmZpZxJLChFzbG93X3N0YXJ0X2NvbmZpZxgBIAEoCzIwLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuU2xvd1N0YXJ0Q29uZmlnGtsBChRMZWFzdFJlcXVlc3RMYkNvbmZpZxI0CgxjaG9pY2VfY291bnQYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCABJAChNhY3RpdmVfcmVxdWVzdF9iaWFzGAIgASgLMiMuZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZURvdWJsZRJLChFzbG93X3N0YXJ0X2NvbmZpZxgDIAEoCzIwLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuU2xvd1N0YXJ0Q29uZmlnGpECChBSaW5nSGFzaExiQ29uZmlnEjkKEW1pbmltdW1fcmluZ19zaXplGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlQgASVwoNaGFzaF9mdW5jdGlvbhgDIAEoDjI+LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuUmluZ0hhc2hMYkNvbmZpZy5IYXNoRnVuY3Rpb25CABI5ChFtYXhpbXVtX3Jpbmdfc2l6ZRgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZUIAIi4KDEhhc2hGdW5jdGlvbhILCgdYWF9IQVNIEAASEQoNTVVSTVVSX0hBU0hfMhABGkQKDk1hZ2xldkxiQ29uZmlnEjIKCnRhYmxlX3NpemUYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCABrDAQoTT3JpZ2luYWxEc3RMYkNvbmZpZxIXCg91c2VfaHR0cF9oZWFkZXIYASABKAgSGAoQaHR0cF9oZWFkZXJfbmFtZRgCIAEoCRI+ChZ1cHN0cmVhbV9wb3J0X292ZXJyaWRlGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASOQoMbWV0YWRhdGFfa2V5GAQgASgLMiMuZW52b3kudHlwZS5tZXRhZGF0YS52My5NZXRhZGF0YUtleRq1BwoOQ29tbW9uTGJDb25maWcSNwoXaGVhbHRoeV9wYW5pY190aHJlc2hvbGQYASABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQSYQoUem9uZV9hd2FyZV9sYl9jb25maWcYAiABKAsyQS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkNvbW1vbkxiQ29uZmlnLlpvbmVBd2FyZUxiQ29uZmlnSAASbwobbG9jYWxpdHlfd2VpZ2h0ZWRfbGJfY29uZmlnGAMgASgLMkguZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5Db21tb25MYkNvbmZpZy5Mb2NhbGl0eVdlaWdodGVkTGJDb25maWdIABI2ChN1cGRhdGVfbWVyZ2Vfd2luZG93GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEicKH2lnbm9yZV9uZXdfaG9zdHNfdW50aWxfZmlyc3RfaGMYBSABKAgSLAokY2xvc2VfY29ubmVjdGlvbnNfb25faG9zdF9zZXRfY2hhbmdlGAYgASgIEm8KHGNvbnNpc3RlbnRfaGFzaGluZ19sYl9jb25maWcYByABKAsySS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkNvbW1vbkxiQ29uZmlnLkNvbnNpc3RlbnRIYXNoaW5nTGJDb25maWcSQwoUb3ZlcnJpZGVfaG9zdF9zdGF0dXMYCCABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5IZWFsdGhTdGF0dXNTZXQamwEKEVpvbmVBd2FyZUxiQ29uZmlnEi8KD3JvdXRpbmdfZW5hYmxlZBgBIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBI2ChBtaW5fY2x1c3Rlcl9zaXplGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlEh0KFWZhaWxfdHJhZmZpY19vbl9wYW5pYxgDIAEoCBoaChhMb2NhbGl0eVdlaWdodGVkTGJDb25maWcaegoZQ29uc2lzdGVudEhhc2hpbmdMYkNvbmZpZxIgChh1c2VfaG9zdG5hbWVfZm9yX2hhc2hpbmcYASABKAgSOwoTaGFzaF9iYWxhbmNlX2ZhY3RvchgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAQhsKGWxvY2FsaXR5X2NvbmZpZ19zcGVjaWZpZXIadAoLUmVmcmVzaFJhdGUSMgoNYmFzZV9pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAEjEKDG1heF9pbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAGp4BChBQcmVjb25uZWN0UG9saWN5EkUKHXBlcl91cHN0cmVhbV9wcmVjb25uZWN0X3JhdGlvGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLkRvdWJsZVZhbHVlQgASQwobcHJlZGljdGl2ZV9wcmVjb25uZWN0X3JhdGlvGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLkRvdWJsZVZhbHVlQgAaWgoiVHlwZWRFeHRlbnNpb25Qcm90b2NvbE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSIwoFdmFsdWUYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55OgI4ASJXCg1EaXNjb3ZlcnlUeXBlEgoKBlNUQVRJQxAAEg4KClNUUklDVF9ETlMQARIPCgtMT0dJQ0FMX0ROUxACEgcKA0VEUxADEhAKDE9SSUdJTkFMX0RTVBAEIo0BCghMYlBvbGljeRIPCgtST1VORF9ST0JJThAAEhEKDUxFQVNUX1JFUVVFU1QQARINCglSSU5HX0hBU0gQAhIKCgZSQU5ET00QAxIKCgZNQUdMRVYQBRIUChBDTFVTVEVSX1BST1ZJREVEEAYSIAocTE9BRF9CQUxBTkNJTkdfUE9MSUNZX0NPTkZJRxAHIlAKD0Ruc0xvb2t1cEZhbWlseRIICgRBVVRPEAASCwoHVjRfT05MWRABEgsKB1Y2X09OTFkQAhIQCgxWNF9QUkVGRVJSRUQQAxIHCgNBTEwQBCJUChhDbHVzdGVyUHJvdG9jb2xTZWxlY3Rpb24SGwoXVVNFX0NPTkZJR1VSRURfUFJPVE9DT0wQABIbChdVU0VfRE9XTlNUUkVBTV9QUk9UT0NPTBABQhgKFmNsdXN0ZXJfZGlzY292ZXJ5X3R5cGVCCwoJbGJfY29uZmlnIrIBChNMb2FkQmFsYW5jaW5nUG9saWN5EkUKCHBvbGljaWVzGAEgAygLMjMuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuTG9hZEJhbGFuY2luZ1BvbGljeS5Qb2xpY3kaVAoGUG9saWN5EkoKFnR5cGVkX2V4dGVuc2lvbl9jb25maWcYBCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZyKBBAoZVXBzdHJlYW1Db25uZWN0aW9uT3B0aW9ucxI5Cg10Y3Bfa2VlcGFsaXZlGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuVGNwS2VlcGFsaXZlEjgKMHNldF9sb2NhbF9pbnRlcmZhY2VfbmFtZV9vbl91cHN0cmVhbV9jb25uZWN0aW9ucxgCIAEoCBJlChVoYXBweV9leWViYWxsc19jb25maWcYAyABKAsyRi5lbnZveS5jb25maWcuY2x1c3Rlci52My5VcHN0cmVhbUNvbm5lY3Rpb25PcHRpb25zLkhhcHB5RXllYmFsbHNDb25maWcazQEKE0hhcHB5RXllYmFsbHNDb25maWcScgocZmlyc3RfYWRkcmVzc19mYW1pbHlfdmVyc2lvbhgBIAEoDjJMLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLlVwc3RyZWFtQ29ubmVjdGlvbk9wdGlvbnMuRmlyc3RBZGRyZXNzRmFtaWx5VmVyc2lvbhJCChpmaXJzdF9hZGRyZXNzX2ZhbWlseV9jb3VudBgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAIjgKGUZpcnN0QWRkcmVzc0ZhbWlseVZlcnNpb24SCwoHREVGQVVMVBAAEgYKAlY0EAESBgoCVjYQAiJoChFUcmFja0NsdXN0ZXJTdGF0cxIXCg90aW1lb3V0X2J1ZGdldHMYASABKAgSHgoWcmVxdWVzdF9yZXNwb25zZV9zaXplcxgCIAEoCBIaChJwZXJfZW5kcG9pbnRfc3RhdHMYAyABKAhiBnByb3RvMw", [file_envoy_config_cluster_v3_circuit_breaker, file_envoy_config_cluster_v3_filter, file_envoy_config_cluster_v3_outlier_detection, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_health_check, file_envoy_config_core_v3_protocol, file_envoy_config_core_v3_resolver, file_envoy_config_endpoint_v3_endpoint, file_envoy_type_metadata_v3_metadata, file_envoy_type_v3_percent, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers]);
+  fileDesc("CiVlbnZveS9jb25maWcvY2x1c3Rlci92My9jbHVzdGVyLnByb3RvEhdlbnZveS5jb25maWcuY2x1c3Rlci52MyKSJwoHQ2x1c3RlchI8Chh0cmFuc3BvcnRfc29ja2V0X21hdGNoZXMYKyADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEhAKBG5hbWUYASABKAlCAhAAEhkKDWFsdF9zdGF0X25hbWUYHCABKAlCAhAAEkIKBHR5cGUYAiABKA4yLi5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkRpc2NvdmVyeVR5cGVCAhAASAASMgoMY2x1c3Rlcl90eXBlGCYgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEk0KEmVkc19jbHVzdGVyX2NvbmZpZxgDIAEoCzIxLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuRWRzQ2x1c3RlckNvbmZpZxI2Cg9jb25uZWN0X3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEksKIXBlcl9jb25uZWN0aW9uX2J1ZmZlcl9saW1pdF9ieXRlcxgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASQAoJbGJfcG9saWN5GAYgASgOMikuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5MYlBvbGljeUICEAASSAoPbG9hZF9hc3NpZ25tZW50GCEgASgLMi8uZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkNsdXN0ZXJMb2FkQXNzaWdubWVudBIxCg1oZWFsdGhfY2hlY2tzGAggAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBJFChttYXhfcmVxdWVzdHNfcGVyX2Nvbm5lY3Rpb24YCSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAhAAEkIKEGNpcmN1aXRfYnJlYWtlcnMYCiABKAsyKC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DaXJjdWl0QnJlYWtlcnMSRgoedXBzdHJlYW1faHR0cF9wcm90b2NvbF9vcHRpb25zGC4gASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEICEAASUwocY29tbW9uX2h0dHBfcHJvdG9jb2xfb3B0aW9ucxgdIAEoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHBQcm90b2NvbE9wdGlvbnNCAhAAEk0KFWh0dHBfcHJvdG9jb2xfb3B0aW9ucxgNIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAxUHJvdG9jb2xPcHRpb25zQgIQABJOChZodHRwMl9wcm90b2NvbF9vcHRpb25zGA4gASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDJQcm90b2NvbE9wdGlvbnNCAhAAEm0KIHR5cGVkX2V4dGVuc2lvbl9wcm90b2NvbF9vcHRpb25zGCQgAygLMkMuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5UeXBlZEV4dGVuc2lvblByb3RvY29sT3B0aW9uc0VudHJ5EjcKEGRuc19yZWZyZXNoX3JhdGUYECABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEjwKGGRuc19mYWlsdXJlX3JlZnJlc2hfcmF0ZRgsIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSFwoPcmVzcGVjdF9kbnNfdHRsGCcgASgIEk8KEWRuc19sb29rdXBfZmFtaWx5GBEgASgOMjAuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5EbnNMb29rdXBGYW1pbHlCAhAAEjUKDWRuc19yZXNvbHZlcnMYEiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkQgIQABIjChd1c2VfdGNwX2Zvcl9kbnNfbG9va3VwcxgtIAEoCEICEAASPQoVZG5zX3Jlc29sdXRpb25fY29uZmlnGDUgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEICEAASPQoZdHlwZWRfZG5zX3Jlc29sdmVyX2NvbmZpZxg3IAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSOQoVd2FpdF9mb3Jfd2FybV9vbl9pbml0GDYgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJEChFvdXRsaWVyX2RldGVjdGlvbhgTIAEoCzIpLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLk91dGxpZXJEZXRlY3Rpb24SNwoQY2xlYW51cF9pbnRlcnZhbBgUIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICEAASOAoUdXBzdHJlYW1fYmluZF9jb25maWcYFSABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjQKEGxiX3N1YnNldF9jb25maWcYFiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkElAKE3JpbmdfaGFzaF9sYl9jb25maWcYFyABKAsyMS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlJpbmdIYXNoTGJDb25maWdIARI2ChBtYWdsZXZfbGJfY29uZmlnGDQgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgBEjwKFm9yaWdpbmFsX2RzdF9sYl9jb25maWcYIiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSAESWAoXbGVhc3RfcmVxdWVzdF9sYl9jb25maWcYJSABKAsyNS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkxlYXN0UmVxdWVzdExiQ29uZmlnSAESVAoVcm91bmRfcm9iaW5fbGJfY29uZmlnGDggASgLMjMuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5Sb3VuZFJvYmluTGJDb25maWdIARJJChBjb21tb25fbGJfY29uZmlnGBsgASgLMi8uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5Db21tb25MYkNvbmZpZxI/ChB0cmFuc3BvcnRfc29ja2V0GBggASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuVHJhbnNwb3J0U29ja2V0EjAKCG1ldGFkYXRhGBkgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESWQoScHJvdG9jb2xfc2VsZWN0aW9uGBogASgOMjkuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5DbHVzdGVyUHJvdG9jb2xTZWxlY3Rpb25CAhAAElcKG3Vwc3RyZWFtX2Nvbm5lY3Rpb25fb3B0aW9ucxgeIAEoCzIyLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLlVwc3RyZWFtQ29ubmVjdGlvbk9wdGlvbnMSMAooY2xvc2VfY29ubmVjdGlvbnNfb25faG9zdF9oZWFsdGhfZmFpbHVyZRgfIAEoCBIlCh1pZ25vcmVfaGVhbHRoX29uX2hvc3RfcmVtb3ZhbBggIAEoCBIrCgdmaWx0ZXJzGCggAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBJLChVsb2FkX2JhbGFuY2luZ19wb2xpY3kYKSABKAsyLC5lbnZveS5jb25maWcuY2x1c3Rlci52My5Mb2FkQmFsYW5jaW5nUG9saWN5Ei4KCmxyc19zZXJ2ZXIYKiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEiMKG2xyc19yZXBvcnRfZW5kcG9pbnRfbWV0cmljcxg5IAMoCRIhChV0cmFja190aW1lb3V0X2J1ZGdldHMYLyABKAhCAhAAEjMKD3Vwc3RyZWFtX2NvbmZpZxgwIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSRwoTdHJhY2tfY2x1c3Rlcl9zdGF0cxgxIAEoCzIqLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLlRyYWNrQ2x1c3RlclN0YXRzEjUKEXByZWNvbm5lY3RfcG9saWN5GDIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIxCiljb25uZWN0aW9uX3Bvb2xfcGVyX2Rvd25zdHJlYW1fY29ubmVjdGlvbhgzIAEoCBpgChBFZHNDbHVzdGVyQ29uZmlnEjYKCmVkc19jb25maWcYASABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db25maWdTb3VyY2USFAoMc2VydmljZV9uYW1lGAIgASgJGksKElJvdW5kUm9iaW5MYkNvbmZpZxI1ChFzbG93X3N0YXJ0X2NvbmZpZxgBIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQavgEKFExlYXN0UmVxdWVzdExiQ29uZmlnEjYKDGNob2ljZV9jb3VudBgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASNwoTYWN0aXZlX3JlcXVlc3RfYmlhcxgCIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSNQoRc2xvd19zdGFydF9jb25maWcYAyABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkGpcCChBSaW5nSGFzaExiQ29uZmlnEjsKEW1pbmltdW1fcmluZ19zaXplGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQ2NFZhbHVlQgIQABJZCg1oYXNoX2Z1bmN0aW9uGAMgASgOMj4uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5SaW5nSGFzaExiQ29uZmlnLkhhc2hGdW5jdGlvbkICEAASOwoRbWF4aW11bV9yaW5nX3NpemUYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCAhAAIi4KDEhhc2hGdW5jdGlvbhILCgdYWF9IQVNIEAASEQoNTVVSTVVSX0hBU0hfMhABGroECg5Db21tb25MYkNvbmZpZxI3ChdoZWFsdGh5X3BhbmljX3RocmVzaG9sZBgBIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBI6ChR6b25lX2F3YXJlX2xiX2NvbmZpZxgCIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABJvChtsb2NhbGl0eV93ZWlnaHRlZF9sYl9jb25maWcYAyABKAsySC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkNvbW1vbkxiQ29uZmlnLkxvY2FsaXR5V2VpZ2h0ZWRMYkNvbmZpZ0gAEjYKE3VwZGF0ZV9tZXJnZV93aW5kb3cYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwofaWdub3JlX25ld19ob3N0c191bnRpbF9maXJzdF9oYxgFIAEoCBIsCiRjbG9zZV9jb25uZWN0aW9uc19vbl9ob3N0X3NldF9jaGFuZ2UYBiABKAgSQAocY29uc2lzdGVudF9oYXNoaW5nX2xiX2NvbmZpZxgHIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSOAoUb3ZlcnJpZGVfaG9zdF9zdGF0dXMYCCABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkGhoKGExvY2FsaXR5V2VpZ2h0ZWRMYkNvbmZpZ0IbChlsb2NhbGl0eV9jb25maWdfc3BlY2lmaWVyGloKIlR5cGVkRXh0ZW5zaW9uUHJvdG9jb2xPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueToCOAEiVwoNRGlzY292ZXJ5VHlwZRIKCgZTVEFUSUMQABIOCgpTVFJJQ1RfRE5TEAESDwoLTE9HSUNBTF9ETlMQAhIHCgNFRFMQAxIQCgxPUklHSU5BTF9EU1QQBCKNAQoITGJQb2xpY3kSDwoLUk9VTkRfUk9CSU4QABIRCg1MRUFTVF9SRVFVRVNUEAESDQoJUklOR19IQVNIEAISCgoGUkFORE9NEAMSCgoGTUFHTEVWEAUSFAoQQ0xVU1RFUl9QUk9WSURFRBAGEiAKHExPQURfQkFMQU5DSU5HX1BPTElDWV9DT05GSUcQByJQCg9EbnNMb29rdXBGYW1pbHkSCAoEQVVUTxAAEgsKB1Y0X09OTFkQARILCgdWNl9PTkxZEAISEAoMVjRfUFJFRkVSUkVEEAMSBwoDQUxMEAQiVAoYQ2x1c3RlclByb3RvY29sU2VsZWN0aW9uEhsKF1VTRV9DT05GSUdVUkVEX1BST1RPQ09MEAASGwoXVVNFX0RPV05TVFJFQU1fUFJPVE9DT0wQAUIYChZjbHVzdGVyX2Rpc2NvdmVyeV90eXBlQgsKCWxiX2NvbmZpZyKyAQoTTG9hZEJhbGFuY2luZ1BvbGljeRJFCghwb2xpY2llcxgBIAMoCzIzLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkxvYWRCYWxhbmNpbmdQb2xpY3kuUG9saWN5GlQKBlBvbGljeRJKChZ0eXBlZF9leHRlbnNpb25fY29uZmlnGAQgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWciywEKGVVwc3RyZWFtQ29ubmVjdGlvbk9wdGlvbnMSOQoNdGNwX2tlZXBhbGl2ZRgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLlRjcEtlZXBhbGl2ZRI4CjBzZXRfbG9jYWxfaW50ZXJmYWNlX25hbWVfb25fdXBzdHJlYW1fY29ubmVjdGlvbnMYAiABKAgSOQoVaGFwcHlfZXllYmFsbHNfY29uZmlnGAMgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZCJoChFUcmFja0NsdXN0ZXJTdGF0cxIXCg90aW1lb3V0X2J1ZGdldHMYASABKAgSHgoWcmVxdWVzdF9yZXNwb25zZV9zaXplcxgCIAEoCBIaChJwZXJfZW5kcG9pbnRfc3RhdHMYAyABKAhiBnByb3RvMw", [file_envoy_config_cluster_v3_circuit_breaker, file_envoy_config_cluster_v3_outlier_detection, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_protocol, file_envoy_config_endpoint_v3_endpoint, file_envoy_type_v3_percent, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster
  */
 export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   /**
-   * @generated from field: repeated envoy.config.cluster.v3.Cluster.TransportSocketMatch transport_socket_matches = 43;
+   * @generated from field: repeated meshwright.v1.Unsupported transport_socket_matches = 43;
    */
-  transportSocketMatches: Cluster_TransportSocketMatch[];
+  transportSocketMatches: Unsupported[];
 
   /**
-   * @generated from field: string name = 1;
+   * @generated from field: string name = 1 [packed = false];
    */
   name: string;
 
   /**
-   * @generated from field: string alt_stat_name = 28;
+   * @generated from field: string alt_stat_name = 28 [packed = false];
    */
   altStatName: string;
 
@@ -64,15 +58,15 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
    */
   clusterDiscoveryType: {
     /**
-     * @generated from field: envoy.config.cluster.v3.Cluster.DiscoveryType type = 2;
+     * @generated from field: envoy.config.cluster.v3.Cluster.DiscoveryType type = 2 [packed = false];
      */
     value: Cluster_DiscoveryType;
     case: "type";
   } | {
     /**
-     * @generated from field: envoy.config.cluster.v3.Cluster.CustomClusterType cluster_type = 38;
+     * @generated from field: meshwright.v1.Unsupported cluster_type = 38;
      */
-    value: Cluster_CustomClusterType;
+    value: Unsupported;
     case: "clusterType";
   } | { case: undefined; value?: undefined };
 
@@ -82,17 +76,17 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   edsClusterConfig?: Cluster_EdsClusterConfig | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration connect_timeout = 4;
+   * @generated from field: google.protobuf.Duration connect_timeout = 4 [packed = false];
    */
   connectTimeout?: Duration | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value per_connection_buffer_limit_bytes = 5;
+   * @generated from field: google.protobuf.UInt32Value per_connection_buffer_limit_bytes = 5 [packed = false];
    */
   perConnectionBufferLimitBytes?: number | undefined;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.LbPolicy lb_policy = 6;
+   * @generated from field: envoy.config.cluster.v3.Cluster.LbPolicy lb_policy = 6 [packed = false];
    */
   lbPolicy: Cluster_LbPolicy;
 
@@ -102,12 +96,12 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   loadAssignment?: ClusterLoadAssignment | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.HealthCheck health_checks = 8;
+   * @generated from field: repeated meshwright.v1.Unsupported health_checks = 8;
    */
-  healthChecks: HealthCheck[];
+  healthChecks: Unsupported[];
 
   /**
-   * @generated from field: google.protobuf.UInt32Value max_requests_per_connection = 9;
+   * @generated from field: google.protobuf.UInt32Value max_requests_per_connection = 9 [packed = false];
    */
   maxRequestsPerConnection?: number | undefined;
 
@@ -117,22 +111,22 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   circuitBreakers?: CircuitBreakers | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.UpstreamHttpProtocolOptions upstream_http_protocol_options = 46;
+   * @generated from field: meshwright.v1.Unsupported upstream_http_protocol_options = 46 [packed = false];
    */
-  upstreamHttpProtocolOptions?: UpstreamHttpProtocolOptions | undefined;
+  upstreamHttpProtocolOptions?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.HttpProtocolOptions common_http_protocol_options = 29;
+   * @generated from field: envoy.config.core.v3.HttpProtocolOptions common_http_protocol_options = 29 [packed = false];
    */
   commonHttpProtocolOptions?: HttpProtocolOptions | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 13;
+   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 13 [packed = false];
    */
   httpProtocolOptions?: Http1ProtocolOptions | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 14;
+   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 14 [packed = false];
    */
   http2ProtocolOptions?: Http2ProtocolOptions | undefined;
 
@@ -142,14 +136,14 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   typedExtensionProtocolOptions: { [key: string]: Any };
 
   /**
-   * @generated from field: google.protobuf.Duration dns_refresh_rate = 16;
+   * @generated from field: google.protobuf.Duration dns_refresh_rate = 16 [packed = false];
    */
   dnsRefreshRate?: Duration | undefined;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.RefreshRate dns_failure_refresh_rate = 44;
+   * @generated from field: meshwright.v1.Unsupported dns_failure_refresh_rate = 44;
    */
-  dnsFailureRefreshRate?: Cluster_RefreshRate | undefined;
+  dnsFailureRefreshRate?: Unsupported | undefined;
 
   /**
    * @generated from field: bool respect_dns_ttl = 39;
@@ -157,29 +151,29 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   respectDnsTtl: boolean;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.DnsLookupFamily dns_lookup_family = 17;
+   * @generated from field: envoy.config.cluster.v3.Cluster.DnsLookupFamily dns_lookup_family = 17 [packed = false];
    */
   dnsLookupFamily: Cluster_DnsLookupFamily;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.Address dns_resolvers = 18;
+   * @generated from field: repeated meshwright.v1.Unsupported dns_resolvers = 18 [packed = false];
    */
-  dnsResolvers: Address[];
+  dnsResolvers: Unsupported[];
 
   /**
-   * @generated from field: bool use_tcp_for_dns_lookups = 45;
+   * @generated from field: bool use_tcp_for_dns_lookups = 45 [packed = false];
    */
   useTcpForDnsLookups: boolean;
 
   /**
-   * @generated from field: envoy.config.core.v3.DnsResolutionConfig dns_resolution_config = 53;
+   * @generated from field: meshwright.v1.Unsupported dns_resolution_config = 53 [packed = false];
    */
-  dnsResolutionConfig?: DnsResolutionConfig | undefined;
+  dnsResolutionConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig typed_dns_resolver_config = 55;
+   * @generated from field: meshwright.v1.Unsupported typed_dns_resolver_config = 55;
    */
-  typedDnsResolverConfig?: TypedExtensionConfig | undefined;
+  typedDnsResolverConfig?: Unsupported | undefined;
 
   /**
    * @generated from field: google.protobuf.BoolValue wait_for_warm_on_init = 54;
@@ -192,19 +186,19 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   outlierDetection?: OutlierDetection | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration cleanup_interval = 20;
+   * @generated from field: google.protobuf.Duration cleanup_interval = 20 [packed = false];
    */
   cleanupInterval?: Duration | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.BindConfig upstream_bind_config = 21;
+   * @generated from field: meshwright.v1.Unsupported upstream_bind_config = 21;
    */
-  upstreamBindConfig?: BindConfig | undefined;
+  upstreamBindConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.LbSubsetConfig lb_subset_config = 22;
+   * @generated from field: meshwright.v1.Unsupported lb_subset_config = 22;
    */
-  lbSubsetConfig?: Cluster_LbSubsetConfig | undefined;
+  lbSubsetConfig?: Unsupported | undefined;
 
   /**
    * @generated from oneof envoy.config.cluster.v3.Cluster.lb_config
@@ -217,15 +211,15 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
     case: "ringHashLbConfig";
   } | {
     /**
-     * @generated from field: envoy.config.cluster.v3.Cluster.MaglevLbConfig maglev_lb_config = 52;
+     * @generated from field: meshwright.v1.Unsupported maglev_lb_config = 52;
      */
-    value: Cluster_MaglevLbConfig;
+    value: Unsupported;
     case: "maglevLbConfig";
   } | {
     /**
-     * @generated from field: envoy.config.cluster.v3.Cluster.OriginalDstLbConfig original_dst_lb_config = 34;
+     * @generated from field: meshwright.v1.Unsupported original_dst_lb_config = 34;
      */
-    value: Cluster_OriginalDstLbConfig;
+    value: Unsupported;
     case: "originalDstLbConfig";
   } | {
     /**
@@ -257,7 +251,7 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   metadata?: Metadata | undefined;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.ClusterProtocolSelection protocol_selection = 26;
+   * @generated from field: envoy.config.cluster.v3.Cluster.ClusterProtocolSelection protocol_selection = 26 [packed = false];
    */
   protocolSelection: Cluster_ClusterProtocolSelection;
 
@@ -277,9 +271,9 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   ignoreHealthOnHostRemoval: boolean;
 
   /**
-   * @generated from field: repeated envoy.config.cluster.v3.Filter filters = 40;
+   * @generated from field: repeated meshwright.v1.Unsupported filters = 40;
    */
-  filters: Filter[];
+  filters: Unsupported[];
 
   /**
    * @generated from field: envoy.config.cluster.v3.LoadBalancingPolicy load_balancing_policy = 41;
@@ -287,9 +281,9 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   loadBalancingPolicy?: LoadBalancingPolicy | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.ConfigSource lrs_server = 42;
+   * @generated from field: meshwright.v1.Unsupported lrs_server = 42;
    */
-  lrsServer?: ConfigSource | undefined;
+  lrsServer?: Unsupported | undefined;
 
   /**
    * @generated from field: repeated string lrs_report_endpoint_metrics = 57;
@@ -297,14 +291,14 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   lrsReportEndpointMetrics: string[];
 
   /**
-   * @generated from field: bool track_timeout_budgets = 47;
+   * @generated from field: bool track_timeout_budgets = 47 [packed = false];
    */
   trackTimeoutBudgets: boolean;
 
   /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig upstream_config = 48;
+   * @generated from field: meshwright.v1.Unsupported upstream_config = 48;
    */
-  upstreamConfig?: TypedExtensionConfig | undefined;
+  upstreamConfig?: Unsupported | undefined;
 
   /**
    * @generated from field: envoy.config.cluster.v3.TrackClusterStats track_cluster_stats = 49;
@@ -312,9 +306,9 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
   trackClusterStats?: TrackClusterStats | undefined;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.PreconnectPolicy preconnect_policy = 50;
+   * @generated from field: meshwright.v1.Unsupported preconnect_policy = 50;
    */
-  preconnectPolicy?: Cluster_PreconnectPolicy | undefined;
+  preconnectPolicy?: Unsupported | undefined;
 
   /**
    * @generated from field: bool connection_pool_per_downstream_connection = 51;
@@ -328,55 +322,6 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
  */
 export const ClusterSchema: GenMessage<Cluster> = /*@__PURE__*/
   messageDesc(file_envoy_config_cluster_v3_cluster, 0);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.TransportSocketMatch
- */
-export type Cluster_TransportSocketMatch = Message<"envoy.config.cluster.v3.Cluster.TransportSocketMatch"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from field: google.protobuf.Struct match = 2;
-   */
-  match?: JsonObject | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.TransportSocket transport_socket = 3;
-   */
-  transportSocket?: TransportSocket | undefined;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.TransportSocketMatch.
- * Use `create(Cluster_TransportSocketMatchSchema)` to create a new message.
- */
-export const Cluster_TransportSocketMatchSchema: GenMessage<Cluster_TransportSocketMatch> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 0);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.CustomClusterType
- */
-export type Cluster_CustomClusterType = Message<"envoy.config.cluster.v3.Cluster.CustomClusterType"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from field: google.protobuf.Any typed_config = 2;
-   */
-  typedConfig?: Any | undefined;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.CustomClusterType.
- * Use `create(Cluster_CustomClusterTypeSchema)` to create a new message.
- */
-export const Cluster_CustomClusterTypeSchema: GenMessage<Cluster_CustomClusterType> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 1);
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster.EdsClusterConfig
@@ -398,210 +343,16 @@ export type Cluster_EdsClusterConfig = Message<"envoy.config.cluster.v3.Cluster.
  * Use `create(Cluster_EdsClusterConfigSchema)` to create a new message.
  */
 export const Cluster_EdsClusterConfigSchema: GenMessage<Cluster_EdsClusterConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 2);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.LbSubsetConfig
- */
-export type Cluster_LbSubsetConfig = Message<"envoy.config.cluster.v3.Cluster.LbSubsetConfig"> & {
-  /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetFallbackPolicy fallback_policy = 1;
-   */
-  fallbackPolicy: Cluster_LbSubsetConfig_LbSubsetFallbackPolicy;
-
-  /**
-   * @generated from field: google.protobuf.Struct default_subset = 2;
-   */
-  defaultSubset?: JsonObject | undefined;
-
-  /**
-   * @generated from field: repeated envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector subset_selectors = 3;
-   */
-  subsetSelectors: Cluster_LbSubsetConfig_LbSubsetSelector[];
-
-  /**
-   * @generated from field: bool locality_weight_aware = 4;
-   */
-  localityWeightAware: boolean;
-
-  /**
-   * @generated from field: bool scale_locality_weight = 5;
-   */
-  scaleLocalityWeight: boolean;
-
-  /**
-   * @generated from field: bool panic_mode_any = 6;
-   */
-  panicModeAny: boolean;
-
-  /**
-   * @generated from field: bool list_as_any = 7;
-   */
-  listAsAny: boolean;
-
-  /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy metadata_fallback_policy = 8;
-   */
-  metadataFallbackPolicy: Cluster_LbSubsetConfig_LbSubsetMetadataFallbackPolicy;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.LbSubsetConfig.
- * Use `create(Cluster_LbSubsetConfigSchema)` to create a new message.
- */
-export const Cluster_LbSubsetConfigSchema: GenMessage<Cluster_LbSubsetConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 3);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector
- */
-export type Cluster_LbSubsetConfig_LbSubsetSelector = Message<"envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector"> & {
-  /**
-   * @generated from field: repeated string keys = 1;
-   */
-  keys: string[];
-
-  /**
-   * @generated from field: bool single_host_per_subset = 4;
-   */
-  singleHostPerSubset: boolean;
-
-  /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector.LbSubsetSelectorFallbackPolicy fallback_policy = 2;
-   */
-  fallbackPolicy: Cluster_LbSubsetConfig_LbSubsetSelector_LbSubsetSelectorFallbackPolicy;
-
-  /**
-   * @generated from field: repeated string fallback_keys_subset = 3;
-   */
-  fallbackKeysSubset: string[];
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector.
- * Use `create(Cluster_LbSubsetConfig_LbSubsetSelectorSchema)` to create a new message.
- */
-export const Cluster_LbSubsetConfig_LbSubsetSelectorSchema: GenMessage<Cluster_LbSubsetConfig_LbSubsetSelector> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 3, 0);
-
-/**
- * @generated from enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector.LbSubsetSelectorFallbackPolicy
- */
-export enum Cluster_LbSubsetConfig_LbSubsetSelector_LbSubsetSelectorFallbackPolicy {
-  /**
-   * @generated from enum value: NOT_DEFINED = 0;
-   */
-  NOT_DEFINED = 0,
-
-  /**
-   * @generated from enum value: NO_FALLBACK = 1;
-   */
-  NO_FALLBACK = 1,
-
-  /**
-   * @generated from enum value: ANY_ENDPOINT = 2;
-   */
-  ANY_ENDPOINT = 2,
-
-  /**
-   * @generated from enum value: DEFAULT_SUBSET = 3;
-   */
-  DEFAULT_SUBSET = 3,
-
-  /**
-   * @generated from enum value: KEYS_SUBSET = 4;
-   */
-  KEYS_SUBSET = 4,
-}
-
-/**
- * Describes the enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector.LbSubsetSelectorFallbackPolicy.
- */
-export const Cluster_LbSubsetConfig_LbSubsetSelector_LbSubsetSelectorFallbackPolicySchema: GenEnum<Cluster_LbSubsetConfig_LbSubsetSelector_LbSubsetSelectorFallbackPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 0, 3, 0, 0);
-
-/**
- * @generated from enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetFallbackPolicy
- */
-export enum Cluster_LbSubsetConfig_LbSubsetFallbackPolicy {
-  /**
-   * @generated from enum value: NO_FALLBACK = 0;
-   */
-  NO_FALLBACK = 0,
-
-  /**
-   * @generated from enum value: ANY_ENDPOINT = 1;
-   */
-  ANY_ENDPOINT = 1,
-
-  /**
-   * @generated from enum value: DEFAULT_SUBSET = 2;
-   */
-  DEFAULT_SUBSET = 2,
-}
-
-/**
- * Describes the enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetFallbackPolicy.
- */
-export const Cluster_LbSubsetConfig_LbSubsetFallbackPolicySchema: GenEnum<Cluster_LbSubsetConfig_LbSubsetFallbackPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 0, 3, 0);
-
-/**
- * @generated from enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy
- */
-export enum Cluster_LbSubsetConfig_LbSubsetMetadataFallbackPolicy {
-  /**
-   * @generated from enum value: METADATA_NO_FALLBACK = 0;
-   */
-  METADATA_NO_FALLBACK = 0,
-
-  /**
-   * @generated from enum value: FALLBACK_LIST = 1;
-   */
-  FALLBACK_LIST = 1,
-}
-
-/**
- * Describes the enum envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy.
- */
-export const Cluster_LbSubsetConfig_LbSubsetMetadataFallbackPolicySchema: GenEnum<Cluster_LbSubsetConfig_LbSubsetMetadataFallbackPolicy> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 0, 3, 1);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.SlowStartConfig
- */
-export type Cluster_SlowStartConfig = Message<"envoy.config.cluster.v3.Cluster.SlowStartConfig"> & {
-  /**
-   * @generated from field: google.protobuf.Duration slow_start_window = 1;
-   */
-  slowStartWindow?: Duration | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.RuntimeDouble aggression = 2;
-   */
-  aggression?: RuntimeDouble | undefined;
-
-  /**
-   * @generated from field: envoy.type.v3.Percent min_weight_percent = 3;
-   */
-  minWeightPercent?: Percent | undefined;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.SlowStartConfig.
- * Use `create(Cluster_SlowStartConfigSchema)` to create a new message.
- */
-export const Cluster_SlowStartConfigSchema: GenMessage<Cluster_SlowStartConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 4);
+  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 0);
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
  */
 export type Cluster_RoundRobinLbConfig = Message<"envoy.config.cluster.v3.Cluster.RoundRobinLbConfig"> & {
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.SlowStartConfig slow_start_config = 1;
+   * @generated from field: meshwright.v1.Unsupported slow_start_config = 1;
    */
-  slowStartConfig?: Cluster_SlowStartConfig | undefined;
+  slowStartConfig?: Unsupported | undefined;
 };
 
 /**
@@ -609,26 +360,26 @@ export type Cluster_RoundRobinLbConfig = Message<"envoy.config.cluster.v3.Cluste
  * Use `create(Cluster_RoundRobinLbConfigSchema)` to create a new message.
  */
 export const Cluster_RoundRobinLbConfigSchema: GenMessage<Cluster_RoundRobinLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 5);
+  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 1);
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
  */
 export type Cluster_LeastRequestLbConfig = Message<"envoy.config.cluster.v3.Cluster.LeastRequestLbConfig"> & {
   /**
-   * @generated from field: google.protobuf.UInt32Value choice_count = 1;
+   * @generated from field: google.protobuf.UInt32Value choice_count = 1 [packed = false];
    */
   choiceCount?: number | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.RuntimeDouble active_request_bias = 2;
+   * @generated from field: meshwright.v1.Unsupported active_request_bias = 2;
    */
-  activeRequestBias?: RuntimeDouble | undefined;
+  activeRequestBias?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.SlowStartConfig slow_start_config = 3;
+   * @generated from field: meshwright.v1.Unsupported slow_start_config = 3;
    */
-  slowStartConfig?: Cluster_SlowStartConfig | undefined;
+  slowStartConfig?: Unsupported | undefined;
 };
 
 /**
@@ -636,24 +387,24 @@ export type Cluster_LeastRequestLbConfig = Message<"envoy.config.cluster.v3.Clus
  * Use `create(Cluster_LeastRequestLbConfigSchema)` to create a new message.
  */
 export const Cluster_LeastRequestLbConfigSchema: GenMessage<Cluster_LeastRequestLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 6);
+  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 2);
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster.RingHashLbConfig
  */
 export type Cluster_RingHashLbConfig = Message<"envoy.config.cluster.v3.Cluster.RingHashLbConfig"> & {
   /**
-   * @generated from field: google.protobuf.UInt64Value minimum_ring_size = 1;
+   * @generated from field: google.protobuf.UInt64Value minimum_ring_size = 1 [packed = false];
    */
   minimumRingSize?: bigint | undefined;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction hash_function = 3;
+   * @generated from field: envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction hash_function = 3 [packed = false];
    */
   hashFunction: Cluster_RingHashLbConfig_HashFunction;
 
   /**
-   * @generated from field: google.protobuf.UInt64Value maximum_ring_size = 4;
+   * @generated from field: google.protobuf.UInt64Value maximum_ring_size = 4 [packed = false];
    */
   maximumRingSize?: bigint | undefined;
 };
@@ -663,7 +414,7 @@ export type Cluster_RingHashLbConfig = Message<"envoy.config.cluster.v3.Cluster.
  * Use `create(Cluster_RingHashLbConfigSchema)` to create a new message.
  */
 export const Cluster_RingHashLbConfigSchema: GenMessage<Cluster_RingHashLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 7);
+  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 3);
 
 /**
  * @generated from enum envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction
@@ -684,56 +435,7 @@ export enum Cluster_RingHashLbConfig_HashFunction {
  * Describes the enum envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction.
  */
 export const Cluster_RingHashLbConfig_HashFunctionSchema: GenEnum<Cluster_RingHashLbConfig_HashFunction> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 0, 7, 0);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.MaglevLbConfig
- */
-export type Cluster_MaglevLbConfig = Message<"envoy.config.cluster.v3.Cluster.MaglevLbConfig"> & {
-  /**
-   * @generated from field: google.protobuf.UInt64Value table_size = 1;
-   */
-  tableSize?: bigint | undefined;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.MaglevLbConfig.
- * Use `create(Cluster_MaglevLbConfigSchema)` to create a new message.
- */
-export const Cluster_MaglevLbConfigSchema: GenMessage<Cluster_MaglevLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 8);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.OriginalDstLbConfig
- */
-export type Cluster_OriginalDstLbConfig = Message<"envoy.config.cluster.v3.Cluster.OriginalDstLbConfig"> & {
-  /**
-   * @generated from field: bool use_http_header = 1;
-   */
-  useHttpHeader: boolean;
-
-  /**
-   * @generated from field: string http_header_name = 2;
-   */
-  httpHeaderName: string;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value upstream_port_override = 3;
-   */
-  upstreamPortOverride?: number | undefined;
-
-  /**
-   * @generated from field: envoy.type.metadata.v3.MetadataKey metadata_key = 4;
-   */
-  metadataKey?: MetadataKey | undefined;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.OriginalDstLbConfig.
- * Use `create(Cluster_OriginalDstLbConfigSchema)` to create a new message.
- */
-export const Cluster_OriginalDstLbConfigSchema: GenMessage<Cluster_OriginalDstLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 9);
+  enumDesc(file_envoy_config_cluster_v3_cluster, 0, 3, 0);
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster.CommonLbConfig
@@ -749,9 +451,9 @@ export type Cluster_CommonLbConfig = Message<"envoy.config.cluster.v3.Cluster.Co
    */
   localityConfigSpecifier: {
     /**
-     * @generated from field: envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig zone_aware_lb_config = 2;
+     * @generated from field: meshwright.v1.Unsupported zone_aware_lb_config = 2;
      */
-    value: Cluster_CommonLbConfig_ZoneAwareLbConfig;
+    value: Unsupported;
     case: "zoneAwareLbConfig";
   } | {
     /**
@@ -777,14 +479,14 @@ export type Cluster_CommonLbConfig = Message<"envoy.config.cluster.v3.Cluster.Co
   closeConnectionsOnHostSetChange: boolean;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig consistent_hashing_lb_config = 7;
+   * @generated from field: meshwright.v1.Unsupported consistent_hashing_lb_config = 7;
    */
-  consistentHashingLbConfig?: Cluster_CommonLbConfig_ConsistentHashingLbConfig | undefined;
+  consistentHashingLbConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.HealthStatusSet override_host_status = 8;
+   * @generated from field: meshwright.v1.Unsupported override_host_status = 8;
    */
-  overrideHostStatus?: HealthStatusSet | undefined;
+  overrideHostStatus?: Unsupported | undefined;
 };
 
 /**
@@ -792,34 +494,7 @@ export type Cluster_CommonLbConfig = Message<"envoy.config.cluster.v3.Cluster.Co
  * Use `create(Cluster_CommonLbConfigSchema)` to create a new message.
  */
 export const Cluster_CommonLbConfigSchema: GenMessage<Cluster_CommonLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 10);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
- */
-export type Cluster_CommonLbConfig_ZoneAwareLbConfig = Message<"envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig"> & {
-  /**
-   * @generated from field: envoy.type.v3.Percent routing_enabled = 1;
-   */
-  routingEnabled?: Percent | undefined;
-
-  /**
-   * @generated from field: google.protobuf.UInt64Value min_cluster_size = 2;
-   */
-  minClusterSize?: bigint | undefined;
-
-  /**
-   * @generated from field: bool fail_traffic_on_panic = 3;
-   */
-  failTrafficOnPanic: boolean;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig.
- * Use `create(Cluster_CommonLbConfig_ZoneAwareLbConfigSchema)` to create a new message.
- */
-export const Cluster_CommonLbConfig_ZoneAwareLbConfigSchema: GenMessage<Cluster_CommonLbConfig_ZoneAwareLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 10, 0);
+  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 4);
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig
@@ -832,73 +507,7 @@ export type Cluster_CommonLbConfig_LocalityWeightedLbConfig = Message<"envoy.con
  * Use `create(Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema)` to create a new message.
  */
 export const Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema: GenMessage<Cluster_CommonLbConfig_LocalityWeightedLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 10, 1);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig
- */
-export type Cluster_CommonLbConfig_ConsistentHashingLbConfig = Message<"envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig"> & {
-  /**
-   * @generated from field: bool use_hostname_for_hashing = 1;
-   */
-  useHostnameForHashing: boolean;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value hash_balance_factor = 2;
-   */
-  hashBalanceFactor?: number | undefined;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig.
- * Use `create(Cluster_CommonLbConfig_ConsistentHashingLbConfigSchema)` to create a new message.
- */
-export const Cluster_CommonLbConfig_ConsistentHashingLbConfigSchema: GenMessage<Cluster_CommonLbConfig_ConsistentHashingLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 10, 2);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.RefreshRate
- */
-export type Cluster_RefreshRate = Message<"envoy.config.cluster.v3.Cluster.RefreshRate"> & {
-  /**
-   * @generated from field: google.protobuf.Duration base_interval = 1;
-   */
-  baseInterval?: Duration | undefined;
-
-  /**
-   * @generated from field: google.protobuf.Duration max_interval = 2;
-   */
-  maxInterval?: Duration | undefined;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.RefreshRate.
- * Use `create(Cluster_RefreshRateSchema)` to create a new message.
- */
-export const Cluster_RefreshRateSchema: GenMessage<Cluster_RefreshRate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 11);
-
-/**
- * @generated from message envoy.config.cluster.v3.Cluster.PreconnectPolicy
- */
-export type Cluster_PreconnectPolicy = Message<"envoy.config.cluster.v3.Cluster.PreconnectPolicy"> & {
-  /**
-   * @generated from field: google.protobuf.DoubleValue per_upstream_preconnect_ratio = 1;
-   */
-  perUpstreamPreconnectRatio?: number | undefined;
-
-  /**
-   * @generated from field: google.protobuf.DoubleValue predictive_preconnect_ratio = 2;
-   */
-  predictivePreconnectRatio?: number | undefined;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.Cluster.PreconnectPolicy.
- * Use `create(Cluster_PreconnectPolicySchema)` to create a new message.
- */
-export const Cluster_PreconnectPolicySchema: GenMessage<Cluster_PreconnectPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 12);
+  messageDesc(file_envoy_config_cluster_v3_cluster, 0, 4, 0);
 
 /**
  * @generated from enum envoy.config.cluster.v3.Cluster.DiscoveryType
@@ -1088,9 +697,9 @@ export type UpstreamConnectionOptions = Message<"envoy.config.cluster.v3.Upstrea
   setLocalInterfaceNameOnUpstreamConnections: boolean;
 
   /**
-   * @generated from field: envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig happy_eyeballs_config = 3;
+   * @generated from field: meshwright.v1.Unsupported happy_eyeballs_config = 3;
    */
-  happyEyeballsConfig?: UpstreamConnectionOptions_HappyEyeballsConfig | undefined;
+  happyEyeballsConfig?: Unsupported | undefined;
 };
 
 /**
@@ -1099,54 +708,6 @@ export type UpstreamConnectionOptions = Message<"envoy.config.cluster.v3.Upstrea
  */
 export const UpstreamConnectionOptionsSchema: GenMessage<UpstreamConnectionOptions> = /*@__PURE__*/
   messageDesc(file_envoy_config_cluster_v3_cluster, 2);
-
-/**
- * @generated from message envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig
- */
-export type UpstreamConnectionOptions_HappyEyeballsConfig = Message<"envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig"> & {
-  /**
-   * @generated from field: envoy.config.cluster.v3.UpstreamConnectionOptions.FirstAddressFamilyVersion first_address_family_version = 1;
-   */
-  firstAddressFamilyVersion: UpstreamConnectionOptions_FirstAddressFamilyVersion;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value first_address_family_count = 2;
-   */
-  firstAddressFamilyCount?: number | undefined;
-};
-
-/**
- * Describes the message envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig.
- * Use `create(UpstreamConnectionOptions_HappyEyeballsConfigSchema)` to create a new message.
- */
-export const UpstreamConnectionOptions_HappyEyeballsConfigSchema: GenMessage<UpstreamConnectionOptions_HappyEyeballsConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3_cluster, 2, 0);
-
-/**
- * @generated from enum envoy.config.cluster.v3.UpstreamConnectionOptions.FirstAddressFamilyVersion
- */
-export enum UpstreamConnectionOptions_FirstAddressFamilyVersion {
-  /**
-   * @generated from enum value: DEFAULT = 0;
-   */
-  DEFAULT = 0,
-
-  /**
-   * @generated from enum value: V4 = 1;
-   */
-  V4 = 1,
-
-  /**
-   * @generated from enum value: V6 = 2;
-   */
-  V6 = 2,
-}
-
-/**
- * Describes the enum envoy.config.cluster.v3.UpstreamConnectionOptions.FirstAddressFamilyVersion.
- */
-export const UpstreamConnectionOptions_FirstAddressFamilyVersionSchema: GenEnum<UpstreamConnectionOptions_FirstAddressFamilyVersion> = /*@__PURE__*/
-  enumDesc(file_envoy_config_cluster_v3_cluster, 2, 0);
 
 /**
  * @generated from message envoy.config.cluster.v3.TrackClusterStats

@@ -4,17 +4,17 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { TypedExtensionConfig } from "../../core/v3/extension_pb";
-import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/cluster/v3/outlier_detection.proto.
  */
 export const file_envoy_config_cluster_v3_outlier_detection: GenFile = /*@__PURE__*/
-  fileDesc("Ci9lbnZveS9jb25maWcvY2x1c3Rlci92My9vdXRsaWVyX2RldGVjdGlvbi5wcm90bxIXZW52b3kuY29uZmlnLmNsdXN0ZXIudjMijg0KEE91dGxpZXJEZXRlY3Rpb24SNQoPY29uc2VjdXRpdmVfNXh4GAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEi0KCGludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgASNwoSYmFzZV9lamVjdGlvbl90aW1lGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgASPAoUbWF4X2VqZWN0aW9uX3BlcmNlbnQYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCABJBChllbmZvcmNpbmdfY29uc2VjdXRpdmVfNXh4GAUgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASPgoWZW5mb3JjaW5nX3N1Y2Nlc3NfcmF0ZRgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEkAKGnN1Y2Nlc3NfcmF0ZV9taW5pbXVtX2hvc3RzGAcgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkEKG3N1Y2Nlc3NfcmF0ZV9yZXF1ZXN0X3ZvbHVtZRgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI/ChlzdWNjZXNzX3JhdGVfc3RkZXZfZmFjdG9yGAkgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkEKG2NvbnNlY3V0aXZlX2dhdGV3YXlfZmFpbHVyZRgKIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJNCiVlbmZvcmNpbmdfY29uc2VjdXRpdmVfZ2F0ZXdheV9mYWlsdXJlGAsgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASKgoic3BsaXRfZXh0ZXJuYWxfbG9jYWxfb3JpZ2luX2Vycm9ycxgMIAEoCBJGCiBjb25zZWN1dGl2ZV9sb2NhbF9vcmlnaW5fZmFpbHVyZRgNIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJSCiplbmZvcmNpbmdfY29uc2VjdXRpdmVfbG9jYWxfb3JpZ2luX2ZhaWx1cmUYDiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCABJLCiNlbmZvcmNpbmdfbG9jYWxfb3JpZ2luX3N1Y2Nlc3NfcmF0ZRgPIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEkQKHGZhaWx1cmVfcGVyY2VudGFnZV90aHJlc2hvbGQYECABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCABJEChxlbmZvcmNpbmdfZmFpbHVyZV9wZXJjZW50YWdlGBEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASUQopZW5mb3JjaW5nX2ZhaWx1cmVfcGVyY2VudGFnZV9sb2NhbF9vcmlnaW4YEiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCABJGCiBmYWlsdXJlX3BlcmNlbnRhZ2VfbWluaW11bV9ob3N0cxgTIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJHCiFmYWlsdXJlX3BlcmNlbnRhZ2VfcmVxdWVzdF92b2x1bWUYFCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSNgoRbWF4X2VqZWN0aW9uX3RpbWUYFSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CABI7ChhtYXhfZWplY3Rpb25fdGltZV9qaXR0ZXIYFiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24STworc3VjY2Vzc2Z1bF9hY3RpdmVfaGVhbHRoX2NoZWNrX3VuZWplY3RfaG9zdBgXIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSPAoIbW9uaXRvcnMYGCADKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxI5ChVhbHdheXNfZWplY3Rfb25lX2hvc3QYGSABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlYgZwcm90bzM", [file_envoy_config_core_v3_extension, file_google_protobuf_duration, file_google_protobuf_wrappers]);
+  fileDesc("Ci9lbnZveS9jb25maWcvY2x1c3Rlci92My9vdXRsaWVyX2RldGVjdGlvbi5wcm90bxIXZW52b3kuY29uZmlnLmNsdXN0ZXIudjMilg0KEE91dGxpZXJEZXRlY3Rpb24SNQoPY29uc2VjdXRpdmVfNXh4GAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEi8KCGludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQABI5ChJiYXNlX2VqZWN0aW9uX3RpbWUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEj4KFG1heF9lamVjdGlvbl9wZXJjZW50GAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABJDChllbmZvcmNpbmdfY29uc2VjdXRpdmVfNXh4GAUgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABJAChZlbmZvcmNpbmdfc3VjY2Vzc19yYXRlGAYgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABJAChpzdWNjZXNzX3JhdGVfbWluaW11bV9ob3N0cxgHIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJBChtzdWNjZXNzX3JhdGVfcmVxdWVzdF92b2x1bWUYCCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSPwoZc3VjY2Vzc19yYXRlX3N0ZGV2X2ZhY3RvchgJIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJBChtjb25zZWN1dGl2ZV9nYXRld2F5X2ZhaWx1cmUYCiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSTwolZW5mb3JjaW5nX2NvbnNlY3V0aXZlX2dhdGV3YXlfZmFpbHVyZRgLIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASKgoic3BsaXRfZXh0ZXJuYWxfbG9jYWxfb3JpZ2luX2Vycm9ycxgMIAEoCBJGCiBjb25zZWN1dGl2ZV9sb2NhbF9vcmlnaW5fZmFpbHVyZRgNIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJUCiplbmZvcmNpbmdfY29uc2VjdXRpdmVfbG9jYWxfb3JpZ2luX2ZhaWx1cmUYDiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAhAAEk0KI2VuZm9yY2luZ19sb2NhbF9vcmlnaW5fc3VjY2Vzc19yYXRlGA8gASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABJGChxmYWlsdXJlX3BlcmNlbnRhZ2VfdGhyZXNob2xkGBAgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABJGChxlbmZvcmNpbmdfZmFpbHVyZV9wZXJjZW50YWdlGBEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABJTCillbmZvcmNpbmdfZmFpbHVyZV9wZXJjZW50YWdlX2xvY2FsX29yaWdpbhgSIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASRgogZmFpbHVyZV9wZXJjZW50YWdlX21pbmltdW1faG9zdHMYEyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSRwohZmFpbHVyZV9wZXJjZW50YWdlX3JlcXVlc3Rfdm9sdW1lGBQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjgKEW1heF9lamVjdGlvbl90aW1lGBUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQABI7ChhtYXhfZWplY3Rpb25fdGltZV9qaXR0ZXIYFiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24STworc3VjY2Vzc2Z1bF9hY3RpdmVfaGVhbHRoX2NoZWNrX3VuZWplY3RfaG9zdBgXIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSLAoIbW9uaXRvcnMYGCADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjkKFWFsd2F5c19lamVjdF9vbmVfaG9zdBgZIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.cluster.v3.OutlierDetection
@@ -26,27 +26,27 @@ export type OutlierDetection = Message<"envoy.config.cluster.v3.OutlierDetection
   consecutive5xx?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration interval = 2;
+   * @generated from field: google.protobuf.Duration interval = 2 [packed = false];
    */
   interval?: Duration | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration base_ejection_time = 3;
+   * @generated from field: google.protobuf.Duration base_ejection_time = 3 [packed = false];
    */
   baseEjectionTime?: Duration | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value max_ejection_percent = 4;
+   * @generated from field: google.protobuf.UInt32Value max_ejection_percent = 4 [packed = false];
    */
   maxEjectionPercent?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value enforcing_consecutive_5xx = 5;
+   * @generated from field: google.protobuf.UInt32Value enforcing_consecutive_5xx = 5 [packed = false];
    */
   enforcingConsecutive5xx?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value enforcing_success_rate = 6;
+   * @generated from field: google.protobuf.UInt32Value enforcing_success_rate = 6 [packed = false];
    */
   enforcingSuccessRate?: number | undefined;
 
@@ -71,7 +71,7 @@ export type OutlierDetection = Message<"envoy.config.cluster.v3.OutlierDetection
   consecutiveGatewayFailure?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value enforcing_consecutive_gateway_failure = 11;
+   * @generated from field: google.protobuf.UInt32Value enforcing_consecutive_gateway_failure = 11 [packed = false];
    */
   enforcingConsecutiveGatewayFailure?: number | undefined;
 
@@ -86,27 +86,27 @@ export type OutlierDetection = Message<"envoy.config.cluster.v3.OutlierDetection
   consecutiveLocalOriginFailure?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value enforcing_consecutive_local_origin_failure = 14;
+   * @generated from field: google.protobuf.UInt32Value enforcing_consecutive_local_origin_failure = 14 [packed = false];
    */
   enforcingConsecutiveLocalOriginFailure?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value enforcing_local_origin_success_rate = 15;
+   * @generated from field: google.protobuf.UInt32Value enforcing_local_origin_success_rate = 15 [packed = false];
    */
   enforcingLocalOriginSuccessRate?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value failure_percentage_threshold = 16;
+   * @generated from field: google.protobuf.UInt32Value failure_percentage_threshold = 16 [packed = false];
    */
   failurePercentageThreshold?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value enforcing_failure_percentage = 17;
+   * @generated from field: google.protobuf.UInt32Value enforcing_failure_percentage = 17 [packed = false];
    */
   enforcingFailurePercentage?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value enforcing_failure_percentage_local_origin = 18;
+   * @generated from field: google.protobuf.UInt32Value enforcing_failure_percentage_local_origin = 18 [packed = false];
    */
   enforcingFailurePercentageLocalOrigin?: number | undefined;
 
@@ -121,7 +121,7 @@ export type OutlierDetection = Message<"envoy.config.cluster.v3.OutlierDetection
   failurePercentageRequestVolume?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration max_ejection_time = 21;
+   * @generated from field: google.protobuf.Duration max_ejection_time = 21 [packed = false];
    */
   maxEjectionTime?: Duration | undefined;
 
@@ -136,9 +136,9 @@ export type OutlierDetection = Message<"envoy.config.cluster.v3.OutlierDetection
   successfulActiveHealthCheckUnejectHost?: boolean | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig monitors = 24;
+   * @generated from field: repeated meshwright.v1.Unsupported monitors = 24;
    */
-  monitors: TypedExtensionConfig[];
+  monitors: Unsupported[];
 
   /**
    * @generated from field: google.protobuf.BoolValue always_eject_one_host = 25;

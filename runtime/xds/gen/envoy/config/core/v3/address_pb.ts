@@ -4,80 +4,28 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { TypedExtensionConfig } from "./extension_pb";
-import { file_envoy_config_core_v3_extension } from "./extension_pb";
-import type { SocketOption, SocketOptionsOverride } from "./socket_option_pb";
-import { file_envoy_config_core_v3_socket_option } from "./socket_option_pb";
 import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/core/v3/address.proto.
  */
 export const file_envoy_config_core_v3_address: GenFile = /*@__PURE__*/
-  fileDesc("CiJlbnZveS9jb25maWcvY29yZS92My9hZGRyZXNzLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyImCgRQaXBlEg4KBHBhdGgYASABKAlCABIOCgRtb2RlGAIgASgNQgAiZQoURW52b3lJbnRlcm5hbEFkZHJlc3MSHgoUc2VydmVyX2xpc3RlbmVyX25hbWUYASABKAlIABITCgtlbmRwb2ludF9pZBgCIAEoCUIYChZhZGRyZXNzX25hbWVfc3BlY2lmaWVyIu4BCg1Tb2NrZXRBZGRyZXNzEkAKCHByb3RvY29sGAEgASgOMiwuZW52b3kuY29uZmlnLmNvcmUudjMuU29ja2V0QWRkcmVzcy5Qcm90b2NvbEIAEhEKB2FkZHJlc3MYAiABKAlCABIWCgpwb3J0X3ZhbHVlGAMgASgNQgBIABIUCgpuYW1lZF9wb3J0GAQgASgJSAASFQoNcmVzb2x2ZXJfbmFtZRgFIAEoCRITCgtpcHY0X2NvbXBhdBgGIAEoCCIcCghQcm90b2NvbBIHCgNUQ1AQABIHCgNVRFAQAUIQCg5wb3J0X3NwZWNpZmllciK2AQoMVGNwS2VlcGFsaXZlEjYKEGtlZXBhbGl2ZV9wcm9iZXMYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSNAoOa2VlcGFsaXZlX3RpbWUYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSOAoSa2VlcGFsaXZlX2ludGVydmFsGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlIpEBChJFeHRyYVNvdXJjZUFkZHJlc3MSNgoHYWRkcmVzcxgBIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldEFkZHJlc3NCABJDCg5zb2NrZXRfb3B0aW9ucxgCIAEoCzIrLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldE9wdGlvbnNPdmVycmlkZSKVAwoKQmluZENvbmZpZxI7Cg5zb3VyY2VfYWRkcmVzcxgBIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldEFkZHJlc3MSLAoIZnJlZWJpbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEjoKDnNvY2tldF9vcHRpb25zGAMgAygLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuU29ja2V0T3B0aW9uEkgKFmV4dHJhX3NvdXJjZV9hZGRyZXNzZXMYBSADKAsyKC5lbnZveS5jb25maWcuY29yZS52My5FeHRyYVNvdXJjZUFkZHJlc3MSSgobYWRkaXRpb25hbF9zb3VyY2VfYWRkcmVzc2VzGAQgAygLMiMuZW52b3kuY29uZmlnLmNvcmUudjMuU29ja2V0QWRkcmVzc0IAEkoKFmxvY2FsX2FkZHJlc3Nfc2VsZWN0b3IYBiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZyLNAQoHQWRkcmVzcxI9Cg5zb2NrZXRfYWRkcmVzcxgBIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldEFkZHJlc3NIABIqCgRwaXBlGAIgASgLMhouZW52b3kuY29uZmlnLmNvcmUudjMuUGlwZUgAEkwKFmVudm95X2ludGVybmFsX2FkZHJlc3MYAyABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5FbnZveUludGVybmFsQWRkcmVzc0gAQgkKB2FkZHJlc3MiWQoJQ2lkclJhbmdlEhgKDmFkZHJlc3NfcHJlZml4GAEgASgJQgASMgoKcHJlZml4X2xlbhgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAYgZwcm90bzM", [file_envoy_config_core_v3_extension, file_envoy_config_core_v3_socket_option, file_google_protobuf_wrappers]);
-
-/**
- * @generated from message envoy.config.core.v3.Pipe
- */
-export type Pipe = Message<"envoy.config.core.v3.Pipe"> & {
-  /**
-   * @generated from field: string path = 1;
-   */
-  path: string;
-
-  /**
-   * @generated from field: uint32 mode = 2;
-   */
-  mode: number;
-};
-
-/**
- * Describes the message envoy.config.core.v3.Pipe.
- * Use `create(PipeSchema)` to create a new message.
- */
-export const PipeSchema: GenMessage<Pipe> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_address, 0);
-
-/**
- * @generated from message envoy.config.core.v3.EnvoyInternalAddress
- */
-export type EnvoyInternalAddress = Message<"envoy.config.core.v3.EnvoyInternalAddress"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.EnvoyInternalAddress.address_name_specifier
-   */
-  addressNameSpecifier: {
-    /**
-     * @generated from field: string server_listener_name = 1;
-     */
-    value: string;
-    case: "serverListenerName";
-  } | { case: undefined; value?: undefined };
-
-  /**
-   * @generated from field: string endpoint_id = 2;
-   */
-  endpointId: string;
-};
-
-/**
- * Describes the message envoy.config.core.v3.EnvoyInternalAddress.
- * Use `create(EnvoyInternalAddressSchema)` to create a new message.
- */
-export const EnvoyInternalAddressSchema: GenMessage<EnvoyInternalAddress> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_address, 1);
+  fileDesc("CiJlbnZveS9jb25maWcvY29yZS92My9hZGRyZXNzLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyL0AQoNU29ja2V0QWRkcmVzcxJCCghwcm90b2NvbBgBIAEoDjIsLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldEFkZHJlc3MuUHJvdG9jb2xCAhAAEhMKB2FkZHJlc3MYAiABKAlCAhAAEhgKCnBvcnRfdmFsdWUYAyABKA1CAhAASAASFAoKbmFtZWRfcG9ydBgEIAEoCUgAEhUKDXJlc29sdmVyX25hbWUYBSABKAkSEwoLaXB2NF9jb21wYXQYBiABKAgiHAoIUHJvdG9jb2wSBwoDVENQEAASBwoDVURQEAFCEAoOcG9ydF9zcGVjaWZpZXIitgEKDFRjcEtlZXBhbGl2ZRI2ChBrZWVwYWxpdmVfcHJvYmVzGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjQKDmtlZXBhbGl2ZV90aW1lGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjgKEmtlZXBhbGl2ZV9pbnRlcnZhbBgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZSK9AQoHQWRkcmVzcxI9Cg5zb2NrZXRfYWRkcmVzcxgBIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldEFkZHJlc3NIABIqCgRwaXBlGAIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjwKFmVudm95X2ludGVybmFsX2FkZHJlc3MYAyABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSABCCQoHYWRkcmVzcyJdCglDaWRyUmFuZ2USGgoOYWRkcmVzc19wcmVmaXgYASABKAlCAhAAEjQKCnByZWZpeF9sZW4YAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAhAAYgZwcm90bzM", [file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.core.v3.SocketAddress
  */
 export type SocketAddress = Message<"envoy.config.core.v3.SocketAddress"> & {
   /**
-   * @generated from field: envoy.config.core.v3.SocketAddress.Protocol protocol = 1;
+   * @generated from field: envoy.config.core.v3.SocketAddress.Protocol protocol = 1 [packed = false];
    */
   protocol: SocketAddress_Protocol;
 
   /**
-   * @generated from field: string address = 2;
+   * @generated from field: string address = 2 [packed = false];
    */
   address: string;
 
@@ -86,7 +34,7 @@ export type SocketAddress = Message<"envoy.config.core.v3.SocketAddress"> & {
    */
   portSpecifier: {
     /**
-     * @generated from field: uint32 port_value = 3;
+     * @generated from field: uint32 port_value = 3 [packed = false];
      */
     value: number;
     case: "portValue";
@@ -114,7 +62,7 @@ export type SocketAddress = Message<"envoy.config.core.v3.SocketAddress"> & {
  * Use `create(SocketAddressSchema)` to create a new message.
  */
 export const SocketAddressSchema: GenMessage<SocketAddress> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_address, 2);
+  messageDesc(file_envoy_config_core_v3_address, 0);
 
 /**
  * @generated from enum envoy.config.core.v3.SocketAddress.Protocol
@@ -135,7 +83,7 @@ export enum SocketAddress_Protocol {
  * Describes the enum envoy.config.core.v3.SocketAddress.Protocol.
  */
 export const SocketAddress_ProtocolSchema: GenEnum<SocketAddress_Protocol> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_address, 2, 0);
+  enumDesc(file_envoy_config_core_v3_address, 0, 0);
 
 /**
  * @generated from message envoy.config.core.v3.TcpKeepalive
@@ -162,71 +110,7 @@ export type TcpKeepalive = Message<"envoy.config.core.v3.TcpKeepalive"> & {
  * Use `create(TcpKeepaliveSchema)` to create a new message.
  */
 export const TcpKeepaliveSchema: GenMessage<TcpKeepalive> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_address, 3);
-
-/**
- * @generated from message envoy.config.core.v3.ExtraSourceAddress
- */
-export type ExtraSourceAddress = Message<"envoy.config.core.v3.ExtraSourceAddress"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.SocketAddress address = 1;
-   */
-  address?: SocketAddress | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.SocketOptionsOverride socket_options = 2;
-   */
-  socketOptions?: SocketOptionsOverride | undefined;
-};
-
-/**
- * Describes the message envoy.config.core.v3.ExtraSourceAddress.
- * Use `create(ExtraSourceAddressSchema)` to create a new message.
- */
-export const ExtraSourceAddressSchema: GenMessage<ExtraSourceAddress> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_address, 4);
-
-/**
- * @generated from message envoy.config.core.v3.BindConfig
- */
-export type BindConfig = Message<"envoy.config.core.v3.BindConfig"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.SocketAddress source_address = 1;
-   */
-  sourceAddress?: SocketAddress | undefined;
-
-  /**
-   * @generated from field: google.protobuf.BoolValue freebind = 2;
-   */
-  freebind?: boolean | undefined;
-
-  /**
-   * @generated from field: repeated envoy.config.core.v3.SocketOption socket_options = 3;
-   */
-  socketOptions: SocketOption[];
-
-  /**
-   * @generated from field: repeated envoy.config.core.v3.ExtraSourceAddress extra_source_addresses = 5;
-   */
-  extraSourceAddresses: ExtraSourceAddress[];
-
-  /**
-   * @generated from field: repeated envoy.config.core.v3.SocketAddress additional_source_addresses = 4;
-   */
-  additionalSourceAddresses: SocketAddress[];
-
-  /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig local_address_selector = 6;
-   */
-  localAddressSelector?: TypedExtensionConfig | undefined;
-};
-
-/**
- * Describes the message envoy.config.core.v3.BindConfig.
- * Use `create(BindConfigSchema)` to create a new message.
- */
-export const BindConfigSchema: GenMessage<BindConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_address, 5);
+  messageDesc(file_envoy_config_core_v3_address, 1);
 
 /**
  * @generated from message envoy.config.core.v3.Address
@@ -243,15 +127,15 @@ export type Address = Message<"envoy.config.core.v3.Address"> & {
     case: "socketAddress";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.Pipe pipe = 2;
+     * @generated from field: meshwright.v1.Unsupported pipe = 2;
      */
-    value: Pipe;
+    value: Unsupported;
     case: "pipe";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.EnvoyInternalAddress envoy_internal_address = 3;
+     * @generated from field: meshwright.v1.Unsupported envoy_internal_address = 3;
      */
-    value: EnvoyInternalAddress;
+    value: Unsupported;
     case: "envoyInternalAddress";
   } | { case: undefined; value?: undefined };
 };
@@ -261,19 +145,19 @@ export type Address = Message<"envoy.config.core.v3.Address"> & {
  * Use `create(AddressSchema)` to create a new message.
  */
 export const AddressSchema: GenMessage<Address> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_address, 6);
+  messageDesc(file_envoy_config_core_v3_address, 2);
 
 /**
  * @generated from message envoy.config.core.v3.CidrRange
  */
 export type CidrRange = Message<"envoy.config.core.v3.CidrRange"> & {
   /**
-   * @generated from field: string address_prefix = 1;
+   * @generated from field: string address_prefix = 1 [packed = false];
    */
   addressPrefix: string;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value prefix_len = 2;
+   * @generated from field: google.protobuf.UInt32Value prefix_len = 2 [packed = false];
    */
   prefixLen?: number | undefined;
 };
@@ -283,5 +167,5 @@ export type CidrRange = Message<"envoy.config.core.v3.CidrRange"> & {
  * Use `create(CidrRangeSchema)` to create a new message.
  */
 export const CidrRangeSchema: GenMessage<CidrRange> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_address, 7);
+  messageDesc(file_envoy_config_core_v3_address, 3);
 

@@ -6,23 +6,21 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Address } from "./address_pb";
 import { file_envoy_config_core_v3_address } from "./address_pb";
-import type { BackoffStrategy } from "./backoff_pb";
-import { file_envoy_config_core_v3_backoff } from "./backoff_pb";
 import type { FractionalPercent } from "../../../type/v3/percent_pb";
 import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb";
 import type { SemanticVersion } from "../../../type/v3/semantic_version_pb";
 import { file_envoy_type_v3_semantic_version } from "../../../type/v3/semantic_version_pb";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_any, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import type { ContextParams } from "../../../../xds/core/v3/context_params_pb";
-import { file_xds_core_v3_context_params } from "../../../../xds/core/v3/context_params_pb";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/core/v3/base.proto.
  */
 export const file_envoy_config_core_v3_base: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lbnZveS9jb25maWcvY29yZS92My9iYXNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyI6CghMb2NhbGl0eRIOCgZyZWdpb24YASABKAkSDAoEem9uZRgCIAEoCRIQCghzdWJfem9uZRgDIAEoCSJqCgxCdWlsZFZlcnNpb24SLwoHdmVyc2lvbhgBIAEoCzIeLmVudm95LnR5cGUudjMuU2VtYW50aWNWZXJzaW9uEikKCG1ldGFkYXRhGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKgAQoJRXh0ZW5zaW9uEgwKBG5hbWUYASABKAkSEAoIY2F0ZWdvcnkYAiABKAkSGQoPdHlwZV9kZXNjcmlwdG9yGAMgASgJQgASMwoHdmVyc2lvbhgEIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkJ1aWxkVmVyc2lvbhIQCghkaXNhYmxlZBgFIAEoCBIRCgl0eXBlX3VybHMYBiADKAkiywQKBE5vZGUSCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIpCghtZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSTQoSZHluYW1pY19wYXJhbWV0ZXJzGAwgAygLMjEuZW52b3kuY29uZmlnLmNvcmUudjMuTm9kZS5EeW5hbWljUGFyYW1ldGVyc0VudHJ5EjAKCGxvY2FsaXR5GAQgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTG9jYWxpdHkSFwoPdXNlcl9hZ2VudF9uYW1lGAYgASgJEhwKEnVzZXJfYWdlbnRfdmVyc2lvbhgHIAEoCUgAEkYKGHVzZXJfYWdlbnRfYnVpbGRfdmVyc2lvbhgIIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkJ1aWxkVmVyc2lvbkgAEjMKCmV4dGVuc2lvbnMYCSADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5FeHRlbnNpb24SFwoPY2xpZW50X2ZlYXR1cmVzGAogAygJEjwKE2xpc3RlbmluZ19hZGRyZXNzZXMYCyADKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzQgAaVAoWRHluYW1pY1BhcmFtZXRlcnNFbnRyeRILCgNrZXkYASABKAkSKQoFdmFsdWUYAiABKAsyGi54ZHMuY29yZS52My5Db250ZXh0UGFyYW1zOgI4AUIZChd1c2VyX2FnZW50X3ZlcnNpb25fdHlwZSLVAgoITWV0YWRhdGESTQoPZmlsdGVyX21ldGFkYXRhGAEgAygLMjIuZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGEuRmlsdGVyTWV0YWRhdGFFbnRyeUIAElgKFXR5cGVkX2ZpbHRlcl9tZXRhZGF0YRgCIAMoCzI3LmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhLlR5cGVkRmlsdGVyTWV0YWRhdGFFbnRyeUIAGk4KE0ZpbHRlck1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdDoCOAEaUAoYVHlwZWRGaWx0ZXJNZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRIjCgV2YWx1ZRgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5Bbnk6AjgBIj0KDVJ1bnRpbWVVSW50MzISFQoNZGVmYXVsdF92YWx1ZRgCIAEoDRIVCgtydW50aW1lX2tleRgDIAEoCUIAIj0KDVJ1bnRpbWVEb3VibGUSFQoNZGVmYXVsdF92YWx1ZRgBIAEoARIVCgtydW50aW1lX2tleRgCIAEoCUIAImAKElJ1bnRpbWVGZWF0dXJlRmxhZxIzCg1kZWZhdWx0X3ZhbHVlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUIAEhUKC3J1bnRpbWVfa2V5GAIgASgJQgAiQgoLSGVhZGVyVmFsdWUSDQoDa2V5GAEgASgJQgASDwoFdmFsdWUYAiABKAlCABITCglyYXdfdmFsdWUYAyABKAxCACLkAgoRSGVhZGVyVmFsdWVPcHRpb24SMwoGaGVhZGVyGAEgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVCABIsCgZhcHBlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgASUwoNYXBwZW5kX2FjdGlvbhgDIAEoDjI6LmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uLkhlYWRlckFwcGVuZEFjdGlvbkIAEhgKEGtlZXBfZW1wdHlfdmFsdWUYBCABKAgifQoSSGVhZGVyQXBwZW5kQWN0aW9uEhsKF0FQUEVORF9JRl9FWElTVFNfT1JfQUREEAASEQoNQUREX0lGX0FCU0VOVBABEh4KGk9WRVJXUklURV9JRl9FWElTVFNfT1JfQUREEAISFwoTT1ZFUldSSVRFX0lGX0VYSVNUUxADIiIKEFdhdGNoZWREaXJlY3RvcnkSDgoEcGF0aBgBIAEoCUIAIsUBCgpEYXRhU291cmNlEhQKCGZpbGVuYW1lGAEgASgJQgBIABIWCgxpbmxpbmVfYnl0ZXMYAiABKAxIABIXCg1pbmxpbmVfc3RyaW5nGAMgASgJSAASIAoUZW52aXJvbm1lbnRfdmFyaWFibGUYBCABKAlCAEgAEkEKEXdhdGNoZWRfZGlyZWN0b3J5GAUgASgLMiYuZW52b3kuY29uZmlnLmNvcmUudjMuV2F0Y2hlZERpcmVjdG9yeUILCglzcGVjaWZpZXIinAQKC1JldHJ5UG9saWN5Ej0KDnJldHJ5X2JhY2tfb2ZmGAEgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuQmFja29mZlN0cmF0ZWd5EjMKC251bV9yZXRyaWVzGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASEAoIcmV0cnlfb24YAyABKAkSRwoOcmV0cnlfcHJpb3JpdHkYBCABKAsyLy5lbnZveS5jb25maWcuY29yZS52My5SZXRyeVBvbGljeS5SZXRyeVByaW9yaXR5ElIKFHJldHJ5X2hvc3RfcHJlZGljYXRlGAUgAygLMjQuZW52b3kuY29uZmlnLmNvcmUudjMuUmV0cnlQb2xpY3kuUmV0cnlIb3N0UHJlZGljYXRlEikKIWhvc3Rfc2VsZWN0aW9uX3JldHJ5X21heF9hdHRlbXB0cxgGIAEoAxpcCg1SZXRyeVByaW9yaXR5Eg4KBG5hbWUYASABKAlCABIsCgx0eXBlZF9jb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGUaYQoSUmV0cnlIb3N0UHJlZGljYXRlEg4KBG5hbWUYASABKAlCABIsCgx0eXBlZF9jb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGUiXgoPVHJhbnNwb3J0U29ja2V0Eg4KBG5hbWUYASABKAlCABIsCgx0eXBlZF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGUiagoYUnVudGltZUZyYWN0aW9uYWxQZXJjZW50EjkKDWRlZmF1bHRfdmFsdWUYASABKAsyIC5lbnZveS50eXBlLnYzLkZyYWN0aW9uYWxQZXJjZW50QgASEwoLcnVudGltZV9rZXkYAiABKAkiIgoMQ29udHJvbFBsYW5lEhIKCmlkZW50aWZpZXIYASABKAkqKAoPUm91dGluZ1ByaW9yaXR5EgsKB0RFRkFVTFQQABIICgRISUdIEAEqiQEKDVJlcXVlc3RNZXRob2QSFgoSTUVUSE9EX1VOU1BFQ0lGSUVEEAASBwoDR0VUEAESCAoESEVBRBACEggKBFBPU1QQAxIHCgNQVVQQBBIKCgZERUxFVEUQBRILCgdDT05ORUNUEAYSCwoHT1BUSU9OUxAHEgkKBVRSQUNFEAgSCQoFUEFUQ0gQCSo+ChBUcmFmZmljRGlyZWN0aW9uEg8KC1VOU1BFQ0lGSUVEEAASCwoHSU5CT1VORBABEgwKCE9VVEJPVU5EEAJiBnByb3RvMw", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_backoff, file_envoy_type_v3_percent, file_envoy_type_v3_semantic_version, file_google_protobuf_any, file_google_protobuf_struct, file_google_protobuf_wrappers, file_xds_core_v3_context_params]);
+  fileDesc("Ch9lbnZveS9jb25maWcvY29yZS92My9iYXNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyI6CghMb2NhbGl0eRIOCgZyZWdpb24YASABKAkSDAoEem9uZRgCIAEoCRIQCghzdWJfem9uZRgDIAEoCSJqCgxCdWlsZFZlcnNpb24SLwoHdmVyc2lvbhgBIAEoCzIeLmVudm95LnR5cGUudjMuU2VtYW50aWNWZXJzaW9uEikKCG1ldGFkYXRhGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKiAQoJRXh0ZW5zaW9uEgwKBG5hbWUYASABKAkSEAoIY2F0ZWdvcnkYAiABKAkSGwoPdHlwZV9kZXNjcmlwdG9yGAMgASgJQgIQABIzCgd2ZXJzaW9uGAQgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQnVpbGRWZXJzaW9uEhAKCGRpc2FibGVkGAUgASgIEhEKCXR5cGVfdXJscxgGIAMoCSLNBAoETm9kZRIKCgJpZBgBIAEoCRIPCgdjbHVzdGVyGAIgASgJEikKCG1ldGFkYXRhGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJNChJkeW5hbWljX3BhcmFtZXRlcnMYDCADKAsyMS5lbnZveS5jb25maWcuY29yZS52My5Ob2RlLkR5bmFtaWNQYXJhbWV0ZXJzRW50cnkSMAoIbG9jYWxpdHkYBCABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5Mb2NhbGl0eRIXCg91c2VyX2FnZW50X25hbWUYBiABKAkSHAoSdXNlcl9hZ2VudF92ZXJzaW9uGAcgASgJSAASRgoYdXNlcl9hZ2VudF9idWlsZF92ZXJzaW9uGAggASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQnVpbGRWZXJzaW9uSAASMwoKZXh0ZW5zaW9ucxgJIAMoCzIfLmVudm95LmNvbmZpZy5jb3JlLnYzLkV4dGVuc2lvbhIXCg9jbGllbnRfZmVhdHVyZXMYCiADKAkSPgoTbGlzdGVuaW5nX2FkZHJlc3NlcxgLIAMoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3NCAhAAGlQKFkR5bmFtaWNQYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZDoCOAFCGQoXdXNlcl9hZ2VudF92ZXJzaW9uX3R5cGUi2QIKCE1ldGFkYXRhEk8KD2ZpbHRlcl9tZXRhZGF0YRgBIAMoCzIyLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhLkZpbHRlck1ldGFkYXRhRW50cnlCAhAAEloKFXR5cGVkX2ZpbHRlcl9tZXRhZGF0YRgCIAMoCzI3LmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhLlR5cGVkRmlsdGVyTWV0YWRhdGFFbnRyeUICEAAaTgoTRmlsdGVyTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0OgI4ARpQChhUeXBlZEZpbHRlck1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueToCOAEiPwoNUnVudGltZVVJbnQzMhIVCg1kZWZhdWx0X3ZhbHVlGAIgASgNEhcKC3J1bnRpbWVfa2V5GAMgASgJQgIQACJICgtIZWFkZXJWYWx1ZRIPCgNrZXkYASABKAlCAhAAEhEKBXZhbHVlGAIgASgJQgIQABIVCglyYXdfdmFsdWUYAyABKAxCAhAAIuoCChFIZWFkZXJWYWx1ZU9wdGlvbhI1CgZoZWFkZXIYASABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZUICEAASLgoGYXBwZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUICEAASVQoNYXBwZW5kX2FjdGlvbhgDIAEoDjI6LmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uLkhlYWRlckFwcGVuZEFjdGlvbkICEAASGAoQa2VlcF9lbXB0eV92YWx1ZRgEIAEoCCJ9ChJIZWFkZXJBcHBlbmRBY3Rpb24SGwoXQVBQRU5EX0lGX0VYSVNUU19PUl9BREQQABIRCg1BRERfSUZfQUJTRU5UEAESHgoaT1ZFUldSSVRFX0lGX0VYSVNUU19PUl9BREQQAhIXChNPVkVSV1JJVEVfSUZfRVhJU1RTEAMivQEKCkRhdGFTb3VyY2USFgoIZmlsZW5hbWUYASABKAlCAhAASAASFgoMaW5saW5lX2J5dGVzGAIgASgMSAASFwoNaW5saW5lX3N0cmluZxgDIAEoCUgAEiIKFGVudmlyb25tZW50X3ZhcmlhYmxlGAQgASgJQgIQAEgAEjUKEXdhdGNoZWRfZGlyZWN0b3J5GAUgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEILCglzcGVjaWZpZXIiYAoPVHJhbnNwb3J0U29ja2V0EhAKBG5hbWUYASABKAlCAhAAEiwKDHR5cGVkX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIAEINCgtjb25maWdfdHlwZSJsChhSdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQSOwoNZGVmYXVsdF92YWx1ZRgBIAEoCzIgLmVudm95LnR5cGUudjMuRnJhY3Rpb25hbFBlcmNlbnRCAhAAEhMKC3J1bnRpbWVfa2V5GAIgASgJIiIKDENvbnRyb2xQbGFuZRISCgppZGVudGlmaWVyGAEgASgJKigKD1JvdXRpbmdQcmlvcml0eRILCgdERUZBVUxUEAASCAoESElHSBABKj4KEFRyYWZmaWNEaXJlY3Rpb24SDwoLVU5TUEVDSUZJRUQQABILCgdJTkJPVU5EEAESDAoIT1VUQk9VTkQQAmIGcHJvdG8z", [file_envoy_config_core_v3_address, file_envoy_type_v3_percent, file_envoy_type_v3_semantic_version, file_google_protobuf_any, file_google_protobuf_struct, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.core.v3.Locality
@@ -88,7 +86,7 @@ export type Extension = Message<"envoy.config.core.v3.Extension"> & {
   category: string;
 
   /**
-   * @generated from field: string type_descriptor = 3;
+   * @generated from field: string type_descriptor = 3 [packed = false];
    */
   typeDescriptor: string;
 
@@ -135,9 +133,9 @@ export type Node = Message<"envoy.config.core.v3.Node"> & {
   metadata?: JsonObject | undefined;
 
   /**
-   * @generated from field: map<string, xds.core.v3.ContextParams> dynamic_parameters = 12;
+   * @generated from field: map<string, meshwright.v1.Unsupported> dynamic_parameters = 12;
    */
-  dynamicParameters: { [key: string]: ContextParams };
+  dynamicParameters: { [key: string]: Unsupported };
 
   /**
    * @generated from field: envoy.config.core.v3.Locality locality = 4;
@@ -177,7 +175,7 @@ export type Node = Message<"envoy.config.core.v3.Node"> & {
   clientFeatures: string[];
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.Address listening_addresses = 11;
+   * @generated from field: repeated envoy.config.core.v3.Address listening_addresses = 11 [packed = false];
    */
   listeningAddresses: Address[];
 };
@@ -194,12 +192,12 @@ export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
  */
 export type Metadata = Message<"envoy.config.core.v3.Metadata"> & {
   /**
-   * @generated from field: map<string, google.protobuf.Struct> filter_metadata = 1;
+   * @generated from field: map<string, google.protobuf.Struct> filter_metadata = 1 [packed = false];
    */
   filterMetadata: { [key: string]: JsonObject };
 
   /**
-   * @generated from field: map<string, google.protobuf.Any> typed_filter_metadata = 2;
+   * @generated from field: map<string, google.protobuf.Any> typed_filter_metadata = 2 [packed = false];
    */
   typedFilterMetadata: { [key: string]: Any };
 };
@@ -221,7 +219,7 @@ export type RuntimeUInt32 = Message<"envoy.config.core.v3.RuntimeUInt32"> & {
   defaultValue: number;
 
   /**
-   * @generated from field: string runtime_key = 3;
+   * @generated from field: string runtime_key = 3 [packed = false];
    */
   runtimeKey: string;
 };
@@ -234,65 +232,21 @@ export const RuntimeUInt32Schema: GenMessage<RuntimeUInt32> = /*@__PURE__*/
   messageDesc(file_envoy_config_core_v3_base, 5);
 
 /**
- * @generated from message envoy.config.core.v3.RuntimeDouble
- */
-export type RuntimeDouble = Message<"envoy.config.core.v3.RuntimeDouble"> & {
-  /**
-   * @generated from field: double default_value = 1;
-   */
-  defaultValue: number;
-
-  /**
-   * @generated from field: string runtime_key = 2;
-   */
-  runtimeKey: string;
-};
-
-/**
- * Describes the message envoy.config.core.v3.RuntimeDouble.
- * Use `create(RuntimeDoubleSchema)` to create a new message.
- */
-export const RuntimeDoubleSchema: GenMessage<RuntimeDouble> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 6);
-
-/**
- * @generated from message envoy.config.core.v3.RuntimeFeatureFlag
- */
-export type RuntimeFeatureFlag = Message<"envoy.config.core.v3.RuntimeFeatureFlag"> & {
-  /**
-   * @generated from field: google.protobuf.BoolValue default_value = 1;
-   */
-  defaultValue?: boolean | undefined;
-
-  /**
-   * @generated from field: string runtime_key = 2;
-   */
-  runtimeKey: string;
-};
-
-/**
- * Describes the message envoy.config.core.v3.RuntimeFeatureFlag.
- * Use `create(RuntimeFeatureFlagSchema)` to create a new message.
- */
-export const RuntimeFeatureFlagSchema: GenMessage<RuntimeFeatureFlag> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 7);
-
-/**
  * @generated from message envoy.config.core.v3.HeaderValue
  */
 export type HeaderValue = Message<"envoy.config.core.v3.HeaderValue"> & {
   /**
-   * @generated from field: string key = 1;
+   * @generated from field: string key = 1 [packed = false];
    */
   key: string;
 
   /**
-   * @generated from field: string value = 2;
+   * @generated from field: string value = 2 [packed = false];
    */
   value: string;
 
   /**
-   * @generated from field: bytes raw_value = 3;
+   * @generated from field: bytes raw_value = 3 [packed = false];
    */
   rawValue: Uint8Array;
 };
@@ -302,24 +256,24 @@ export type HeaderValue = Message<"envoy.config.core.v3.HeaderValue"> & {
  * Use `create(HeaderValueSchema)` to create a new message.
  */
 export const HeaderValueSchema: GenMessage<HeaderValue> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 8);
+  messageDesc(file_envoy_config_core_v3_base, 6);
 
 /**
  * @generated from message envoy.config.core.v3.HeaderValueOption
  */
 export type HeaderValueOption = Message<"envoy.config.core.v3.HeaderValueOption"> & {
   /**
-   * @generated from field: envoy.config.core.v3.HeaderValue header = 1;
+   * @generated from field: envoy.config.core.v3.HeaderValue header = 1 [packed = false];
    */
   header?: HeaderValue | undefined;
 
   /**
-   * @generated from field: google.protobuf.BoolValue append = 2;
+   * @generated from field: google.protobuf.BoolValue append = 2 [packed = false];
    */
   append?: boolean | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.HeaderValueOption.HeaderAppendAction append_action = 3;
+   * @generated from field: envoy.config.core.v3.HeaderValueOption.HeaderAppendAction append_action = 3 [packed = false];
    */
   appendAction: HeaderValueOption_HeaderAppendAction;
 
@@ -334,7 +288,7 @@ export type HeaderValueOption = Message<"envoy.config.core.v3.HeaderValueOption"
  * Use `create(HeaderValueOptionSchema)` to create a new message.
  */
 export const HeaderValueOptionSchema: GenMessage<HeaderValueOption> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 9);
+  messageDesc(file_envoy_config_core_v3_base, 7);
 
 /**
  * @generated from enum envoy.config.core.v3.HeaderValueOption.HeaderAppendAction
@@ -365,24 +319,7 @@ export enum HeaderValueOption_HeaderAppendAction {
  * Describes the enum envoy.config.core.v3.HeaderValueOption.HeaderAppendAction.
  */
 export const HeaderValueOption_HeaderAppendActionSchema: GenEnum<HeaderValueOption_HeaderAppendAction> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_base, 9, 0);
-
-/**
- * @generated from message envoy.config.core.v3.WatchedDirectory
- */
-export type WatchedDirectory = Message<"envoy.config.core.v3.WatchedDirectory"> & {
-  /**
-   * @generated from field: string path = 1;
-   */
-  path: string;
-};
-
-/**
- * Describes the message envoy.config.core.v3.WatchedDirectory.
- * Use `create(WatchedDirectorySchema)` to create a new message.
- */
-export const WatchedDirectorySchema: GenMessage<WatchedDirectory> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 10);
+  enumDesc(file_envoy_config_core_v3_base, 7, 0);
 
 /**
  * @generated from message envoy.config.core.v3.DataSource
@@ -393,7 +330,7 @@ export type DataSource = Message<"envoy.config.core.v3.DataSource"> & {
    */
   specifier: {
     /**
-     * @generated from field: string filename = 1;
+     * @generated from field: string filename = 1 [packed = false];
      */
     value: string;
     case: "filename";
@@ -411,16 +348,16 @@ export type DataSource = Message<"envoy.config.core.v3.DataSource"> & {
     case: "inlineString";
   } | {
     /**
-     * @generated from field: string environment_variable = 4;
+     * @generated from field: string environment_variable = 4 [packed = false];
      */
     value: string;
     case: "environmentVariable";
   } | { case: undefined; value?: undefined };
 
   /**
-   * @generated from field: envoy.config.core.v3.WatchedDirectory watched_directory = 5;
+   * @generated from field: meshwright.v1.Unsupported watched_directory = 5;
    */
-  watchedDirectory?: WatchedDirectory | undefined;
+  watchedDirectory?: Unsupported | undefined;
 };
 
 /**
@@ -428,112 +365,14 @@ export type DataSource = Message<"envoy.config.core.v3.DataSource"> & {
  * Use `create(DataSourceSchema)` to create a new message.
  */
 export const DataSourceSchema: GenMessage<DataSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 11);
-
-/**
- * @generated from message envoy.config.core.v3.RetryPolicy
- */
-export type RetryPolicy = Message<"envoy.config.core.v3.RetryPolicy"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.BackoffStrategy retry_back_off = 1;
-   */
-  retryBackOff?: BackoffStrategy | undefined;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value num_retries = 2;
-   */
-  numRetries?: number | undefined;
-
-  /**
-   * @generated from field: string retry_on = 3;
-   */
-  retryOn: string;
-
-  /**
-   * @generated from field: envoy.config.core.v3.RetryPolicy.RetryPriority retry_priority = 4;
-   */
-  retryPriority?: RetryPolicy_RetryPriority | undefined;
-
-  /**
-   * @generated from field: repeated envoy.config.core.v3.RetryPolicy.RetryHostPredicate retry_host_predicate = 5;
-   */
-  retryHostPredicate: RetryPolicy_RetryHostPredicate[];
-
-  /**
-   * @generated from field: int64 host_selection_retry_max_attempts = 6;
-   */
-  hostSelectionRetryMaxAttempts: bigint;
-};
-
-/**
- * Describes the message envoy.config.core.v3.RetryPolicy.
- * Use `create(RetryPolicySchema)` to create a new message.
- */
-export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 12);
-
-/**
- * @generated from message envoy.config.core.v3.RetryPolicy.RetryPriority
- */
-export type RetryPolicy_RetryPriority = Message<"envoy.config.core.v3.RetryPolicy.RetryPriority"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from oneof envoy.config.core.v3.RetryPolicy.RetryPriority.config_type
-   */
-  configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 2;
-     */
-    value: Any;
-    case: "typedConfig";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.core.v3.RetryPolicy.RetryPriority.
- * Use `create(RetryPolicy_RetryPrioritySchema)` to create a new message.
- */
-export const RetryPolicy_RetryPrioritySchema: GenMessage<RetryPolicy_RetryPriority> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 12, 0);
-
-/**
- * @generated from message envoy.config.core.v3.RetryPolicy.RetryHostPredicate
- */
-export type RetryPolicy_RetryHostPredicate = Message<"envoy.config.core.v3.RetryPolicy.RetryHostPredicate"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from oneof envoy.config.core.v3.RetryPolicy.RetryHostPredicate.config_type
-   */
-  configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 2;
-     */
-    value: Any;
-    case: "typedConfig";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.core.v3.RetryPolicy.RetryHostPredicate.
- * Use `create(RetryPolicy_RetryHostPredicateSchema)` to create a new message.
- */
-export const RetryPolicy_RetryHostPredicateSchema: GenMessage<RetryPolicy_RetryHostPredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 12, 1);
+  messageDesc(file_envoy_config_core_v3_base, 8);
 
 /**
  * @generated from message envoy.config.core.v3.TransportSocket
  */
 export type TransportSocket = Message<"envoy.config.core.v3.TransportSocket"> & {
   /**
-   * @generated from field: string name = 1;
+   * @generated from field: string name = 1 [packed = false];
    */
   name: string;
 
@@ -554,14 +393,14 @@ export type TransportSocket = Message<"envoy.config.core.v3.TransportSocket"> & 
  * Use `create(TransportSocketSchema)` to create a new message.
  */
 export const TransportSocketSchema: GenMessage<TransportSocket> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 13);
+  messageDesc(file_envoy_config_core_v3_base, 9);
 
 /**
  * @generated from message envoy.config.core.v3.RuntimeFractionalPercent
  */
 export type RuntimeFractionalPercent = Message<"envoy.config.core.v3.RuntimeFractionalPercent"> & {
   /**
-   * @generated from field: envoy.type.v3.FractionalPercent default_value = 1;
+   * @generated from field: envoy.type.v3.FractionalPercent default_value = 1 [packed = false];
    */
   defaultValue?: FractionalPercent | undefined;
 
@@ -576,7 +415,7 @@ export type RuntimeFractionalPercent = Message<"envoy.config.core.v3.RuntimeFrac
  * Use `create(RuntimeFractionalPercentSchema)` to create a new message.
  */
 export const RuntimeFractionalPercentSchema: GenMessage<RuntimeFractionalPercent> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 14);
+  messageDesc(file_envoy_config_core_v3_base, 10);
 
 /**
  * @generated from message envoy.config.core.v3.ControlPlane
@@ -593,7 +432,7 @@ export type ControlPlane = Message<"envoy.config.core.v3.ControlPlane"> & {
  * Use `create(ControlPlaneSchema)` to create a new message.
  */
 export const ControlPlaneSchema: GenMessage<ControlPlane> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_base, 15);
+  messageDesc(file_envoy_config_core_v3_base, 11);
 
 /**
  * @generated from enum envoy.config.core.v3.RoutingPriority
@@ -615,67 +454,6 @@ export enum RoutingPriority {
  */
 export const RoutingPrioritySchema: GenEnum<RoutingPriority> = /*@__PURE__*/
   enumDesc(file_envoy_config_core_v3_base, 0);
-
-/**
- * @generated from enum envoy.config.core.v3.RequestMethod
- */
-export enum RequestMethod {
-  /**
-   * @generated from enum value: METHOD_UNSPECIFIED = 0;
-   */
-  METHOD_UNSPECIFIED = 0,
-
-  /**
-   * @generated from enum value: GET = 1;
-   */
-  GET = 1,
-
-  /**
-   * @generated from enum value: HEAD = 2;
-   */
-  HEAD = 2,
-
-  /**
-   * @generated from enum value: POST = 3;
-   */
-  POST = 3,
-
-  /**
-   * @generated from enum value: PUT = 4;
-   */
-  PUT = 4,
-
-  /**
-   * @generated from enum value: DELETE = 5;
-   */
-  DELETE = 5,
-
-  /**
-   * @generated from enum value: CONNECT = 6;
-   */
-  CONNECT = 6,
-
-  /**
-   * @generated from enum value: OPTIONS = 7;
-   */
-  OPTIONS = 7,
-
-  /**
-   * @generated from enum value: TRACE = 8;
-   */
-  TRACE = 8,
-
-  /**
-   * @generated from enum value: PATCH = 9;
-   */
-  PATCH = 9,
-}
-
-/**
- * Describes the enum envoy.config.core.v3.RequestMethod.
- */
-export const RequestMethodSchema: GenEnum<RequestMethod> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_base, 1);
 
 /**
  * @generated from enum envoy.config.core.v3.TrafficDirection
@@ -701,5 +479,5 @@ export enum TrafficDirection {
  * Describes the enum envoy.config.core.v3.TrafficDirection.
  */
 export const TrafficDirectionSchema: GenEnum<TrafficDirection> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_base, 2);
+  enumDesc(file_envoy_config_core_v3_base, 1);
 

@@ -4,35 +4,31 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { WatchedDirectory } from "./base_pb";
-import { file_envoy_config_core_v3_base } from "./base_pb";
-import type { TypedExtensionConfig } from "./extension_pb";
-import { file_envoy_config_core_v3_extension } from "./extension_pb";
 import type { GrpcService } from "./grpc_service_pb";
 import { file_envoy_config_core_v3_grpc_service } from "./grpc_service_pb";
-import type { Any, Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import type { Authority } from "../../../../xds/core/v3/authority_pb";
-import { file_xds_core_v3_authority } from "../../../../xds/core/v3/authority_pb";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/core/v3/config_source.proto.
  */
 export const file_envoy_config_core_v3_config_source: GenFile = /*@__PURE__*/
-  fileDesc("CihlbnZveS9jb25maWcvY29yZS92My9jb25maWdfc291cmNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyKQBQoPQXBpQ29uZmlnU291cmNlEkEKCGFwaV90eXBlGAEgASgOMi0uZW52b3kuY29uZmlnLmNvcmUudjMuQXBpQ29uZmlnU291cmNlLkFwaVR5cGVCABJBChV0cmFuc3BvcnRfYXBpX3ZlcnNpb24YCCABKA4yIC5lbnZveS5jb25maWcuY29yZS52My5BcGlWZXJzaW9uQgASFQoNY2x1c3Rlcl9uYW1lcxgCIAMoCRI4Cg1ncnBjX3NlcnZpY2VzGAQgAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2USMAoNcmVmcmVzaF9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI0Cg9yZXF1ZXN0X3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CABJEChNyYXRlX2xpbWl0X3NldHRpbmdzGAYgASgLMicuZW52b3kuY29uZmlnLmNvcmUudjMuUmF0ZUxpbWl0U2V0dGluZ3MSJgoec2V0X25vZGVfb25fZmlyc3RfbWVzc2FnZV9vbmx5GAcgASgIEkUKEWNvbmZpZ192YWxpZGF0b3JzGAkgAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWciiAEKB0FwaVR5cGUSKQolREVQUkVDQVRFRF9BTkRfVU5BVkFJTEFCTEVfRE9fTk9UX1VTRRAAEggKBFJFU1QQARIICgRHUlBDEAISDgoKREVMVEFfR1JQQxADEhMKD0FHR1JFR0FURURfR1JQQxAFEhkKFUFHR1JFR0FURURfREVMVEFfR1JQQxAGIhgKFkFnZ3JlZ2F0ZWRDb25maWdTb3VyY2UiVQoQU2VsZkNvbmZpZ1NvdXJjZRJBChV0cmFuc3BvcnRfYXBpX3ZlcnNpb24YASABKA4yIC5lbnZveS5jb25maWcuY29yZS52My5BcGlWZXJzaW9uQgAieAoRUmF0ZUxpbWl0U2V0dGluZ3MSMAoKbWF4X3Rva2VucxgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIxCglmaWxsX3JhdGUYAiABKAsyHC5nb29nbGUucHJvdG9idWYuRG91YmxlVmFsdWVCACJlChBQYXRoQ29uZmlnU291cmNlEg4KBHBhdGgYASABKAlCABJBChF3YXRjaGVkX2RpcmVjdG9yeRgCIAEoCzImLmVudm95LmNvbmZpZy5jb3JlLnYzLldhdGNoZWREaXJlY3Rvcnki4wMKDENvbmZpZ1NvdXJjZRIrCgthdXRob3JpdGllcxgHIAMoCzIWLnhkcy5jb3JlLnYzLkF1dGhvcml0eRIQCgRwYXRoGAEgASgJQgBIABJEChJwYXRoX2NvbmZpZ19zb3VyY2UYCCABKAsyJi5lbnZveS5jb25maWcuY29yZS52My5QYXRoQ29uZmlnU291cmNlSAASQgoRYXBpX2NvbmZpZ19zb3VyY2UYAiABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5BcGlDb25maWdTb3VyY2VIABI7CgNhZHMYAyABKAsyLC5lbnZveS5jb25maWcuY29yZS52My5BZ2dyZWdhdGVkQ29uZmlnU291cmNlSAASNgoEc2VsZhgFIAEoCzImLmVudm95LmNvbmZpZy5jb3JlLnYzLlNlbGZDb25maWdTb3VyY2VIABI4ChVpbml0aWFsX2ZldGNoX3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SQAoUcmVzb3VyY2VfYXBpX3ZlcnNpb24YBiABKA4yIC5lbnZveS5jb25maWcuY29yZS52My5BcGlWZXJzaW9uQgBCGQoXY29uZmlnX3NvdXJjZV9zcGVjaWZpZXIixQEKFUV4dGVuc2lvbkNvbmZpZ1NvdXJjZRI7Cg1jb25maWdfc291cmNlGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlQgASLAoOZGVmYXVsdF9jb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55EiwKJGFwcGx5X2RlZmF1bHRfY29uZmlnX3dpdGhvdXRfd2FybWluZxgDIAEoCBITCgl0eXBlX3VybHMYBCADKAlCAComCgpBcGlWZXJzaW9uEggKBEFVVE8QABIGCgJWMhABEgYKAlYzEAJiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_grpc_service, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_core_v3_authority]);
+  fileDesc("CihlbnZveS9jb25maWcvY29yZS92My9jb25maWdfc291cmNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyL5BAoPQXBpQ29uZmlnU291cmNlEkMKCGFwaV90eXBlGAEgASgOMi0uZW52b3kuY29uZmlnLmNvcmUudjMuQXBpQ29uZmlnU291cmNlLkFwaVR5cGVCAhAAEkMKFXRyYW5zcG9ydF9hcGlfdmVyc2lvbhgIIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb25CAhAAEhUKDWNsdXN0ZXJfbmFtZXMYAiADKAkSOAoNZ3JwY19zZXJ2aWNlcxgEIAMoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlEjAKDXJlZnJlc2hfZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoPcmVxdWVzdF90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQABI3ChNyYXRlX2xpbWl0X3NldHRpbmdzGAYgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBImCh5zZXRfbm9kZV9vbl9maXJzdF9tZXNzYWdlX29ubHkYByABKAgSNQoRY29uZmlnX3ZhbGlkYXRvcnMYCSADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkIogBCgdBcGlUeXBlEikKJURFUFJFQ0FURURfQU5EX1VOQVZBSUxBQkxFX0RPX05PVF9VU0UQABIICgRSRVNUEAESCAoER1JQQxACEg4KCkRFTFRBX0dSUEMQAxITCg9BR0dSRUdBVEVEX0dSUEMQBRIZChVBR0dSRUdBVEVEX0RFTFRBX0dSUEMQBiIYChZBZ2dyZWdhdGVkQ29uZmlnU291cmNlIsgDCgxDb25maWdTb3VyY2USLwoLYXV0aG9yaXRpZXMYByADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEhIKBHBhdGgYASABKAlCAhAASAASOAoScGF0aF9jb25maWdfc291cmNlGAggASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjcKEWFwaV9jb25maWdfc291cmNlGAIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjsKA2FkcxgDIAEoCzIsLmVudm95LmNvbmZpZy5jb3JlLnYzLkFnZ3JlZ2F0ZWRDb25maWdTb3VyY2VIABIqCgRzZWxmGAUgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjgKFWluaXRpYWxfZmV0Y2hfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJCChRyZXNvdXJjZV9hcGlfdmVyc2lvbhgGIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb25CAhAAQhkKF2NvbmZpZ19zb3VyY2Vfc3BlY2lmaWVyKiYKCkFwaVZlcnNpb24SCAoEQVVUTxAAEgYKAlYyEAESBgoCVjMQAmIGcHJvdG8z", [file_envoy_config_core_v3_grpc_service, file_google_protobuf_duration, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.core.v3.ApiConfigSource
  */
 export type ApiConfigSource = Message<"envoy.config.core.v3.ApiConfigSource"> & {
   /**
-   * @generated from field: envoy.config.core.v3.ApiConfigSource.ApiType api_type = 1;
+   * @generated from field: envoy.config.core.v3.ApiConfigSource.ApiType api_type = 1 [packed = false];
    */
   apiType: ApiConfigSource_ApiType;
 
   /**
-   * @generated from field: envoy.config.core.v3.ApiVersion transport_api_version = 8;
+   * @generated from field: envoy.config.core.v3.ApiVersion transport_api_version = 8 [packed = false];
    */
   transportApiVersion: ApiVersion;
 
@@ -52,14 +48,14 @@ export type ApiConfigSource = Message<"envoy.config.core.v3.ApiConfigSource"> & 
   refreshDelay?: Duration | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration request_timeout = 5;
+   * @generated from field: google.protobuf.Duration request_timeout = 5 [packed = false];
    */
   requestTimeout?: Duration | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.RateLimitSettings rate_limit_settings = 6;
+   * @generated from field: meshwright.v1.Unsupported rate_limit_settings = 6;
    */
-  rateLimitSettings?: RateLimitSettings | undefined;
+  rateLimitSettings?: Unsupported | undefined;
 
   /**
    * @generated from field: bool set_node_on_first_message_only = 7;
@@ -67,9 +63,9 @@ export type ApiConfigSource = Message<"envoy.config.core.v3.ApiConfigSource"> & 
   setNodeOnFirstMessageOnly: boolean;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig config_validators = 9;
+   * @generated from field: repeated meshwright.v1.Unsupported config_validators = 9;
    */
-  configValidators: TypedExtensionConfig[];
+  configValidators: Unsupported[];
 };
 
 /**
@@ -134,95 +130,34 @@ export const AggregatedConfigSourceSchema: GenMessage<AggregatedConfigSource> = 
   messageDesc(file_envoy_config_core_v3_config_source, 1);
 
 /**
- * @generated from message envoy.config.core.v3.SelfConfigSource
- */
-export type SelfConfigSource = Message<"envoy.config.core.v3.SelfConfigSource"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.ApiVersion transport_api_version = 1;
-   */
-  transportApiVersion: ApiVersion;
-};
-
-/**
- * Describes the message envoy.config.core.v3.SelfConfigSource.
- * Use `create(SelfConfigSourceSchema)` to create a new message.
- */
-export const SelfConfigSourceSchema: GenMessage<SelfConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 2);
-
-/**
- * @generated from message envoy.config.core.v3.RateLimitSettings
- */
-export type RateLimitSettings = Message<"envoy.config.core.v3.RateLimitSettings"> & {
-  /**
-   * @generated from field: google.protobuf.UInt32Value max_tokens = 1;
-   */
-  maxTokens?: number | undefined;
-
-  /**
-   * @generated from field: google.protobuf.DoubleValue fill_rate = 2;
-   */
-  fillRate?: number | undefined;
-};
-
-/**
- * Describes the message envoy.config.core.v3.RateLimitSettings.
- * Use `create(RateLimitSettingsSchema)` to create a new message.
- */
-export const RateLimitSettingsSchema: GenMessage<RateLimitSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 3);
-
-/**
- * @generated from message envoy.config.core.v3.PathConfigSource
- */
-export type PathConfigSource = Message<"envoy.config.core.v3.PathConfigSource"> & {
-  /**
-   * @generated from field: string path = 1;
-   */
-  path: string;
-
-  /**
-   * @generated from field: envoy.config.core.v3.WatchedDirectory watched_directory = 2;
-   */
-  watchedDirectory?: WatchedDirectory | undefined;
-};
-
-/**
- * Describes the message envoy.config.core.v3.PathConfigSource.
- * Use `create(PathConfigSourceSchema)` to create a new message.
- */
-export const PathConfigSourceSchema: GenMessage<PathConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 4);
-
-/**
  * @generated from message envoy.config.core.v3.ConfigSource
  */
 export type ConfigSource = Message<"envoy.config.core.v3.ConfigSource"> & {
   /**
-   * @generated from field: repeated xds.core.v3.Authority authorities = 7;
+   * @generated from field: repeated meshwright.v1.Unsupported authorities = 7;
    */
-  authorities: Authority[];
+  authorities: Unsupported[];
 
   /**
    * @generated from oneof envoy.config.core.v3.ConfigSource.config_source_specifier
    */
   configSourceSpecifier: {
     /**
-     * @generated from field: string path = 1;
+     * @generated from field: string path = 1 [packed = false];
      */
     value: string;
     case: "path";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.PathConfigSource path_config_source = 8;
+     * @generated from field: meshwright.v1.Unsupported path_config_source = 8;
      */
-    value: PathConfigSource;
+    value: Unsupported;
     case: "pathConfigSource";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.ApiConfigSource api_config_source = 2;
+     * @generated from field: meshwright.v1.Unsupported api_config_source = 2;
      */
-    value: ApiConfigSource;
+    value: Unsupported;
     case: "apiConfigSource";
   } | {
     /**
@@ -232,9 +167,9 @@ export type ConfigSource = Message<"envoy.config.core.v3.ConfigSource"> & {
     case: "ads";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.SelfConfigSource self = 5;
+     * @generated from field: meshwright.v1.Unsupported self = 5;
      */
-    value: SelfConfigSource;
+    value: Unsupported;
     case: "self";
   } | { case: undefined; value?: undefined };
 
@@ -244,7 +179,7 @@ export type ConfigSource = Message<"envoy.config.core.v3.ConfigSource"> & {
   initialFetchTimeout?: Duration | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.ApiVersion resource_api_version = 6;
+   * @generated from field: envoy.config.core.v3.ApiVersion resource_api_version = 6 [packed = false];
    */
   resourceApiVersion: ApiVersion;
 };
@@ -254,39 +189,7 @@ export type ConfigSource = Message<"envoy.config.core.v3.ConfigSource"> & {
  * Use `create(ConfigSourceSchema)` to create a new message.
  */
 export const ConfigSourceSchema: GenMessage<ConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 5);
-
-/**
- * @generated from message envoy.config.core.v3.ExtensionConfigSource
- */
-export type ExtensionConfigSource = Message<"envoy.config.core.v3.ExtensionConfigSource"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.ConfigSource config_source = 1;
-   */
-  configSource?: ConfigSource | undefined;
-
-  /**
-   * @generated from field: google.protobuf.Any default_config = 2;
-   */
-  defaultConfig?: Any | undefined;
-
-  /**
-   * @generated from field: bool apply_default_config_without_warming = 3;
-   */
-  applyDefaultConfigWithoutWarming: boolean;
-
-  /**
-   * @generated from field: repeated string type_urls = 4;
-   */
-  typeUrls: string[];
-};
-
-/**
- * Describes the message envoy.config.core.v3.ExtensionConfigSource.
- * Use `create(ExtensionConfigSourceSchema)` to create a new message.
- */
-export const ExtensionConfigSourceSchema: GenMessage<ExtensionConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 6);
+  messageDesc(file_envoy_config_core_v3_config_source, 2);
 
 /**
  * @generated from enum envoy.config.core.v3.ApiVersion

@@ -12,19 +12,19 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/config/core/v3/extension.proto.
  */
 export const file_envoy_config_core_v3_extension: GenFile = /*@__PURE__*/
-  fileDesc("CiRlbnZveS9jb25maWcvY29yZS92My9leHRlbnNpb24ucHJvdG8SFGVudm95LmNvbmZpZy5jb3JlLnYzIlQKFFR5cGVkRXh0ZW5zaW9uQ29uZmlnEg4KBG5hbWUYASABKAlCABIsCgx0eXBlZF9jb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55QgBiBnByb3RvMw", [file_google_protobuf_any]);
+  fileDesc("CiRlbnZveS9jb25maWcvY29yZS92My9leHRlbnNpb24ucHJvdG8SFGVudm95LmNvbmZpZy5jb3JlLnYzIlgKFFR5cGVkRXh0ZW5zaW9uQ29uZmlnEhAKBG5hbWUYASABKAlCAhAAEi4KDHR5cGVkX2NvbmZpZxgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlCAhAAYgZwcm90bzM", [file_google_protobuf_any]);
 
 /**
  * @generated from message envoy.config.core.v3.TypedExtensionConfig
  */
 export type TypedExtensionConfig = Message<"envoy.config.core.v3.TypedExtensionConfig"> & {
   /**
-   * @generated from field: string name = 1;
+   * @generated from field: string name = 1 [packed = false];
    */
   name: string;
 
   /**
-   * @generated from field: google.protobuf.Any typed_config = 2;
+   * @generated from field: google.protobuf.Any typed_config = 2 [packed = false];
    */
   typedConfig?: Any | undefined;
 };

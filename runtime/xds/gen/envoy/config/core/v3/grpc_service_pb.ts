@@ -4,17 +4,17 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { DataSource, HeaderValue, RetryPolicy } from "./base_pb";
-import { file_envoy_config_core_v3_base } from "./base_pb";
-import type { Any, Duration, Empty } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import type { JsonObject, Message } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/core/v3/grpc_service.proto.
  */
 export const file_envoy_config_core_v3_grpc_service: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9jb25maWcvY29yZS92My9ncnBjX3NlcnZpY2UucHJvdG8SFGVudm95LmNvbmZpZy5jb3JlLnYzIt4WCgtHcnBjU2VydmljZRJBCgplbnZveV9ncnBjGAEgASgLMisuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuRW52b3lHcnBjSAASQwoLZ29vZ2xlX2dycGMYAiABKAsyLC5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjSAASKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI7ChBpbml0aWFsX21ldGFkYXRhGAUgAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWUSNwoMcmV0cnlfcG9saWN5GAYgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuUmV0cnlQb2xpY3kazwEKCUVudm95R3JwYxIWCgxjbHVzdGVyX25hbWUYASABKAlCABITCglhdXRob3JpdHkYAiABKAlCABI3CgxyZXRyeV9wb2xpY3kYAyABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5SZXRyeVBvbGljeRJAChptYXhfcmVjZWl2ZV9tZXNzYWdlX2xlbmd0aBgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIaChJza2lwX2Vudm95X2hlYWRlcnMYBSABKAgavhIKCkdvb2dsZUdycGMSFAoKdGFyZ2V0X3VyaRgBIAEoCUIAElwKE2NoYW5uZWxfY3JlZGVudGlhbHMYAiABKAsyPy5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkNoYW5uZWxDcmVkZW50aWFscxJWChBjYWxsX2NyZWRlbnRpYWxzGAMgAygLMjwuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DYWxsQ3JlZGVudGlhbHMSFQoLc3RhdF9wcmVmaXgYBCABKAlCABIgChhjcmVkZW50aWFsc19mYWN0b3J5X25hbWUYBSABKAkSJwoGY29uZmlnGAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJDCh1wZXJfc3RyZWFtX2J1ZmZlcl9saW1pdF9ieXRlcxgHIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJOCgxjaGFubmVsX2FyZ3MYCCABKAsyOC5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkNoYW5uZWxBcmdzGrUBCg5Tc2xDcmVkZW50aWFscxI0Cgpyb290X2NlcnRzGAEgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRI3Cgtwcml2YXRlX2tleRgCIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VCABI0CgpjZXJ0X2NoYWluGAMgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRoYChZHb29nbGVMb2NhbENyZWRlbnRpYWxzGpgCChJDaGFubmVsQ3JlZGVudGlhbHMSVgoPc3NsX2NyZWRlbnRpYWxzGAEgASgLMjsuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5Tc2xDcmVkZW50aWFsc0gAEjAKDmdvb2dsZV9kZWZhdWx0GAIgASgLMhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5SAASYAoRbG9jYWxfY3JlZGVudGlhbHMYAyABKAsyQy5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkdvb2dsZUxvY2FsQ3JlZGVudGlhbHNIAEIWChRjcmVkZW50aWFsX3NwZWNpZmllchrnCAoPQ2FsbENyZWRlbnRpYWxzEhYKDGFjY2Vzc190b2tlbhgBIAEoCUgAEjcKFWdvb2dsZV9jb21wdXRlX2VuZ2luZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5FbXB0eUgAEh4KFGdvb2dsZV9yZWZyZXNoX3Rva2VuGAMgASgJSAAShQEKGnNlcnZpY2VfYWNjb3VudF9qd3RfYWNjZXNzGAQgASgLMl8uZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DYWxsQ3JlZGVudGlhbHMuU2VydmljZUFjY291bnRKV1RBY2Nlc3NDcmVkZW50aWFsc0gAEmcKCmdvb2dsZV9pYW0YBSABKAsyUS5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkNhbGxDcmVkZW50aWFscy5Hb29nbGVJQU1DcmVkZW50aWFsc0gAEnEKC2Zyb21fcGx1Z2luGAYgASgLMlouZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DYWxsQ3JlZGVudGlhbHMuTWV0YWRhdGFDcmVkZW50aWFsc0Zyb21QbHVnaW5IABJeCgtzdHNfc2VydmljZRgHIAEoCzJHLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlLkdvb2dsZUdycGMuQ2FsbENyZWRlbnRpYWxzLlN0c1NlcnZpY2VIABpWCiJTZXJ2aWNlQWNjb3VudEpXVEFjY2Vzc0NyZWRlbnRpYWxzEhAKCGpzb25fa2V5GAEgASgJEh4KFnRva2VuX2xpZmV0aW1lX3NlY29uZHMYAiABKAQaTwoUR29vZ2xlSUFNQ3JlZGVudGlhbHMSGwoTYXV0aG9yaXphdGlvbl90b2tlbhgBIAEoCRIaChJhdXRob3JpdHlfc2VsZWN0b3IYAiABKAkaagodTWV0YWRhdGFDcmVkZW50aWFsc0Zyb21QbHVnaW4SDAoEbmFtZRgBIAEoCRIsCgx0eXBlZF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGUa8QEKClN0c1NlcnZpY2USIgoadG9rZW5fZXhjaGFuZ2Vfc2VydmljZV91cmkYASABKAkSEAoIcmVzb3VyY2UYAiABKAkSEAoIYXVkaWVuY2UYAyABKAkSDQoFc2NvcGUYBCABKAkSHAoUcmVxdWVzdGVkX3Rva2VuX3R5cGUYBSABKAkSHAoSc3ViamVjdF90b2tlbl9wYXRoGAYgASgJQgASHAoSc3ViamVjdF90b2tlbl90eXBlGAcgASgJQgASGAoQYWN0b3JfdG9rZW5fcGF0aBgIIAEoCRIYChBhY3Rvcl90b2tlbl90eXBlGAkgASgJQhYKFGNyZWRlbnRpYWxfc3BlY2lmaWVyGpUCCgtDaGFubmVsQXJncxJQCgRhcmdzGAEgAygLMkIuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuR29vZ2xlR3JwYy5DaGFubmVsQXJncy5BcmdzRW50cnkaRwoFVmFsdWUSFgoMc3RyaW5nX3ZhbHVlGAEgASgJSAASEwoJaW50X3ZhbHVlGAIgASgDSABCEQoPdmFsdWVfc3BlY2lmaWVyGmsKCUFyZ3NFbnRyeRILCgNrZXkYASABKAkSTQoFdmFsdWUYAiABKAsyPi5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5Hb29nbGVHcnBjLkNoYW5uZWxBcmdzLlZhbHVlOgI4AUISChB0YXJnZXRfc3BlY2lmaWVyYgZwcm90bzM", [file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_struct, file_google_protobuf_wrappers]);
+  fileDesc("CidlbnZveS9jb25maWcvY29yZS92My9ncnBjX3NlcnZpY2UucHJvdG8SFGVudm95LmNvbmZpZy5jb3JlLnYzIvoDCgtHcnBjU2VydmljZRJBCgplbnZveV9ncnBjGAEgASgLMisuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2UuRW52b3lHcnBjSAASMQoLZ29vZ2xlX2dycGMYAiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSAASKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI0ChBpbml0aWFsX21ldGFkYXRhGAUgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIwCgxyZXRyeV9wb2xpY3kYBiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkGswBCglFbnZveUdycGMSGAoMY2x1c3Rlcl9uYW1lGAEgASgJQgIQABIVCglhdXRob3JpdHkYAiABKAlCAhAAEjAKDHJldHJ5X3BvbGljeRgDIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSQAoabWF4X3JlY2VpdmVfbWVzc2FnZV9sZW5ndGgYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSGgoSc2tpcF9lbnZveV9oZWFkZXJzGAUgASgIQhIKEHRhcmdldF9zcGVjaWZpZXJiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.core.v3.GrpcService
@@ -31,9 +31,9 @@ export type GrpcService = Message<"envoy.config.core.v3.GrpcService"> & {
     case: "envoyGrpc";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc google_grpc = 2;
+     * @generated from field: meshwright.v1.Unsupported google_grpc = 2;
      */
-    value: GrpcService_GoogleGrpc;
+    value: Unsupported;
     case: "googleGrpc";
   } | { case: undefined; value?: undefined };
 
@@ -43,14 +43,14 @@ export type GrpcService = Message<"envoy.config.core.v3.GrpcService"> & {
   timeout?: Duration | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.HeaderValue initial_metadata = 5;
+   * @generated from field: repeated meshwright.v1.Unsupported initial_metadata = 5;
    */
-  initialMetadata: HeaderValue[];
+  initialMetadata: Unsupported[];
 
   /**
-   * @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 6;
+   * @generated from field: meshwright.v1.Unsupported retry_policy = 6;
    */
-  retryPolicy?: RetryPolicy | undefined;
+  retryPolicy?: Unsupported | undefined;
 };
 
 /**
@@ -65,19 +65,19 @@ export const GrpcServiceSchema: GenMessage<GrpcService> = /*@__PURE__*/
  */
 export type GrpcService_EnvoyGrpc = Message<"envoy.config.core.v3.GrpcService.EnvoyGrpc"> & {
   /**
-   * @generated from field: string cluster_name = 1;
+   * @generated from field: string cluster_name = 1 [packed = false];
    */
   clusterName: string;
 
   /**
-   * @generated from field: string authority = 2;
+   * @generated from field: string authority = 2 [packed = false];
    */
   authority: string;
 
   /**
-   * @generated from field: envoy.config.core.v3.RetryPolicy retry_policy = 3;
+   * @generated from field: meshwright.v1.Unsupported retry_policy = 3;
    */
-  retryPolicy?: RetryPolicy | undefined;
+  retryPolicy?: Unsupported | undefined;
 
   /**
    * @generated from field: google.protobuf.UInt32Value max_receive_message_length = 4;
@@ -96,365 +96,4 @@ export type GrpcService_EnvoyGrpc = Message<"envoy.config.core.v3.GrpcService.En
  */
 export const GrpcService_EnvoyGrpcSchema: GenMessage<GrpcService_EnvoyGrpc> = /*@__PURE__*/
   messageDesc(file_envoy_config_core_v3_grpc_service, 0, 0);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc
- */
-export type GrpcService_GoogleGrpc = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc"> & {
-  /**
-   * @generated from field: string target_uri = 1;
-   */
-  targetUri: string;
-
-  /**
-   * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials channel_credentials = 2;
-   */
-  channelCredentials?: GrpcService_GoogleGrpc_ChannelCredentials | undefined;
-
-  /**
-   * @generated from field: repeated envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials call_credentials = 3;
-   */
-  callCredentials: GrpcService_GoogleGrpc_CallCredentials[];
-
-  /**
-   * @generated from field: string stat_prefix = 4;
-   */
-  statPrefix: string;
-
-  /**
-   * @generated from field: string credentials_factory_name = 5;
-   */
-  credentialsFactoryName: string;
-
-  /**
-   * @generated from field: google.protobuf.Struct config = 6;
-   */
-  config?: JsonObject | undefined;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value per_stream_buffer_limit_bytes = 7;
-   */
-  perStreamBufferLimitBytes?: number | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs channel_args = 8;
-   */
-  channelArgs?: GrpcService_GoogleGrpc_ChannelArgs | undefined;
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.
- * Use `create(GrpcService_GoogleGrpcSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpcSchema: GenMessage<GrpcService_GoogleGrpc> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials
- */
-export type GrpcService_GoogleGrpc_SslCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.DataSource root_certs = 1;
-   */
-  rootCerts?: DataSource | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.DataSource private_key = 2;
-   */
-  privateKey?: DataSource | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.DataSource cert_chain = 3;
-   */
-  certChain?: DataSource | undefined;
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials.
- * Use `create(GrpcService_GoogleGrpc_SslCredentialsSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_SslCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_SslCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 0);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials
- */
-export type GrpcService_GoogleGrpc_GoogleLocalCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials"> & {
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials.
- * Use `create(GrpcService_GoogleGrpc_GoogleLocalCredentialsSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_GoogleLocalCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_GoogleLocalCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 1);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials
- */
-export type GrpcService_GoogleGrpc_ChannelCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.credential_specifier
-   */
-  credentialSpecifier: {
-    /**
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials ssl_credentials = 1;
-     */
-    value: GrpcService_GoogleGrpc_SslCredentials;
-    case: "sslCredentials";
-  } | {
-    /**
-     * @generated from field: google.protobuf.Empty google_default = 2;
-     */
-    value: Empty;
-    case: "googleDefault";
-  } | {
-    /**
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.GoogleLocalCredentials local_credentials = 3;
-     */
-    value: GrpcService_GoogleGrpc_GoogleLocalCredentials;
-    case: "localCredentials";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials.
- * Use `create(GrpcService_GoogleGrpc_ChannelCredentialsSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_ChannelCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_ChannelCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 2);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials
- */
-export type GrpcService_GoogleGrpc_CallCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.credential_specifier
-   */
-  credentialSpecifier: {
-    /**
-     * @generated from field: string access_token = 1;
-     */
-    value: string;
-    case: "accessToken";
-  } | {
-    /**
-     * @generated from field: google.protobuf.Empty google_compute_engine = 2;
-     */
-    value: Empty;
-    case: "googleComputeEngine";
-  } | {
-    /**
-     * @generated from field: string google_refresh_token = 3;
-     */
-    value: string;
-    case: "googleRefreshToken";
-  } | {
-    /**
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials service_account_jwt_access = 4;
-     */
-    value: GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentials;
-    case: "serviceAccountJwtAccess";
-  } | {
-    /**
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials google_iam = 5;
-     */
-    value: GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentials;
-    case: "googleIam";
-  } | {
-    /**
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin from_plugin = 6;
-     */
-    value: GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPlugin;
-    case: "fromPlugin";
-  } | {
-    /**
-     * @generated from field: envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService sts_service = 7;
-     */
-    value: GrpcService_GoogleGrpc_CallCredentials_StsService;
-    case: "stsService";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.
- * Use `create(GrpcService_GoogleGrpc_CallCredentialsSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_CallCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials
- */
-export type GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials"> & {
-  /**
-   * @generated from field: string json_key = 1;
-   */
-  jsonKey: string;
-
-  /**
-   * @generated from field: uint64 token_lifetime_seconds = 2;
-   */
-  tokenLifetimeSeconds: bigint;
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.ServiceAccountJWTAccessCredentials.
- * Use `create(GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentialsSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_ServiceAccountJWTAccessCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3, 0);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials
- */
-export type GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentials = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials"> & {
-  /**
-   * @generated from field: string authorization_token = 1;
-   */
-  authorizationToken: string;
-
-  /**
-   * @generated from field: string authority_selector = 2;
-   */
-  authoritySelector: string;
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.GoogleIAMCredentials.
- * Use `create(GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentialsSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentialsSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_GoogleIAMCredentials> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3, 1);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin
- */
-export type GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPlugin = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin.config_type
-   */
-  configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 3;
-     */
-    value: Any;
-    case: "typedConfig";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.MetadataCredentialsFromPlugin.
- * Use `create(GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPluginSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPluginSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_MetadataCredentialsFromPlugin> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3, 2);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService
- */
-export type GrpcService_GoogleGrpc_CallCredentials_StsService = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService"> & {
-  /**
-   * @generated from field: string token_exchange_service_uri = 1;
-   */
-  tokenExchangeServiceUri: string;
-
-  /**
-   * @generated from field: string resource = 2;
-   */
-  resource: string;
-
-  /**
-   * @generated from field: string audience = 3;
-   */
-  audience: string;
-
-  /**
-   * @generated from field: string scope = 4;
-   */
-  scope: string;
-
-  /**
-   * @generated from field: string requested_token_type = 5;
-   */
-  requestedTokenType: string;
-
-  /**
-   * @generated from field: string subject_token_path = 6;
-   */
-  subjectTokenPath: string;
-
-  /**
-   * @generated from field: string subject_token_type = 7;
-   */
-  subjectTokenType: string;
-
-  /**
-   * @generated from field: string actor_token_path = 8;
-   */
-  actorTokenPath: string;
-
-  /**
-   * @generated from field: string actor_token_type = 9;
-   */
-  actorTokenType: string;
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.CallCredentials.StsService.
- * Use `create(GrpcService_GoogleGrpc_CallCredentials_StsServiceSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_CallCredentials_StsServiceSchema: GenMessage<GrpcService_GoogleGrpc_CallCredentials_StsService> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 3, 3);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs
- */
-export type GrpcService_GoogleGrpc_ChannelArgs = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs"> & {
-  /**
-   * @generated from field: map<string, envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value> args = 1;
-   */
-  args: { [key: string]: GrpcService_GoogleGrpc_ChannelArgs_Value };
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.
- * Use `create(GrpcService_GoogleGrpc_ChannelArgsSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_ChannelArgsSchema: GenMessage<GrpcService_GoogleGrpc_ChannelArgs> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 4);
-
-/**
- * @generated from message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value
- */
-export type GrpcService_GoogleGrpc_ChannelArgs_Value = Message<"envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value.value_specifier
-   */
-  valueSpecifier: {
-    /**
-     * @generated from field: string string_value = 1;
-     */
-    value: string;
-    case: "stringValue";
-  } | {
-    /**
-     * @generated from field: int64 int_value = 2;
-     */
-    value: bigint;
-    case: "intValue";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelArgs.Value.
- * Use `create(GrpcService_GoogleGrpc_ChannelArgs_ValueSchema)` to create a new message.
- */
-export const GrpcService_GoogleGrpc_ChannelArgs_ValueSchema: GenMessage<GrpcService_GoogleGrpc_ChannelArgs_Value> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_grpc_service, 0, 1, 4, 0);
 

@@ -4,179 +4,17 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { TypedExtensionConfig } from "./extension_pb";
-import { file_envoy_config_core_v3_extension } from "./extension_pb";
-import type { Percent } from "../../../type/v3/percent_pb";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/core/v3/protocol.proto.
  */
 export const file_envoy_config_core_v3_protocol: GenFile = /*@__PURE__*/
-  fileDesc("CiNlbnZveS9jb25maWcvY29yZS92My9wcm90b2NvbC5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMigQEKFVF1aWNLZWVwQWxpdmVTZXR0aW5ncxIxCgxtYXhfaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CABI1ChBpbml0aWFsX2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgAi9gMKE1F1aWNQcm90b2NvbE9wdGlvbnMSPgoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEkIKGmluaXRpYWxfc3RyZWFtX3dpbmRvd19zaXplGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASRgoeaW5pdGlhbF9jb25uZWN0aW9uX3dpbmRvd19zaXplGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASTgombnVtX3RpbWVvdXRzX3RvX3RyaWdnZXJfcG9ydF9taWdyYXRpb24YBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCABJJChRjb25uZWN0aW9uX2tlZXBhbGl2ZRgFIAEoCzIrLmVudm95LmNvbmZpZy5jb3JlLnYzLlF1aWNLZWVwQWxpdmVTZXR0aW5ncxIaChJjb25uZWN0aW9uX29wdGlvbnMYBiABKAkSIQoZY2xpZW50X2Nvbm5lY3Rpb25fb3B0aW9ucxgHIAEoCRI5ChRpZGxlX25ldHdvcmtfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAInAKG1Vwc3RyZWFtSHR0cFByb3RvY29sT3B0aW9ucxIQCghhdXRvX3NuaRgBIAEoCBIbChNhdXRvX3Nhbl92YWxpZGF0aW9uGAIgASgIEiIKGG92ZXJyaWRlX2F1dG9fc25pX2hlYWRlchgDIAEoCUIAIoIDCh5BbHRlcm5hdGVQcm90b2NvbHNDYWNoZU9wdGlvbnMSDgoEbmFtZRgBIAEoCUIAEjMKC21heF9lbnRyaWVzGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASSgoWa2V5X3ZhbHVlX3N0b3JlX2NvbmZpZxgDIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEm8KFHByZXBvcHVsYXRlZF9lbnRyaWVzGAQgAygLMlEuZW52b3kuY29uZmlnLmNvcmUudjMuQWx0ZXJuYXRlUHJvdG9jb2xzQ2FjaGVPcHRpb25zLkFsdGVybmF0ZVByb3RvY29sc0NhY2hlRW50cnkSGgoSY2Fub25pY2FsX3N1ZmZpeGVzGAUgAygJGkIKHEFsdGVybmF0ZVByb3RvY29sc0NhY2hlRW50cnkSEgoIaG9zdG5hbWUYASABKAlCABIOCgRwb3J0GAIgASgNQgAi+QMKE0h0dHBQcm90b2NvbE9wdGlvbnMSLwoMaWRsZV90aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjoKF21heF9jb25uZWN0aW9uX2R1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjkKEW1heF9oZWFkZXJzX2NvdW50GAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASNgoTbWF4X3N0cmVhbV9kdXJhdGlvbhgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJvCh9oZWFkZXJzX3dpdGhfdW5kZXJzY29yZXNfYWN0aW9uGAUgASgOMkYuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFByb3RvY29sT3B0aW9ucy5IZWFkZXJzV2l0aFVuZGVyc2NvcmVzQWN0aW9uEkEKG21heF9yZXF1ZXN0c19wZXJfY29ubmVjdGlvbhgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZSJOChxIZWFkZXJzV2l0aFVuZGVyc2NvcmVzQWN0aW9uEgkKBUFMTE9XEAASEgoOUkVKRUNUX1JFUVVFU1QQARIPCgtEUk9QX0hFQURFUhACIs4FChRIdHRwMVByb3RvY29sT3B0aW9ucxI2ChJhbGxvd19hYnNvbHV0ZV91cmwYASABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEhYKDmFjY2VwdF9odHRwXzEwGAIgASgIEiAKGGRlZmF1bHRfaG9zdF9mb3JfaHR0cF8xMBgDIAEoCRJVChFoZWFkZXJfa2V5X2Zvcm1hdBgEIAEoCzI6LmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAxUHJvdG9jb2xPcHRpb25zLkhlYWRlcktleUZvcm1hdBIXCg9lbmFibGVfdHJhaWxlcnMYBSABKAgSHAoUYWxsb3dfY2h1bmtlZF9sZW5ndGgYBiABKAgSUQotb3ZlcnJpZGVfc3RyZWFtX2Vycm9yX29uX2ludmFsaWRfaHR0cF9tZXNzYWdlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIgChhzZW5kX2Z1bGx5X3F1YWxpZmllZF91cmwYCCABKAgSNgoQdXNlX2JhbHNhX3BhcnNlchgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWVCABIeChRhbGxvd19jdXN0b21fbWV0aG9kcxgKIAEoCEIAGugBCg9IZWFkZXJLZXlGb3JtYXQSZwoRcHJvcGVyX2Nhc2Vfd29yZHMYASABKAsySi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMVByb3RvY29sT3B0aW9ucy5IZWFkZXJLZXlGb3JtYXQuUHJvcGVyQ2FzZVdvcmRzSAASSAoSc3RhdGVmdWxfZm9ybWF0dGVyGAggASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWdIABoRCg9Qcm9wZXJDYXNlV29yZHNCDwoNaGVhZGVyX2Zvcm1hdCLgAQoRS2VlcGFsaXZlU2V0dGluZ3MSLQoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CABIsCgd0aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgASLwoPaW50ZXJ2YWxfaml0dGVyGAMgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50Ej0KGGNvbm5lY3Rpb25faWRsZV9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAIq8JChRIdHRwMlByb3RvY29sT3B0aW9ucxI2ChBocGFja190YWJsZV9zaXplGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEj4KFm1heF9jb25jdXJyZW50X3N0cmVhbXMYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCABJCChppbml0aWFsX3N0cmVhbV93aW5kb3dfc2l6ZRgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEkYKHmluaXRpYWxfY29ubmVjdGlvbl93aW5kb3dfc2l6ZRgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEhUKDWFsbG93X2Nvbm5lY3QYBSABKAgSFgoOYWxsb3dfbWV0YWRhdGEYBiABKAgSOwoTbWF4X291dGJvdW5kX2ZyYW1lcxgHIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEkMKG21heF9vdXRib3VuZF9jb250cm9sX2ZyYW1lcxgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAElcKMW1heF9jb25zZWN1dGl2ZV9pbmJvdW5kX2ZyYW1lc193aXRoX2VtcHR5X3BheWxvYWQYCSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSTAombWF4X2luYm91bmRfcHJpb3JpdHlfZnJhbWVzX3Blcl9zdHJlYW0YCiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSXAo0bWF4X2luYm91bmRfd2luZG93X3VwZGF0ZV9mcmFtZXNfcGVyX2RhdGFfZnJhbWVfc2VudBgLIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEjAKJnN0cmVhbV9lcnJvcl9vbl9pbnZhbGlkX2h0dHBfbWVzc2FnaW5nGAwgASgIQgASUQotb3ZlcnJpZGVfc3RyZWFtX2Vycm9yX29uX2ludmFsaWRfaHR0cF9tZXNzYWdlGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJgChpjdXN0b21fc2V0dGluZ3NfcGFyYW1ldGVycxgNIAMoCzI8LmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAyUHJvdG9jb2xPcHRpb25zLlNldHRpbmdzUGFyYW1ldGVyEkUKFGNvbm5lY3Rpb25fa2VlcGFsaXZlGA8gASgLMicuZW52b3kuY29uZmlnLmNvcmUudjMuS2VlcGFsaXZlU2V0dGluZ3MSNwoRdXNlX29naHR0cDJfY29kZWMYECABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgAadgoRU2V0dGluZ3NQYXJhbWV0ZXISMgoKaWRlbnRpZmllchgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEi0KBXZhbHVlGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgAi7QEKFEh0dHAzUHJvdG9jb2xPcHRpb25zEkgKFXF1aWNfcHJvdG9jb2xfb3B0aW9ucxgBIAEoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLlF1aWNQcm90b2NvbE9wdGlvbnMSUQotb3ZlcnJpZGVfc3RyZWFtX2Vycm9yX29uX2ludmFsaWRfaHR0cF9tZXNzYWdlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIgChZhbGxvd19leHRlbmRlZF9jb25uZWN0GAUgASgIQgASFgoOYWxsb3dfbWV0YWRhdGEYBiABKAgiZwoaU2NoZW1lSGVhZGVyVHJhbnNmb3JtYXRpb24SHwoTc2NoZW1lX3RvX292ZXJ3cml0ZRgBIAEoCUIASAASFgoObWF0Y2hfdXBzdHJlYW0YAiABKAhCEAoOdHJhbnNmb3JtYXRpb25iBnByb3RvMw", [file_envoy_config_core_v3_extension, file_envoy_type_v3_percent, file_google_protobuf_duration, file_google_protobuf_wrappers]);
-
-/**
- * @generated from message envoy.config.core.v3.QuicKeepAliveSettings
- */
-export type QuicKeepAliveSettings = Message<"envoy.config.core.v3.QuicKeepAliveSettings"> & {
-  /**
-   * @generated from field: google.protobuf.Duration max_interval = 1;
-   */
-  maxInterval?: Duration | undefined;
-
-  /**
-   * @generated from field: google.protobuf.Duration initial_interval = 2;
-   */
-  initialInterval?: Duration | undefined;
-};
-
-/**
- * Describes the message envoy.config.core.v3.QuicKeepAliveSettings.
- * Use `create(QuicKeepAliveSettingsSchema)` to create a new message.
- */
-export const QuicKeepAliveSettingsSchema: GenMessage<QuicKeepAliveSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 0);
-
-/**
- * @generated from message envoy.config.core.v3.QuicProtocolOptions
- */
-export type QuicProtocolOptions = Message<"envoy.config.core.v3.QuicProtocolOptions"> & {
-  /**
-   * @generated from field: google.protobuf.UInt32Value max_concurrent_streams = 1;
-   */
-  maxConcurrentStreams?: number | undefined;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value initial_stream_window_size = 2;
-   */
-  initialStreamWindowSize?: number | undefined;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value initial_connection_window_size = 3;
-   */
-  initialConnectionWindowSize?: number | undefined;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value num_timeouts_to_trigger_port_migration = 4;
-   */
-  numTimeoutsToTriggerPortMigration?: number | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.QuicKeepAliveSettings connection_keepalive = 5;
-   */
-  connectionKeepalive?: QuicKeepAliveSettings | undefined;
-
-  /**
-   * @generated from field: string connection_options = 6;
-   */
-  connectionOptions: string;
-
-  /**
-   * @generated from field: string client_connection_options = 7;
-   */
-  clientConnectionOptions: string;
-
-  /**
-   * @generated from field: google.protobuf.Duration idle_network_timeout = 8;
-   */
-  idleNetworkTimeout?: Duration | undefined;
-};
-
-/**
- * Describes the message envoy.config.core.v3.QuicProtocolOptions.
- * Use `create(QuicProtocolOptionsSchema)` to create a new message.
- */
-export const QuicProtocolOptionsSchema: GenMessage<QuicProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 1);
-
-/**
- * @generated from message envoy.config.core.v3.UpstreamHttpProtocolOptions
- */
-export type UpstreamHttpProtocolOptions = Message<"envoy.config.core.v3.UpstreamHttpProtocolOptions"> & {
-  /**
-   * @generated from field: bool auto_sni = 1;
-   */
-  autoSni: boolean;
-
-  /**
-   * @generated from field: bool auto_san_validation = 2;
-   */
-  autoSanValidation: boolean;
-
-  /**
-   * @generated from field: string override_auto_sni_header = 3;
-   */
-  overrideAutoSniHeader: string;
-};
-
-/**
- * Describes the message envoy.config.core.v3.UpstreamHttpProtocolOptions.
- * Use `create(UpstreamHttpProtocolOptionsSchema)` to create a new message.
- */
-export const UpstreamHttpProtocolOptionsSchema: GenMessage<UpstreamHttpProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 2);
-
-/**
- * @generated from message envoy.config.core.v3.AlternateProtocolsCacheOptions
- */
-export type AlternateProtocolsCacheOptions = Message<"envoy.config.core.v3.AlternateProtocolsCacheOptions"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value max_entries = 2;
-   */
-  maxEntries?: number | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig key_value_store_config = 3;
-   */
-  keyValueStoreConfig?: TypedExtensionConfig | undefined;
-
-  /**
-   * @generated from field: repeated envoy.config.core.v3.AlternateProtocolsCacheOptions.AlternateProtocolsCacheEntry prepopulated_entries = 4;
-   */
-  prepopulatedEntries: AlternateProtocolsCacheOptions_AlternateProtocolsCacheEntry[];
-
-  /**
-   * @generated from field: repeated string canonical_suffixes = 5;
-   */
-  canonicalSuffixes: string[];
-};
-
-/**
- * Describes the message envoy.config.core.v3.AlternateProtocolsCacheOptions.
- * Use `create(AlternateProtocolsCacheOptionsSchema)` to create a new message.
- */
-export const AlternateProtocolsCacheOptionsSchema: GenMessage<AlternateProtocolsCacheOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 3);
-
-/**
- * @generated from message envoy.config.core.v3.AlternateProtocolsCacheOptions.AlternateProtocolsCacheEntry
- */
-export type AlternateProtocolsCacheOptions_AlternateProtocolsCacheEntry = Message<"envoy.config.core.v3.AlternateProtocolsCacheOptions.AlternateProtocolsCacheEntry"> & {
-  /**
-   * @generated from field: string hostname = 1;
-   */
-  hostname: string;
-
-  /**
-   * @generated from field: uint32 port = 2;
-   */
-  port: number;
-};
-
-/**
- * Describes the message envoy.config.core.v3.AlternateProtocolsCacheOptions.AlternateProtocolsCacheEntry.
- * Use `create(AlternateProtocolsCacheOptions_AlternateProtocolsCacheEntrySchema)` to create a new message.
- */
-export const AlternateProtocolsCacheOptions_AlternateProtocolsCacheEntrySchema: GenMessage<AlternateProtocolsCacheOptions_AlternateProtocolsCacheEntry> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 3, 0);
+  fileDesc("CiNlbnZveS9jb25maWcvY29yZS92My9wcm90b2NvbC5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMi+wMKE0h0dHBQcm90b2NvbE9wdGlvbnMSLwoMaWRsZV90aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjoKF21heF9jb25uZWN0aW9uX2R1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjsKEW1heF9oZWFkZXJzX2NvdW50GAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABI2ChNtYXhfc3RyZWFtX2R1cmF0aW9uGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEm8KH2hlYWRlcnNfd2l0aF91bmRlcnNjb3Jlc19hY3Rpb24YBSABKA4yRi5lbnZveS5jb25maWcuY29yZS52My5IdHRwUHJvdG9jb2xPcHRpb25zLkhlYWRlcnNXaXRoVW5kZXJzY29yZXNBY3Rpb24SQQobbWF4X3JlcXVlc3RzX3Blcl9jb25uZWN0aW9uGAYgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlIk4KHEhlYWRlcnNXaXRoVW5kZXJzY29yZXNBY3Rpb24SCQoFQUxMT1cQABISCg5SRUpFQ1RfUkVRVUVTVBABEg8KC0RST1BfSEVBREVSEAIixwMKFEh0dHAxUHJvdG9jb2xPcHRpb25zEjYKEmFsbG93X2Fic29sdXRlX3VybBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSFgoOYWNjZXB0X2h0dHBfMTAYAiABKAgSIAoYZGVmYXVsdF9ob3N0X2Zvcl9odHRwXzEwGAMgASgJEjUKEWhlYWRlcl9rZXlfZm9ybWF0GAQgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIXCg9lbmFibGVfdHJhaWxlcnMYBSABKAgSHAoUYWxsb3dfY2h1bmtlZF9sZW5ndGgYBiABKAgSUQotb3ZlcnJpZGVfc3RyZWFtX2Vycm9yX29uX2ludmFsaWRfaHR0cF9tZXNzYWdlGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIgChhzZW5kX2Z1bGx5X3F1YWxpZmllZF91cmwYCCABKAgSOAoQdXNlX2JhbHNhX3BhcnNlchgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWVCAhAAEiAKFGFsbG93X2N1c3RvbV9tZXRob2RzGAogASgIQgIQACLqAQoRS2VlcGFsaXZlU2V0dGluZ3MSLwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEi4KB3RpbWVvdXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEjMKD2ludGVydmFsX2ppdHRlchgDIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSPwoYY29ubmVjdGlvbl9pZGxlX2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQACKlCAoUSHR0cDJQcm90b2NvbE9wdGlvbnMSNgoQaHBhY2tfdGFibGVfc2l6ZRgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJAChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABJEChppbml0aWFsX3N0cmVhbV93aW5kb3dfc2l6ZRgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASSAoeaW5pdGlhbF9jb25uZWN0aW9uX3dpbmRvd19zaXplGAQgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABIVCg1hbGxvd19jb25uZWN0GAUgASgIEhYKDmFsbG93X21ldGFkYXRhGAYgASgIEj0KE21heF9vdXRib3VuZF9mcmFtZXMYByABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAhAAEkUKG21heF9vdXRib3VuZF9jb250cm9sX2ZyYW1lcxgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASVwoxbWF4X2NvbnNlY3V0aXZlX2luYm91bmRfZnJhbWVzX3dpdGhfZW1wdHlfcGF5bG9hZBgJIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJMCiZtYXhfaW5ib3VuZF9wcmlvcml0eV9mcmFtZXNfcGVyX3N0cmVhbRgKIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJeCjRtYXhfaW5ib3VuZF93aW5kb3dfdXBkYXRlX2ZyYW1lc19wZXJfZGF0YV9mcmFtZV9zZW50GAsgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABIyCiZzdHJlYW1fZXJyb3Jfb25faW52YWxpZF9odHRwX21lc3NhZ2luZxgMIAEoCEICEAASUQotb3ZlcnJpZGVfc3RyZWFtX2Vycm9yX29uX2ludmFsaWRfaHR0cF9tZXNzYWdlGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRI+ChpjdXN0b21fc2V0dGluZ3NfcGFyYW1ldGVycxgNIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSRQoUY29ubmVjdGlvbl9rZWVwYWxpdmUYDyABKAsyJy5lbnZveS5jb25maWcuY29yZS52My5LZWVwYWxpdmVTZXR0aW5ncxI5ChF1c2Vfb2dodHRwMl9jb2RlYxgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWVCAhAAYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.core.v3.HttpProtocolOptions
@@ -193,7 +31,7 @@ export type HttpProtocolOptions = Message<"envoy.config.core.v3.HttpProtocolOpti
   maxConnectionDuration?: Duration | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value max_headers_count = 2;
+   * @generated from field: google.protobuf.UInt32Value max_headers_count = 2 [packed = false];
    */
   maxHeadersCount?: number | undefined;
 
@@ -218,7 +56,7 @@ export type HttpProtocolOptions = Message<"envoy.config.core.v3.HttpProtocolOpti
  * Use `create(HttpProtocolOptionsSchema)` to create a new message.
  */
 export const HttpProtocolOptionsSchema: GenMessage<HttpProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 4);
+  messageDesc(file_envoy_config_core_v3_protocol, 0);
 
 /**
  * @generated from enum envoy.config.core.v3.HttpProtocolOptions.HeadersWithUnderscoresAction
@@ -244,7 +82,7 @@ export enum HttpProtocolOptions_HeadersWithUnderscoresAction {
  * Describes the enum envoy.config.core.v3.HttpProtocolOptions.HeadersWithUnderscoresAction.
  */
 export const HttpProtocolOptions_HeadersWithUnderscoresActionSchema: GenEnum<HttpProtocolOptions_HeadersWithUnderscoresAction> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3_protocol, 4, 0);
+  enumDesc(file_envoy_config_core_v3_protocol, 0, 0);
 
 /**
  * @generated from message envoy.config.core.v3.Http1ProtocolOptions
@@ -266,9 +104,9 @@ export type Http1ProtocolOptions = Message<"envoy.config.core.v3.Http1ProtocolOp
   defaultHostForHttp10: string;
 
   /**
-   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat header_key_format = 4;
+   * @generated from field: meshwright.v1.Unsupported header_key_format = 4;
    */
-  headerKeyFormat?: Http1ProtocolOptions_HeaderKeyFormat | undefined;
+  headerKeyFormat?: Unsupported | undefined;
 
   /**
    * @generated from field: bool enable_trailers = 5;
@@ -291,12 +129,12 @@ export type Http1ProtocolOptions = Message<"envoy.config.core.v3.Http1ProtocolOp
   sendFullyQualifiedUrl: boolean;
 
   /**
-   * @generated from field: google.protobuf.BoolValue use_balsa_parser = 9;
+   * @generated from field: google.protobuf.BoolValue use_balsa_parser = 9 [packed = false];
    */
   useBalsaParser?: boolean | undefined;
 
   /**
-   * @generated from field: bool allow_custom_methods = 10;
+   * @generated from field: bool allow_custom_methods = 10 [packed = false];
    */
   allowCustomMethods: boolean;
 };
@@ -306,71 +144,29 @@ export type Http1ProtocolOptions = Message<"envoy.config.core.v3.Http1ProtocolOp
  * Use `create(Http1ProtocolOptionsSchema)` to create a new message.
  */
 export const Http1ProtocolOptionsSchema: GenMessage<Http1ProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 5);
-
-/**
- * @generated from message envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat
- */
-export type Http1ProtocolOptions_HeaderKeyFormat = Message<"envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.header_format
-   */
-  headerFormat: {
-    /**
-     * @generated from field: envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords proper_case_words = 1;
-     */
-    value: Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWords;
-    case: "properCaseWords";
-  } | {
-    /**
-     * @generated from field: envoy.config.core.v3.TypedExtensionConfig stateful_formatter = 8;
-     */
-    value: TypedExtensionConfig;
-    case: "statefulFormatter";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.
- * Use `create(Http1ProtocolOptions_HeaderKeyFormatSchema)` to create a new message.
- */
-export const Http1ProtocolOptions_HeaderKeyFormatSchema: GenMessage<Http1ProtocolOptions_HeaderKeyFormat> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 5, 0);
-
-/**
- * @generated from message envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords
- */
-export type Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWords = Message<"envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords"> & {
-};
-
-/**
- * Describes the message envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords.
- * Use `create(Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWordsSchema)` to create a new message.
- */
-export const Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWordsSchema: GenMessage<Http1ProtocolOptions_HeaderKeyFormat_ProperCaseWords> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 5, 0, 0);
+  messageDesc(file_envoy_config_core_v3_protocol, 1);
 
 /**
  * @generated from message envoy.config.core.v3.KeepaliveSettings
  */
 export type KeepaliveSettings = Message<"envoy.config.core.v3.KeepaliveSettings"> & {
   /**
-   * @generated from field: google.protobuf.Duration interval = 1;
+   * @generated from field: google.protobuf.Duration interval = 1 [packed = false];
    */
   interval?: Duration | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration timeout = 2;
+   * @generated from field: google.protobuf.Duration timeout = 2 [packed = false];
    */
   timeout?: Duration | undefined;
 
   /**
-   * @generated from field: envoy.type.v3.Percent interval_jitter = 3;
+   * @generated from field: meshwright.v1.Unsupported interval_jitter = 3;
    */
-  intervalJitter?: Percent | undefined;
+  intervalJitter?: Unsupported | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration connection_idle_interval = 4;
+   * @generated from field: google.protobuf.Duration connection_idle_interval = 4 [packed = false];
    */
   connectionIdleInterval?: Duration | undefined;
 };
@@ -380,7 +176,7 @@ export type KeepaliveSettings = Message<"envoy.config.core.v3.KeepaliveSettings"
  * Use `create(KeepaliveSettingsSchema)` to create a new message.
  */
 export const KeepaliveSettingsSchema: GenMessage<KeepaliveSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 6);
+  messageDesc(file_envoy_config_core_v3_protocol, 2);
 
 /**
  * @generated from message envoy.config.core.v3.Http2ProtocolOptions
@@ -392,17 +188,17 @@ export type Http2ProtocolOptions = Message<"envoy.config.core.v3.Http2ProtocolOp
   hpackTableSize?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value max_concurrent_streams = 2;
+   * @generated from field: google.protobuf.UInt32Value max_concurrent_streams = 2 [packed = false];
    */
   maxConcurrentStreams?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value initial_stream_window_size = 3;
+   * @generated from field: google.protobuf.UInt32Value initial_stream_window_size = 3 [packed = false];
    */
   initialStreamWindowSize?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value initial_connection_window_size = 4;
+   * @generated from field: google.protobuf.UInt32Value initial_connection_window_size = 4 [packed = false];
    */
   initialConnectionWindowSize?: number | undefined;
 
@@ -417,12 +213,12 @@ export type Http2ProtocolOptions = Message<"envoy.config.core.v3.Http2ProtocolOp
   allowMetadata: boolean;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value max_outbound_frames = 7;
+   * @generated from field: google.protobuf.UInt32Value max_outbound_frames = 7 [packed = false];
    */
   maxOutboundFrames?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value max_outbound_control_frames = 8;
+   * @generated from field: google.protobuf.UInt32Value max_outbound_control_frames = 8 [packed = false];
    */
   maxOutboundControlFrames?: number | undefined;
 
@@ -437,12 +233,12 @@ export type Http2ProtocolOptions = Message<"envoy.config.core.v3.Http2ProtocolOp
   maxInboundPriorityFramesPerStream?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value max_inbound_window_update_frames_per_data_frame_sent = 11;
+   * @generated from field: google.protobuf.UInt32Value max_inbound_window_update_frames_per_data_frame_sent = 11 [packed = false];
    */
   maxInboundWindowUpdateFramesPerDataFrameSent?: number | undefined;
 
   /**
-   * @generated from field: bool stream_error_on_invalid_http_messaging = 12;
+   * @generated from field: bool stream_error_on_invalid_http_messaging = 12 [packed = false];
    */
   streamErrorOnInvalidHttpMessaging: boolean;
 
@@ -452,9 +248,9 @@ export type Http2ProtocolOptions = Message<"envoy.config.core.v3.Http2ProtocolOp
   overrideStreamErrorOnInvalidHttpMessage?: boolean | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter custom_settings_parameters = 13;
+   * @generated from field: repeated meshwright.v1.Unsupported custom_settings_parameters = 13;
    */
-  customSettingsParameters: Http2ProtocolOptions_SettingsParameter[];
+  customSettingsParameters: Unsupported[];
 
   /**
    * @generated from field: envoy.config.core.v3.KeepaliveSettings connection_keepalive = 15;
@@ -462,7 +258,7 @@ export type Http2ProtocolOptions = Message<"envoy.config.core.v3.Http2ProtocolOp
   connectionKeepalive?: KeepaliveSettings | undefined;
 
   /**
-   * @generated from field: google.protobuf.BoolValue use_oghttp2_codec = 16;
+   * @generated from field: google.protobuf.BoolValue use_oghttp2_codec = 16 [packed = false];
    */
   useOghttp2Codec?: boolean | undefined;
 };
@@ -472,87 +268,5 @@ export type Http2ProtocolOptions = Message<"envoy.config.core.v3.Http2ProtocolOp
  * Use `create(Http2ProtocolOptionsSchema)` to create a new message.
  */
 export const Http2ProtocolOptionsSchema: GenMessage<Http2ProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 7);
-
-/**
- * @generated from message envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter
- */
-export type Http2ProtocolOptions_SettingsParameter = Message<"envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter"> & {
-  /**
-   * @generated from field: google.protobuf.UInt32Value identifier = 1;
-   */
-  identifier?: number | undefined;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value value = 2;
-   */
-  value?: number | undefined;
-};
-
-/**
- * Describes the message envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter.
- * Use `create(Http2ProtocolOptions_SettingsParameterSchema)` to create a new message.
- */
-export const Http2ProtocolOptions_SettingsParameterSchema: GenMessage<Http2ProtocolOptions_SettingsParameter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 7, 0);
-
-/**
- * @generated from message envoy.config.core.v3.Http3ProtocolOptions
- */
-export type Http3ProtocolOptions = Message<"envoy.config.core.v3.Http3ProtocolOptions"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.QuicProtocolOptions quic_protocol_options = 1;
-   */
-  quicProtocolOptions?: QuicProtocolOptions | undefined;
-
-  /**
-   * @generated from field: google.protobuf.BoolValue override_stream_error_on_invalid_http_message = 2;
-   */
-  overrideStreamErrorOnInvalidHttpMessage?: boolean | undefined;
-
-  /**
-   * @generated from field: bool allow_extended_connect = 5;
-   */
-  allowExtendedConnect: boolean;
-
-  /**
-   * @generated from field: bool allow_metadata = 6;
-   */
-  allowMetadata: boolean;
-};
-
-/**
- * Describes the message envoy.config.core.v3.Http3ProtocolOptions.
- * Use `create(Http3ProtocolOptionsSchema)` to create a new message.
- */
-export const Http3ProtocolOptionsSchema: GenMessage<Http3ProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 8);
-
-/**
- * @generated from message envoy.config.core.v3.SchemeHeaderTransformation
- */
-export type SchemeHeaderTransformation = Message<"envoy.config.core.v3.SchemeHeaderTransformation"> & {
-  /**
-   * @generated from oneof envoy.config.core.v3.SchemeHeaderTransformation.transformation
-   */
-  transformation: {
-    /**
-     * @generated from field: string scheme_to_overwrite = 1;
-     */
-    value: string;
-    case: "schemeToOverwrite";
-  } | { case: undefined; value?: undefined };
-
-  /**
-   * @generated from field: bool match_upstream = 2;
-   */
-  matchUpstream: boolean;
-};
-
-/**
- * Describes the message envoy.config.core.v3.SchemeHeaderTransformation.
- * Use `create(SchemeHeaderTransformationSchema)` to create a new message.
- */
-export const SchemeHeaderTransformationSchema: GenMessage<SchemeHeaderTransformation> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_protocol, 9);
+  messageDesc(file_envoy_config_core_v3_protocol, 3);
 

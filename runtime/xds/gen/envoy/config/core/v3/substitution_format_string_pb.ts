@@ -4,18 +4,16 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { DataSource } from "./base_pb";
-import { file_envoy_config_core_v3_base } from "./base_pb";
-import type { TypedExtensionConfig } from "./extension_pb";
-import { file_envoy_config_core_v3_extension } from "./extension_pb";
 import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/core/v3/substitution_format_string.proto.
  */
 export const file_envoy_config_core_v3_substitution_format_string: GenFile = /*@__PURE__*/
-  fileDesc("CjVlbnZveS9jb25maWcvY29yZS92My9zdWJzdGl0dXRpb25fZm9ybWF0X3N0cmluZy5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMiLAoRSnNvbkZvcm1hdE9wdGlvbnMSFwoPc29ydF9wcm9wZXJ0aWVzGAEgASgIIugCChhTdWJzdGl0dXRpb25Gb3JtYXRTdHJpbmcSFwoLdGV4dF9mb3JtYXQYASABKAlCAEgAEjAKC2pzb25fZm9ybWF0GAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIASAASPgoSdGV4dF9mb3JtYXRfc291cmNlGAUgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUgAEhkKEW9taXRfZW1wdHlfdmFsdWVzGAMgASgIEhYKDGNvbnRlbnRfdHlwZRgEIAEoCUIAEj4KCmZvcm1hdHRlcnMYBiADKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJEChNqc29uX2Zvcm1hdF9vcHRpb25zGAcgASgLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSnNvbkZvcm1hdE9wdGlvbnNCCAoGZm9ybWF0YgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_google_protobuf_struct]);
+  fileDesc("CjVlbnZveS9jb25maWcvY29yZS92My9zdWJzdGl0dXRpb25fZm9ybWF0X3N0cmluZy5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMiLAoRSnNvbkZvcm1hdE9wdGlvbnMSFwoPc29ydF9wcm9wZXJ0aWVzGAEgASgIItgCChhTdWJzdGl0dXRpb25Gb3JtYXRTdHJpbmcSGQoLdGV4dF9mb3JtYXQYASABKAlCAhAASAASMgoLanNvbl9mb3JtYXQYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgIQAEgAEjgKEnRleHRfZm9ybWF0X3NvdXJjZRgFIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABIZChFvbWl0X2VtcHR5X3ZhbHVlcxgDIAEoCBIYCgxjb250ZW50X3R5cGUYBCABKAlCAhAAEi4KCmZvcm1hdHRlcnMYBiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEkQKE2pzb25fZm9ybWF0X29wdGlvbnMYByABKAsyJy5lbnZveS5jb25maWcuY29yZS52My5Kc29uRm9ybWF0T3B0aW9uc0IICgZmb3JtYXRiBnByb3RvMw", [file_google_protobuf_struct, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.core.v3.JsonFormatOptions
@@ -43,21 +41,21 @@ export type SubstitutionFormatString = Message<"envoy.config.core.v3.Substitutio
    */
   format: {
     /**
-     * @generated from field: string text_format = 1;
+     * @generated from field: string text_format = 1 [packed = false];
      */
     value: string;
     case: "textFormat";
   } | {
     /**
-     * @generated from field: google.protobuf.Struct json_format = 2;
+     * @generated from field: google.protobuf.Struct json_format = 2 [packed = false];
      */
     value: JsonObject;
     case: "jsonFormat";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.DataSource text_format_source = 5;
+     * @generated from field: meshwright.v1.Unsupported text_format_source = 5;
      */
-    value: DataSource;
+    value: Unsupported;
     case: "textFormatSource";
   } | { case: undefined; value?: undefined };
 
@@ -67,14 +65,14 @@ export type SubstitutionFormatString = Message<"envoy.config.core.v3.Substitutio
   omitEmptyValues: boolean;
 
   /**
-   * @generated from field: string content_type = 4;
+   * @generated from field: string content_type = 4 [packed = false];
    */
   contentType: string;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig formatters = 6;
+   * @generated from field: repeated meshwright.v1.Unsupported formatters = 6;
    */
-  formatters: TypedExtensionConfig[];
+  formatters: Unsupported[];
 
   /**
    * @generated from field: envoy.config.core.v3.JsonFormatOptions json_format_options = 7;

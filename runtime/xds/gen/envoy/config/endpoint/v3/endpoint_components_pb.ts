@@ -8,18 +8,18 @@ import type { Address } from "../../core/v3/address_pb";
 import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb";
 import type { Locality, Metadata } from "../../core/v3/base_pb";
 import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb";
-import type { ConfigSource } from "../../core/v3/config_source_pb";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb";
 import type { HealthStatus } from "../../core/v3/health_check_pb";
 import { file_envoy_config_core_v3_health_check } from "../../core/v3/health_check_pb";
 import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/endpoint/v3/endpoint_components.proto.
  */
 export const file_envoy_config_endpoint_v3_endpoint_components: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9jb25maWcvZW5kcG9pbnQvdjMvZW5kcG9pbnRfY29tcG9uZW50cy5wcm90bxIYZW52b3kuY29uZmlnLmVuZHBvaW50LnYzIssDCghFbmRwb2ludBIuCgdhZGRyZXNzGAEgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxJRChNoZWFsdGhfY2hlY2tfY29uZmlnGAIgASgLMjQuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkVuZHBvaW50LkhlYWx0aENoZWNrQ29uZmlnEhAKCGhvc3RuYW1lGAMgASgJElIKFGFkZGl0aW9uYWxfYWRkcmVzc2VzGAQgAygLMjQuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkVuZHBvaW50LkFkZGl0aW9uYWxBZGRyZXNzGpABChFIZWFsdGhDaGVja0NvbmZpZxIUCgpwb3J0X3ZhbHVlGAEgASgNQgASEAoIaG9zdG5hbWUYAiABKAkSLgoHYWRkcmVzcxgDIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3MSIwobZGlzYWJsZV9hY3RpdmVfaGVhbHRoX2NoZWNrGAQgASgIGkMKEUFkZGl0aW9uYWxBZGRyZXNzEi4KB2FkZHJlc3MYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzIpwCCgpMYkVuZHBvaW50EjYKCGVuZHBvaW50GAEgASgLMiIuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkVuZHBvaW50SAASFwoNZW5kcG9pbnRfbmFtZRgFIAEoCUgAEjkKDWhlYWx0aF9zdGF0dXMYAiABKA4yIi5lbnZveS5jb25maWcuY29yZS52My5IZWFsdGhTdGF0dXMSMAoIbWV0YWRhdGEYAyABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRI9ChVsb2FkX2JhbGFuY2luZ193ZWlnaHQYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAEIRCg9ob3N0X2lkZW50aWZpZXIicgoZTGVkc0NsdXN0ZXJMb2NhbGl0eUNvbmZpZxI3CgtsZWRzX2NvbmZpZxgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZRIcChRsZWRzX2NvbGxlY3Rpb25fbmFtZRgCIAEoCSLSBAoTTG9jYWxpdHlMYkVuZHBvaW50cxIwCghsb2NhbGl0eRgBIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLkxvY2FsaXR5EjAKCG1ldGFkYXRhGAkgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESOgoMbGJfZW5kcG9pbnRzGAIgAygLMiQuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkxiRW5kcG9pbnQSXwoXbG9hZF9iYWxhbmNlcl9lbmRwb2ludHMYByABKAsyPC5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuTG9jYWxpdHlMYkVuZHBvaW50cy5MYkVuZHBvaW50TGlzdEgAElsKHGxlZHNfY2x1c3Rlcl9sb2NhbGl0eV9jb25maWcYCCABKAsyMy5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuTGVkc0NsdXN0ZXJMb2NhbGl0eUNvbmZpZ0gAEj0KFWxvYWRfYmFsYW5jaW5nX3dlaWdodBgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEhIKCHByaW9yaXR5GAUgASgNQgASLwoJcHJveGltaXR5GAYgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlGkwKDkxiRW5kcG9pbnRMaXN0EjoKDGxiX2VuZHBvaW50cxgBIAMoCzIkLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5MYkVuZHBvaW50QgsKCWxiX2NvbmZpZ2IGcHJvdG8z", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_health_check, file_google_protobuf_wrappers]);
+  fileDesc("CjJlbnZveS9jb25maWcvZW5kcG9pbnQvdjMvZW5kcG9pbnRfY29tcG9uZW50cy5wcm90bxIYZW52b3kuY29uZmlnLmVuZHBvaW50LnYzIu4CCghFbmRwb2ludBIuCgdhZGRyZXNzGAEgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxJRChNoZWFsdGhfY2hlY2tfY29uZmlnGAIgASgLMjQuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkVuZHBvaW50LkhlYWx0aENoZWNrQ29uZmlnEhAKCGhvc3RuYW1lGAMgASgJEjgKFGFkZGl0aW9uYWxfYWRkcmVzc2VzGAQgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBqSAQoRSGVhbHRoQ2hlY2tDb25maWcSFgoKcG9ydF92YWx1ZRgBIAEoDUICEAASEAoIaG9zdG5hbWUYAiABKAkSLgoHYWRkcmVzcxgDIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3MSIwobZGlzYWJsZV9hY3RpdmVfaGVhbHRoX2NoZWNrGAQgASgIIp4CCgpMYkVuZHBvaW50EjYKCGVuZHBvaW50GAEgASgLMiIuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkVuZHBvaW50SAASFwoNZW5kcG9pbnRfbmFtZRgFIAEoCUgAEjkKDWhlYWx0aF9zdGF0dXMYAiABKA4yIi5lbnZveS5jb25maWcuY29yZS52My5IZWFsdGhTdGF0dXMSMAoIbWV0YWRhdGEYAyABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRI/ChVsb2FkX2JhbGFuY2luZ193ZWlnaHQYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAhAAQhEKD2hvc3RfaWRlbnRpZmllciLNAwoTTG9jYWxpdHlMYkVuZHBvaW50cxIwCghsb2NhbGl0eRgBIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLkxvY2FsaXR5EjAKCG1ldGFkYXRhGAkgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESOgoMbGJfZW5kcG9pbnRzGAIgAygLMiQuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkxiRW5kcG9pbnQSPQoXbG9hZF9iYWxhbmNlcl9lbmRwb2ludHMYByABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSAASQgocbGVkc19jbHVzdGVyX2xvY2FsaXR5X2NvbmZpZxgIIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABI/ChVsb2FkX2JhbGFuY2luZ193ZWlnaHQYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAhAAEhQKCHByaW9yaXR5GAUgASgNQgIQABIvCglwcm94aW1pdHkYBiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCCwoJbGJfY29uZmlnYgZwcm90bzM", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_health_check, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.endpoint.v3.Endpoint
@@ -41,9 +41,9 @@ export type Endpoint = Message<"envoy.config.endpoint.v3.Endpoint"> & {
   hostname: string;
 
   /**
-   * @generated from field: repeated envoy.config.endpoint.v3.Endpoint.AdditionalAddress additional_addresses = 4;
+   * @generated from field: repeated meshwright.v1.Unsupported additional_addresses = 4;
    */
-  additionalAddresses: Endpoint_AdditionalAddress[];
+  additionalAddresses: Unsupported[];
 };
 
 /**
@@ -58,7 +58,7 @@ export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
  */
 export type Endpoint_HealthCheckConfig = Message<"envoy.config.endpoint.v3.Endpoint.HealthCheckConfig"> & {
   /**
-   * @generated from field: uint32 port_value = 1;
+   * @generated from field: uint32 port_value = 1 [packed = false];
    */
   portValue: number;
 
@@ -84,23 +84,6 @@ export type Endpoint_HealthCheckConfig = Message<"envoy.config.endpoint.v3.Endpo
  */
 export const Endpoint_HealthCheckConfigSchema: GenMessage<Endpoint_HealthCheckConfig> = /*@__PURE__*/
   messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 0, 0);
-
-/**
- * @generated from message envoy.config.endpoint.v3.Endpoint.AdditionalAddress
- */
-export type Endpoint_AdditionalAddress = Message<"envoy.config.endpoint.v3.Endpoint.AdditionalAddress"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.Address address = 1;
-   */
-  address?: Address | undefined;
-};
-
-/**
- * Describes the message envoy.config.endpoint.v3.Endpoint.AdditionalAddress.
- * Use `create(Endpoint_AdditionalAddressSchema)` to create a new message.
- */
-export const Endpoint_AdditionalAddressSchema: GenMessage<Endpoint_AdditionalAddress> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 0, 1);
 
 /**
  * @generated from message envoy.config.endpoint.v3.LbEndpoint
@@ -134,7 +117,7 @@ export type LbEndpoint = Message<"envoy.config.endpoint.v3.LbEndpoint"> & {
   metadata?: Metadata | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value load_balancing_weight = 4;
+   * @generated from field: google.protobuf.UInt32Value load_balancing_weight = 4 [packed = false];
    */
   loadBalancingWeight?: number | undefined;
 };
@@ -145,28 +128,6 @@ export type LbEndpoint = Message<"envoy.config.endpoint.v3.LbEndpoint"> & {
  */
 export const LbEndpointSchema: GenMessage<LbEndpoint> = /*@__PURE__*/
   messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 1);
-
-/**
- * @generated from message envoy.config.endpoint.v3.LedsClusterLocalityConfig
- */
-export type LedsClusterLocalityConfig = Message<"envoy.config.endpoint.v3.LedsClusterLocalityConfig"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.ConfigSource leds_config = 1;
-   */
-  ledsConfig?: ConfigSource | undefined;
-
-  /**
-   * @generated from field: string leds_collection_name = 2;
-   */
-  ledsCollectionName: string;
-};
-
-/**
- * Describes the message envoy.config.endpoint.v3.LedsClusterLocalityConfig.
- * Use `create(LedsClusterLocalityConfigSchema)` to create a new message.
- */
-export const LedsClusterLocalityConfigSchema: GenMessage<LedsClusterLocalityConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 2);
 
 /**
  * @generated from message envoy.config.endpoint.v3.LocalityLbEndpoints
@@ -192,25 +153,25 @@ export type LocalityLbEndpoints = Message<"envoy.config.endpoint.v3.LocalityLbEn
    */
   lbConfig: {
     /**
-     * @generated from field: envoy.config.endpoint.v3.LocalityLbEndpoints.LbEndpointList load_balancer_endpoints = 7;
+     * @generated from field: meshwright.v1.Unsupported load_balancer_endpoints = 7;
      */
-    value: LocalityLbEndpoints_LbEndpointList;
+    value: Unsupported;
     case: "loadBalancerEndpoints";
   } | {
     /**
-     * @generated from field: envoy.config.endpoint.v3.LedsClusterLocalityConfig leds_cluster_locality_config = 8;
+     * @generated from field: meshwright.v1.Unsupported leds_cluster_locality_config = 8;
      */
-    value: LedsClusterLocalityConfig;
+    value: Unsupported;
     case: "ledsClusterLocalityConfig";
   } | { case: undefined; value?: undefined };
 
   /**
-   * @generated from field: google.protobuf.UInt32Value load_balancing_weight = 3;
+   * @generated from field: google.protobuf.UInt32Value load_balancing_weight = 3 [packed = false];
    */
   loadBalancingWeight?: number | undefined;
 
   /**
-   * @generated from field: uint32 priority = 5;
+   * @generated from field: uint32 priority = 5 [packed = false];
    */
   priority: number;
 
@@ -225,22 +186,5 @@ export type LocalityLbEndpoints = Message<"envoy.config.endpoint.v3.LocalityLbEn
  * Use `create(LocalityLbEndpointsSchema)` to create a new message.
  */
 export const LocalityLbEndpointsSchema: GenMessage<LocalityLbEndpoints> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 3);
-
-/**
- * @generated from message envoy.config.endpoint.v3.LocalityLbEndpoints.LbEndpointList
- */
-export type LocalityLbEndpoints_LbEndpointList = Message<"envoy.config.endpoint.v3.LocalityLbEndpoints.LbEndpointList"> & {
-  /**
-   * @generated from field: repeated envoy.config.endpoint.v3.LbEndpoint lb_endpoints = 1;
-   */
-  lbEndpoints: LbEndpoint[];
-};
-
-/**
- * Describes the message envoy.config.endpoint.v3.LocalityLbEndpoints.LbEndpointList.
- * Use `create(LocalityLbEndpoints_LbEndpointListSchema)` to create a new message.
- */
-export const LocalityLbEndpoints_LbEndpointListSchema: GenMessage<LocalityLbEndpoints_LbEndpointList> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 3, 0);
+  messageDesc(file_envoy_config_endpoint_v3_endpoint_components, 2);
 

@@ -4,26 +4,26 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Endpoint, LocalityLbEndpoints } from "./endpoint_components_pb";
+import type { LocalityLbEndpoints } from "./endpoint_components_pb";
 import { file_envoy_config_endpoint_v3_endpoint_components } from "./endpoint_components_pb";
-import type { FractionalPercent } from "../../../type/v3/percent_pb";
-import { file_envoy_type_v3_percent } from "../../../type/v3/percent_pb";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/endpoint/v3/endpoint.proto.
  */
 export const file_envoy_config_endpoint_v3_endpoint: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9jb25maWcvZW5kcG9pbnQvdjMvZW5kcG9pbnQucHJvdG8SGGVudm95LmNvbmZpZy5lbmRwb2ludC52MyLXBQoVQ2x1c3RlckxvYWRBc3NpZ25tZW50EhYKDGNsdXN0ZXJfbmFtZRgBIAEoCUIAEkAKCWVuZHBvaW50cxgCIAMoCzItLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5Mb2NhbGl0eUxiRW5kcG9pbnRzElwKD25hbWVkX2VuZHBvaW50cxgFIAMoCzJDLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5DbHVzdGVyTG9hZEFzc2lnbm1lbnQuTmFtZWRFbmRwb2ludHNFbnRyeRJGCgZwb2xpY3kYBCABKAsyNi5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuQ2x1c3RlckxvYWRBc3NpZ25tZW50LlBvbGljeRriAgoGUG9saWN5ElsKDmRyb3Bfb3ZlcmxvYWRzGAIgAygLMkMuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkNsdXN0ZXJMb2FkQXNzaWdubWVudC5Qb2xpY3kuRHJvcE92ZXJsb2FkEj8KF292ZXJwcm92aXNpb25pbmdfZmFjdG9yGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASOQoUZW5kcG9pbnRfc3RhbGVfYWZ0ZXIYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CABIgChh3ZWlnaHRlZF9wcmlvcml0eV9oZWFsdGgYBiABKAgaXQoMRHJvcE92ZXJsb2FkEhIKCGNhdGVnb3J5GAEgASgJQgASOQoPZHJvcF9wZXJjZW50YWdlGAIgASgLMiAuZW52b3kudHlwZS52My5GcmFjdGlvbmFsUGVyY2VudBpZChNOYW1lZEVuZHBvaW50c0VudHJ5EgsKA2tleRgBIAEoCRIxCgV2YWx1ZRgCIAEoCzIiLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5FbmRwb2ludDoCOAFiBnByb3RvMw", [file_envoy_config_endpoint_v3_endpoint_components, file_envoy_type_v3_percent, file_google_protobuf_duration, file_google_protobuf_wrappers]);
+  fileDesc("CidlbnZveS9jb25maWcvZW5kcG9pbnQvdjMvZW5kcG9pbnQucHJvdG8SGGVudm95LmNvbmZpZy5lbmRwb2ludC52MyLNBAoVQ2x1c3RlckxvYWRBc3NpZ25tZW50EhgKDGNsdXN0ZXJfbmFtZRgBIAEoCUICEAASQAoJZW5kcG9pbnRzGAIgAygLMi0uZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkxvY2FsaXR5TGJFbmRwb2ludHMSXAoPbmFtZWRfZW5kcG9pbnRzGAUgAygLMkMuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkNsdXN0ZXJMb2FkQXNzaWdubWVudC5OYW1lZEVuZHBvaW50c0VudHJ5EkYKBnBvbGljeRgEIAEoCzI2LmVudm95LmNvbmZpZy5lbmRwb2ludC52My5DbHVzdGVyTG9hZEFzc2lnbm1lbnQuUG9saWN5Gt4BCgZQb2xpY3kSMgoOZHJvcF9vdmVybG9hZHMYAiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEkEKF292ZXJwcm92aXNpb25pbmdfZmFjdG9yGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABI7ChRlbmRwb2ludF9zdGFsZV9hZnRlchgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICEAASIAoYd2VpZ2h0ZWRfcHJpb3JpdHlfaGVhbHRoGAYgASgIGlEKE05hbWVkRW5kcG9pbnRzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZDoCOAFiBnByb3RvMw", [file_envoy_config_endpoint_v3_endpoint_components, file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.endpoint.v3.ClusterLoadAssignment
  */
 export type ClusterLoadAssignment = Message<"envoy.config.endpoint.v3.ClusterLoadAssignment"> & {
   /**
-   * @generated from field: string cluster_name = 1;
+   * @generated from field: string cluster_name = 1 [packed = false];
    */
   clusterName: string;
 
@@ -33,9 +33,9 @@ export type ClusterLoadAssignment = Message<"envoy.config.endpoint.v3.ClusterLoa
   endpoints: LocalityLbEndpoints[];
 
   /**
-   * @generated from field: map<string, envoy.config.endpoint.v3.Endpoint> named_endpoints = 5;
+   * @generated from field: map<string, meshwright.v1.Unsupported> named_endpoints = 5;
    */
-  namedEndpoints: { [key: string]: Endpoint };
+  namedEndpoints: { [key: string]: Unsupported };
 
   /**
    * @generated from field: envoy.config.endpoint.v3.ClusterLoadAssignment.Policy policy = 4;
@@ -55,17 +55,17 @@ export const ClusterLoadAssignmentSchema: GenMessage<ClusterLoadAssignment> = /*
  */
 export type ClusterLoadAssignment_Policy = Message<"envoy.config.endpoint.v3.ClusterLoadAssignment.Policy"> & {
   /**
-   * @generated from field: repeated envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload drop_overloads = 2;
+   * @generated from field: repeated meshwright.v1.Unsupported drop_overloads = 2;
    */
-  dropOverloads: ClusterLoadAssignment_Policy_DropOverload[];
+  dropOverloads: Unsupported[];
 
   /**
-   * @generated from field: google.protobuf.UInt32Value overprovisioning_factor = 3;
+   * @generated from field: google.protobuf.UInt32Value overprovisioning_factor = 3 [packed = false];
    */
   overprovisioningFactor?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration endpoint_stale_after = 4;
+   * @generated from field: google.protobuf.Duration endpoint_stale_after = 4 [packed = false];
    */
   endpointStaleAfter?: Duration | undefined;
 
@@ -81,26 +81,4 @@ export type ClusterLoadAssignment_Policy = Message<"envoy.config.endpoint.v3.Clu
  */
 export const ClusterLoadAssignment_PolicySchema: GenMessage<ClusterLoadAssignment_Policy> = /*@__PURE__*/
   messageDesc(file_envoy_config_endpoint_v3_endpoint, 0, 0);
-
-/**
- * @generated from message envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload
- */
-export type ClusterLoadAssignment_Policy_DropOverload = Message<"envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload"> & {
-  /**
-   * @generated from field: string category = 1;
-   */
-  category: string;
-
-  /**
-   * @generated from field: envoy.type.v3.FractionalPercent drop_percentage = 2;
-   */
-  dropPercentage?: FractionalPercent | undefined;
-};
-
-/**
- * Describes the message envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload.
- * Use `create(ClusterLoadAssignment_Policy_DropOverloadSchema)` to create a new message.
- */
-export const ClusterLoadAssignment_Policy_DropOverloadSchema: GenMessage<ClusterLoadAssignment_Policy_DropOverload> = /*@__PURE__*/
-  messageDesc(file_envoy_config_endpoint_v3_endpoint, 0, 0, 0);
 

@@ -4,30 +4,26 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { CidrRange } from "../../core/v3/address_pb";
-import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb";
 import type { Metadata, TransportSocket } from "../../core/v3/base_pb";
 import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb";
-import type { ExtensionConfigSource } from "../../core/v3/config_source_pb";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb";
-import type { Int32Range } from "../../../type/v3/range_pb";
-import { file_envoy_type_v3_range } from "../../../type/v3/range_pb";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/listener/v3/listener_components.proto.
  */
 export const file_envoy_config_listener_v3_listener_components: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9jb25maWcvbGlzdGVuZXIvdjMvbGlzdGVuZXJfY29tcG9uZW50cy5wcm90bxIYZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzIp4BCgZGaWx0ZXISDgoEbmFtZRgBIAEoCUIAEiwKDHR5cGVkX2NvbmZpZxgEIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIABJHChBjb25maWdfZGlzY292ZXJ5GAUgASgLMisuZW52b3kuY29uZmlnLmNvcmUudjMuRXh0ZW5zaW9uQ29uZmlnU291cmNlSABCDQoLY29uZmlnX3R5cGUi3AQKEEZpbHRlckNoYWluTWF0Y2gSOAoQZGVzdGluYXRpb25fcG9ydBgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEjYKDXByZWZpeF9yYW5nZXMYAyADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2USFgoOYWRkcmVzc19zdWZmaXgYBCABKAkSMAoKc3VmZml4X2xlbhgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJEChtkaXJlY3Rfc291cmNlX3ByZWZpeF9yYW5nZXMYDSADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2USVgoLc291cmNlX3R5cGUYDCABKA4yPy5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW5NYXRjaC5Db25uZWN0aW9uU291cmNlVHlwZUIAEj0KFHNvdXJjZV9wcmVmaXhfcmFuZ2VzGAYgAygLMh8uZW52b3kuY29uZmlnLmNvcmUudjMuQ2lkclJhbmdlEhYKDHNvdXJjZV9wb3J0cxgHIAMoDUIAEhQKDHNlcnZlcl9uYW1lcxgLIAMoCRIaChJ0cmFuc3BvcnRfcHJvdG9jb2wYCSABKAkSHQoVYXBwbGljYXRpb25fcHJvdG9jb2xzGAogAygJIkYKFENvbm5lY3Rpb25Tb3VyY2VUeXBlEgcKA0FOWRAAEhcKE1NBTUVfSVBfT1JfTE9PUEJBQ0sQARIMCghFWFRFUk5BTBACIrAECgtGaWx0ZXJDaGFpbhJGChJmaWx0ZXJfY2hhaW5fbWF0Y2gYASABKAsyKi5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW5NYXRjaBIxCgdmaWx0ZXJzGAMgAygLMiAuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkZpbHRlchI1Cg91c2VfcHJveHlfcHJvdG8YBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgASMAoIbWV0YWRhdGEYBSABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRI/ChB0cmFuc3BvcnRfc29ja2V0GAYgASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuVHJhbnNwb3J0U29ja2V0EkMKIHRyYW5zcG9ydF9zb2NrZXRfY29ubmVjdF90aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEgwKBG5hbWUYByABKAkSXAoXb25fZGVtYW5kX2NvbmZpZ3VyYXRpb24YCCABKAsyOy5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW4uT25EZW1hbmRDb25maWd1cmF0aW9uGksKFU9uRGVtYW5kQ29uZmlndXJhdGlvbhIyCg9yZWJ1aWxkX3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i4AMKIUxpc3RlbmVyRmlsdGVyQ2hhaW5NYXRjaFByZWRpY2F0ZRJYCghvcl9tYXRjaBgBIAEoCzJELmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lckZpbHRlckNoYWluTWF0Y2hQcmVkaWNhdGUuTWF0Y2hTZXRIABJZCglhbmRfbWF0Y2gYAiABKAsyRC5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXJGaWx0ZXJDaGFpbk1hdGNoUHJlZGljYXRlLk1hdGNoU2V0SAASUAoJbm90X21hdGNoGAMgASgLMjsuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkxpc3RlbmVyRmlsdGVyQ2hhaW5NYXRjaFByZWRpY2F0ZUgAEhUKCWFueV9tYXRjaBgEIAEoCEIASAASOwoWZGVzdGluYXRpb25fcG9ydF9yYW5nZRgFIAEoCzIZLmVudm95LnR5cGUudjMuSW50MzJSYW5nZUgAGlgKCE1hdGNoU2V0EkwKBXJ1bGVzGAEgAygLMjsuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkxpc3RlbmVyRmlsdGVyQ2hhaW5NYXRjaFByZWRpY2F0ZUIAQgYKBHJ1bGUi/AEKDkxpc3RlbmVyRmlsdGVyEg4KBG5hbWUYASABKAlCABIsCgx0eXBlZF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SAASRwoQY29uZmlnX2Rpc2NvdmVyeRgFIAEoCzIrLmVudm95LmNvbmZpZy5jb3JlLnYzLkV4dGVuc2lvbkNvbmZpZ1NvdXJjZUgAElQKD2ZpbHRlcl9kaXNhYmxlZBgEIAEoCzI7LmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lckZpbHRlckNoYWluTWF0Y2hQcmVkaWNhdGVCDQoLY29uZmlnX3R5cGViBnByb3RvMw", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_type_v3_range, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers]);
+  fileDesc("CjJlbnZveS9jb25maWcvbGlzdGVuZXIvdjMvbGlzdGVuZXJfY29tcG9uZW50cy5wcm90bxIYZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzIo8BCgZGaWx0ZXISEAoEbmFtZRgBIAEoCUICEAASLAoMdHlwZWRfY29uZmlnGAQgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAEjYKEGNvbmZpZ19kaXNjb3ZlcnkYBSABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSABCDQoLY29uZmlnX3R5cGUi0wQKEEZpbHRlckNoYWluTWF0Y2gSOgoQZGVzdGluYXRpb25fcG9ydBgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASMQoNcHJlZml4X3JhbmdlcxgDIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSFgoOYWRkcmVzc19zdWZmaXgYBCABKAkSMAoKc3VmZml4X2xlbhgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI/ChtkaXJlY3Rfc291cmNlX3ByZWZpeF9yYW5nZXMYDSADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkElgKC3NvdXJjZV90eXBlGAwgASgOMj8uZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkZpbHRlckNoYWluTWF0Y2guQ29ubmVjdGlvblNvdXJjZVR5cGVCAhAAEjgKFHNvdXJjZV9wcmVmaXhfcmFuZ2VzGAYgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIYCgxzb3VyY2VfcG9ydHMYByADKA1CAhAAEhQKDHNlcnZlcl9uYW1lcxgLIAMoCRIaChJ0cmFuc3BvcnRfcHJvdG9jb2wYCSABKAkSHQoVYXBwbGljYXRpb25fcHJvdG9jb2xzGAogAygJIkYKFENvbm5lY3Rpb25Tb3VyY2VUeXBlEgcKA0FOWRAAEhcKE1NBTUVfSVBfT1JfTE9PUEJBQ0sQARIMCghFWFRFUk5BTBACIsQDCgtGaWx0ZXJDaGFpbhJGChJmaWx0ZXJfY2hhaW5fbWF0Y2gYASABKAsyKi5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW5NYXRjaBIxCgdmaWx0ZXJzGAMgAygLMiAuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkZpbHRlchI3Cg91c2VfcHJveHlfcHJvdG8YBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgIQABIwCghtZXRhZGF0YRgFIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhEj8KEHRyYW5zcG9ydF9zb2NrZXQYBiABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5UcmFuc3BvcnRTb2NrZXQSQwogdHJhbnNwb3J0X3NvY2tldF9jb25uZWN0X3RpbWVvdXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEbmFtZRgHIAEoCRI7Chdvbl9kZW1hbmRfY29uZmlndXJhdGlvbhgIIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.listener.v3.Filter
  */
 export type Filter = Message<"envoy.config.listener.v3.Filter"> & {
   /**
-   * @generated from field: string name = 1;
+   * @generated from field: string name = 1 [packed = false];
    */
   name: string;
 
@@ -42,9 +38,9 @@ export type Filter = Message<"envoy.config.listener.v3.Filter"> & {
     case: "typedConfig";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.ExtensionConfigSource config_discovery = 5;
+     * @generated from field: meshwright.v1.Unsupported config_discovery = 5;
      */
-    value: ExtensionConfigSource;
+    value: Unsupported;
     case: "configDiscovery";
   } | { case: undefined; value?: undefined };
 };
@@ -61,14 +57,14 @@ export const FilterSchema: GenMessage<Filter> = /*@__PURE__*/
  */
 export type FilterChainMatch = Message<"envoy.config.listener.v3.FilterChainMatch"> & {
   /**
-   * @generated from field: google.protobuf.UInt32Value destination_port = 8;
+   * @generated from field: google.protobuf.UInt32Value destination_port = 8 [packed = false];
    */
   destinationPort?: number | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.CidrRange prefix_ranges = 3;
+   * @generated from field: repeated meshwright.v1.Unsupported prefix_ranges = 3;
    */
-  prefixRanges: CidrRange[];
+  prefixRanges: Unsupported[];
 
   /**
    * @generated from field: string address_suffix = 4;
@@ -81,22 +77,22 @@ export type FilterChainMatch = Message<"envoy.config.listener.v3.FilterChainMatc
   suffixLen?: number | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.CidrRange direct_source_prefix_ranges = 13;
+   * @generated from field: repeated meshwright.v1.Unsupported direct_source_prefix_ranges = 13;
    */
-  directSourcePrefixRanges: CidrRange[];
+  directSourcePrefixRanges: Unsupported[];
 
   /**
-   * @generated from field: envoy.config.listener.v3.FilterChainMatch.ConnectionSourceType source_type = 12;
+   * @generated from field: envoy.config.listener.v3.FilterChainMatch.ConnectionSourceType source_type = 12 [packed = false];
    */
   sourceType: FilterChainMatch_ConnectionSourceType;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.CidrRange source_prefix_ranges = 6;
+   * @generated from field: repeated meshwright.v1.Unsupported source_prefix_ranges = 6;
    */
-  sourcePrefixRanges: CidrRange[];
+  sourcePrefixRanges: Unsupported[];
 
   /**
-   * @generated from field: repeated uint32 source_ports = 7;
+   * @generated from field: repeated uint32 source_ports = 7 [packed = false];
    */
   sourcePorts: number[];
 
@@ -164,7 +160,7 @@ export type FilterChain = Message<"envoy.config.listener.v3.FilterChain"> & {
   filters: Filter[];
 
   /**
-   * @generated from field: google.protobuf.BoolValue use_proxy_proto = 4;
+   * @generated from field: google.protobuf.BoolValue use_proxy_proto = 4 [packed = false];
    */
   useProxyProto?: boolean | undefined;
 
@@ -189,9 +185,9 @@ export type FilterChain = Message<"envoy.config.listener.v3.FilterChain"> & {
   name: string;
 
   /**
-   * @generated from field: envoy.config.listener.v3.FilterChain.OnDemandConfiguration on_demand_configuration = 8;
+   * @generated from field: meshwright.v1.Unsupported on_demand_configuration = 8;
    */
-  onDemandConfiguration?: FilterChain_OnDemandConfiguration | undefined;
+  onDemandConfiguration?: Unsupported | undefined;
 };
 
 /**
@@ -200,124 +196,4 @@ export type FilterChain = Message<"envoy.config.listener.v3.FilterChain"> & {
  */
 export const FilterChainSchema: GenMessage<FilterChain> = /*@__PURE__*/
   messageDesc(file_envoy_config_listener_v3_listener_components, 2);
-
-/**
- * @generated from message envoy.config.listener.v3.FilterChain.OnDemandConfiguration
- */
-export type FilterChain_OnDemandConfiguration = Message<"envoy.config.listener.v3.FilterChain.OnDemandConfiguration"> & {
-  /**
-   * @generated from field: google.protobuf.Duration rebuild_timeout = 1;
-   */
-  rebuildTimeout?: Duration | undefined;
-};
-
-/**
- * Describes the message envoy.config.listener.v3.FilterChain.OnDemandConfiguration.
- * Use `create(FilterChain_OnDemandConfigurationSchema)` to create a new message.
- */
-export const FilterChain_OnDemandConfigurationSchema: GenMessage<FilterChain_OnDemandConfiguration> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 2, 0);
-
-/**
- * @generated from message envoy.config.listener.v3.ListenerFilterChainMatchPredicate
- */
-export type ListenerFilterChainMatchPredicate = Message<"envoy.config.listener.v3.ListenerFilterChainMatchPredicate"> & {
-  /**
-   * @generated from oneof envoy.config.listener.v3.ListenerFilterChainMatchPredicate.rule
-   */
-  rule: {
-    /**
-     * @generated from field: envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet or_match = 1;
-     */
-    value: ListenerFilterChainMatchPredicate_MatchSet;
-    case: "orMatch";
-  } | {
-    /**
-     * @generated from field: envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet and_match = 2;
-     */
-    value: ListenerFilterChainMatchPredicate_MatchSet;
-    case: "andMatch";
-  } | {
-    /**
-     * @generated from field: envoy.config.listener.v3.ListenerFilterChainMatchPredicate not_match = 3;
-     */
-    value: ListenerFilterChainMatchPredicate;
-    case: "notMatch";
-  } | {
-    /**
-     * @generated from field: bool any_match = 4;
-     */
-    value: boolean;
-    case: "anyMatch";
-  } | {
-    /**
-     * @generated from field: envoy.type.v3.Int32Range destination_port_range = 5;
-     */
-    value: Int32Range;
-    case: "destinationPortRange";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.listener.v3.ListenerFilterChainMatchPredicate.
- * Use `create(ListenerFilterChainMatchPredicateSchema)` to create a new message.
- */
-export const ListenerFilterChainMatchPredicateSchema: GenMessage<ListenerFilterChainMatchPredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 3);
-
-/**
- * @generated from message envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet
- */
-export type ListenerFilterChainMatchPredicate_MatchSet = Message<"envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet"> & {
-  /**
-   * @generated from field: repeated envoy.config.listener.v3.ListenerFilterChainMatchPredicate rules = 1;
-   */
-  rules: ListenerFilterChainMatchPredicate[];
-};
-
-/**
- * Describes the message envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet.
- * Use `create(ListenerFilterChainMatchPredicate_MatchSetSchema)` to create a new message.
- */
-export const ListenerFilterChainMatchPredicate_MatchSetSchema: GenMessage<ListenerFilterChainMatchPredicate_MatchSet> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 3, 0);
-
-/**
- * @generated from message envoy.config.listener.v3.ListenerFilter
- */
-export type ListenerFilter = Message<"envoy.config.listener.v3.ListenerFilter"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from oneof envoy.config.listener.v3.ListenerFilter.config_type
-   */
-  configType: {
-    /**
-     * @generated from field: google.protobuf.Any typed_config = 3;
-     */
-    value: Any;
-    case: "typedConfig";
-  } | {
-    /**
-     * @generated from field: envoy.config.core.v3.ExtensionConfigSource config_discovery = 5;
-     */
-    value: ExtensionConfigSource;
-    case: "configDiscovery";
-  } | { case: undefined; value?: undefined };
-
-  /**
-   * @generated from field: envoy.config.listener.v3.ListenerFilterChainMatchPredicate filter_disabled = 4;
-   */
-  filterDisabled?: ListenerFilterChainMatchPredicate | undefined;
-};
-
-/**
- * Describes the message envoy.config.listener.v3.ListenerFilter.
- * Use `create(ListenerFilterSchema)` to create a new message.
- */
-export const ListenerFilterSchema: GenMessage<ListenerFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener_components, 4);
 

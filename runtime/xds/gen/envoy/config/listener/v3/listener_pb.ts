@@ -4,55 +4,23 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { AccessLog } from "../../accesslog/v3/accesslog_pb";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../accesslog/v3/accesslog_pb";
 import type { Address } from "../../core/v3/address_pb";
 import { file_envoy_config_core_v3_address } from "../../core/v3/address_pb";
 import type { Metadata, TrafficDirection } from "../../core/v3/base_pb";
 import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb";
-import type { TypedExtensionConfig } from "../../core/v3/extension_pb";
-import { file_envoy_config_core_v3_extension } from "../../core/v3/extension_pb";
-import type { SocketOption, SocketOptionsOverride } from "../../core/v3/socket_option_pb";
-import { file_envoy_config_core_v3_socket_option } from "../../core/v3/socket_option_pb";
-import type { ApiListener } from "./api_listener_pb";
-import { file_envoy_config_listener_v3_api_listener } from "./api_listener_pb";
-import type { FilterChain, ListenerFilter } from "./listener_components_pb";
+import type { FilterChain } from "./listener_components_pb";
 import { file_envoy_config_listener_v3_listener_components } from "./listener_components_pb";
-import type { UdpListenerConfig } from "./udp_listener_config_pb";
-import { file_envoy_config_listener_v3_udp_listener_config } from "./udp_listener_config_pb";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
-import type { Matcher } from "../../../../xds/type/matcher/v3/matcher_pb";
-import { file_xds_type_matcher_v3_matcher } from "../../../../xds/type/matcher/v3/matcher_pb";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/listener/v3/listener.proto.
  */
 export const file_envoy_config_listener_v3_listener: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9jb25maWcvbGlzdGVuZXIvdjMvbGlzdGVuZXIucHJvdG8SGGVudm95LmNvbmZpZy5saXN0ZW5lci52MyKIAQoRQWRkaXRpb25hbEFkZHJlc3MSLgoHYWRkcmVzcxgBIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3MSQwoOc29ja2V0X29wdGlvbnMYAiABKAsyKy5lbnZveS5jb25maWcuY29yZS52My5Tb2NrZXRPcHRpb25zT3ZlcnJpZGUi1BEKCExpc3RlbmVyEgwKBG5hbWUYASABKAkSLgoHYWRkcmVzcxgCIAEoCzIdLmVudm95LmNvbmZpZy5jb3JlLnYzLkFkZHJlc3MSSQoUYWRkaXRpb25hbF9hZGRyZXNzZXMYISADKAsyKy5lbnZveS5jb25maWcubGlzdGVuZXIudjMuQWRkaXRpb25hbEFkZHJlc3MSEwoLc3RhdF9wcmVmaXgYHCABKAkSPAoNZmlsdGVyX2NoYWlucxgDIAMoCzIlLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5GaWx0ZXJDaGFpbhI8ChRmaWx0ZXJfY2hhaW5fbWF0Y2hlchggIAEoCzIcLnhkcy50eXBlLm1hdGNoZXIudjMuTWF0Y2hlckIAEjQKEHVzZV9vcmlnaW5hbF9kc3QYBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEkMKFGRlZmF1bHRfZmlsdGVyX2NoYWluGBkgASgLMiUuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkZpbHRlckNoYWluEkkKIXBlcl9jb25uZWN0aW9uX2J1ZmZlcl9saW1pdF9ieXRlcxgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEjAKCG1ldGFkYXRhGAYgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESSAoNZGVwcmVjYXRlZF92MRgHIAEoCzIvLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lci5EZXByZWNhdGVkVjFCABJACgpkcmFpbl90eXBlGAggASgOMiwuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkxpc3RlbmVyLkRyYWluVHlwZRJCChBsaXN0ZW5lcl9maWx0ZXJzGAkgAygLMiguZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkxpc3RlbmVyRmlsdGVyEjsKGGxpc3RlbmVyX2ZpbHRlcnNfdGltZW91dBgPIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCiRjb250aW51ZV9vbl9saXN0ZW5lcl9maWx0ZXJzX3RpbWVvdXQYESABKAgSLwoLdHJhbnNwYXJlbnQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEiwKCGZyZWViaW5kGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRI6Cg5zb2NrZXRfb3B0aW9ucxgNIAMoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLlNvY2tldE9wdGlvbhJAChp0Y3BfZmFzdF9vcGVuX3F1ZXVlX2xlbmd0aBgMIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJBChF0cmFmZmljX2RpcmVjdGlvbhgQIAEoDjImLmVudm95LmNvbmZpZy5jb3JlLnYzLlRyYWZmaWNEaXJlY3Rpb24SSAoTdWRwX2xpc3RlbmVyX2NvbmZpZxgSIAEoCzIrLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5VZHBMaXN0ZW5lckNvbmZpZxI7CgxhcGlfbGlzdGVuZXIYEyABKAsyJS5lbnZveS5jb25maWcubGlzdGVuZXIudjMuQXBpTGlzdGVuZXISXQoZY29ubmVjdGlvbl9iYWxhbmNlX2NvbmZpZxgUIAEoCzI6LmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lci5Db25uZWN0aW9uQmFsYW5jZUNvbmZpZxIUCgpyZXVzZV9wb3J0GBUgASgIQgASNQoRZW5hYmxlX3JldXNlX3BvcnQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEjgKCmFjY2Vzc19sb2cYFiADKAsyJC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZxI2ChB0Y3BfYmFja2xvZ19zaXplGBggASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlElIKKm1heF9jb25uZWN0aW9uc190b19hY2NlcHRfcGVyX3NvY2tldF9ldmVudBgiIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAEjAKDGJpbmRfdG9fcG9ydBgaIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSVgoRaW50ZXJuYWxfbGlzdGVuZXIYGyABKAsyOS5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXIuSW50ZXJuYWxMaXN0ZW5lckNvbmZpZ0gAEhQKDGVuYWJsZV9tcHRjcBgeIAEoCBIgChhpZ25vcmVfZ2xvYmFsX2Nvbm5fbGltaXQYHyABKAgSHwoXYnlwYXNzX292ZXJsb2FkX21hbmFnZXIYIyABKAgaQAoMRGVwcmVjYXRlZFYxEjAKDGJpbmRfdG9fcG9ydBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUa4QEKF0Nvbm5lY3Rpb25CYWxhbmNlQ29uZmlnEmAKDWV4YWN0X2JhbGFuY2UYASABKAsyRy5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXIuQ29ubmVjdGlvbkJhbGFuY2VDb25maWcuRXhhY3RCYWxhbmNlSAASRAoOZXh0ZW5kX2JhbGFuY2UYAiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0gAGg4KDEV4YWN0QmFsYW5jZUIOCgxiYWxhbmNlX3R5cGUaGAoWSW50ZXJuYWxMaXN0ZW5lckNvbmZpZyIpCglEcmFpblR5cGUSCwoHREVGQVVMVBAAEg8KC01PRElGWV9PTkxZEAFCFAoSbGlzdGVuZXJfc3BlY2lmaWVyYgZwcm90bzM", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_socket_option, file_envoy_config_listener_v3_api_listener, file_envoy_config_listener_v3_listener_components, file_envoy_config_listener_v3_udp_listener_config, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_type_matcher_v3_matcher]);
-
-/**
- * @generated from message envoy.config.listener.v3.AdditionalAddress
- */
-export type AdditionalAddress = Message<"envoy.config.listener.v3.AdditionalAddress"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.Address address = 1;
-   */
-  address?: Address | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.SocketOptionsOverride socket_options = 2;
-   */
-  socketOptions?: SocketOptionsOverride | undefined;
-};
-
-/**
- * Describes the message envoy.config.listener.v3.AdditionalAddress.
- * Use `create(AdditionalAddressSchema)` to create a new message.
- */
-export const AdditionalAddressSchema: GenMessage<AdditionalAddress> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener, 0);
+  fileDesc("CidlbnZveS9jb25maWcvbGlzdGVuZXIvdjMvbGlzdGVuZXIucHJvdG8SGGVudm95LmNvbmZpZy5saXN0ZW5lci52MyLwDQoITGlzdGVuZXISDAoEbmFtZRgBIAEoCRIuCgdhZGRyZXNzGAIgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxI4ChRhZGRpdGlvbmFsX2FkZHJlc3NlcxghIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSEwoLc3RhdF9wcmVmaXgYHCABKAkSPAoNZmlsdGVyX2NoYWlucxgDIAMoCzIlLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5GaWx0ZXJDaGFpbhI8ChRmaWx0ZXJfY2hhaW5fbWF0Y2hlchggIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRCAhAAEjQKEHVzZV9vcmlnaW5hbF9kc3QYBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEjgKFGRlZmF1bHRfZmlsdGVyX2NoYWluGBkgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBJLCiFwZXJfY29ubmVjdGlvbl9idWZmZXJfbGltaXRfYnl0ZXMYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAhAAEjAKCG1ldGFkYXRhGAYgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESNQoNZGVwcmVjYXRlZF92MRgHIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRCAhAAEkAKCmRyYWluX3R5cGUYCCABKA4yLC5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXIuRHJhaW5UeXBlEjQKEGxpc3RlbmVyX2ZpbHRlcnMYCSADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjsKGGxpc3RlbmVyX2ZpbHRlcnNfdGltZW91dBgPIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCiRjb250aW51ZV9vbl9saXN0ZW5lcl9maWx0ZXJzX3RpbWVvdXQYESABKAgSLwoLdHJhbnNwYXJlbnQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEiwKCGZyZWViaW5kGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIyCg5zb2NrZXRfb3B0aW9ucxgNIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSQAoadGNwX2Zhc3Rfb3Blbl9xdWV1ZV9sZW5ndGgYDCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSQQoRdHJhZmZpY19kaXJlY3Rpb24YECABKA4yJi5lbnZveS5jb25maWcuY29yZS52My5UcmFmZmljRGlyZWN0aW9uEjcKE3VkcF9saXN0ZW5lcl9jb25maWcYEiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjAKDGFwaV9saXN0ZW5lchgTIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSPQoZY29ubmVjdGlvbl9iYWxhbmNlX2NvbmZpZxgUIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSFgoKcmV1c2VfcG9ydBgVIAEoCEICEAASNQoRZW5hYmxlX3JldXNlX3BvcnQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEi4KCmFjY2Vzc19sb2cYFiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjYKEHRjcF9iYWNrbG9nX3NpemUYGCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSVAoqbWF4X2Nvbm5lY3Rpb25zX3RvX2FjY2VwdF9wZXJfc29ja2V0X2V2ZW50GCIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABIwCgxiaW5kX3RvX3BvcnQYGiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEjcKEWludGVybmFsX2xpc3RlbmVyGBsgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEhQKDGVuYWJsZV9tcHRjcBgeIAEoCBIgChhpZ25vcmVfZ2xvYmFsX2Nvbm5fbGltaXQYHyABKAgSHwoXYnlwYXNzX292ZXJsb2FkX21hbmFnZXIYIyABKAgiKQoJRHJhaW5UeXBlEgsKB0RFRkFVTFQQABIPCgtNT0RJRllfT05MWRABQhQKEmxpc3RlbmVyX3NwZWNpZmllcmIGcHJvdG8z", [file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_listener_v3_listener_components, file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.listener.v3.Listener
@@ -69,9 +37,9 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
   address?: Address | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.listener.v3.AdditionalAddress additional_addresses = 33;
+   * @generated from field: repeated meshwright.v1.Unsupported additional_addresses = 33;
    */
-  additionalAddresses: AdditionalAddress[];
+  additionalAddresses: Unsupported[];
 
   /**
    * @generated from field: string stat_prefix = 28;
@@ -84,9 +52,9 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
   filterChains: FilterChain[];
 
   /**
-   * @generated from field: xds.type.matcher.v3.Matcher filter_chain_matcher = 32;
+   * @generated from field: meshwright.v1.Unsupported filter_chain_matcher = 32 [packed = false];
    */
-  filterChainMatcher?: Matcher | undefined;
+  filterChainMatcher?: Unsupported | undefined;
 
   /**
    * @generated from field: google.protobuf.BoolValue use_original_dst = 4;
@@ -94,12 +62,12 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
   useOriginalDst?: boolean | undefined;
 
   /**
-   * @generated from field: envoy.config.listener.v3.FilterChain default_filter_chain = 25;
+   * @generated from field: meshwright.v1.Unsupported default_filter_chain = 25;
    */
-  defaultFilterChain?: FilterChain | undefined;
+  defaultFilterChain?: Unsupported | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value per_connection_buffer_limit_bytes = 5;
+   * @generated from field: google.protobuf.UInt32Value per_connection_buffer_limit_bytes = 5 [packed = false];
    */
   perConnectionBufferLimitBytes?: number | undefined;
 
@@ -109,9 +77,9 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
   metadata?: Metadata | undefined;
 
   /**
-   * @generated from field: envoy.config.listener.v3.Listener.DeprecatedV1 deprecated_v1 = 7;
+   * @generated from field: meshwright.v1.Unsupported deprecated_v1 = 7 [packed = false];
    */
-  deprecatedV1?: Listener_DeprecatedV1 | undefined;
+  deprecatedV1?: Unsupported | undefined;
 
   /**
    * @generated from field: envoy.config.listener.v3.Listener.DrainType drain_type = 8;
@@ -119,9 +87,9 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
   drainType: Listener_DrainType;
 
   /**
-   * @generated from field: repeated envoy.config.listener.v3.ListenerFilter listener_filters = 9;
+   * @generated from field: repeated meshwright.v1.Unsupported listener_filters = 9;
    */
-  listenerFilters: ListenerFilter[];
+  listenerFilters: Unsupported[];
 
   /**
    * @generated from field: google.protobuf.Duration listener_filters_timeout = 15;
@@ -144,9 +112,9 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
   freebind?: boolean | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.SocketOption socket_options = 13;
+   * @generated from field: repeated meshwright.v1.Unsupported socket_options = 13;
    */
-  socketOptions: SocketOption[];
+  socketOptions: Unsupported[];
 
   /**
    * @generated from field: google.protobuf.UInt32Value tcp_fast_open_queue_length = 12;
@@ -159,22 +127,22 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
   trafficDirection: TrafficDirection;
 
   /**
-   * @generated from field: envoy.config.listener.v3.UdpListenerConfig udp_listener_config = 18;
+   * @generated from field: meshwright.v1.Unsupported udp_listener_config = 18;
    */
-  udpListenerConfig?: UdpListenerConfig | undefined;
+  udpListenerConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.listener.v3.ApiListener api_listener = 19;
+   * @generated from field: meshwright.v1.Unsupported api_listener = 19;
    */
-  apiListener?: ApiListener | undefined;
+  apiListener?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.listener.v3.Listener.ConnectionBalanceConfig connection_balance_config = 20;
+   * @generated from field: meshwright.v1.Unsupported connection_balance_config = 20;
    */
-  connectionBalanceConfig?: Listener_ConnectionBalanceConfig | undefined;
+  connectionBalanceConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: bool reuse_port = 21;
+   * @generated from field: bool reuse_port = 21 [packed = false];
    */
   reusePort: boolean;
 
@@ -184,9 +152,9 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
   enableReusePort?: boolean | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 22;
+   * @generated from field: repeated meshwright.v1.Unsupported access_log = 22;
    */
-  accessLog: AccessLog[];
+  accessLog: Unsupported[];
 
   /**
    * @generated from field: google.protobuf.UInt32Value tcp_backlog_size = 24;
@@ -194,7 +162,7 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
   tcpBacklogSize?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value max_connections_to_accept_per_socket_event = 34;
+   * @generated from field: google.protobuf.UInt32Value max_connections_to_accept_per_socket_event = 34 [packed = false];
    */
   maxConnectionsToAcceptPerSocketEvent?: number | undefined;
 
@@ -208,9 +176,9 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
    */
   listenerSpecifier: {
     /**
-     * @generated from field: envoy.config.listener.v3.Listener.InternalListenerConfig internal_listener = 27;
+     * @generated from field: meshwright.v1.Unsupported internal_listener = 27;
      */
-    value: Listener_InternalListenerConfig;
+    value: Unsupported;
     case: "internalListener";
   } | { case: undefined; value?: undefined };
 
@@ -235,79 +203,7 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
  * Use `create(ListenerSchema)` to create a new message.
  */
 export const ListenerSchema: GenMessage<Listener> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener, 1);
-
-/**
- * @generated from message envoy.config.listener.v3.Listener.DeprecatedV1
- */
-export type Listener_DeprecatedV1 = Message<"envoy.config.listener.v3.Listener.DeprecatedV1"> & {
-  /**
-   * @generated from field: google.protobuf.BoolValue bind_to_port = 1;
-   */
-  bindToPort?: boolean | undefined;
-};
-
-/**
- * Describes the message envoy.config.listener.v3.Listener.DeprecatedV1.
- * Use `create(Listener_DeprecatedV1Schema)` to create a new message.
- */
-export const Listener_DeprecatedV1Schema: GenMessage<Listener_DeprecatedV1> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener, 1, 0);
-
-/**
- * @generated from message envoy.config.listener.v3.Listener.ConnectionBalanceConfig
- */
-export type Listener_ConnectionBalanceConfig = Message<"envoy.config.listener.v3.Listener.ConnectionBalanceConfig"> & {
-  /**
-   * @generated from oneof envoy.config.listener.v3.Listener.ConnectionBalanceConfig.balance_type
-   */
-  balanceType: {
-    /**
-     * @generated from field: envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance exact_balance = 1;
-     */
-    value: Listener_ConnectionBalanceConfig_ExactBalance;
-    case: "exactBalance";
-  } | {
-    /**
-     * @generated from field: envoy.config.core.v3.TypedExtensionConfig extend_balance = 2;
-     */
-    value: TypedExtensionConfig;
-    case: "extendBalance";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.config.listener.v3.Listener.ConnectionBalanceConfig.
- * Use `create(Listener_ConnectionBalanceConfigSchema)` to create a new message.
- */
-export const Listener_ConnectionBalanceConfigSchema: GenMessage<Listener_ConnectionBalanceConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener, 1, 1);
-
-/**
- * @generated from message envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance
- */
-export type Listener_ConnectionBalanceConfig_ExactBalance = Message<"envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance"> & {
-};
-
-/**
- * Describes the message envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance.
- * Use `create(Listener_ConnectionBalanceConfig_ExactBalanceSchema)` to create a new message.
- */
-export const Listener_ConnectionBalanceConfig_ExactBalanceSchema: GenMessage<Listener_ConnectionBalanceConfig_ExactBalance> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener, 1, 1, 0);
-
-/**
- * @generated from message envoy.config.listener.v3.Listener.InternalListenerConfig
- */
-export type Listener_InternalListenerConfig = Message<"envoy.config.listener.v3.Listener.InternalListenerConfig"> & {
-};
-
-/**
- * Describes the message envoy.config.listener.v3.Listener.InternalListenerConfig.
- * Use `create(Listener_InternalListenerConfigSchema)` to create a new message.
- */
-export const Listener_InternalListenerConfigSchema: GenMessage<Listener_InternalListenerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3_listener, 1, 2);
+  messageDesc(file_envoy_config_listener_v3_listener, 0);
 
 /**
  * @generated from enum envoy.config.listener.v3.Listener.DrainType
@@ -328,5 +224,5 @@ export enum Listener_DrainType {
  * Describes the enum envoy.config.listener.v3.Listener.DrainType.
  */
 export const Listener_DrainTypeSchema: GenEnum<Listener_DrainType> = /*@__PURE__*/
-  enumDesc(file_envoy_config_listener_v3_listener, 1, 0);
+  enumDesc(file_envoy_config_listener_v3_listener, 0, 0);
 

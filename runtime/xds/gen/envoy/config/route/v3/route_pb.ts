@@ -6,19 +6,19 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { HeaderValueOption, Metadata } from "../../core/v3/base_pb";
 import { file_envoy_config_core_v3_base } from "../../core/v3/base_pb";
-import type { ConfigSource } from "../../core/v3/config_source_pb";
-import { file_envoy_config_core_v3_config_source } from "../../core/v3/config_source_pb";
-import type { ClusterSpecifierPlugin, RouteAction_RequestMirrorPolicy, VirtualHost } from "./route_components_pb";
+import type { VirtualHost } from "./route_components_pb";
 import { file_envoy_config_route_v3_route_components } from "./route_components_pb";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/route/v3/route.proto.
  */
 export const file_envoy_config_route_v3_route: GenFile = /*@__PURE__*/
-  fileDesc("CiFlbnZveS9jb25maWcvcm91dGUvdjMvcm91dGUucHJvdG8SFWVudm95LmNvbmZpZy5yb3V0ZS52MyKnCAoSUm91dGVDb25maWd1cmF0aW9uEgwKBG5hbWUYASABKAkSOQoNdmlydHVhbF9ob3N0cxgCIAMoCzIiLmVudm95LmNvbmZpZy5yb3V0ZS52My5WaXJ0dWFsSG9zdBIpCgR2aGRzGAkgASgLMhsuZW52b3kuY29uZmlnLnJvdXRlLnYzLlZoZHMSHwoVaW50ZXJuYWxfb25seV9oZWFkZXJzGAMgAygJQgASSgoXcmVzcG9uc2VfaGVhZGVyc190b19hZGQYBCADKAsyJy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZU9wdGlvbkIAEiQKGnJlc3BvbnNlX2hlYWRlcnNfdG9fcmVtb3ZlGAUgAygJQgASSQoWcmVxdWVzdF9oZWFkZXJzX3RvX2FkZBgGIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgASIwoZcmVxdWVzdF9oZWFkZXJzX3RvX3JlbW92ZRgIIAMoCUIAEisKI21vc3Rfc3BlY2lmaWNfaGVhZGVyX211dGF0aW9uc193aW5zGAogASgIEjUKEXZhbGlkYXRlX2NsdXN0ZXJzGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJJCiNtYXhfZGlyZWN0X3Jlc3BvbnNlX2JvZHlfc2l6ZV9ieXRlcxgLIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJQChljbHVzdGVyX3NwZWNpZmllcl9wbHVnaW5zGAwgAygLMi0uZW52b3kuY29uZmlnLnJvdXRlLnYzLkNsdXN0ZXJTcGVjaWZpZXJQbHVnaW4SVwoXcmVxdWVzdF9taXJyb3JfcG9saWNpZXMYDSADKAsyNi5lbnZveS5jb25maWcucm91dGUudjMuUm91dGVBY3Rpb24uUmVxdWVzdE1pcnJvclBvbGljeRIkChxpZ25vcmVfcG9ydF9pbl9ob3N0X21hdGNoaW5nGA4gASgIEi8KJ2lnbm9yZV9wYXRoX3BhcmFtZXRlcnNfaW5fcGF0aF9tYXRjaGluZxgPIAEoCBJkChd0eXBlZF9wZXJfZmlsdGVyX2NvbmZpZxgQIAMoCzJDLmVudm95LmNvbmZpZy5yb3V0ZS52My5Sb3V0ZUNvbmZpZ3VyYXRpb24uVHlwZWRQZXJGaWx0ZXJDb25maWdFbnRyeRIwCghtZXRhZGF0YRgRIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhGlEKGVR5cGVkUGVyRmlsdGVyQ29uZmlnRW50cnkSCwoDa2V5GAEgASgJEiMKBXZhbHVlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueToCOAEiQwoEVmhkcxI7Cg1jb25maWdfc291cmNlGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlQgBiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_route_v3_route_components, file_google_protobuf_any, file_google_protobuf_wrappers]);
+  fileDesc("CiFlbnZveS9jb25maWcvcm91dGUvdjMvcm91dGUucHJvdG8SFWVudm95LmNvbmZpZy5yb3V0ZS52MyKBCAoSUm91dGVDb25maWd1cmF0aW9uEgwKBG5hbWUYASABKAkSOQoNdmlydHVhbF9ob3N0cxgCIAMoCzIiLmVudm95LmNvbmZpZy5yb3V0ZS52My5WaXJ0dWFsSG9zdBIoCgR2aGRzGAkgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIhChVpbnRlcm5hbF9vbmx5X2hlYWRlcnMYAyADKAlCAhAAEkwKF3Jlc3BvbnNlX2hlYWRlcnNfdG9fYWRkGAQgAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb25CAhAAEiYKGnJlc3BvbnNlX2hlYWRlcnNfdG9fcmVtb3ZlGAUgAygJQgIQABJLChZyZXF1ZXN0X2hlYWRlcnNfdG9fYWRkGAYgAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb25CAhAAEiUKGXJlcXVlc3RfaGVhZGVyc190b19yZW1vdmUYCCADKAlCAhAAEisKI21vc3Rfc3BlY2lmaWNfaGVhZGVyX211dGF0aW9uc193aW5zGAogASgIEjUKEXZhbGlkYXRlX2NsdXN0ZXJzGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJJCiNtYXhfZGlyZWN0X3Jlc3BvbnNlX2JvZHlfc2l6ZV9ieXRlcxgLIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI9ChljbHVzdGVyX3NwZWNpZmllcl9wbHVnaW5zGAwgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBI7ChdyZXF1ZXN0X21pcnJvcl9wb2xpY2llcxgNIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSJAocaWdub3JlX3BvcnRfaW5faG9zdF9tYXRjaGluZxgOIAEoCBIvCidpZ25vcmVfcGF0aF9wYXJhbWV0ZXJzX2luX3BhdGhfbWF0Y2hpbmcYDyABKAgSZAoXdHlwZWRfcGVyX2ZpbHRlcl9jb25maWcYECADKAsyQy5lbnZveS5jb25maWcucm91dGUudjMuUm91dGVDb25maWd1cmF0aW9uLlR5cGVkUGVyRmlsdGVyQ29uZmlnRW50cnkSMAoIbWV0YWRhdGEYESABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRpRChlUeXBlZFBlckZpbHRlckNvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRIjCgV2YWx1ZRgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5Bbnk6AjgBYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_config_route_v3_route_components, file_google_protobuf_any, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.route.v3.RouteConfiguration
@@ -35,32 +35,32 @@ export type RouteConfiguration = Message<"envoy.config.route.v3.RouteConfigurati
   virtualHosts: VirtualHost[];
 
   /**
-   * @generated from field: envoy.config.route.v3.Vhds vhds = 9;
+   * @generated from field: meshwright.v1.Unsupported vhds = 9;
    */
-  vhds?: Vhds | undefined;
+  vhds?: Unsupported | undefined;
 
   /**
-   * @generated from field: repeated string internal_only_headers = 3;
+   * @generated from field: repeated string internal_only_headers = 3 [packed = false];
    */
   internalOnlyHeaders: string[];
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 4;
+   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 4 [packed = false];
    */
   responseHeadersToAdd: HeaderValueOption[];
 
   /**
-   * @generated from field: repeated string response_headers_to_remove = 5;
+   * @generated from field: repeated string response_headers_to_remove = 5 [packed = false];
    */
   responseHeadersToRemove: string[];
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption request_headers_to_add = 6;
+   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption request_headers_to_add = 6 [packed = false];
    */
   requestHeadersToAdd: HeaderValueOption[];
 
   /**
-   * @generated from field: repeated string request_headers_to_remove = 8;
+   * @generated from field: repeated string request_headers_to_remove = 8 [packed = false];
    */
   requestHeadersToRemove: string[];
 
@@ -80,14 +80,14 @@ export type RouteConfiguration = Message<"envoy.config.route.v3.RouteConfigurati
   maxDirectResponseBodySizeBytes?: number | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.route.v3.ClusterSpecifierPlugin cluster_specifier_plugins = 12;
+   * @generated from field: repeated meshwright.v1.Unsupported cluster_specifier_plugins = 12;
    */
-  clusterSpecifierPlugins: ClusterSpecifierPlugin[];
+  clusterSpecifierPlugins: Unsupported[];
 
   /**
-   * @generated from field: repeated envoy.config.route.v3.RouteAction.RequestMirrorPolicy request_mirror_policies = 13;
+   * @generated from field: repeated meshwright.v1.Unsupported request_mirror_policies = 13;
    */
-  requestMirrorPolicies: RouteAction_RequestMirrorPolicy[];
+  requestMirrorPolicies: Unsupported[];
 
   /**
    * @generated from field: bool ignore_port_in_host_matching = 14;
@@ -116,21 +116,4 @@ export type RouteConfiguration = Message<"envoy.config.route.v3.RouteConfigurati
  */
 export const RouteConfigurationSchema: GenMessage<RouteConfiguration> = /*@__PURE__*/
   messageDesc(file_envoy_config_route_v3_route, 0);
-
-/**
- * @generated from message envoy.config.route.v3.Vhds
- */
-export type Vhds = Message<"envoy.config.route.v3.Vhds"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.ConfigSource config_source = 1;
-   */
-  configSource?: ConfigSource | undefined;
-};
-
-/**
- * Describes the message envoy.config.route.v3.Vhds.
- * Use `create(VhdsSchema)` to create a new message.
- */
-export const VhdsSchema: GenMessage<Vhds> = /*@__PURE__*/
-  messageDesc(file_envoy_config_route_v3_route, 1);
 

@@ -11,7 +11,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/type/matcher/v3/regex.proto.
  */
 export const file_envoy_type_matcher_v3_regex: GenFile = /*@__PURE__*/
-  fileDesc("CiFlbnZveS90eXBlL21hdGNoZXIvdjMvcmVnZXgucHJvdG8SFWVudm95LnR5cGUubWF0Y2hlci52MyK8AQoMUmVnZXhNYXRjaGVyEkUKCmdvb2dsZV9yZTIYASABKAsyLS5lbnZveS50eXBlLm1hdGNoZXIudjMuUmVnZXhNYXRjaGVyLkdvb2dsZVJFMkIASAASDwoFcmVnZXgYAiABKAlCABpFCglHb29nbGVSRTISOAoQbWF4X3Byb2dyYW1fc2l6ZRgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAQg0KC2VuZ2luZV90eXBlImkKF1JlZ2V4TWF0Y2hBbmRTdWJzdGl0dXRlEjYKB3BhdHRlcm4YASABKAsyIy5lbnZveS50eXBlLm1hdGNoZXIudjMuUmVnZXhNYXRjaGVyQgASFgoMc3Vic3RpdHV0aW9uGAIgASgJQgBiBnByb3RvMw", [file_google_protobuf_wrappers]);
+  fileDesc("CiFlbnZveS90eXBlL21hdGNoZXIvdjMvcmVnZXgucHJvdG8SFWVudm95LnR5cGUubWF0Y2hlci52MyLCAQoMUmVnZXhNYXRjaGVyEkcKCmdvb2dsZV9yZTIYASABKAsyLS5lbnZveS50eXBlLm1hdGNoZXIudjMuUmVnZXhNYXRjaGVyLkdvb2dsZVJFMkICEABIABIRCgVyZWdleBgCIAEoCUICEAAaRwoJR29vZ2xlUkUyEjoKEG1heF9wcm9ncmFtX3NpemUYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAhAAQg0KC2VuZ2luZV90eXBlIm0KF1JlZ2V4TWF0Y2hBbmRTdWJzdGl0dXRlEjgKB3BhdHRlcm4YASABKAsyIy5lbnZveS50eXBlLm1hdGNoZXIudjMuUmVnZXhNYXRjaGVyQgIQABIYCgxzdWJzdGl0dXRpb24YAiABKAlCAhAAYgZwcm90bzM", [file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.type.matcher.v3.RegexMatcher
@@ -22,14 +22,14 @@ export type RegexMatcher = Message<"envoy.type.matcher.v3.RegexMatcher"> & {
    */
   engineType: {
     /**
-     * @generated from field: envoy.type.matcher.v3.RegexMatcher.GoogleRE2 google_re2 = 1;
+     * @generated from field: envoy.type.matcher.v3.RegexMatcher.GoogleRE2 google_re2 = 1 [packed = false];
      */
     value: RegexMatcher_GoogleRE2;
     case: "googleRe2";
   } | { case: undefined; value?: undefined };
 
   /**
-   * @generated from field: string regex = 2;
+   * @generated from field: string regex = 2 [packed = false];
    */
   regex: string;
 };
@@ -46,7 +46,7 @@ export const RegexMatcherSchema: GenMessage<RegexMatcher> = /*@__PURE__*/
  */
 export type RegexMatcher_GoogleRE2 = Message<"envoy.type.matcher.v3.RegexMatcher.GoogleRE2"> & {
   /**
-   * @generated from field: google.protobuf.UInt32Value max_program_size = 1;
+   * @generated from field: google.protobuf.UInt32Value max_program_size = 1 [packed = false];
    */
   maxProgramSize?: number | undefined;
 };
@@ -63,12 +63,12 @@ export const RegexMatcher_GoogleRE2Schema: GenMessage<RegexMatcher_GoogleRE2> = 
  */
 export type RegexMatchAndSubstitute = Message<"envoy.type.matcher.v3.RegexMatchAndSubstitute"> & {
   /**
-   * @generated from field: envoy.type.matcher.v3.RegexMatcher pattern = 1;
+   * @generated from field: envoy.type.matcher.v3.RegexMatcher pattern = 1 [packed = false];
    */
   pattern?: RegexMatcher | undefined;
 
   /**
-   * @generated from field: string substitution = 2;
+   * @generated from field: string substitution = 2 [packed = false];
    */
   substitution: string;
 };

@@ -6,15 +6,15 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { RegexMatcher } from "./regex_pb";
 import { file_envoy_type_matcher_v3_regex } from "./regex_pb";
-import type { TypedExtensionConfig } from "../../../../xds/core/v3/extension_pb";
-import { file_xds_core_v3_extension } from "../../../../xds/core/v3/extension_pb";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/type/matcher/v3/string.proto.
  */
 export const file_envoy_type_matcher_v3_string: GenFile = /*@__PURE__*/
-  fileDesc("CiJlbnZveS90eXBlL21hdGNoZXIvdjMvc3RyaW5nLnByb3RvEhVlbnZveS50eXBlLm1hdGNoZXIudjMi9gEKDVN0cmluZ01hdGNoZXISDwoFZXhhY3QYASABKAlIABISCgZwcmVmaXgYAiABKAlCAEgAEhIKBnN1ZmZpeBgDIAEoCUIASAASOwoKc2FmZV9yZWdleBgFIAEoCzIjLmVudm95LnR5cGUubWF0Y2hlci52My5SZWdleE1hdGNoZXJCAEgAEhQKCGNvbnRhaW5zGAcgASgJQgBIABIzCgZjdXN0b20YCCABKAsyIS54ZHMuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZ0gAEhMKC2lnbm9yZV9jYXNlGAYgASgIQg8KDW1hdGNoX3BhdHRlcm4iTQoRTGlzdFN0cmluZ01hdGNoZXISOAoIcGF0dGVybnMYASADKAsyJC5lbnZveS50eXBlLm1hdGNoZXIudjMuU3RyaW5nTWF0Y2hlckIAYgZwcm90bzM", [file_envoy_type_matcher_v3_regex, file_xds_core_v3_extension]);
+  fileDesc("CiJlbnZveS90eXBlL21hdGNoZXIvdjMvc3RyaW5nLnByb3RvEhVlbnZveS50eXBlLm1hdGNoZXIudjMi9wEKDVN0cmluZ01hdGNoZXISDwoFZXhhY3QYASABKAlIABIUCgZwcmVmaXgYAiABKAlCAhAASAASFAoGc3VmZml4GAMgASgJQgIQAEgAEj0KCnNhZmVfcmVnZXgYBSABKAsyIy5lbnZveS50eXBlLm1hdGNoZXIudjMuUmVnZXhNYXRjaGVyQgIQAEgAEhYKCGNvbnRhaW5zGAcgASgJQgIQAEgAEiwKBmN1c3RvbRgIIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABITCgtpZ25vcmVfY2FzZRgGIAEoCEIPCg1tYXRjaF9wYXR0ZXJuYgZwcm90bzM", [file_envoy_type_matcher_v3_regex, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.type.matcher.v3.StringMatcher
@@ -31,33 +31,33 @@ export type StringMatcher = Message<"envoy.type.matcher.v3.StringMatcher"> & {
     case: "exact";
   } | {
     /**
-     * @generated from field: string prefix = 2;
+     * @generated from field: string prefix = 2 [packed = false];
      */
     value: string;
     case: "prefix";
   } | {
     /**
-     * @generated from field: string suffix = 3;
+     * @generated from field: string suffix = 3 [packed = false];
      */
     value: string;
     case: "suffix";
   } | {
     /**
-     * @generated from field: envoy.type.matcher.v3.RegexMatcher safe_regex = 5;
+     * @generated from field: envoy.type.matcher.v3.RegexMatcher safe_regex = 5 [packed = false];
      */
     value: RegexMatcher;
     case: "safeRegex";
   } | {
     /**
-     * @generated from field: string contains = 7;
+     * @generated from field: string contains = 7 [packed = false];
      */
     value: string;
     case: "contains";
   } | {
     /**
-     * @generated from field: xds.core.v3.TypedExtensionConfig custom = 8;
+     * @generated from field: meshwright.v1.Unsupported custom = 8;
      */
-    value: TypedExtensionConfig;
+    value: Unsupported;
     case: "custom";
   } | { case: undefined; value?: undefined };
 
@@ -73,21 +73,4 @@ export type StringMatcher = Message<"envoy.type.matcher.v3.StringMatcher"> & {
  */
 export const StringMatcherSchema: GenMessage<StringMatcher> = /*@__PURE__*/
   messageDesc(file_envoy_type_matcher_v3_string, 0);
-
-/**
- * @generated from message envoy.type.matcher.v3.ListStringMatcher
- */
-export type ListStringMatcher = Message<"envoy.type.matcher.v3.ListStringMatcher"> & {
-  /**
-   * @generated from field: repeated envoy.type.matcher.v3.StringMatcher patterns = 1;
-   */
-  patterns: StringMatcher[];
-};
-
-/**
- * Describes the message envoy.type.matcher.v3.ListStringMatcher.
- * Use `create(ListStringMatcherSchema)` to create a new message.
- */
-export const ListStringMatcherSchema: GenMessage<ListStringMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_type_matcher_v3_string, 1);
 

@@ -13,14 +13,14 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file envoy/extensions/access_loggers/file/v3/file.proto.
  */
 export const file_envoy_extensions_access_loggers_file_v3_file: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL2ZpbGUvdjMvZmlsZS5wcm90bxInZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5maWxlLnYzIvoBCg1GaWxlQWNjZXNzTG9nEg4KBHBhdGgYASABKAlCABISCgZmb3JtYXQYAiABKAlCAEgAEjAKC2pzb25fZm9ybWF0GAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIASAASNgoRdHlwZWRfanNvbl9mb3JtYXQYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgBIABJGCgpsb2dfZm9ybWF0GAUgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuU3Vic3RpdHV0aW9uRm9ybWF0U3RyaW5nQgBIAEITChFhY2Nlc3NfbG9nX2Zvcm1hdGIGcHJvdG8z", [file_envoy_config_core_v3_substitution_format_string, file_google_protobuf_struct]);
+  fileDesc("CjJlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL2ZpbGUvdjMvZmlsZS5wcm90bxInZW52b3kuZXh0ZW5zaW9ucy5hY2Nlc3NfbG9nZ2Vycy5maWxlLnYzIoQCCg1GaWxlQWNjZXNzTG9nEhAKBHBhdGgYASABKAlCAhAAEhQKBmZvcm1hdBgCIAEoCUICEABIABIyCgtqc29uX2Zvcm1hdBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCAhAASAASOAoRdHlwZWRfanNvbl9mb3JtYXQYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgIQAEgAEkgKCmxvZ19mb3JtYXQYBSABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5TdWJzdGl0dXRpb25Gb3JtYXRTdHJpbmdCAhAASABCEwoRYWNjZXNzX2xvZ19mb3JtYXRiBnByb3RvMw", [file_envoy_config_core_v3_substitution_format_string, file_google_protobuf_struct]);
 
 /**
  * @generated from message envoy.extensions.access_loggers.file.v3.FileAccessLog
  */
 export type FileAccessLog = Message<"envoy.extensions.access_loggers.file.v3.FileAccessLog"> & {
   /**
-   * @generated from field: string path = 1;
+   * @generated from field: string path = 1 [packed = false];
    */
   path: string;
 
@@ -29,25 +29,25 @@ export type FileAccessLog = Message<"envoy.extensions.access_loggers.file.v3.Fil
    */
   accessLogFormat: {
     /**
-     * @generated from field: string format = 2;
+     * @generated from field: string format = 2 [packed = false];
      */
     value: string;
     case: "format";
   } | {
     /**
-     * @generated from field: google.protobuf.Struct json_format = 3;
+     * @generated from field: google.protobuf.Struct json_format = 3 [packed = false];
      */
     value: JsonObject;
     case: "jsonFormat";
   } | {
     /**
-     * @generated from field: google.protobuf.Struct typed_json_format = 4;
+     * @generated from field: google.protobuf.Struct typed_json_format = 4 [packed = false];
      */
     value: JsonObject;
     case: "typedJsonFormat";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.SubstitutionFormatString log_format = 5;
+     * @generated from field: envoy.config.core.v3.SubstitutionFormatString log_format = 5 [packed = false];
      */
     value: SubstitutionFormatString;
     case: "logFormat";

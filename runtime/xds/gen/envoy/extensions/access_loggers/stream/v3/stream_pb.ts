@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/extensions/access_loggers/stream/v3/stream.proto.
  */
 export const file_envoy_extensions_access_loggers_stream_v3_stream: GenFile = /*@__PURE__*/
-  fileDesc("CjZlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL3N0cmVhbS92My9zdHJlYW0ucHJvdG8SKWVudm95LmV4dGVuc2lvbnMuYWNjZXNzX2xvZ2dlcnMuc3RyZWFtLnYzIm4KD1N0ZG91dEFjY2Vzc0xvZxJGCgpsb2dfZm9ybWF0GAEgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuU3Vic3RpdHV0aW9uRm9ybWF0U3RyaW5nQgBIAEITChFhY2Nlc3NfbG9nX2Zvcm1hdCJuCg9TdGRlcnJBY2Nlc3NMb2cSRgoKbG9nX2Zvcm1hdBgBIAEoCzIuLmVudm95LmNvbmZpZy5jb3JlLnYzLlN1YnN0aXR1dGlvbkZvcm1hdFN0cmluZ0IASABCEwoRYWNjZXNzX2xvZ19mb3JtYXRiBnByb3RvMw", [file_envoy_config_core_v3_substitution_format_string]);
+  fileDesc("CjZlbnZveS9leHRlbnNpb25zL2FjY2Vzc19sb2dnZXJzL3N0cmVhbS92My9zdHJlYW0ucHJvdG8SKWVudm95LmV4dGVuc2lvbnMuYWNjZXNzX2xvZ2dlcnMuc3RyZWFtLnYzInAKD1N0ZG91dEFjY2Vzc0xvZxJICgpsb2dfZm9ybWF0GAEgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuU3Vic3RpdHV0aW9uRm9ybWF0U3RyaW5nQgIQAEgAQhMKEWFjY2Vzc19sb2dfZm9ybWF0YgZwcm90bzM", [file_envoy_config_core_v3_substitution_format_string]);
 
 /**
  * @generated from message envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
@@ -23,7 +23,7 @@ export type StdoutAccessLog = Message<"envoy.extensions.access_loggers.stream.v3
    */
   accessLogFormat: {
     /**
-     * @generated from field: envoy.config.core.v3.SubstitutionFormatString log_format = 1;
+     * @generated from field: envoy.config.core.v3.SubstitutionFormatString log_format = 1 [packed = false];
      */
     value: SubstitutionFormatString;
     case: "logFormat";
@@ -36,27 +36,4 @@ export type StdoutAccessLog = Message<"envoy.extensions.access_loggers.stream.v3
  */
 export const StdoutAccessLogSchema: GenMessage<StdoutAccessLog> = /*@__PURE__*/
   messageDesc(file_envoy_extensions_access_loggers_stream_v3_stream, 0);
-
-/**
- * @generated from message envoy.extensions.access_loggers.stream.v3.StderrAccessLog
- */
-export type StderrAccessLog = Message<"envoy.extensions.access_loggers.stream.v3.StderrAccessLog"> & {
-  /**
-   * @generated from oneof envoy.extensions.access_loggers.stream.v3.StderrAccessLog.access_log_format
-   */
-  accessLogFormat: {
-    /**
-     * @generated from field: envoy.config.core.v3.SubstitutionFormatString log_format = 1;
-     */
-    value: SubstitutionFormatString;
-    case: "logFormat";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.extensions.access_loggers.stream.v3.StderrAccessLog.
- * Use `create(StderrAccessLogSchema)` to create a new message.
- */
-export const StderrAccessLogSchema: GenMessage<StderrAccessLog> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_access_loggers_stream_v3_stream, 1);
 

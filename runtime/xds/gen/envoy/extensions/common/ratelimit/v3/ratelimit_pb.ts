@@ -2,87 +2,14 @@
 // @generated from file envoy/extensions/common/ratelimit/v3/ratelimit.proto (package envoy.extensions.common.ratelimit.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { TokenBucket } from "../../../../type/v3/token_bucket_pb";
-import { file_envoy_type_v3_token_bucket } from "../../../../type/v3/token_bucket_pb";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenEnum, GenFile } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file envoy/extensions/common/ratelimit/v3/ratelimit.proto.
  */
 export const file_envoy_extensions_common_ratelimit_v3_ratelimit: GenFile = /*@__PURE__*/
-  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2NvbW1vbi9yYXRlbGltaXQvdjMvcmF0ZWxpbWl0LnByb3RvEiRlbnZveS5leHRlbnNpb25zLmNvbW1vbi5yYXRlbGltaXQudjMiPgoTUmF0ZUxpbWl0RGVzY3JpcHRvchonCgVFbnRyeRINCgNrZXkYASABKAlCABIPCgV2YWx1ZRgCIAEoCUIAIqIBChhMb2NhbFJhdGVMaW1pdERlc2NyaXB0b3ISUgoHZW50cmllcxgBIAMoCzI/LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52My5SYXRlTGltaXREZXNjcmlwdG9yLkVudHJ5QgASMgoMdG9rZW5fYnVja2V0GAIgASgLMhouZW52b3kudHlwZS52My5Ub2tlbkJ1Y2tldEIAIhcKFUxvY2FsQ2x1c3RlclJhdGVMaW1pdCo8ChtYUmF0ZUxpbWl0SGVhZGVyc1JGQ1ZlcnNpb24SBwoDT0ZGEAASFAoQRFJBRlRfVkVSU0lPTl8wMxABKjwKE1ZoUmF0ZUxpbWl0c09wdGlvbnMSDAoIT1ZFUlJJREUQABILCgdJTkNMVURFEAESCgoGSUdOT1JFEAJiBnByb3RvMw", [file_envoy_type_v3_token_bucket]);
-
-/**
- * @generated from message envoy.extensions.common.ratelimit.v3.RateLimitDescriptor
- */
-export type RateLimitDescriptor = Message<"envoy.extensions.common.ratelimit.v3.RateLimitDescriptor"> & {
-};
-
-/**
- * Describes the message envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.
- * Use `create(RateLimitDescriptorSchema)` to create a new message.
- */
-export const RateLimitDescriptorSchema: GenMessage<RateLimitDescriptor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 0);
-
-/**
- * @generated from message envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry
- */
-export type RateLimitDescriptor_Entry = Message<"envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry"> & {
-  /**
-   * @generated from field: string key = 1;
-   */
-  key: string;
-
-  /**
-   * @generated from field: string value = 2;
-   */
-  value: string;
-};
-
-/**
- * Describes the message envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry.
- * Use `create(RateLimitDescriptor_EntrySchema)` to create a new message.
- */
-export const RateLimitDescriptor_EntrySchema: GenMessage<RateLimitDescriptor_Entry> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 0, 0);
-
-/**
- * @generated from message envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor
- */
-export type LocalRateLimitDescriptor = Message<"envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor"> & {
-  /**
-   * @generated from field: repeated envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry entries = 1;
-   */
-  entries: RateLimitDescriptor_Entry[];
-
-  /**
-   * @generated from field: envoy.type.v3.TokenBucket token_bucket = 2;
-   */
-  tokenBucket?: TokenBucket | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor.
- * Use `create(LocalRateLimitDescriptorSchema)` to create a new message.
- */
-export const LocalRateLimitDescriptorSchema: GenMessage<LocalRateLimitDescriptor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 1);
-
-/**
- * @generated from message envoy.extensions.common.ratelimit.v3.LocalClusterRateLimit
- */
-export type LocalClusterRateLimit = Message<"envoy.extensions.common.ratelimit.v3.LocalClusterRateLimit"> & {
-};
-
-/**
- * Describes the message envoy.extensions.common.ratelimit.v3.LocalClusterRateLimit.
- * Use `create(LocalClusterRateLimitSchema)` to create a new message.
- */
-export const LocalClusterRateLimitSchema: GenMessage<LocalClusterRateLimit> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_common_ratelimit_v3_ratelimit, 2);
+  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2NvbW1vbi9yYXRlbGltaXQvdjMvcmF0ZWxpbWl0LnByb3RvEiRlbnZveS5leHRlbnNpb25zLmNvbW1vbi5yYXRlbGltaXQudjMqPAobWFJhdGVMaW1pdEhlYWRlcnNSRkNWZXJzaW9uEgcKA09GRhAAEhQKEERSQUZUX1ZFUlNJT05fMDMQASo8ChNWaFJhdGVMaW1pdHNPcHRpb25zEgwKCE9WRVJSSURFEAASCwoHSU5DTFVERRABEgoKBklHTk9SRRACYgZwcm90bzM");
 
 /**
  * @generated from enum envoy.extensions.common.ratelimit.v3.XRateLimitHeadersRFCVersion

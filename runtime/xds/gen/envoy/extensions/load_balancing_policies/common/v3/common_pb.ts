@@ -4,19 +4,15 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { RuntimeDouble } from "../../../../config/core/v3/base_pb";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb";
-import type { Percent } from "../../../../type/v3/percent_pb";
-import { file_envoy_type_v3_percent } from "../../../../type/v3/percent_pb";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/load_balancing_policies/common/v3/common.proto.
  */
 export const file_envoy_extensions_load_balancing_policies_common_v3_common: GenFile = /*@__PURE__*/
-  fileDesc("Cj9lbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL2NvbW1vbi92My9jb21tb24ucHJvdG8SMmVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMuY29tbW9uLnYzIugDChBMb2NhbGl0eUxiQ29uZmlnEnYKFHpvbmVfYXdhcmVfbGJfY29uZmlnGAEgASgLMlYuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5jb21tb24udjMuTG9jYWxpdHlMYkNvbmZpZy5ab25lQXdhcmVMYkNvbmZpZ0gAEoQBChtsb2NhbGl0eV93ZWlnaHRlZF9sYl9jb25maWcYAiABKAsyXS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmNvbW1vbi52My5Mb2NhbGl0eUxiQ29uZmlnLkxvY2FsaXR5V2VpZ2h0ZWRMYkNvbmZpZ0gAGpsBChFab25lQXdhcmVMYkNvbmZpZxIvCg9yb3V0aW5nX2VuYWJsZWQYASABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQSNgoQbWluX2NsdXN0ZXJfc2l6ZRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRIdChVmYWlsX3RyYWZmaWNfb25fcGFuaWMYAyABKAgaGgoYTG9jYWxpdHlXZWlnaHRlZExiQ29uZmlnQhsKGWxvY2FsaXR5X2NvbmZpZ19zcGVjaWZpZXIitAEKD1Nsb3dTdGFydENvbmZpZxI0ChFzbG93X3N0YXJ0X3dpbmRvdxgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI3CgphZ2dyZXNzaW9uGAIgASgLMiMuZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZURvdWJsZRIyChJtaW5fd2VpZ2h0X3BlcmNlbnQYAyABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQiegoZQ29uc2lzdGVudEhhc2hpbmdMYkNvbmZpZxIgChh1c2VfaG9zdG5hbWVfZm9yX2hhc2hpbmcYASABKAgSOwoTaGFzaF9iYWxhbmNlX2ZhY3RvchgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIAYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_type_v3_percent, file_google_protobuf_duration, file_google_protobuf_wrappers]);
+  fileDesc("Cj9lbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL2NvbW1vbi92My9jb21tb24ucHJvdG8SMmVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMuY29tbW9uLnYzIo4CChBMb2NhbGl0eUxiQ29uZmlnEjoKFHpvbmVfYXdhcmVfbGJfY29uZmlnGAEgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEoQBChtsb2NhbGl0eV93ZWlnaHRlZF9sYl9jb25maWcYAiABKAsyXS5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmNvbW1vbi52My5Mb2NhbGl0eUxiQ29uZmlnLkxvY2FsaXR5V2VpZ2h0ZWRMYkNvbmZpZ0gAGhoKGExvY2FsaXR5V2VpZ2h0ZWRMYkNvbmZpZ0IbChlsb2NhbGl0eV9jb25maWdfc3BlY2lmaWVyYgZwcm90bzM", [file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
@@ -27,9 +23,9 @@ export type LocalityLbConfig = Message<"envoy.extensions.load_balancing_policies
    */
   localityConfigSpecifier: {
     /**
-     * @generated from field: envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig zone_aware_lb_config = 1;
+     * @generated from field: meshwright.v1.Unsupported zone_aware_lb_config = 1;
      */
-    value: LocalityLbConfig_ZoneAwareLbConfig;
+    value: Unsupported;
     case: "zoneAwareLbConfig";
   } | {
     /**
@@ -48,33 +44,6 @@ export const LocalityLbConfigSchema: GenMessage<LocalityLbConfig> = /*@__PURE__*
   messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 0);
 
 /**
- * @generated from message envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig
- */
-export type LocalityLbConfig_ZoneAwareLbConfig = Message<"envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig"> & {
-  /**
-   * @generated from field: envoy.type.v3.Percent routing_enabled = 1;
-   */
-  routingEnabled?: Percent | undefined;
-
-  /**
-   * @generated from field: google.protobuf.UInt64Value min_cluster_size = 2;
-   */
-  minClusterSize?: bigint | undefined;
-
-  /**
-   * @generated from field: bool fail_traffic_on_panic = 3;
-   */
-  failTrafficOnPanic: boolean;
-};
-
-/**
- * Describes the message envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig.
- * Use `create(LocalityLbConfig_ZoneAwareLbConfigSchema)` to create a new message.
- */
-export const LocalityLbConfig_ZoneAwareLbConfigSchema: GenMessage<LocalityLbConfig_ZoneAwareLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 0, 0);
-
-/**
  * @generated from message envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig
  */
 export type LocalityLbConfig_LocalityWeightedLbConfig = Message<"envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig"> & {
@@ -85,54 +54,5 @@ export type LocalityLbConfig_LocalityWeightedLbConfig = Message<"envoy.extension
  * Use `create(LocalityLbConfig_LocalityWeightedLbConfigSchema)` to create a new message.
  */
 export const LocalityLbConfig_LocalityWeightedLbConfigSchema: GenMessage<LocalityLbConfig_LocalityWeightedLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 0, 1);
-
-/**
- * @generated from message envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig
- */
-export type SlowStartConfig = Message<"envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig"> & {
-  /**
-   * @generated from field: google.protobuf.Duration slow_start_window = 1;
-   */
-  slowStartWindow?: Duration | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.RuntimeDouble aggression = 2;
-   */
-  aggression?: RuntimeDouble | undefined;
-
-  /**
-   * @generated from field: envoy.type.v3.Percent min_weight_percent = 3;
-   */
-  minWeightPercent?: Percent | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig.
- * Use `create(SlowStartConfigSchema)` to create a new message.
- */
-export const SlowStartConfigSchema: GenMessage<SlowStartConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 1);
-
-/**
- * @generated from message envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
- */
-export type ConsistentHashingLbConfig = Message<"envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig"> & {
-  /**
-   * @generated from field: bool use_hostname_for_hashing = 1;
-   */
-  useHostnameForHashing: boolean;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value hash_balance_factor = 2;
-   */
-  hashBalanceFactor?: number | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig.
- * Use `create(ConsistentHashingLbConfigSchema)` to create a new message.
- */
-export const ConsistentHashingLbConfigSchema: GenMessage<ConsistentHashingLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 2);
+  messageDesc(file_envoy_extensions_load_balancing_policies_common_v3_common, 0, 0);
 

@@ -4,37 +4,37 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { RuntimeDouble } from "../../../../config/core/v3/base_pb";
-import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb";
-import type { LocalityLbConfig, SlowStartConfig } from "../../common/v3/common_pb";
+import type { LocalityLbConfig } from "../../common/v3/common_pb";
 import { file_envoy_extensions_load_balancing_policies_common_v3_common } from "../../common/v3/common_pb";
 import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/load_balancing_policies/least_request/v3/least_request.proto.
  */
 export const file_envoy_extensions_load_balancing_policies_least_request_v3_least_request: GenFile = /*@__PURE__*/
-  fileDesc("Ck1lbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL2xlYXN0X3JlcXVlc3QvdjMvbGVhc3RfcmVxdWVzdC5wcm90bxI5ZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5sZWFzdF9yZXF1ZXN0LnYzIqYECgxMZWFzdFJlcXVlc3QSNAoMY2hvaWNlX2NvdW50GAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASQAoTYWN0aXZlX3JlcXVlc3RfYmlhcxgCIAEoCzIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVEb3VibGUSXgoRc2xvd19zdGFydF9jb25maWcYAyABKAsyQy5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmNvbW1vbi52My5TbG93U3RhcnRDb25maWcSYAoSbG9jYWxpdHlfbGJfY29uZmlnGAQgASgLMkQuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5jb21tb24udjMuTG9jYWxpdHlMYkNvbmZpZxI2ChBlbmFibGVfZnVsbF9zY2FuGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUIAEnMKEHNlbGVjdGlvbl9tZXRob2QYBiABKA4yVy5lbnZveS5leHRlbnNpb25zLmxvYWRfYmFsYW5jaW5nX3BvbGljaWVzLmxlYXN0X3JlcXVlc3QudjMuTGVhc3RSZXF1ZXN0LlNlbGVjdGlvbk1ldGhvZEIAIi8KD1NlbGVjdGlvbk1ldGhvZBINCglOX0NIT0lDRVMQABINCglGVUxMX1NDQU4QAWIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_extensions_load_balancing_policies_common_v3_common, file_google_protobuf_wrappers]);
+  fileDesc("Ck1lbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL2xlYXN0X3JlcXVlc3QvdjMvbGVhc3RfcmVxdWVzdC5wcm90bxI5ZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5sZWFzdF9yZXF1ZXN0LnYzIvoDCgxMZWFzdFJlcXVlc3QSNgoMY2hvaWNlX2NvdW50GAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABI3ChNhY3RpdmVfcmVxdWVzdF9iaWFzGAIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBI1ChFzbG93X3N0YXJ0X2NvbmZpZxgDIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSYAoSbG9jYWxpdHlfbGJfY29uZmlnGAQgASgLMkQuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5jb21tb24udjMuTG9jYWxpdHlMYkNvbmZpZxI4ChBlbmFibGVfZnVsbF9zY2FuGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZUICEAASdQoQc2VsZWN0aW9uX21ldGhvZBgGIAEoDjJXLmVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMubGVhc3RfcmVxdWVzdC52My5MZWFzdFJlcXVlc3QuU2VsZWN0aW9uTWV0aG9kQgIQACIvCg9TZWxlY3Rpb25NZXRob2QSDQoJTl9DSE9JQ0VTEAASDQoJRlVMTF9TQ0FOEAFiBnByb3RvMw", [file_envoy_extensions_load_balancing_policies_common_v3_common, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest
  */
 export type LeastRequest = Message<"envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest"> & {
   /**
-   * @generated from field: google.protobuf.UInt32Value choice_count = 1;
+   * @generated from field: google.protobuf.UInt32Value choice_count = 1 [packed = false];
    */
   choiceCount?: number | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.RuntimeDouble active_request_bias = 2;
+   * @generated from field: meshwright.v1.Unsupported active_request_bias = 2;
    */
-  activeRequestBias?: RuntimeDouble | undefined;
+  activeRequestBias?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig slow_start_config = 3;
+   * @generated from field: meshwright.v1.Unsupported slow_start_config = 3;
    */
-  slowStartConfig?: SlowStartConfig | undefined;
+  slowStartConfig?: Unsupported | undefined;
 
   /**
    * @generated from field: envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig locality_lb_config = 4;
@@ -42,12 +42,12 @@ export type LeastRequest = Message<"envoy.extensions.load_balancing_policies.lea
   localityLbConfig?: LocalityLbConfig | undefined;
 
   /**
-   * @generated from field: google.protobuf.BoolValue enable_full_scan = 5;
+   * @generated from field: google.protobuf.BoolValue enable_full_scan = 5 [packed = false];
    */
   enableFullScan?: boolean | undefined;
 
   /**
-   * @generated from field: envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest.SelectionMethod selection_method = 6;
+   * @generated from field: envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest.SelectionMethod selection_method = 6 [packed = false];
    */
   selectionMethod: LeastRequest_SelectionMethod;
 };

@@ -4,50 +4,52 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ConsistentHashingLbConfig, LocalityLbConfig_LocalityWeightedLbConfig } from "../../common/v3/common_pb";
+import type { LocalityLbConfig_LocalityWeightedLbConfig } from "../../common/v3/common_pb";
 import { file_envoy_extensions_load_balancing_policies_common_v3_common } from "../../common/v3/common_pb";
 import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash.proto.
  */
 export const file_envoy_extensions_load_balancing_policies_ring_hash_v3_ring_hash: GenFile = /*@__PURE__*/
-  fileDesc("CkVlbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL3JpbmdfaGFzaC92My9yaW5nX2hhc2gucHJvdG8SNWVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMucmluZ19oYXNoLnYzIoQFCghSaW5nSGFzaBJlCg1oYXNoX2Z1bmN0aW9uGAEgASgOMkwuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5yaW5nX2hhc2gudjMuUmluZ0hhc2guSGFzaEZ1bmN0aW9uQgASOQoRbWluaW11bV9yaW5nX3NpemUYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCABI5ChFtYXhpbXVtX3Jpbmdfc2l6ZRgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZUIAEiIKGHVzZV9ob3N0bmFtZV9mb3JfaGFzaGluZxgEIAEoCEIAEjsKE2hhc2hfYmFsYW5jZV9mYWN0b3IYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCABJzChxjb25zaXN0ZW50X2hhc2hpbmdfbGJfY29uZmlnGAYgASgLMk0uZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5jb21tb24udjMuQ29uc2lzdGVudEhhc2hpbmdMYkNvbmZpZxKCAQobbG9jYWxpdHlfd2VpZ2h0ZWRfbGJfY29uZmlnGAcgASgLMl0uZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5jb21tb24udjMuTG9jYWxpdHlMYkNvbmZpZy5Mb2NhbGl0eVdlaWdodGVkTGJDb25maWciQAoMSGFzaEZ1bmN0aW9uEhAKDERFRkFVTFRfSEFTSBAAEgsKB1hYX0hBU0gQARIRCg1NVVJNVVJfSEFTSF8yEAJiBnByb3RvMw", [file_envoy_extensions_load_balancing_policies_common_v3_common, file_google_protobuf_wrappers]);
+  fileDesc("CkVlbnZveS9leHRlbnNpb25zL2xvYWRfYmFsYW5jaW5nX3BvbGljaWVzL3JpbmdfaGFzaC92My9yaW5nX2hhc2gucHJvdG8SNWVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMucmluZ19oYXNoLnYzItsECghSaW5nSGFzaBJnCg1oYXNoX2Z1bmN0aW9uGAEgASgOMkwuZW52b3kuZXh0ZW5zaW9ucy5sb2FkX2JhbGFuY2luZ19wb2xpY2llcy5yaW5nX2hhc2gudjMuUmluZ0hhc2guSGFzaEZ1bmN0aW9uQgIQABI7ChFtaW5pbXVtX3Jpbmdfc2l6ZRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZUICEAASOwoRbWF4aW11bV9yaW5nX3NpemUYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWVCAhAAEiQKGHVzZV9ob3N0bmFtZV9mb3JfaGFzaGluZxgEIAEoCEICEAASPQoTaGFzaF9iYWxhbmNlX2ZhY3RvchgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASQAocY29uc2lzdGVudF9oYXNoaW5nX2xiX2NvbmZpZxgGIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSggEKG2xvY2FsaXR5X3dlaWdodGVkX2xiX2NvbmZpZxgHIAEoCzJdLmVudm95LmV4dGVuc2lvbnMubG9hZF9iYWxhbmNpbmdfcG9saWNpZXMuY29tbW9uLnYzLkxvY2FsaXR5TGJDb25maWcuTG9jYWxpdHlXZWlnaHRlZExiQ29uZmlnIkAKDEhhc2hGdW5jdGlvbhIQCgxERUZBVUxUX0hBU0gQABILCgdYWF9IQVNIEAESEQoNTVVSTVVSX0hBU0hfMhACYgZwcm90bzM", [file_envoy_extensions_load_balancing_policies_common_v3_common, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash
  */
 export type RingHash = Message<"envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash"> & {
   /**
-   * @generated from field: envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash.HashFunction hash_function = 1;
+   * @generated from field: envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash.HashFunction hash_function = 1 [packed = false];
    */
   hashFunction: RingHash_HashFunction;
 
   /**
-   * @generated from field: google.protobuf.UInt64Value minimum_ring_size = 2;
+   * @generated from field: google.protobuf.UInt64Value minimum_ring_size = 2 [packed = false];
    */
   minimumRingSize?: bigint | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt64Value maximum_ring_size = 3;
+   * @generated from field: google.protobuf.UInt64Value maximum_ring_size = 3 [packed = false];
    */
   maximumRingSize?: bigint | undefined;
 
   /**
-   * @generated from field: bool use_hostname_for_hashing = 4;
+   * @generated from field: bool use_hostname_for_hashing = 4 [packed = false];
    */
   useHostnameForHashing: boolean;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value hash_balance_factor = 5;
+   * @generated from field: google.protobuf.UInt32Value hash_balance_factor = 5 [packed = false];
    */
   hashBalanceFactor?: number | undefined;
 
   /**
-   * @generated from field: envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig consistent_hashing_lb_config = 6;
+   * @generated from field: meshwright.v1.Unsupported consistent_hashing_lb_config = 6;
    */
-  consistentHashingLbConfig?: ConsistentHashingLbConfig | undefined;
+  consistentHashingLbConfig?: Unsupported | undefined;
 
   /**
    * @generated from field: envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig locality_weighted_lb_config = 7;

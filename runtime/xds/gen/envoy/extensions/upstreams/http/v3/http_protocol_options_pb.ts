@@ -4,19 +4,17 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { TypedExtensionConfig } from "../../../../config/core/v3/extension_pb";
-import { file_envoy_config_core_v3_extension } from "../../../../config/core/v3/extension_pb";
-import type { AlternateProtocolsCacheOptions, Http1ProtocolOptions, Http2ProtocolOptions, Http3ProtocolOptions, HttpProtocolOptions as HttpProtocolOptions$1, UpstreamHttpProtocolOptions } from "../../../../config/core/v3/protocol_pb";
+import type { Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions as HttpProtocolOptions$1 } from "../../../../config/core/v3/protocol_pb";
 import { file_envoy_config_core_v3_protocol } from "../../../../config/core/v3/protocol_pb";
-import type { HttpFilter } from "../../../filters/network/http_connection_manager/v3/http_connection_manager_pb";
-import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from "../../../filters/network/http_connection_manager/v3/http_connection_manager_pb";
+import type { Unsupported } from "../../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/upstreams/http/v3/http_protocol_options.proto.
  */
 export const file_envoy_extensions_upstreams_http_v3_http_protocol_options: GenFile = /*@__PURE__*/
-  fileDesc("Cj5lbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL3YzL2h0dHBfcHJvdG9jb2xfb3B0aW9ucy5wcm90bxIiZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52MyK6DAoTSHR0cFByb3RvY29sT3B0aW9ucxJPChxjb21tb25faHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFByb3RvY29sT3B0aW9ucxJZCh51cHN0cmVhbV9odHRwX3Byb3RvY29sX29wdGlvbnMYAiABKAsyMS5lbnZveS5jb25maWcuY29yZS52My5VcHN0cmVhbUh0dHBQcm90b2NvbE9wdGlvbnMSagoUZXhwbGljaXRfaHR0cF9jb25maWcYAyABKAsySi5lbnZveS5leHRlbnNpb25zLnVwc3RyZWFtcy5odHRwLnYzLkh0dHBQcm90b2NvbE9wdGlvbnMuRXhwbGljaXRIdHRwQ29uZmlnSAASeQoedXNlX2Rvd25zdHJlYW1fcHJvdG9jb2xfY29uZmlnGAQgASgLMk8uZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52My5IdHRwUHJvdG9jb2xPcHRpb25zLlVzZURvd25zdHJlYW1IdHRwQ29uZmlnSAASXQoLYXV0b19jb25maWcYBSABKAsyRi5lbnZveS5leHRlbnNpb25zLnVwc3RyZWFtcy5odHRwLnYzLkh0dHBQcm90b2NvbE9wdGlvbnMuQXV0b0h0dHBDb25maWdIABJdCgxodHRwX2ZpbHRlcnMYBiADKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwRmlsdGVyEkwKGGhlYWRlcl92YWxpZGF0aW9uX2NvbmZpZxgHIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnGpACChJFeHBsaWNpdEh0dHBDb25maWcSSwoVaHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDFQcm90b2NvbE9wdGlvbnNIABJMChZodHRwMl9wcm90b2NvbF9vcHRpb25zGAIgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDJQcm90b2NvbE9wdGlvbnNIABJMChZodHRwM19wcm90b2NvbF9vcHRpb25zGAMgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDNQcm90b2NvbE9wdGlvbnNIAEIRCg9wcm90b2NvbF9jb25maWca/AEKF1VzZURvd25zdHJlYW1IdHRwQ29uZmlnEkkKFWh0dHBfcHJvdG9jb2xfb3B0aW9ucxgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAxUHJvdG9jb2xPcHRpb25zEkoKFmh0dHAyX3Byb3RvY29sX29wdGlvbnMYAiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMlByb3RvY29sT3B0aW9ucxJKChZodHRwM19wcm90b2NvbF9vcHRpb25zGAMgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDNQcm90b2NvbE9wdGlvbnMa1AIKDkF1dG9IdHRwQ29uZmlnEkkKFWh0dHBfcHJvdG9jb2xfb3B0aW9ucxgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAxUHJvdG9jb2xPcHRpb25zEkoKFmh0dHAyX3Byb3RvY29sX29wdGlvbnMYAiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMlByb3RvY29sT3B0aW9ucxJKChZodHRwM19wcm90b2NvbF9vcHRpb25zGAMgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDNQcm90b2NvbE9wdGlvbnMSXwohYWx0ZXJuYXRlX3Byb3RvY29sc19jYWNoZV9vcHRpb25zGAQgASgLMjQuZW52b3kuY29uZmlnLmNvcmUudjMuQWx0ZXJuYXRlUHJvdG9jb2xzQ2FjaGVPcHRpb25zQhsKGXVwc3RyZWFtX3Byb3RvY29sX29wdGlvbnNiBnByb3RvMw", [file_envoy_config_core_v3_extension, file_envoy_config_core_v3_protocol, file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager]);
+  fileDesc("Cj5lbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL3YzL2h0dHBfcHJvdG9jb2xfb3B0aW9ucy5wcm90bxIiZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52MyKfBgoTSHR0cFByb3RvY29sT3B0aW9ucxJPChxjb21tb25faHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFByb3RvY29sT3B0aW9ucxJCCh51cHN0cmVhbV9odHRwX3Byb3RvY29sX29wdGlvbnMYAiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEmoKFGV4cGxpY2l0X2h0dHBfY29uZmlnGAMgASgLMkouZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52My5IdHRwUHJvdG9jb2xPcHRpb25zLkV4cGxpY2l0SHR0cENvbmZpZ0gAEkQKHnVzZV9kb3duc3RyZWFtX3Byb3RvY29sX2NvbmZpZxgEIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABIxCgthdXRvX2NvbmZpZxgFIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABIwCgxodHRwX2ZpbHRlcnMYBiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjwKGGhlYWRlcl92YWxpZGF0aW9uX2NvbmZpZxgHIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQagAIKEkV4cGxpY2l0SHR0cENvbmZpZxJLChVodHRwX3Byb3RvY29sX29wdGlvbnMYASABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMVByb3RvY29sT3B0aW9uc0gAEkwKFmh0dHAyX3Byb3RvY29sX29wdGlvbnMYAiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMlByb3RvY29sT3B0aW9uc0gAEjwKFmh0dHAzX3Byb3RvY29sX29wdGlvbnMYAyABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSABCEQoPcHJvdG9jb2xfY29uZmlnQhsKGXVwc3RyZWFtX3Byb3RvY29sX29wdGlvbnNiBnByb3RvMw", [file_envoy_config_core_v3_protocol, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions
@@ -28,9 +26,9 @@ export type HttpProtocolOptions = Message<"envoy.extensions.upstreams.http.v3.Ht
   commonHttpProtocolOptions?: HttpProtocolOptions$1 | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.UpstreamHttpProtocolOptions upstream_http_protocol_options = 2;
+   * @generated from field: meshwright.v1.Unsupported upstream_http_protocol_options = 2;
    */
-  upstreamHttpProtocolOptions?: UpstreamHttpProtocolOptions | undefined;
+  upstreamHttpProtocolOptions?: Unsupported | undefined;
 
   /**
    * @generated from oneof envoy.extensions.upstreams.http.v3.HttpProtocolOptions.upstream_protocol_options
@@ -43,27 +41,27 @@ export type HttpProtocolOptions = Message<"envoy.extensions.upstreams.http.v3.Ht
     case: "explicitHttpConfig";
   } | {
     /**
-     * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig use_downstream_protocol_config = 4;
+     * @generated from field: meshwright.v1.Unsupported use_downstream_protocol_config = 4;
      */
-    value: HttpProtocolOptions_UseDownstreamHttpConfig;
+    value: Unsupported;
     case: "useDownstreamProtocolConfig";
   } | {
     /**
-     * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig auto_config = 5;
+     * @generated from field: meshwright.v1.Unsupported auto_config = 5;
      */
-    value: HttpProtocolOptions_AutoHttpConfig;
+    value: Unsupported;
     case: "autoConfig";
   } | { case: undefined; value?: undefined };
 
   /**
-   * @generated from field: repeated envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter http_filters = 6;
+   * @generated from field: repeated meshwright.v1.Unsupported http_filters = 6;
    */
-  httpFilters: HttpFilter[];
+  httpFilters: Unsupported[];
 
   /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig header_validation_config = 7;
+   * @generated from field: meshwright.v1.Unsupported header_validation_config = 7;
    */
-  headerValidationConfig?: TypedExtensionConfig | undefined;
+  headerValidationConfig?: Unsupported | undefined;
 };
 
 /**
@@ -94,9 +92,9 @@ export type HttpProtocolOptions_ExplicitHttpConfig = Message<"envoy.extensions.u
     case: "http2ProtocolOptions";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3;
+     * @generated from field: meshwright.v1.Unsupported http3_protocol_options = 3;
      */
-    value: Http3ProtocolOptions;
+    value: Unsupported;
     case: "http3ProtocolOptions";
   } | { case: undefined; value?: undefined };
 };
@@ -107,63 +105,4 @@ export type HttpProtocolOptions_ExplicitHttpConfig = Message<"envoy.extensions.u
  */
 export const HttpProtocolOptions_ExplicitHttpConfigSchema: GenMessage<HttpProtocolOptions_ExplicitHttpConfig> = /*@__PURE__*/
   messageDesc(file_envoy_extensions_upstreams_http_v3_http_protocol_options, 0, 0);
-
-/**
- * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig
- */
-export type HttpProtocolOptions_UseDownstreamHttpConfig = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1;
-   */
-  httpProtocolOptions?: Http1ProtocolOptions | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2;
-   */
-  http2ProtocolOptions?: Http2ProtocolOptions | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3;
-   */
-  http3ProtocolOptions?: Http3ProtocolOptions | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig.
- * Use `create(HttpProtocolOptions_UseDownstreamHttpConfigSchema)` to create a new message.
- */
-export const HttpProtocolOptions_UseDownstreamHttpConfigSchema: GenMessage<HttpProtocolOptions_UseDownstreamHttpConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_upstreams_http_v3_http_protocol_options, 0, 1);
-
-/**
- * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig
- */
-export type HttpProtocolOptions_AutoHttpConfig = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1;
-   */
-  httpProtocolOptions?: Http1ProtocolOptions | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2;
-   */
-  http2ProtocolOptions?: Http2ProtocolOptions | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 3;
-   */
-  http3ProtocolOptions?: Http3ProtocolOptions | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.AlternateProtocolsCacheOptions alternate_protocols_cache_options = 4;
-   */
-  alternateProtocolsCacheOptions?: AlternateProtocolsCacheOptions | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig.
- * Use `create(HttpProtocolOptions_AutoHttpConfigSchema)` to create a new message.
- */
-export const HttpProtocolOptions_AutoHttpConfigSchema: GenMessage<HttpProtocolOptions_AutoHttpConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_upstreams_http_v3_http_protocol_options, 0, 2);
 

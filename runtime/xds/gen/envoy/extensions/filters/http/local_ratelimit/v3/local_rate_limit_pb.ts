@@ -4,33 +4,33 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { RateLimit } from "../../../../../config/route/v3/route_components_pb";
-import { file_envoy_config_route_v3_route_components } from "../../../../../config/route/v3/route_components_pb";
 import type { HeaderValueOption, RuntimeFractionalPercent } from "../../../../../config/core/v3/base_pb";
 import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb";
-import type { LocalClusterRateLimit, LocalRateLimitDescriptor, VhRateLimitsOptions, XRateLimitHeadersRFCVersion } from "../../../../common/ratelimit/v3/ratelimit_pb";
+import type { VhRateLimitsOptions, XRateLimitHeadersRFCVersion } from "../../../../common/ratelimit/v3/ratelimit_pb";
 import { file_envoy_extensions_common_ratelimit_v3_ratelimit } from "../../../../common/ratelimit/v3/ratelimit_pb";
 import type { HttpStatus } from "../../../../../type/v3/http_status_pb";
 import { file_envoy_type_v3_http_status } from "../../../../../type/v3/http_status_pb";
 import type { TokenBucket } from "../../../../../type/v3/token_bucket_pb";
 import { file_envoy_type_v3_token_bucket } from "../../../../../type/v3/token_bucket_pb";
 import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto.
  */
 export const file_envoy_extensions_filters_http_local_ratelimit_v3_local_rate_limit: GenFile = /*@__PURE__*/
-  fileDesc("CkdlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9sb2NhbF9yYXRlbGltaXQvdjMvbG9jYWxfcmF0ZV9saW1pdC5wcm90bxIwZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubG9jYWxfcmF0ZWxpbWl0LnYzIoMJCg5Mb2NhbFJhdGVMaW1pdBI1CgtyYXRlX2xpbWl0cxgRIAMoCzIgLmVudm95LmNvbmZpZy5yb3V0ZS52My5SYXRlTGltaXQSPQoXbWF4X2R5bmFtaWNfZGVzY3JpcHRvcnMYEiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSIQoZZW5hYmxlX3JldHJ5X2FmdGVyX2hlYWRlchgTIAEoCBIVCgtzdGF0X3ByZWZpeBgBIAEoCUIAEikKBnN0YXR1cxgCIAEoCzIZLmVudm95LnR5cGUudjMuSHR0cFN0YXR1cxIwCgx0b2tlbl9idWNrZXQYAyABKAsyGi5lbnZveS50eXBlLnYzLlRva2VuQnVja2V0EkYKDmZpbHRlcl9lbmFibGVkGAQgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZyYWN0aW9uYWxQZXJjZW50EkcKD2ZpbHRlcl9lbmZvcmNlZBgFIAEoCzIuLmVudm95LmNvbmZpZy5jb3JlLnYzLlJ1bnRpbWVGcmFjdGlvbmFsUGVyY2VudBJbCihyZXF1ZXN0X2hlYWRlcnNfdG9fYWRkX3doZW5fbm90X2VuZm9yY2VkGAogAygLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb25CABJKChdyZXNwb25zZV9oZWFkZXJzX3RvX2FkZBgGIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgASUwoLZGVzY3JpcHRvcnMYCCADKAsyPi5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5yYXRlbGltaXQudjMuTG9jYWxSYXRlTGltaXREZXNjcmlwdG9yEg8KBXN0YWdlGAkgASgNQgASMgoqbG9jYWxfcmF0ZV9saW1pdF9wZXJfZG93bnN0cmVhbV9jb25uZWN0aW9uGAsgASgIEl0KGGxvY2FsX2NsdXN0ZXJfcmF0ZV9saW1pdBgQIAEoCzI7LmVudm95LmV4dGVuc2lvbnMuY29tbW9uLnJhdGVsaW1pdC52My5Mb2NhbENsdXN0ZXJSYXRlTGltaXQSZwoaZW5hYmxlX3hfcmF0ZWxpbWl0X2hlYWRlcnMYDCABKA4yQS5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5yYXRlbGltaXQudjMuWFJhdGVMaW1pdEhlYWRlcnNSRkNWZXJzaW9uQgASUwoOdmhfcmF0ZV9saW1pdHMYDSABKA4yOS5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5yYXRlbGltaXQudjMuVmhSYXRlTGltaXRzT3B0aW9uc0IAEkcKI2Fsd2F5c19jb25zdW1lX2RlZmF1bHRfdG9rZW5fYnVja2V0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIqCiJyYXRlX2xpbWl0ZWRfYXNfcmVzb3VyY2VfZXhoYXVzdGVkGA8gASgIYgZwcm90bzM", [file_envoy_config_route_v3_route_components, file_envoy_config_core_v3_base, file_envoy_extensions_common_ratelimit_v3_ratelimit, file_envoy_type_v3_http_status, file_envoy_type_v3_token_bucket, file_google_protobuf_wrappers]);
+  fileDesc("CkdlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9sb2NhbF9yYXRlbGltaXQvdjMvbG9jYWxfcmF0ZV9saW1pdC5wcm90bxIwZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAubG9jYWxfcmF0ZWxpbWl0LnYzIrcICg5Mb2NhbFJhdGVMaW1pdBIvCgtyYXRlX2xpbWl0cxgRIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSPQoXbWF4X2R5bmFtaWNfZGVzY3JpcHRvcnMYEiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSIQoZZW5hYmxlX3JldHJ5X2FmdGVyX2hlYWRlchgTIAEoCBIXCgtzdGF0X3ByZWZpeBgBIAEoCUICEAASKQoGc3RhdHVzGAIgASgLMhkuZW52b3kudHlwZS52My5IdHRwU3RhdHVzEjAKDHRva2VuX2J1Y2tldBgDIAEoCzIaLmVudm95LnR5cGUudjMuVG9rZW5CdWNrZXQSRgoOZmlsdGVyX2VuYWJsZWQYBCABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQSRwoPZmlsdGVyX2VuZm9yY2VkGAUgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuUnVudGltZUZyYWN0aW9uYWxQZXJjZW50ElAKKHJlcXVlc3RfaGVhZGVyc190b19hZGRfd2hlbl9ub3RfZW5mb3JjZWQYCiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkQgIQABJMChdyZXNwb25zZV9oZWFkZXJzX3RvX2FkZBgGIAMoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWRlclZhbHVlT3B0aW9uQgIQABIvCgtkZXNjcmlwdG9ycxgIIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSEQoFc3RhZ2UYCSABKA1CAhAAEjIKKmxvY2FsX3JhdGVfbGltaXRfcGVyX2Rvd25zdHJlYW1fY29ubmVjdGlvbhgLIAEoCBI8Chhsb2NhbF9jbHVzdGVyX3JhdGVfbGltaXQYECABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEmkKGmVuYWJsZV94X3JhdGVsaW1pdF9oZWFkZXJzGAwgASgOMkEuZW52b3kuZXh0ZW5zaW9ucy5jb21tb24ucmF0ZWxpbWl0LnYzLlhSYXRlTGltaXRIZWFkZXJzUkZDVmVyc2lvbkICEAASVQoOdmhfcmF0ZV9saW1pdHMYDSABKA4yOS5lbnZveS5leHRlbnNpb25zLmNvbW1vbi5yYXRlbGltaXQudjMuVmhSYXRlTGltaXRzT3B0aW9uc0ICEAASRwojYWx3YXlzX2NvbnN1bWVfZGVmYXVsdF90b2tlbl9idWNrZXQYDiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEioKInJhdGVfbGltaXRlZF9hc19yZXNvdXJjZV9leGhhdXN0ZWQYDyABKAhiBnByb3RvMw", [file_envoy_config_core_v3_base, file_envoy_extensions_common_ratelimit_v3_ratelimit, file_envoy_type_v3_http_status, file_envoy_type_v3_token_bucket, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
  */
 export type LocalRateLimit = Message<"envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"> & {
   /**
-   * @generated from field: repeated envoy.config.route.v3.RateLimit rate_limits = 17;
+   * @generated from field: repeated meshwright.v1.Unsupported rate_limits = 17;
    */
-  rateLimits: RateLimit[];
+  rateLimits: Unsupported[];
 
   /**
    * @generated from field: google.protobuf.UInt32Value max_dynamic_descriptors = 18;
@@ -43,7 +43,7 @@ export type LocalRateLimit = Message<"envoy.extensions.filters.http.local_rateli
   enableRetryAfterHeader: boolean;
 
   /**
-   * @generated from field: string stat_prefix = 1;
+   * @generated from field: string stat_prefix = 1 [packed = false];
    */
   statPrefix: string;
 
@@ -68,22 +68,22 @@ export type LocalRateLimit = Message<"envoy.extensions.filters.http.local_rateli
   filterEnforced?: RuntimeFractionalPercent | undefined;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption request_headers_to_add_when_not_enforced = 10;
+   * @generated from field: repeated meshwright.v1.Unsupported request_headers_to_add_when_not_enforced = 10 [packed = false];
    */
-  requestHeadersToAddWhenNotEnforced: HeaderValueOption[];
+  requestHeadersToAddWhenNotEnforced: Unsupported[];
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 6;
+   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption response_headers_to_add = 6 [packed = false];
    */
   responseHeadersToAdd: HeaderValueOption[];
 
   /**
-   * @generated from field: repeated envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor descriptors = 8;
+   * @generated from field: repeated meshwright.v1.Unsupported descriptors = 8;
    */
-  descriptors: LocalRateLimitDescriptor[];
+  descriptors: Unsupported[];
 
   /**
-   * @generated from field: uint32 stage = 9;
+   * @generated from field: uint32 stage = 9 [packed = false];
    */
   stage: number;
 
@@ -93,17 +93,17 @@ export type LocalRateLimit = Message<"envoy.extensions.filters.http.local_rateli
   localRateLimitPerDownstreamConnection: boolean;
 
   /**
-   * @generated from field: envoy.extensions.common.ratelimit.v3.LocalClusterRateLimit local_cluster_rate_limit = 16;
+   * @generated from field: meshwright.v1.Unsupported local_cluster_rate_limit = 16;
    */
-  localClusterRateLimit?: LocalClusterRateLimit | undefined;
+  localClusterRateLimit?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.extensions.common.ratelimit.v3.XRateLimitHeadersRFCVersion enable_x_ratelimit_headers = 12;
+   * @generated from field: envoy.extensions.common.ratelimit.v3.XRateLimitHeadersRFCVersion enable_x_ratelimit_headers = 12 [packed = false];
    */
   enableXRatelimitHeaders: XRateLimitHeadersRFCVersion;
 
   /**
-   * @generated from field: envoy.extensions.common.ratelimit.v3.VhRateLimitsOptions vh_rate_limits = 13;
+   * @generated from field: envoy.extensions.common.ratelimit.v3.VhRateLimitsOptions vh_rate_limits = 13 [packed = false];
    */
   vhRateLimits: VhRateLimitsOptions;
 

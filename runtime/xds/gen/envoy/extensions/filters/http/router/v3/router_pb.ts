@@ -4,19 +4,16 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb";
-import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb";
-import type { HttpFilter } from "../../../network/http_connection_manager/v3/http_connection_manager_pb";
-import { file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager } from "../../../network/http_connection_manager/v3/http_connection_manager_pb";
-import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/filters/http/router/v3/router.proto.
  */
 export const file_envoy_extensions_filters_http_router_v3_router: GenFile = /*@__PURE__*/
-  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9yb3V0ZXIvdjMvcm91dGVyLnByb3RvEidlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5yb3V0ZXIudjMiiAUKBlJvdXRlchIxCg1keW5hbWljX3N0YXRzGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIaChBzdGFydF9jaGlsZF9zcGFuGAIgASgIQgASOgoMdXBzdHJlYW1fbG9nGAMgAygLMiQuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2cSZgoUdXBzdHJlYW1fbG9nX29wdGlvbnMYCSABKAsySC5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5yb3V0ZXIudjMuUm91dGVyLlVwc3RyZWFtQWNjZXNzTG9nT3B0aW9ucxIeChZzdXBwcmVzc19lbnZveV9oZWFkZXJzGAQgASgIEh4KFHN0cmljdF9jaGVja19oZWFkZXJzGAUgAygJQgASIwobcmVzcGVjdF9leHBlY3RlZF9ycV90aW1lb3V0GAYgASgIEjAKKHN1cHByZXNzX2dycGNfcmVxdWVzdF9mYWlsdXJlX2NvZGVfc3RhdHMYByABKAgSZgoVdXBzdHJlYW1faHR0cF9maWx0ZXJzGAggAygLMkcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cEZpbHRlchqLAQoYVXBzdHJlYW1BY2Nlc3NMb2dPcHRpb25zEi0KJWZsdXNoX3Vwc3RyZWFtX2xvZ19vbl91cHN0cmVhbV9zdHJlYW0YASABKAgSQAobdXBzdHJlYW1fbG9nX2ZsdXNoX2ludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgBiBnByb3RvMw", [file_envoy_config_accesslog_v3_accesslog, file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, file_google_protobuf_duration, file_google_protobuf_wrappers]);
+  fileDesc("CjRlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9yb3V0ZXIvdjMvcm91dGVyLnByb3RvEidlbnZveS5leHRlbnNpb25zLmZpbHRlcnMuaHR0cC5yb3V0ZXIudjMimQMKBlJvdXRlchIxCg1keW5hbWljX3N0YXRzGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIcChBzdGFydF9jaGlsZF9zcGFuGAIgASgIQgIQABIwCgx1cHN0cmVhbV9sb2cYAyADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjgKFHVwc3RyZWFtX2xvZ19vcHRpb25zGAkgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIeChZzdXBwcmVzc19lbnZveV9oZWFkZXJzGAQgASgIEiAKFHN0cmljdF9jaGVja19oZWFkZXJzGAUgAygJQgIQABIjChtyZXNwZWN0X2V4cGVjdGVkX3JxX3RpbWVvdXQYBiABKAgSMAooc3VwcHJlc3NfZ3JwY19yZXF1ZXN0X2ZhaWx1cmVfY29kZV9zdGF0cxgHIAEoCBI5ChV1cHN0cmVhbV9odHRwX2ZpbHRlcnMYCCADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkYgZwcm90bzM", [file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.extensions.filters.http.router.v3.Router
@@ -28,19 +25,19 @@ export type Router = Message<"envoy.extensions.filters.http.router.v3.Router"> &
   dynamicStats?: boolean | undefined;
 
   /**
-   * @generated from field: bool start_child_span = 2;
+   * @generated from field: bool start_child_span = 2 [packed = false];
    */
   startChildSpan: boolean;
 
   /**
-   * @generated from field: repeated envoy.config.accesslog.v3.AccessLog upstream_log = 3;
+   * @generated from field: repeated meshwright.v1.Unsupported upstream_log = 3;
    */
-  upstreamLog: AccessLog[];
+  upstreamLog: Unsupported[];
 
   /**
-   * @generated from field: envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions upstream_log_options = 9;
+   * @generated from field: meshwright.v1.Unsupported upstream_log_options = 9;
    */
-  upstreamLogOptions?: Router_UpstreamAccessLogOptions | undefined;
+  upstreamLogOptions?: Unsupported | undefined;
 
   /**
    * @generated from field: bool suppress_envoy_headers = 4;
@@ -48,7 +45,7 @@ export type Router = Message<"envoy.extensions.filters.http.router.v3.Router"> &
   suppressEnvoyHeaders: boolean;
 
   /**
-   * @generated from field: repeated string strict_check_headers = 5;
+   * @generated from field: repeated string strict_check_headers = 5 [packed = false];
    */
   strictCheckHeaders: string[];
 
@@ -63,9 +60,9 @@ export type Router = Message<"envoy.extensions.filters.http.router.v3.Router"> &
   suppressGrpcRequestFailureCodeStats: boolean;
 
   /**
-   * @generated from field: repeated envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter upstream_http_filters = 8;
+   * @generated from field: repeated meshwright.v1.Unsupported upstream_http_filters = 8;
    */
-  upstreamHttpFilters: HttpFilter[];
+  upstreamHttpFilters: Unsupported[];
 };
 
 /**
@@ -74,26 +71,4 @@ export type Router = Message<"envoy.extensions.filters.http.router.v3.Router"> &
  */
 export const RouterSchema: GenMessage<Router> = /*@__PURE__*/
   messageDesc(file_envoy_extensions_filters_http_router_v3_router, 0);
-
-/**
- * @generated from message envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions
- */
-export type Router_UpstreamAccessLogOptions = Message<"envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions"> & {
-  /**
-   * @generated from field: bool flush_upstream_log_on_upstream_stream = 1;
-   */
-  flushUpstreamLogOnUpstreamStream: boolean;
-
-  /**
-   * @generated from field: google.protobuf.Duration upstream_log_flush_interval = 2;
-   */
-  upstreamLogFlushInterval?: Duration | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions.
- * Use `create(Router_UpstreamAccessLogOptionsSchema)` to create a new message.
- */
-export const Router_UpstreamAccessLogOptionsSchema: GenMessage<Router_UpstreamAccessLogOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_http_router_v3_router, 0, 0);
 

@@ -4,53 +4,39 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { AccessLog, AccessLogFilter } from "../../../../../config/accesslog/v3/accesslog_pb";
+import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb";
 import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb";
 import type { CidrRange } from "../../../../../config/core/v3/address_pb";
 import { file_envoy_config_core_v3_address } from "../../../../../config/core/v3/address_pb";
-import type { DataSource, HeaderValueOption } from "../../../../../config/core/v3/base_pb";
-import { file_envoy_config_core_v3_base } from "../../../../../config/core/v3/base_pb";
-import type { ConfigSource, ExtensionConfigSource } from "../../../../../config/core/v3/config_source_pb";
+import type { ConfigSource } from "../../../../../config/core/v3/config_source_pb";
 import { file_envoy_config_core_v3_config_source } from "../../../../../config/core/v3/config_source_pb";
-import type { TypedExtensionConfig } from "../../../../../config/core/v3/extension_pb";
-import { file_envoy_config_core_v3_extension } from "../../../../../config/core/v3/extension_pb";
-import type { Http1ProtocolOptions, Http2ProtocolOptions, Http3ProtocolOptions, HttpProtocolOptions, SchemeHeaderTransformation } from "../../../../../config/core/v3/protocol_pb";
+import type { Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions } from "../../../../../config/core/v3/protocol_pb";
 import { file_envoy_config_core_v3_protocol } from "../../../../../config/core/v3/protocol_pb";
-import type { SubstitutionFormatString } from "../../../../../config/core/v3/substitution_format_string_pb";
-import { file_envoy_config_core_v3_substitution_format_string } from "../../../../../config/core/v3/substitution_format_string_pb";
 import type { RouteConfiguration } from "../../../../../config/route/v3/route_pb";
 import { file_envoy_config_route_v3_route } from "../../../../../config/route/v3/route_pb";
-import type { ScopedRouteConfiguration } from "../../../../../config/route/v3/scoped_route_pb";
-import { file_envoy_config_route_v3_scoped_route } from "../../../../../config/route/v3/scoped_route_pb";
-import type { Tracing_Http } from "../../../../../config/trace/v3/http_tracer_pb";
-import { file_envoy_config_trace_v3_http_tracer } from "../../../../../config/trace/v3/http_tracer_pb";
-import type { PathTransformation } from "../../../../../type/http/v3/path_transformation_pb";
-import { file_envoy_type_http_v3_path_transformation } from "../../../../../type/http/v3/path_transformation_pb";
-import type { CustomTag } from "../../../../../type/tracing/v3/custom_tag_pb";
-import { file_envoy_type_tracing_v3_custom_tag } from "../../../../../type/tracing/v3/custom_tag_pb";
-import type { Percent } from "../../../../../type/v3/percent_pb";
-import { file_envoy_type_v3_percent } from "../../../../../type/v3/percent_pb";
 import type { Any, Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../../../meshwright/v1/unsupported_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto.
  */
 export const file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager: GenFile = /*@__PURE__*/
-  fileDesc("ClllbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci92My9odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci5wcm90bxI7ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMizy4KFUh0dHBDb25uZWN0aW9uTWFuYWdlchJyCgpjb2RlY190eXBlGAEgASgOMlwuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLkNvZGVjVHlwZUIAEhUKC3N0YXRfcHJlZml4GAIgASgJQgASTwoDcmRzGAMgASgLMkAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuUmRzSAASQQoMcm91dGVfY29uZmlnGAQgASgLMikuZW52b3kuY29uZmlnLnJvdXRlLnYzLlJvdXRlQ29uZmlndXJhdGlvbkgAEmIKDXNjb3BlZF9yb3V0ZXMYHyABKAsySS5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5TY29wZWRSb3V0ZXNIABJdCgxodHRwX2ZpbHRlcnMYBSADKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwRmlsdGVyEjIKDmFkZF91c2VyX2FnZW50GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJrCgd0cmFjaW5nGAcgASgLMlouZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLlRyYWNpbmcSUQocY29tbW9uX2h0dHBfcHJvdG9jb2xfb3B0aW9ucxgjIAEoCzIpLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHBQcm90b2NvbE9wdGlvbnNCABJJChVodHRwX3Byb3RvY29sX29wdGlvbnMYCCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMVByb3RvY29sT3B0aW9ucxJMChZodHRwMl9wcm90b2NvbF9vcHRpb25zGAkgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDJQcm90b2NvbE9wdGlvbnNCABJKChZodHRwM19wcm90b2NvbF9vcHRpb25zGCwgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDNQcm90b2NvbE9wdGlvbnMSFQoLc2VydmVyX25hbWUYCiABKAlCABKVAQocc2VydmVyX2hlYWRlcl90cmFuc2Zvcm1hdGlvbhgiIAEoDjJtLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5TZXJ2ZXJIZWFkZXJUcmFuc2Zvcm1hdGlvbkIAElYKHHNjaGVtZV9oZWFkZXJfdHJhbnNmb3JtYXRpb24YMCABKAsyMC5lbnZveS5jb25maWcuY29yZS52My5TY2hlbWVIZWFkZXJUcmFuc2Zvcm1hdGlvbhI+ChZtYXhfcmVxdWVzdF9oZWFkZXJzX2tiGB0gASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASOAoTc3RyZWFtX2lkbGVfdGltZW91dBgYIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAEjQKD3JlcXVlc3RfdGltZW91dBgcIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAEjwKF3JlcXVlc3RfaGVhZGVyc190aW1lb3V0GCkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgASMAoNZHJhaW5fdGltZW91dBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4ChVkZWxheWVkX2Nsb3NlX3RpbWVvdXQYGiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOAoKYWNjZXNzX2xvZxgNIAMoCzIkLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQWNjZXNzTG9nEj4KGWFjY2Vzc19sb2dfZmx1c2hfaW50ZXJ2YWwYNiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CABIpCh9mbHVzaF9hY2Nlc3NfbG9nX29uX25ld19yZXF1ZXN0GDcgASgIQgASggEKEmFjY2Vzc19sb2dfb3B0aW9ucxg4IAEoCzJmLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5IY21BY2Nlc3NMb2dPcHRpb25zEjgKEnVzZV9yZW1vdGVfYWRkcmVzcxgOIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWVCABIcChR4ZmZfbnVtX3RydXN0ZWRfaG9wcxgTIAEoDRJUCiBvcmlnaW5hbF9pcF9kZXRlY3Rpb25fZXh0ZW5zaW9ucxguIAMoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnElQKIGVhcmx5X2hlYWRlcl9tdXRhdGlvbl9leHRlbnNpb25zGDQgAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcSiQEKF2ludGVybmFsX2FkZHJlc3NfY29uZmlnGBkgASgLMmguZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLkludGVybmFsQWRkcmVzc0NvbmZpZxIXCg9za2lwX3hmZl9hcHBlbmQYFSABKAgSDQoDdmlhGBYgASgJQgASNwoTZ2VuZXJhdGVfcmVxdWVzdF9pZBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSJAoccHJlc2VydmVfZXh0ZXJuYWxfcmVxdWVzdF9pZBggIAEoCBIpCiFhbHdheXNfc2V0X3JlcXVlc3RfaWRfaW5fcmVzcG9uc2UYJSABKAgSkgEKG2ZvcndhcmRfY2xpZW50X2NlcnRfZGV0YWlscxgQIAEoDjJrLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5Gb3J3YXJkQ2xpZW50Q2VydERldGFpbHNCABKXAQofc2V0X2N1cnJlbnRfY2xpZW50X2NlcnRfZGV0YWlscxgRIAEoCzJuLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5TZXRDdXJyZW50Q2xpZW50Q2VydERldGFpbHMSGgoScHJveHlfMTAwX2NvbnRpbnVlGBIgASgIEjkKMXJlcHJlc2VudF9pcHY0X3JlbW90ZV9hZGRyZXNzX2FzX2lwdjRfbWFwcGVkX2lwdjYYFCABKAgSeQoPdXBncmFkZV9jb25maWdzGBcgAygLMmAuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLlVwZ3JhZGVDb25maWcSMgoObm9ybWFsaXplX3BhdGgYHiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEhUKDW1lcmdlX3NsYXNoZXMYISABKAgSmQEKIHBhdGhfd2l0aF9lc2NhcGVkX3NsYXNoZXNfYWN0aW9uGC0gASgOMm8uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLlBhdGhXaXRoRXNjYXBlZFNsYXNoZXNBY3Rpb24SbQoUcmVxdWVzdF9pZF9leHRlbnNpb24YJCABKAsyTy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5SZXF1ZXN0SURFeHRlbnNpb24SaQoSbG9jYWxfcmVwbHlfY29uZmlnGCYgASgLMk0uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuTG9jYWxSZXBseUNvbmZpZxIiChhzdHJpcF9tYXRjaGluZ19ob3N0X3BvcnQYJyABKAhCABIdChNzdHJpcF9hbnlfaG9zdF9wb3J0GCogASgISAESSAokc3RyZWFtX2Vycm9yX29uX2ludmFsaWRfaHR0cF9tZXNzYWdlGCggASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRKPAQoacGF0aF9ub3JtYWxpemF0aW9uX29wdGlvbnMYKyABKAsyay5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwQ29ubmVjdGlvbk1hbmFnZXIuUGF0aE5vcm1hbGl6YXRpb25PcHRpb25zEh8KF3N0cmlwX3RyYWlsaW5nX2hvc3RfZG90GC8gASgIEoEBChNwcm94eV9zdGF0dXNfY29uZmlnGDEgASgLMmQuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLlByb3h5U3RhdHVzQ29uZmlnElIKHnR5cGVkX2hlYWRlcl92YWxpZGF0aW9uX2NvbmZpZxgyIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLlR5cGVkRXh0ZW5zaW9uQ29uZmlnEh8KF2FwcGVuZF94X2ZvcndhcmRlZF9wb3J0GDMgASgIEh0KFWFwcGVuZF9sb2NhbF9vdmVybG9hZBg5IAEoCBJHCiNhZGRfcHJveHlfcHJvdG9jb2xfY29ubmVjdGlvbl9zdGF0ZRg1IAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUakAMKB1RyYWNpbmcSLwoPY2xpZW50X3NhbXBsaW5nGAMgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50Ei8KD3JhbmRvbV9zYW1wbGluZxgEIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBIwChBvdmVyYWxsX3NhbXBsaW5nGAUgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50Eg8KB3ZlcmJvc2UYBiABKAgSOQoTbWF4X3BhdGhfdGFnX2xlbmd0aBgHIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI1CgtjdXN0b21fdGFncxgIIAMoCzIgLmVudm95LnR5cGUudHJhY2luZy52My5DdXN0b21UYWcSNQoIcHJvdmlkZXIYCSABKAsyIy5lbnZveS5jb25maWcudHJhY2UudjMuVHJhY2luZy5IdHRwEjcKE3NwYXduX3Vwc3RyZWFtX3NwYW4YCiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlGmMKFUludGVybmFsQWRkcmVzc0NvbmZpZxIUCgx1bml4X3NvY2tldHMYASABKAgSNAoLY2lkcl9yYW5nZXMYAiADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2UagQEKG1NldEN1cnJlbnRDbGllbnRDZXJ0RGV0YWlscxIrCgdzdWJqZWN0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIMCgRjZXJ0GAMgASgIEg0KBWNoYWluGAYgASgIEgsKA2RucxgEIAEoCBILCgN1cmkYBSABKAgarAEKDVVwZ3JhZGVDb25maWcSFAoMdXBncmFkZV90eXBlGAEgASgJElgKB2ZpbHRlcnMYAiADKAsyRy5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwRmlsdGVyEisKB2VuYWJsZWQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlGrEBChhQYXRoTm9ybWFsaXphdGlvbk9wdGlvbnMSSQoZZm9yd2FyZGluZ190cmFuc2Zvcm1hdGlvbhgBIAEoCzImLmVudm95LnR5cGUuaHR0cC52My5QYXRoVHJhbnNmb3JtYXRpb24SSgoaaHR0cF9maWx0ZXJfdHJhbnNmb3JtYXRpb24YAiABKAsyJi5lbnZveS50eXBlLmh0dHAudjMuUGF0aFRyYW5zZm9ybWF0aW9uGuMBChFQcm94eVN0YXR1c0NvbmZpZxIWCg5yZW1vdmVfZGV0YWlscxgBIAEoCBItCiVyZW1vdmVfY29ubmVjdGlvbl90ZXJtaW5hdGlvbl9kZXRhaWxzGAIgASgIEh0KFXJlbW92ZV9yZXNwb25zZV9mbGFncxgDIAEoCBIlCh1zZXRfcmVjb21tZW5kZWRfcmVzcG9uc2VfY29kZRgEIAEoCBIVCgt1c2Vfbm9kZV9pZBgFIAEoCEgAEhwKEmxpdGVyYWxfcHJveHlfbmFtZRgGIAEoCUgAQgwKCnByb3h5X25hbWUatAEKE0hjbUFjY2Vzc0xvZ09wdGlvbnMSPgoZYWNjZXNzX2xvZ19mbHVzaF9pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIAEicKH2ZsdXNoX2FjY2Vzc19sb2dfb25fbmV3X3JlcXVlc3QYAiABKAgSNAosZmx1c2hfbG9nX29uX3R1bm5lbF9zdWNjZXNzZnVsbHlfZXN0YWJsaXNoZWQYAyABKAgiNgoJQ29kZWNUeXBlEggKBEFVVE8QABIJCgVIVFRQMRABEgkKBUhUVFAyEAISCQoFSFRUUDMQAyJTChpTZXJ2ZXJIZWFkZXJUcmFuc2Zvcm1hdGlvbhINCglPVkVSV1JJVEUQABIUChBBUFBFTkRfSUZfQUJTRU5UEAESEAoMUEFTU19USFJPVUdIEAIieQoYRm9yd2FyZENsaWVudENlcnREZXRhaWxzEgwKCFNBTklUSVpFEAASEAoMRk9SV0FSRF9PTkxZEAESEgoOQVBQRU5EX0ZPUldBUkQQAhIQCgxTQU5JVElaRV9TRVQQAxIXChNBTFdBWVNfRk9SV0FSRF9PTkxZEAQioAEKHFBhdGhXaXRoRXNjYXBlZFNsYXNoZXNBY3Rpb24SIwofSU1QTEVNRU5UQVRJT05fU1BFQ0lGSUNfREVGQVVMVBAAEhIKDktFRVBfVU5DSEFOR0VEEAESEgoOUkVKRUNUX1JFUVVFU1QQAhIZChVVTkVTQ0FQRV9BTkRfUkVESVJFQ1QQAxIYChRVTkVTQ0FQRV9BTkRfRk9SV0FSRBAEQhEKD3JvdXRlX3NwZWNpZmllckIRCg9zdHJpcF9wb3J0X21vZGUitQEKEExvY2FsUmVwbHlDb25maWcSXAoHbWFwcGVycxgBIAMoCzJLLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLlJlc3BvbnNlTWFwcGVyEkMKC2JvZHlfZm9ybWF0GAIgASgLMi4uZW52b3kuY29uZmlnLmNvcmUudjMuU3Vic3RpdHV0aW9uRm9ybWF0U3RyaW5nIsQCCg5SZXNwb25zZU1hcHBlchI8CgZmaWx0ZXIYASABKAsyKi5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZ0ZpbHRlckIAEjMKC3N0YXR1c19jb2RlGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgASLgoEYm9keRgDIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USTAoUYm9keV9mb3JtYXRfb3ZlcnJpZGUYBCABKAsyLi5lbnZveS5jb25maWcuY29yZS52My5TdWJzdGl0dXRpb25Gb3JtYXRTdHJpbmcSQQoOaGVhZGVyc190b19hZGQYBSADKAsyJy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZU9wdGlvbkIAIl0KA1JkcxI7Cg1jb25maWdfc291cmNlGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlQgASGQoRcm91dGVfY29uZmlnX25hbWUYAiABKAkidwodU2NvcGVkUm91dGVDb25maWd1cmF0aW9uc0xpc3QSVgobc2NvcGVkX3JvdXRlX2NvbmZpZ3VyYXRpb25zGAEgAygLMi8uZW52b3kuY29uZmlnLnJvdXRlLnYzLlNjb3BlZFJvdXRlQ29uZmlndXJhdGlvbkIAItgICgxTY29wZWRSb3V0ZXMSDgoEbmFtZRgBIAEoCUIAEnYKEXNjb3BlX2tleV9idWlsZGVyGAIgASgLMlkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuU2NvcGVkUm91dGVzLlNjb3BlS2V5QnVpbGRlckIAEj0KEXJkc19jb25maWdfc291cmNlGAMgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlEoYBCiBzY29wZWRfcm91dGVfY29uZmlndXJhdGlvbnNfbGlzdBgEIAEoCzJaLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLlNjb3BlZFJvdXRlQ29uZmlndXJhdGlvbnNMaXN0SAASXAoKc2NvcGVkX3JkcxgFIAEoCzJGLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLlNjb3BlZFJkc0gAGoUFCg9TY29wZUtleUJ1aWxkZXISfgoJZnJhZ21lbnRzGAEgAygLMmkuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuU2NvcGVkUm91dGVzLlNjb3BlS2V5QnVpbGRlci5GcmFnbWVudEJ1aWxkZXJCABrxAwoPRnJhZ21lbnRCdWlsZGVyEqABChZoZWFkZXJfdmFsdWVfZXh0cmFjdG9yGAEgASgLMn4uZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuU2NvcGVkUm91dGVzLlNjb3BlS2V5QnVpbGRlci5GcmFnbWVudEJ1aWxkZXIuSGVhZGVyVmFsdWVFeHRyYWN0b3JIABqyAgoUSGVhZGVyVmFsdWVFeHRyYWN0b3ISDgoEbmFtZRgBIAEoCUIAEhkKEWVsZW1lbnRfc2VwYXJhdG9yGAIgASgJEg8KBWluZGV4GAMgASgNSAASnAEKB2VsZW1lbnQYBCABKAsyiAEuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuU2NvcGVkUm91dGVzLlNjb3BlS2V5QnVpbGRlci5GcmFnbWVudEJ1aWxkZXIuSGVhZGVyVmFsdWVFeHRyYWN0b3IuS3ZFbGVtZW50SAAaLwoJS3ZFbGVtZW50EhMKCXNlcGFyYXRvchgBIAEoCUIAEg0KA2tleRgCIAEoCUIAQg4KDGV4dHJhY3RfdHlwZUIGCgR0eXBlQhIKEGNvbmZpZ19zcGVjaWZpZXIicwoJU2NvcGVkUmRzEkYKGHNjb3BlZF9yZHNfY29uZmlnX3NvdXJjZRgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZUIAEh4KFnNyZHNfcmVzb3VyY2VzX2xvY2F0b3IYAiABKAkiyQEKCkh0dHBGaWx0ZXISDgoEbmFtZRgBIAEoCUIAEiwKDHR5cGVkX2NvbmZpZxgEIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIABJHChBjb25maWdfZGlzY292ZXJ5GAUgASgLMisuZW52b3kuY29uZmlnLmNvcmUudjMuRXh0ZW5zaW9uQ29uZmlnU291cmNlSAASEwoLaXNfb3B0aW9uYWwYBiABKAgSEAoIZGlzYWJsZWQYByABKAhCDQoLY29uZmlnX3R5cGUiQAoSUmVxdWVzdElERXh0ZW5zaW9uEioKDHR5cGVkX2NvbmZpZxgBIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnliBnByb3RvMw", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_core_v3_address, file_envoy_config_core_v3_base, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_extension, file_envoy_config_core_v3_protocol, file_envoy_config_core_v3_substitution_format_string, file_envoy_config_route_v3_route, file_envoy_config_route_v3_scoped_route, file_envoy_config_trace_v3_http_tracer, file_envoy_type_http_v3_path_transformation, file_envoy_type_tracing_v3_custom_tag, file_envoy_type_v3_percent, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers]);
+  fileDesc("ClllbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay9odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci92My9odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci5wcm90bxI7ZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMi8yIKFUh0dHBDb25uZWN0aW9uTWFuYWdlchJ0Cgpjb2RlY190eXBlGAEgASgOMlwuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsuaHR0cF9jb25uZWN0aW9uX21hbmFnZXIudjMuSHR0cENvbm5lY3Rpb25NYW5hZ2VyLkNvZGVjVHlwZUICEAASFwoLc3RhdF9wcmVmaXgYAiABKAlCAhAAEk8KA3JkcxgDIAEoCzJALmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLlJkc0gAEkEKDHJvdXRlX2NvbmZpZxgEIAEoCzIpLmVudm95LmNvbmZpZy5yb3V0ZS52My5Sb3V0ZUNvbmZpZ3VyYXRpb25IABIzCg1zY29wZWRfcm91dGVzGB8gASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEl0KDGh0dHBfZmlsdGVycxgFIAMoCzJHLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBGaWx0ZXISMgoOYWRkX3VzZXJfYWdlbnQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEisKB3RyYWNpbmcYByABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkElMKHGNvbW1vbl9odHRwX3Byb3RvY29sX29wdGlvbnMYIyABKAsyKS5lbnZveS5jb25maWcuY29yZS52My5IdHRwUHJvdG9jb2xPcHRpb25zQgIQABJJChVodHRwX3Byb3RvY29sX29wdGlvbnMYCCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMVByb3RvY29sT3B0aW9ucxJOChZodHRwMl9wcm90b2NvbF9vcHRpb25zGAkgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cDJQcm90b2NvbE9wdGlvbnNCAhAAEjoKFmh0dHAzX3Byb3RvY29sX29wdGlvbnMYLCABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEhcKC3NlcnZlcl9uYW1lGAogASgJQgIQABKXAQocc2VydmVyX2hlYWRlcl90cmFuc2Zvcm1hdGlvbhgiIAEoDjJtLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5TZXJ2ZXJIZWFkZXJUcmFuc2Zvcm1hdGlvbkICEAASQAocc2NoZW1lX2hlYWRlcl90cmFuc2Zvcm1hdGlvbhgwIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSQAoWbWF4X3JlcXVlc3RfaGVhZGVyc19rYhgdIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASOgoTc3RyZWFtX2lkbGVfdGltZW91dBgYIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICEAASNgoPcmVxdWVzdF90aW1lb3V0GBwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQABI+ChdyZXF1ZXN0X2hlYWRlcnNfdGltZW91dBgpIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICEAASMAoNZHJhaW5fdGltZW91dBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI4ChVkZWxheWVkX2Nsb3NlX3RpbWVvdXQYGiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOAoKYWNjZXNzX2xvZxgNIAMoCzIkLmVudm95LmNvbmZpZy5hY2Nlc3Nsb2cudjMuQWNjZXNzTG9nEkAKGWFjY2Vzc19sb2dfZmx1c2hfaW50ZXJ2YWwYNiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEisKH2ZsdXNoX2FjY2Vzc19sb2dfb25fbmV3X3JlcXVlc3QYNyABKAhCAhAAEoIBChJhY2Nlc3NfbG9nX29wdGlvbnMYOCABKAsyZi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay5odHRwX2Nvbm5lY3Rpb25fbWFuYWdlci52My5IdHRwQ29ubmVjdGlvbk1hbmFnZXIuSGNtQWNjZXNzTG9nT3B0aW9ucxI6ChJ1c2VfcmVtb3RlX2FkZHJlc3MYDiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgIQABIcChR4ZmZfbnVtX3RydXN0ZWRfaG9wcxgTIAEoDRJECiBvcmlnaW5hbF9pcF9kZXRlY3Rpb25fZXh0ZW5zaW9ucxguIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSRAogZWFybHlfaGVhZGVyX211dGF0aW9uX2V4dGVuc2lvbnMYNCADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEokBChdpbnRlcm5hbF9hZGRyZXNzX2NvbmZpZxgZIAEoCzJoLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5JbnRlcm5hbEFkZHJlc3NDb25maWcSFwoPc2tpcF94ZmZfYXBwZW5kGBUgASgIEg8KA3ZpYRgWIAEoCUICEAASNwoTZ2VuZXJhdGVfcmVxdWVzdF9pZBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSJAoccHJlc2VydmVfZXh0ZXJuYWxfcmVxdWVzdF9pZBggIAEoCBIpCiFhbHdheXNfc2V0X3JlcXVlc3RfaWRfaW5fcmVzcG9uc2UYJSABKAgSlAEKG2ZvcndhcmRfY2xpZW50X2NlcnRfZGV0YWlscxgQIAEoDjJrLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5Gb3J3YXJkQ2xpZW50Q2VydERldGFpbHNCAhAAEkMKH3NldF9jdXJyZW50X2NsaWVudF9jZXJ0X2RldGFpbHMYESABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEhoKEnByb3h5XzEwMF9jb250aW51ZRgSIAEoCBI5CjFyZXByZXNlbnRfaXB2NF9yZW1vdGVfYWRkcmVzc19hc19pcHY0X21hcHBlZF9pcHY2GBQgASgIEnkKD3VwZ3JhZGVfY29uZmlncxgXIAMoCzJgLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5VcGdyYWRlQ29uZmlnEjIKDm5vcm1hbGl6ZV9wYXRoGB4gASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIVCg1tZXJnZV9zbGFzaGVzGCEgASgIEpkBCiBwYXRoX3dpdGhfZXNjYXBlZF9zbGFzaGVzX2FjdGlvbhgtIAEoDjJvLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLmh0dHBfY29ubmVjdGlvbl9tYW5hZ2VyLnYzLkh0dHBDb25uZWN0aW9uTWFuYWdlci5QYXRoV2l0aEVzY2FwZWRTbGFzaGVzQWN0aW9uEjgKFHJlcXVlc3RfaWRfZXh0ZW5zaW9uGCQgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBI2ChJsb2NhbF9yZXBseV9jb25maWcYJiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEiQKGHN0cmlwX21hdGNoaW5nX2hvc3RfcG9ydBgnIAEoCEICEAASHQoTc3RyaXBfYW55X2hvc3RfcG9ydBgqIAEoCEgBEkgKJHN0cmVhbV9lcnJvcl9vbl9pbnZhbGlkX2h0dHBfbWVzc2FnZRgoIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSPgoacGF0aF9ub3JtYWxpemF0aW9uX29wdGlvbnMYKyABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEh8KF3N0cmlwX3RyYWlsaW5nX2hvc3RfZG90GC8gASgIEjcKE3Byb3h5X3N0YXR1c19jb25maWcYMSABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEkIKHnR5cGVkX2hlYWRlcl92YWxpZGF0aW9uX2NvbmZpZxgyIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSHwoXYXBwZW5kX3hfZm9yd2FyZGVkX3BvcnQYMyABKAgSHQoVYXBwZW5kX2xvY2FsX292ZXJsb2FkGDkgASgIEkcKI2FkZF9wcm94eV9wcm90b2NvbF9jb25uZWN0aW9uX3N0YXRlGDUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRpjChVJbnRlcm5hbEFkZHJlc3NDb25maWcSFAoMdW5peF9zb2NrZXRzGAEgASgIEjQKC2NpZHJfcmFuZ2VzGAIgAygLMh8uZW52b3kuY29uZmlnLmNvcmUudjMuQ2lkclJhbmdlGn8KDVVwZ3JhZGVDb25maWcSFAoMdXBncmFkZV90eXBlGAEgASgJEisKB2ZpbHRlcnMYAiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEisKB2VuYWJsZWQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlGrYBChNIY21BY2Nlc3NMb2dPcHRpb25zEkAKGWFjY2Vzc19sb2dfZmx1c2hfaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEicKH2ZsdXNoX2FjY2Vzc19sb2dfb25fbmV3X3JlcXVlc3QYAiABKAgSNAosZmx1c2hfbG9nX29uX3R1bm5lbF9zdWNjZXNzZnVsbHlfZXN0YWJsaXNoZWQYAyABKAgiNgoJQ29kZWNUeXBlEggKBEFVVE8QABIJCgVIVFRQMRABEgkKBUhUVFAyEAISCQoFSFRUUDMQAyJTChpTZXJ2ZXJIZWFkZXJUcmFuc2Zvcm1hdGlvbhINCglPVkVSV1JJVEUQABIUChBBUFBFTkRfSUZfQUJTRU5UEAESEAoMUEFTU19USFJPVUdIEAIieQoYRm9yd2FyZENsaWVudENlcnREZXRhaWxzEgwKCFNBTklUSVpFEAASEAoMRk9SV0FSRF9PTkxZEAESEgoOQVBQRU5EX0ZPUldBUkQQAhIQCgxTQU5JVElaRV9TRVQQAxIXChNBTFdBWVNfRk9SV0FSRF9PTkxZEAQioAEKHFBhdGhXaXRoRXNjYXBlZFNsYXNoZXNBY3Rpb24SIwofSU1QTEVNRU5UQVRJT05fU1BFQ0lGSUNfREVGQVVMVBAAEhIKDktFRVBfVU5DSEFOR0VEEAESEgoOUkVKRUNUX1JFUVVFU1QQAhIZChVVTkVTQ0FQRV9BTkRfUkVESVJFQ1QQAxIYChRVTkVTQ0FQRV9BTkRfRk9SV0FSRBAEQhEKD3JvdXRlX3NwZWNpZmllckIRCg9zdHJpcF9wb3J0X21vZGUiXwoDUmRzEj0KDWNvbmZpZ19zb3VyY2UYASABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db25maWdTb3VyY2VCAhAAEhkKEXJvdXRlX2NvbmZpZ19uYW1lGAIgASgJIroBCgpIdHRwRmlsdGVyEhAKBG5hbWUYASABKAlCAhAAEiwKDHR5cGVkX2NvbmZpZxgEIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIABI2ChBjb25maWdfZGlzY292ZXJ5GAUgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEhMKC2lzX29wdGlvbmFsGAYgASgIEhAKCGRpc2FibGVkGAcgASgIQg0KC2NvbmZpZ190eXBlYgZwcm90bzM", [file_envoy_config_accesslog_v3_accesslog, file_envoy_config_core_v3_address, file_envoy_config_core_v3_config_source, file_envoy_config_core_v3_protocol, file_envoy_config_route_v3_route, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
  */
 export type HttpConnectionManager = Message<"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"> & {
   /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.CodecType codec_type = 1;
+   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.CodecType codec_type = 1 [packed = false];
    */
   codecType: HttpConnectionManager_CodecType;
 
   /**
-   * @generated from field: string stat_prefix = 2;
+   * @generated from field: string stat_prefix = 2 [packed = false];
    */
   statPrefix: string;
 
@@ -71,9 +57,9 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
     case: "routeConfig";
   } | {
     /**
-     * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes scoped_routes = 31;
+     * @generated from field: meshwright.v1.Unsupported scoped_routes = 31;
      */
-    value: ScopedRoutes;
+    value: Unsupported;
     case: "scopedRoutes";
   } | { case: undefined; value?: undefined };
 
@@ -88,12 +74,12 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   addUserAgent?: boolean | undefined;
 
   /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing tracing = 7;
+   * @generated from field: meshwright.v1.Unsupported tracing = 7;
    */
-  tracing?: HttpConnectionManager_Tracing | undefined;
+  tracing?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.HttpProtocolOptions common_http_protocol_options = 35;
+   * @generated from field: envoy.config.core.v3.HttpProtocolOptions common_http_protocol_options = 35 [packed = false];
    */
   commonHttpProtocolOptions?: HttpProtocolOptions | undefined;
 
@@ -103,47 +89,47 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   httpProtocolOptions?: Http1ProtocolOptions | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 9;
+   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 9 [packed = false];
    */
   http2ProtocolOptions?: Http2ProtocolOptions | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.Http3ProtocolOptions http3_protocol_options = 44;
+   * @generated from field: meshwright.v1.Unsupported http3_protocol_options = 44;
    */
-  http3ProtocolOptions?: Http3ProtocolOptions | undefined;
+  http3ProtocolOptions?: Unsupported | undefined;
 
   /**
-   * @generated from field: string server_name = 10;
+   * @generated from field: string server_name = 10 [packed = false];
    */
   serverName: string;
 
   /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ServerHeaderTransformation server_header_transformation = 34;
+   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ServerHeaderTransformation server_header_transformation = 34 [packed = false];
    */
   serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation;
 
   /**
-   * @generated from field: envoy.config.core.v3.SchemeHeaderTransformation scheme_header_transformation = 48;
+   * @generated from field: meshwright.v1.Unsupported scheme_header_transformation = 48;
    */
-  schemeHeaderTransformation?: SchemeHeaderTransformation | undefined;
+  schemeHeaderTransformation?: Unsupported | undefined;
 
   /**
-   * @generated from field: google.protobuf.UInt32Value max_request_headers_kb = 29;
+   * @generated from field: google.protobuf.UInt32Value max_request_headers_kb = 29 [packed = false];
    */
   maxRequestHeadersKb?: number | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration stream_idle_timeout = 24;
+   * @generated from field: google.protobuf.Duration stream_idle_timeout = 24 [packed = false];
    */
   streamIdleTimeout?: Duration | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration request_timeout = 28;
+   * @generated from field: google.protobuf.Duration request_timeout = 28 [packed = false];
    */
   requestTimeout?: Duration | undefined;
 
   /**
-   * @generated from field: google.protobuf.Duration request_headers_timeout = 41;
+   * @generated from field: google.protobuf.Duration request_headers_timeout = 41 [packed = false];
    */
   requestHeadersTimeout?: Duration | undefined;
 
@@ -163,12 +149,12 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   accessLog: AccessLog[];
 
   /**
-   * @generated from field: google.protobuf.Duration access_log_flush_interval = 54;
+   * @generated from field: google.protobuf.Duration access_log_flush_interval = 54 [packed = false];
    */
   accessLogFlushInterval?: Duration | undefined;
 
   /**
-   * @generated from field: bool flush_access_log_on_new_request = 55;
+   * @generated from field: bool flush_access_log_on_new_request = 55 [packed = false];
    */
   flushAccessLogOnNewRequest: boolean;
 
@@ -178,7 +164,7 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   accessLogOptions?: HttpConnectionManager_HcmAccessLogOptions | undefined;
 
   /**
-   * @generated from field: google.protobuf.BoolValue use_remote_address = 14;
+   * @generated from field: google.protobuf.BoolValue use_remote_address = 14 [packed = false];
    */
   useRemoteAddress?: boolean | undefined;
 
@@ -188,14 +174,14 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   xffNumTrustedHops: number;
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig original_ip_detection_extensions = 46;
+   * @generated from field: repeated meshwright.v1.Unsupported original_ip_detection_extensions = 46;
    */
-  originalIpDetectionExtensions: TypedExtensionConfig[];
+  originalIpDetectionExtensions: Unsupported[];
 
   /**
-   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig early_header_mutation_extensions = 52;
+   * @generated from field: repeated meshwright.v1.Unsupported early_header_mutation_extensions = 52;
    */
-  earlyHeaderMutationExtensions: TypedExtensionConfig[];
+  earlyHeaderMutationExtensions: Unsupported[];
 
   /**
    * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig internal_address_config = 25;
@@ -208,7 +194,7 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   skipXffAppend: boolean;
 
   /**
-   * @generated from field: string via = 22;
+   * @generated from field: string via = 22 [packed = false];
    */
   via: string;
 
@@ -228,14 +214,14 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   alwaysSetRequestIdInResponse: boolean;
 
   /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails forward_client_cert_details = 16;
+   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails forward_client_cert_details = 16 [packed = false];
    */
   forwardClientCertDetails: HttpConnectionManager_ForwardClientCertDetails;
 
   /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails set_current_client_cert_details = 17;
+   * @generated from field: meshwright.v1.Unsupported set_current_client_cert_details = 17;
    */
-  setCurrentClientCertDetails?: HttpConnectionManager_SetCurrentClientCertDetails | undefined;
+  setCurrentClientCertDetails?: Unsupported | undefined;
 
   /**
    * @generated from field: bool proxy_100_continue = 18;
@@ -268,17 +254,17 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction;
 
   /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension request_id_extension = 36;
+   * @generated from field: meshwright.v1.Unsupported request_id_extension = 36;
    */
-  requestIdExtension?: RequestIDExtension | undefined;
+  requestIdExtension?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig local_reply_config = 38;
+   * @generated from field: meshwright.v1.Unsupported local_reply_config = 38;
    */
-  localReplyConfig?: LocalReplyConfig | undefined;
+  localReplyConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: bool strip_matching_host_port = 39;
+   * @generated from field: bool strip_matching_host_port = 39 [packed = false];
    */
   stripMatchingHostPort: boolean;
 
@@ -299,9 +285,9 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   streamErrorOnInvalidHttpMessage?: boolean | undefined;
 
   /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathNormalizationOptions path_normalization_options = 43;
+   * @generated from field: meshwright.v1.Unsupported path_normalization_options = 43;
    */
-  pathNormalizationOptions?: HttpConnectionManager_PathNormalizationOptions | undefined;
+  pathNormalizationOptions?: Unsupported | undefined;
 
   /**
    * @generated from field: bool strip_trailing_host_dot = 47;
@@ -309,14 +295,14 @@ export type HttpConnectionManager = Message<"envoy.extensions.filters.network.ht
   stripTrailingHostDot: boolean;
 
   /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig proxy_status_config = 49;
+   * @generated from field: meshwright.v1.Unsupported proxy_status_config = 49;
    */
-  proxyStatusConfig?: HttpConnectionManager_ProxyStatusConfig | undefined;
+  proxyStatusConfig?: Unsupported | undefined;
 
   /**
-   * @generated from field: envoy.config.core.v3.TypedExtensionConfig typed_header_validation_config = 50;
+   * @generated from field: meshwright.v1.Unsupported typed_header_validation_config = 50;
    */
-  typedHeaderValidationConfig?: TypedExtensionConfig | undefined;
+  typedHeaderValidationConfig?: Unsupported | undefined;
 
   /**
    * @generated from field: bool append_x_forwarded_port = 51;
@@ -342,58 +328,6 @@ export const HttpConnectionManagerSchema: GenMessage<HttpConnectionManager> = /*
   messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0);
 
 /**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing
- */
-export type HttpConnectionManager_Tracing = Message<"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing"> & {
-  /**
-   * @generated from field: envoy.type.v3.Percent client_sampling = 3;
-   */
-  clientSampling?: Percent | undefined;
-
-  /**
-   * @generated from field: envoy.type.v3.Percent random_sampling = 4;
-   */
-  randomSampling?: Percent | undefined;
-
-  /**
-   * @generated from field: envoy.type.v3.Percent overall_sampling = 5;
-   */
-  overallSampling?: Percent | undefined;
-
-  /**
-   * @generated from field: bool verbose = 6;
-   */
-  verbose: boolean;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value max_path_tag_length = 7;
-   */
-  maxPathTagLength?: number | undefined;
-
-  /**
-   * @generated from field: repeated envoy.type.tracing.v3.CustomTag custom_tags = 8;
-   */
-  customTags: CustomTag[];
-
-  /**
-   * @generated from field: envoy.config.trace.v3.Tracing.Http provider = 9;
-   */
-  provider?: Tracing_Http | undefined;
-
-  /**
-   * @generated from field: google.protobuf.BoolValue spawn_upstream_span = 10;
-   */
-  spawnUpstreamSpan?: boolean | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing.
- * Use `create(HttpConnectionManager_TracingSchema)` to create a new message.
- */
-export const HttpConnectionManager_TracingSchema: GenMessage<HttpConnectionManager_Tracing> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 0);
-
-/**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
  */
 export type HttpConnectionManager_InternalAddressConfig = Message<"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig"> & {
@@ -413,44 +347,7 @@ export type HttpConnectionManager_InternalAddressConfig = Message<"envoy.extensi
  * Use `create(HttpConnectionManager_InternalAddressConfigSchema)` to create a new message.
  */
 export const HttpConnectionManager_InternalAddressConfigSchema: GenMessage<HttpConnectionManager_InternalAddressConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 1);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails
- */
-export type HttpConnectionManager_SetCurrentClientCertDetails = Message<"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails"> & {
-  /**
-   * @generated from field: google.protobuf.BoolValue subject = 1;
-   */
-  subject?: boolean | undefined;
-
-  /**
-   * @generated from field: bool cert = 3;
-   */
-  cert: boolean;
-
-  /**
-   * @generated from field: bool chain = 6;
-   */
-  chain: boolean;
-
-  /**
-   * @generated from field: bool dns = 4;
-   */
-  dns: boolean;
-
-  /**
-   * @generated from field: bool uri = 5;
-   */
-  uri: boolean;
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails.
- * Use `create(HttpConnectionManager_SetCurrentClientCertDetailsSchema)` to create a new message.
- */
-export const HttpConnectionManager_SetCurrentClientCertDetailsSchema: GenMessage<HttpConnectionManager_SetCurrentClientCertDetails> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 2);
+  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 0);
 
 /**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig
@@ -462,9 +359,9 @@ export type HttpConnectionManager_UpgradeConfig = Message<"envoy.extensions.filt
   upgradeType: string;
 
   /**
-   * @generated from field: repeated envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter filters = 2;
+   * @generated from field: repeated meshwright.v1.Unsupported filters = 2;
    */
-  filters: HttpFilter[];
+  filters: Unsupported[];
 
   /**
    * @generated from field: google.protobuf.BoolValue enabled = 3;
@@ -477,85 +374,14 @@ export type HttpConnectionManager_UpgradeConfig = Message<"envoy.extensions.filt
  * Use `create(HttpConnectionManager_UpgradeConfigSchema)` to create a new message.
  */
 export const HttpConnectionManager_UpgradeConfigSchema: GenMessage<HttpConnectionManager_UpgradeConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 3);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathNormalizationOptions
- */
-export type HttpConnectionManager_PathNormalizationOptions = Message<"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathNormalizationOptions"> & {
-  /**
-   * @generated from field: envoy.type.http.v3.PathTransformation forwarding_transformation = 1;
-   */
-  forwardingTransformation?: PathTransformation | undefined;
-
-  /**
-   * @generated from field: envoy.type.http.v3.PathTransformation http_filter_transformation = 2;
-   */
-  httpFilterTransformation?: PathTransformation | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathNormalizationOptions.
- * Use `create(HttpConnectionManager_PathNormalizationOptionsSchema)` to create a new message.
- */
-export const HttpConnectionManager_PathNormalizationOptionsSchema: GenMessage<HttpConnectionManager_PathNormalizationOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 4);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig
- */
-export type HttpConnectionManager_ProxyStatusConfig = Message<"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig"> & {
-  /**
-   * @generated from field: bool remove_details = 1;
-   */
-  removeDetails: boolean;
-
-  /**
-   * @generated from field: bool remove_connection_termination_details = 2;
-   */
-  removeConnectionTerminationDetails: boolean;
-
-  /**
-   * @generated from field: bool remove_response_flags = 3;
-   */
-  removeResponseFlags: boolean;
-
-  /**
-   * @generated from field: bool set_recommended_response_code = 4;
-   */
-  setRecommendedResponseCode: boolean;
-
-  /**
-   * @generated from oneof envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig.proxy_name
-   */
-  proxyName: {
-    /**
-     * @generated from field: bool use_node_id = 5;
-     */
-    value: boolean;
-    case: "useNodeId";
-  } | {
-    /**
-     * @generated from field: string literal_proxy_name = 6;
-     */
-    value: string;
-    case: "literalProxyName";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig.
- * Use `create(HttpConnectionManager_ProxyStatusConfigSchema)` to create a new message.
- */
-export const HttpConnectionManager_ProxyStatusConfigSchema: GenMessage<HttpConnectionManager_ProxyStatusConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 5);
+  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 1);
 
 /**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions
  */
 export type HttpConnectionManager_HcmAccessLogOptions = Message<"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions"> & {
   /**
-   * @generated from field: google.protobuf.Duration access_log_flush_interval = 1;
+   * @generated from field: google.protobuf.Duration access_log_flush_interval = 1 [packed = false];
    */
   accessLogFlushInterval?: Duration | undefined;
 
@@ -575,7 +401,7 @@ export type HttpConnectionManager_HcmAccessLogOptions = Message<"envoy.extension
  * Use `create(HttpConnectionManager_HcmAccessLogOptionsSchema)` to create a new message.
  */
 export const HttpConnectionManager_HcmAccessLogOptionsSchema: GenMessage<HttpConnectionManager_HcmAccessLogOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 6);
+  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 2);
 
 /**
  * @generated from enum envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.CodecType
@@ -707,70 +533,11 @@ export const HttpConnectionManager_PathWithEscapedSlashesActionSchema: GenEnum<H
   enumDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 0, 3);
 
 /**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig
- */
-export type LocalReplyConfig = Message<"envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig"> & {
-  /**
-   * @generated from field: repeated envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper mappers = 1;
-   */
-  mappers: ResponseMapper[];
-
-  /**
-   * @generated from field: envoy.config.core.v3.SubstitutionFormatString body_format = 2;
-   */
-  bodyFormat?: SubstitutionFormatString | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig.
- * Use `create(LocalReplyConfigSchema)` to create a new message.
- */
-export const LocalReplyConfigSchema: GenMessage<LocalReplyConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 1);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper
- */
-export type ResponseMapper = Message<"envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper"> & {
-  /**
-   * @generated from field: envoy.config.accesslog.v3.AccessLogFilter filter = 1;
-   */
-  filter?: AccessLogFilter | undefined;
-
-  /**
-   * @generated from field: google.protobuf.UInt32Value status_code = 2;
-   */
-  statusCode?: number | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.DataSource body = 3;
-   */
-  body?: DataSource | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.SubstitutionFormatString body_format_override = 4;
-   */
-  bodyFormatOverride?: SubstitutionFormatString | undefined;
-
-  /**
-   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption headers_to_add = 5;
-   */
-  headersToAdd: HeaderValueOption[];
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper.
- * Use `create(ResponseMapperSchema)` to create a new message.
- */
-export const ResponseMapperSchema: GenMessage<ResponseMapper> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 2);
-
-/**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.Rds
  */
 export type Rds = Message<"envoy.extensions.filters.network.http_connection_manager.v3.Rds"> & {
   /**
-   * @generated from field: envoy.config.core.v3.ConfigSource config_source = 1;
+   * @generated from field: envoy.config.core.v3.ConfigSource config_source = 1 [packed = false];
    */
   configSource?: ConfigSource | undefined;
 
@@ -785,198 +552,14 @@ export type Rds = Message<"envoy.extensions.filters.network.http_connection_mana
  * Use `create(RdsSchema)` to create a new message.
  */
 export const RdsSchema: GenMessage<Rds> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 3);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList
- */
-export type ScopedRouteConfigurationsList = Message<"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList"> & {
-  /**
-   * @generated from field: repeated envoy.config.route.v3.ScopedRouteConfiguration scoped_route_configurations = 1;
-   */
-  scopedRouteConfigurations: ScopedRouteConfiguration[];
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList.
- * Use `create(ScopedRouteConfigurationsListSchema)` to create a new message.
- */
-export const ScopedRouteConfigurationsListSchema: GenMessage<ScopedRouteConfigurationsList> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 4);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes
- */
-export type ScopedRoutes = Message<"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder scope_key_builder = 2;
-   */
-  scopeKeyBuilder?: ScopedRoutes_ScopeKeyBuilder | undefined;
-
-  /**
-   * @generated from field: envoy.config.core.v3.ConfigSource rds_config_source = 3;
-   */
-  rdsConfigSource?: ConfigSource | undefined;
-
-  /**
-   * @generated from oneof envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.config_specifier
-   */
-  configSpecifier: {
-    /**
-     * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList scoped_route_configurations_list = 4;
-     */
-    value: ScopedRouteConfigurationsList;
-    case: "scopedRouteConfigurationsList";
-  } | {
-    /**
-     * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds scoped_rds = 5;
-     */
-    value: ScopedRds;
-    case: "scopedRds";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.
- * Use `create(ScopedRoutesSchema)` to create a new message.
- */
-export const ScopedRoutesSchema: GenMessage<ScopedRoutes> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 5);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder
- */
-export type ScopedRoutes_ScopeKeyBuilder = Message<"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder"> & {
-  /**
-   * @generated from field: repeated envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder fragments = 1;
-   */
-  fragments: ScopedRoutes_ScopeKeyBuilder_FragmentBuilder[];
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.
- * Use `create(ScopedRoutes_ScopeKeyBuilderSchema)` to create a new message.
- */
-export const ScopedRoutes_ScopeKeyBuilderSchema: GenMessage<ScopedRoutes_ScopeKeyBuilder> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 5, 0);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder
- */
-export type ScopedRoutes_ScopeKeyBuilder_FragmentBuilder = Message<"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder"> & {
-  /**
-   * @generated from oneof envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.type
-   */
-  type: {
-    /**
-     * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor header_value_extractor = 1;
-     */
-    value: ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor;
-    case: "headerValueExtractor";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.
- * Use `create(ScopedRoutes_ScopeKeyBuilder_FragmentBuilderSchema)` to create a new message.
- */
-export const ScopedRoutes_ScopeKeyBuilder_FragmentBuilderSchema: GenMessage<ScopedRoutes_ScopeKeyBuilder_FragmentBuilder> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 5, 0, 0);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor
- */
-export type ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor = Message<"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from field: string element_separator = 2;
-   */
-  elementSeparator: string;
-
-  /**
-   * @generated from oneof envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.extract_type
-   */
-  extractType: {
-    /**
-     * @generated from field: uint32 index = 3;
-     */
-    value: number;
-    case: "index";
-  } | {
-    /**
-     * @generated from field: envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement element = 4;
-     */
-    value: ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_KvElement;
-    case: "element";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.
- * Use `create(ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractorSchema)` to create a new message.
- */
-export const ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractorSchema: GenMessage<ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 5, 0, 0, 0);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement
- */
-export type ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_KvElement = Message<"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement"> & {
-  /**
-   * @generated from field: string separator = 1;
-   */
-  separator: string;
-
-  /**
-   * @generated from field: string key = 2;
-   */
-  key: string;
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement.
- * Use `create(ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_KvElementSchema)` to create a new message.
- */
-export const ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_KvElementSchema: GenMessage<ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_KvElement> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 5, 0, 0, 0, 0);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds
- */
-export type ScopedRds = Message<"envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds"> & {
-  /**
-   * @generated from field: envoy.config.core.v3.ConfigSource scoped_rds_config_source = 1;
-   */
-  scopedRdsConfigSource?: ConfigSource | undefined;
-
-  /**
-   * @generated from field: string srds_resources_locator = 2;
-   */
-  srdsResourcesLocator: string;
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds.
- * Use `create(ScopedRdsSchema)` to create a new message.
- */
-export const ScopedRdsSchema: GenMessage<ScopedRds> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 6);
+  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 1);
 
 /**
  * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter
  */
 export type HttpFilter = Message<"envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter"> & {
   /**
-   * @generated from field: string name = 1;
+   * @generated from field: string name = 1 [packed = false];
    */
   name: string;
 
@@ -991,9 +574,9 @@ export type HttpFilter = Message<"envoy.extensions.filters.network.http_connecti
     case: "typedConfig";
   } | {
     /**
-     * @generated from field: envoy.config.core.v3.ExtensionConfigSource config_discovery = 5;
+     * @generated from field: meshwright.v1.Unsupported config_discovery = 5;
      */
-    value: ExtensionConfigSource;
+    value: Unsupported;
     case: "configDiscovery";
   } | { case: undefined; value?: undefined };
 
@@ -1013,22 +596,5 @@ export type HttpFilter = Message<"envoy.extensions.filters.network.http_connecti
  * Use `create(HttpFilterSchema)` to create a new message.
  */
 export const HttpFilterSchema: GenMessage<HttpFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 7);
-
-/**
- * @generated from message envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension
- */
-export type RequestIDExtension = Message<"envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension"> & {
-  /**
-   * @generated from field: google.protobuf.Any typed_config = 1;
-   */
-  typedConfig?: Any | undefined;
-};
-
-/**
- * Describes the message envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension.
- * Use `create(RequestIDExtensionSchema)` to create a new message.
- */
-export const RequestIDExtensionSchema: GenMessage<RequestIDExtension> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 8);
+  messageDesc(file_envoy_extensions_filters_network_http_connection_manager_v3_http_connection_manager, 2);
 

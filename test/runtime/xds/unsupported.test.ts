@@ -1,0 +1,52 @@
+import {
+  BootstrapSchema, ClusterSchema, decode, encode, fromJson, ListenerSchema, toJson, unknownFields, XdsJsonError, type Schema,
+} from '../../../runtime/xds';
+
+const RBAC = 'type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC';
+
+describe('what the proxy refuses is carried by name alone', () => {
+  test('its types are not there: they would be memory of every proxy', () => {
+    const reached = new Set<string>();
+    const visit = (schema: Schema): void => {
+      if (reached.has(schema.typeName)) return;
+      reached.add(schema.typeName);
+      schema.fields.forEach((field) => { if (field.message) visit(field.message); });
+    };
+    [BootstrapSchema, ListenerSchema, ClusterSchema].forEach(visit);
+    expect(reached).toContain('envoy.config.cluster.v3.OutlierDetection');
+    expect([...reached].filter((name) => /HealthCheck$|GrpcService.GoogleGrpc|xds\.type\.matcher|google\.api\.expr|overload|metrics/.test(name))).toEqual([]);
+    // With all that Envoy's own schema reaches there are more than four hundred.
+    expect(reached.size).toBeLessThan(200);
+  });
+
+  test('in JSON such a field is set and what it holds is not read, in lists and maps too', () => {
+    const message = fromJson(ClusterSchema, { name: 'c', health_checks: [{ timeout: '1s', http_health_check: { path: '/' } }, {}], lb_subset_config: { a: 1 } });
+    expect(toJson(ClusterSchema, message)).toEqual({ name: 'c', health_checks: [{}, {}], lb_subset_config: {} });
+  });
+
+  test('so is one of Envoy\'s types in an Any, by its URL', () => {
+    const listener = { filter_chains: [{ filters: [{ name: 'rbac', typed_config: { '@type': RBAC, 'stat_prefix': 'x' } }] }] };
+    const message = fromJson(ListenerSchema, listener);
+    expect(message.filterChains[0].filters[0].configType.value).toMatchObject({ typeUrl: RBAC });
+    expect(toJson(ListenerSchema, message)).toEqual({ filter_chains: [{ filters: [{ name: 'rbac', typed_config: { '@type': RBAC } }] }] });
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    ['a member that a type without fields does not have', { common_lb_config: { locality_weighted_lb_config: { a: 1 } } }, /key "a" is unknown/],
+    ['a type that nobody has', { typed_extension_protocol_options: { a: { '@type': 'type.googleapis.com/a.B' } } }, /a\.B is not in the type registry/],
+    ['a misspelt field beside an unsupported one', { health_checks: [{ timeout: '1s' }], nmae: 'c' }, /key "nmae" is unknown/],
+    ['a value that is no message', { health_checks: [1] }, /health_checks|HealthCheck|Unsupported/],
+  ])('%s is still an error', (_, json, message) => {
+    expect(() => fromJson(ClusterSchema, json)).toThrow(XdsJsonError);
+    expect(() => fromJson(ClusterSchema, json)).toThrow(message);
+  });
+
+  test('in binary it is kept as it came', () => {
+    // name = "c"; health_checks (8) = [{timeout (1) = {seconds (1) = 1}}].
+    const bytes = Uint8Array.from([0x0a, 0x01, 0x63, 0x42, 0x04, 0x0a, 0x02, 0x08, 0x01]);
+    const message = decode(ClusterSchema, bytes);
+    expect(message.healthChecks).toHaveLength(1);
+    expect(unknownFields(ClusterSchema, message)).toEqual(['health_checks[0].#1']);
+    expect([...encode(ClusterSchema, message)]).toEqual([...bytes]);
+  });
+});

@@ -271,6 +271,8 @@ export interface ClusterConfig {
   readonly outlierDetection: OutlierDetectionConfig | undefined;
   /** Idle pooled connections are closed after this; 0 switches it off. */
   readonly idleTimeout: number;
+  /** What upstreams speak: HTTP/2 where explicit_http_config says so, else HTTP/1.1. */
+  readonly http2: Http2Limits | undefined;
   /** Requests a connection serves before it is closed; 0: no bound. */
   readonly maxRequestsPerConnection: number;
   /** Percent of healthy endpoints below which health is ignored (healthy_panic_threshold); 0 switches panic off. */

@@ -388,7 +388,7 @@ export abstract class Http2Connection implements ConnectionHandler, FrameSink {
     if (stream === undefined) return this.isIdle(id) ? ErrorCode.ProtocolError : ErrorCode.NoError;
     if (!this.isClient && !this.flood.streamReset()) return ErrorCode.EnhanceYourCalm;
     this.forget(stream, false);
-    stream.lost();
+    stream.lost('reset');
     return ErrorCode.NoError;
   }
 
@@ -458,7 +458,7 @@ export abstract class Http2Connection implements ConnectionHandler, FrameSink {
   /** What the peer did to a stream was wrong. */
   streamError(stream: Http2Stream, code: number): void {
     this.reset(stream, code);
-    stream.lost();
+    stream.lost('reset');
     if (!this.isClient && !this.flood.streamReset()) this.fail(ErrorCode.EnhanceYourCalm);
   }
 
@@ -511,7 +511,7 @@ export abstract class Http2Connection implements ConnectionHandler, FrameSink {
   private loseStreams(): void {
     for (const stream of [...this.streams.values()]) {
       this.forget(stream, false);
-      stream.lost();
+      stream.lost('reset');
     }
   }
 

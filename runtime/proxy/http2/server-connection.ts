@@ -116,6 +116,6 @@ export abstract class ServerConnection extends Http2Connection {
   protected override finish(): void {
     super.finish();
     // Handlers that rest between two streams.
-    for (const slot of [...this.slots]) slot.lost();
+    for (const slot of [...this.slots]) slot.lost('reset');
   }
 }

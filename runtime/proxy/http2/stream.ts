@@ -1,5 +1,5 @@
 import { Body } from '../http1/framing';
-import { READ_OFFSET, READ_SIZE, type Connection, type ConnectionHandler } from '../transport';
+import { READ_OFFSET, READ_SIZE, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
 import type { Http2Connection } from './connection';
 import { Dechunker } from './dechunker';
 import type { FieldSection } from './hpack/field-section';
@@ -48,6 +48,7 @@ export abstract class Http2Stream implements Connection {
   /** Window that is given back once the engine reads again. */
   private owed = 0;
   private shutDown = false;
+  private losing = false;
   private received = 0;
 
   constructor(readonly http2: Http2Connection) {}
@@ -83,9 +84,15 @@ export abstract class Http2Stream implements Connection {
   }
 
   private take(bytes: Buffer, start: number, end: number): boolean {
-    if (this.closed) return true;
+    if (this.closed || this.losing) return true;
+    if (this.ending) {
+      // Another message, though the last one has not gone out: its answer came before its end.
+      this.http2.reset(this, ErrorCode.NoError);
+      this.pending = undefined;
+      this.ending = this.inBody = false;
+    }
     let at = start;
-    while (at < end && !this.closed) {
+    while (at < end && !this.closed && !this.losing) {
       if (!this.inBody) {
         at = this.takeHead(bytes, at, end);
       } else if (this.bodyKind === Body.Chunked) {
@@ -280,6 +287,10 @@ export abstract class Http2Stream implements Connection {
   /** What was kept goes to the engine, outside of any other read. */
   deliverKept(): void {
     const { inbox, http2 } = this;
+    if (this.losing) {
+      this.lost('reset');
+      return;
+    }
     while (inbox !== undefined && inbox.length > 0 && this.reading && !this.closed && this.inbox === inbox) {
       const bytes = inbox.shift()!;
       bytes.copy(http2.transport.input, READ_OFFSET);
@@ -334,10 +345,16 @@ export abstract class Http2Stream implements Connection {
   protected abstract readonly abortCode: number;
 
   /** The stream is gone, by the peer's will or with the connection. */
-  lost(): void {
+  lost(reason: CloseReason): void {
     if (this.closed) return;
     this.closed = true;
     this.http2.slotClosed(this);
-    this.handler.onClosed('reset');
+    this.handler.onClosed(reason);
+  }
+
+  /** As `lost`, once the engine's call has returned. */
+  protected loseLater(): void {
+    this.losing = true;
+    this.http2.later(this);
   }
 }

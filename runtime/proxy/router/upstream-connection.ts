@@ -38,7 +38,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   private readonly deadline: Deadline;
   private readonly connectDeadline: Deadline;
   private stash: Buffer | undefined;
-  private connected = false;
+  /** The connection is made. */
+  ready = false;
   private inBody = false;
   /** The tunnel has ended; what was written to it still goes out. */
   private finishing = false;
@@ -71,7 +72,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
 
   onConnect(): void {
     this.pool.router.deadlines.clear(this.connectDeadline);
-    this.connected = true;
+    this.ready = true;
     const { ctx } = this;
     if (ctx === undefined) this.pool.idle(this);
     else this.send(ctx);
@@ -93,14 +94,9 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     this.pool.router.tries.sent(ctx, taken);
   }
 
-  get ready(): boolean {
-    return this.connected;
-  }
-
   /** Rests in the pool. */
   rest(idleTimeout: number): void {
-    const { router } = this.pool;
-    if (idleTimeout > 0) router.deadlines.set(this.deadline, idleTimeout, router.now);
+    if (idleTimeout > 0) this.pool.router.deadlines.set(this.deadline, idleTimeout, this.pool.router.now);
   }
 
   onDeadline(kind: number): void {
@@ -187,9 +183,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     const { ctx } = this;
     // It served another request before and has said nothing to this one.
     const stale = failure === 'reset' && this.requests > 1 && !this.answered;
-    if (stale && ctx !== undefined && this.pool.router.tries.replays(ctx)) {
+    if (ctx !== undefined && stale && this.pool.router.tries.replays(ctx)) {
       this.leave();
-      this.connection.close();
       this.pool.replace(ctx, this.host);
       return;
     }
@@ -212,8 +207,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
       return;
     }
     this.answered = true;
-    const start = READ_OFFSET;
-    const end = start + length;
+    const start = READ_OFFSET, end = start + length;
     if (ctx.tunnel) this.relayTunnel(ctx, start, end);
     else if (this.inBody) this.readBody(ctx, start, end);
     else this.readHead(ctx, start, end);
@@ -291,8 +285,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   /** A final answer's head has come, and perhaps some or all of its body. */
   private answer(ctx: RequestContext, bodyStart: number, end: number): void {
     const { router } = this.pool;
-    const { status } = head;
-    this.status = status;
+    const status = (this.status = head.status);
     this.closeAfter = framing.close;
     this.body.start(framing);
     ctx.outcome.latency = (router.now = router.clock.now()) - ctx.tryStart;

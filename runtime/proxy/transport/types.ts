@@ -38,8 +38,8 @@ export interface Acceptor {
   close(): Promise<void>;
 }
 
-/** Why a connection ended without this side having closed it. */
-export type CloseReason = 'connect_failed' | 'reset';
+/** Why a connection ended without this side having closed it; `protocol`: what came on it was not valid. */
+export type CloseReason = 'connect_failed' | 'reset' | 'protocol';
 
 /** What a connection tells its owner. Nothing is told after this side has closed it. */
 export interface ConnectionHandler {

@@ -20,7 +20,7 @@ export const clusterRules: RuleTable = {
     max_requests_per_connection: acceptedWith('older form of HttpProtocolOptions.common_http_protocol_options'),
     common_http_protocol_options: acceptedWith('older form of HttpProtocolOptions.common_http_protocol_options'),
     http_protocol_options: acceptedWith('older form of HttpProtocolOptions.explicit_http_config'),
-    http2_protocol_options: acceptedWith('only of the cluster that serves ADS'),
+    http2_protocol_options: acceptedWith('older form of HttpProtocolOptions.explicit_http_config'),
     transport_socket: accepted,
     metadata: accepted,
     dns_refresh_rate: accepted,
@@ -86,7 +86,7 @@ export const clusterRules: RuleTable = {
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { common_http_protocol_options: accepted, explicit_http_config: accepted },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': {
-    http_protocol_options: accepted, http2_protocol_options: acceptedWith('only of the cluster that serves ADS'),
+    http_protocol_options: accepted, http2_protocol_options: accepted,
   },
   [`${CLUSTER}.UpstreamConnectionOptions`]: { tcp_keepalive: ignored('HTTP/2 pings find a dead connection') },
   'envoy.config.endpoint.v3.ClusterLoadAssignment': { cluster_name: accepted, endpoints: accepted, policy: accepted },

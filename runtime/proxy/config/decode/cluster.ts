@@ -1,11 +1,12 @@
 import {
   Cluster_DiscoveryType as DiscoveryType, Cluster_DnsLookupFamily as Family, unpackAnyAs, UpstreamHttpProtocolOptionsSchema, type Cluster,
-  type UpstreamHttpProtocolOptions,
+  type Http2ProtocolOptions, type UpstreamHttpProtocolOptions,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import type { ClusterConfig } from '../types';
 import { balancer } from './balancer';
 import { loadAssignment, OVERPROVISIONING, type DecodedEndpoints } from './endpoints';
+import { http2Limits } from './http2';
 import { plainText } from './listener';
 import { circuitBreaker, limits, outlierDetection } from './policies';
 import { durationOrOff, inRange, positiveDuration } from './scalars';
@@ -52,6 +53,7 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
       breaker: circuitBreaker(message.metadata, problems),
       outlierDetection: outlierDetection(message.outlierDetection, problems),
       idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${commonPath}.idle_timeout`, problems),
+      http2: options.http2 && http2Limits(options.http2, options.http2Path, problems),
       maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
       panicThreshold: inRange(message.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD, 0, 100,
         'common_lb_config.healthy_panic_threshold.value', problems),
@@ -83,24 +85,34 @@ function ownEndpoints(message: Cluster, discovery: ClusterConfig['discovery'], p
   return { localities: [], overprovisioningFactor: OVERPROVISIONING };
 }
 
-/** The typed form, or the older fields of the cluster itself. HTTP/1.1 is the only protocol of the data path. */
-function protocolOptions(message: Cluster, problems: Problems): { common: UpstreamHttpProtocolOptions['commonHttpProtocolOptions']; path: string } {
+interface ProtocolOptions {
+  readonly common: UpstreamHttpProtocolOptions['commonHttpProtocolOptions'];
+  readonly path: string;
+  /** Where the upstream speaks HTTP/2. */
+  readonly http2: Http2ProtocolOptions | undefined;
+  readonly http2Path: string;
+}
+
+/** The typed form, or the older fields of the cluster itself. */
+function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions {
   for (const key of Object.keys(message.typedExtensionProtocolOptions)) {
     if (key !== PROTOCOL_OPTIONS) problems.add(`typed_extension_protocol_options[${JSON.stringify(key)}]`, `is not supported: only ${PROTOCOL_OPTIONS}`);
   }
   const path = `typed_extension_protocol_options["${PROTOCOL_OPTIONS}"]`;
-  if (message.http2ProtocolOptions) problems.add('http2_protocol_options', 'HTTP/2 to upstreams is not supported: remove it');
   const any = message.typedExtensionProtocolOptions[PROTOCOL_OPTIONS];
   const options = unpackAnyAs(UpstreamHttpProtocolOptionsSchema, any);
   if (!options) {
     if (any) problems.add(path, `${any.typeUrl} must be ${PROTOCOL_OPTIONS}`);
-    return { common: message.commonHttpProtocolOptions, path: 'common_http_protocol_options' };
+    return {
+      common: message.commonHttpProtocolOptions, path: 'common_http_protocol_options',
+      http2: message.http2ProtocolOptions, http2Path: 'http2_protocol_options',
+    };
   }
   const protocol = options.upstreamProtocolOptions;
-  if (protocol.case === 'explicitHttpConfig' && protocol.value.protocolConfig.case === 'http2ProtocolOptions') {
-    problems.add(`${path}.explicit_http_config.http2_protocol_options`, 'HTTP/2 to upstreams is not supported: http_protocol_options');
-  } else if (protocol.case !== 'explicitHttpConfig') {
-    problems.add(`${path}.explicit_http_config.http_protocol_options`, 'is required: {}');
-  }
-  return { common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options` };
+  const explicit = protocol.case === 'explicitHttpConfig' ? protocol.value.protocolConfig : undefined;
+  if (explicit === undefined) problems.add(`${path}.explicit_http_config`, 'is required: http_protocol_options or http2_protocol_options');
+  return {
+    common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options`,
+    http2: explicit?.case === 'http2ProtocolOptions' ? explicit.value : undefined, http2Path: `${path}.explicit_http_config.http2_protocol_options`,
+  };
 }

@@ -28,6 +28,7 @@ export function clusterConfig(change: Partial<ClusterConfig> = {}): ClusterConfi
     breaker: undefined,
     outlierDetection: undefined,
     idleTimeout: 60_000,
+    http2: undefined,
     maxRequestsPerConnection: 0,
     panicThreshold: 50,
     localityWeighted: false,

@@ -105,6 +105,7 @@ export function clusterConfig(changes: Partial<ClusterConfig> = {}): ClusterConf
     breaker: undefined,
     outlierDetection: undefined,
     idleTimeout: 3_600_000,
+    http2: undefined,
     maxRequestsPerConnection: 0,
     panicThreshold: 50,
     localityWeighted: false,

@@ -1,0 +1,176 @@
+import * as http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
+import { Proxy } from '../../../../runtime/proxy/proxy';
+import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
+import { actionConfig, clusterConfig, listenerConfig, routeConfig, routeTable, snapshot } from '../support/config';
+import { EventClock } from '../support/event-clock';
+import { ask } from '../support/sockets';
+
+const LIMITS = { maxConcurrentStreams: 100, initialStreamWindow: 65_536, connectionWindow: 1024 * 1024 };
+
+describe.each([['raw', createRawTransport], ['portable', createPortableTransport]])('upstreams that speak HTTP/2, %s transport', (_name, createTransport) => {
+  let clock: EventClock;
+  let proxy: Proxy;
+  let upstream: http2.Http2Server;
+  let sessions: http2.ServerHttp2Session[];
+  let handler: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void;
+  let port: number;
+  let records: { status: number; flag: string | undefined; detail: string }[];
+
+  async function start(limits: Partial<typeof LIMITS> = {}, settings: http2.Settings = {}, maxConnections = 1024): Promise<void> {
+    upstream = http2.createServer({ settings });
+    upstream.on('session', (session) => {
+      sessions.push(session);
+      session.on('error', () => undefined);
+    });
+    upstream.on('stream', (stream, headers) => {
+      stream.on('error', () => undefined);
+      handler(stream, headers);
+    });
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+    const base = clusterConfig();
+    const cluster = { ...base, http2: { ...LIMITS, ...limits }, limits: { ...base.limits, maxConnections } };
+    await proxy.apply(snapshot(listenerConfig(), routeTable([routeConfig(actionConfig())]), [[cluster, [(upstream.address() as AddressInfo).port]]]));
+    port = proxy.listeners.get('ingress')!.port;
+  }
+
+  beforeEach(() => {
+    clock = new EventClock();
+    records = [];
+    sessions = [];
+    handler = (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.end('hello');
+    };
+    const observer = { requestEnded: ({ status, flag, detail }: RequestRecord) => records.push({ status, flag, detail }) };
+    proxy = new Proxy({ clock, transport: createTransport(), random: Math.random, observer });
+  });
+
+  afterEach(async () => {
+    await proxy.close();
+    for (const session of sessions) session.destroy();
+    await new Promise((resolve) => upstream.close(resolve));
+    expect(clock.virtual.timers).toBe(0);
+  });
+
+  const cluster = () => [...proxy.clusters.values()][0];
+
+  test('a request of HTTP/1.1 goes as a stream, without what concerned its connection', async () => {
+    await start();
+    let seen: http2.IncomingHttpHeaders = {};
+    handler = (stream, headers) => {
+      seen = headers;
+      stream.respond({ ':status': 201, 'x-own': 'v', 'content-length': 4 });
+      stream.end('made');
+    };
+    const answer = await ask(port, '/a?b', { headers: { 'X-Mixed': 'Kept', 'connection': 'keep-alive, x-hop', 'x-hop': '1' } });
+    expect(answer).toMatchObject({ status: 201, body: 'made', headers: { 'x-own': 'v' } });
+    expect(seen).toMatchObject({ ':method': 'GET', ':path': '/a?b', ':scheme': 'http', ':authority': `127.0.0.1:${port}`, 'x-mixed': 'Kept', 'te': 'trailers' });
+    expect(seen['x-hop']).toBeUndefined();
+  });
+
+  test('requests share one connection, one after the other and at once', async () => {
+    await start();
+    for (let i = 0; i < 5; i++) expect((await ask(port, '/')).body).toBe('hello');
+    const answers = await Promise.all(Array.from({ length: 50 }, async () => ask(port, '/')));
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    expect(sessions).toHaveLength(1);
+    expect(cluster().connections).toBe(1);
+  });
+
+  test('more than a connection carries goes on another, and where there may be none it waits', async () => {
+    await start({ maxConcurrentStreams: 2 }, {}, 2);
+    const held: http2.ServerHttp2Stream[] = [];
+    let four!: () => void;
+    const busy = new Promise<void>((resolve) => (four = resolve));
+    handler = (stream) => {
+      held.push(stream);
+      if (held.length === 4) four();
+      if (held.length > 4) stream.end('late');
+    };
+    const all = Promise.all(Array.from({ length: 6 }, async () => ask(port, '/')));
+    await busy;
+    expect(sessions).toHaveLength(2);
+    expect(held).toHaveLength(4);
+    for (const stream of held.slice()) stream.end('first');
+    expect((await all).map(({ body }) => body).sort()).toEqual(['first', 'first', 'first', 'first', 'late', 'late']);
+    expect(sessions).toHaveLength(2);
+  });
+
+  test('bodies of all sizes both ways, with and without their length', async () => {
+    await start();
+    handler = (stream, headers) => {
+      stream.respond(headers['content-length'] ? { ':status': 200, 'content-length': headers['content-length'] } : { ':status': 200 });
+      stream.pipe(stream);
+    };
+    await Promise.all([0, 1, 16_384, 65_537, 300_000, 1_000_000].flatMap((size) => [true, false].map(async (known) => {
+      const body = 'x'.repeat(size);
+      const headers = known ? { 'content-length': String(size) } : { 'transfer-encoding': 'chunked' };
+      const answer = await ask(port, '/', { method: 'POST', headers }, body);
+      expect(answer.body.length).toBe(size);
+    })));
+    expect(records.every(({ flag }) => flag === undefined)).toBe(true);
+  });
+
+  test('HTTP/2 on both sides: trailers, interim answers, HEAD', async () => {
+    await start();
+    handler = (stream, headers) => {
+      if (headers[':method'] === 'HEAD') {
+        stream.respond({ ':status': 200, 'content-length': 7 }, { endStream: true });
+        return;
+      }
+      stream.additionalHeaders({ ':status': 103, 'link': '</a>' });
+      stream.respond({ ':status': 200 }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end('body');
+    };
+    const client = http2.connect(`http://127.0.0.1:${port}`);
+    const get = client.request({ ':path': '/' });
+    let interim = 0, trailers: http2.IncomingHttpHeaders = {};
+    get.on('headers', (headers) => (interim = headers[':status']!));
+    get.on('trailers', (late) => (trailers = late));
+    let body = '';
+    get.setEncoding('utf8').on('data', (part: string) => (body += part));
+    await new Promise<void>((resolve) => get.on('end', () => resolve()));
+    expect({ interim, body, status: trailers['grpc-status'] }).toEqual({ interim: 103, body: 'body', status: '0' });
+    const head = client.request({ ':path': '/', ':method': 'HEAD' });
+    const headers = await new Promise<http2.IncomingHttpHeaders>((resolve) => head.on('response', resolve));
+    expect(headers['content-length']).toBe('7');
+    client.destroy();
+  });
+
+  test('GOAWAY: what was taken on is answered, the next request goes on another connection', async () => {
+    await start();
+    let release!: () => void;
+    let begun!: () => void;
+    const started = new Promise<void>((resolve) => (begun = resolve));
+    handler = (stream) => {
+      release = () => stream.end('old');
+      begun();
+    };
+    const first = ask(port, '/');
+    await started;
+    sessions[0].close();
+    const pinged = new Promise<void>((resolve) => sessions[0].ping((() => resolve()) as () => void));
+    await pinged.catch(() => undefined);
+    handler = (stream) => stream.end('new');
+    expect((await ask(port, '/')).body).toBe('new');
+    release();
+    expect((await first).body).toBe('old');
+    expect(sessions).toHaveLength(2);
+  });
+
+  test('a stream that is reset, and a port where nobody listens, are failures of the upstream', async () => {
+    await start();
+    handler = (stream) => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    expect((await ask(port, '/', { method: 'POST' }, 'x')).status).toBe(503);
+    expect(records).toMatchObject([{ flag: 'UC' }]);
+    for (const session of sessions) session.destroy();
+    await new Promise((resolve) => upstream.close(resolve));
+    expect((await ask(port, '/', { method: 'POST' }, 'x')).status).toBe(503);
+    upstream = http2.createServer();
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+    expect(cluster().activeRequests).toBe(0);
+  });
+});

@@ -85,10 +85,12 @@ export class TryLoop {
 
   /**
    * Whether a try goes out again, on a new connection, whose reused one said nothing: the upstream closed it when it was idle. RFC 9110 §9.2.2 lets
-   * an idempotent request do so, once; it is still the same try.
+   * an idempotent request do so, once, unless the retry policy names the requests that may go twice and leaves this one out; it is still the same
+   * try.
    */
   replays(ctx: RequestContext): boolean {
-    if (ctx.replayedOnce || !ctx.replayable || !ctx.framing.idempotent || ctx.host === undefined || ctx.host.removed) return false;
+    if (ctx.replayedOnce || !ctx.replayable || !ctx.framing.idempotent || ctx.host === undefined || ctx.host.removed
+      || !ctx.action!.mayRetry(ctx)) return false;
     ctx.replayedOnce = true;
     return true;
   }

@@ -185,6 +185,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     const stale = failure === 'reset' && this.requests > 1 && !this.answered;
     if (ctx !== undefined && stale && this.pool.router.tries.replays(ctx)) {
       this.leave();
+      this.connection.close();
       this.pool.replace(ctx, this.host);
       return;
     }

@@ -206,6 +206,13 @@ describe('a pooled connection that was closed meanwhile', () => {
     expect(harness.cluster.stats.rqTotal).toBe(2);
   });
 
+  test('nor where the policy says which requests may go twice, and this is none of them', async () => {
+    const onlyHead = { kind: 'exact', value: 'HEAD', ignoreCase: false } as const;
+    const client = await reuse(GET, { requestMatches: [{ name: ':method', match: onlyHead, invert: false }] });
+    expect(harness.transport.connected).toHaveLength(1);
+    expect(parseAnswer(client.received).status).toBe(503);
+  });
+
   test('another is not sent twice unless the policy says so', async () => {
     const client = await reuse('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nhi');
     expect(harness.transport.connected).toHaveLength(1);

@@ -136,9 +136,9 @@ export class ClusterPool {
   }
 
   /** A new connection for a try whose own has ended, in its place: whoever waits goes on waiting. */
-  replace(ctx: RequestContext, host: Host): void {
-    this.cluster.connections--;
-    this.connect(ctx, host);
+  replace(ctx: RequestContext, ended: UpstreamConnection): void {
+    if (ended.http2 === undefined) this.cluster.connections--;
+    this.connect(ctx, ended.host);
   }
 
   /** Closes an idle connection of any host to make room. */

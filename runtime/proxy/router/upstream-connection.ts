@@ -186,7 +186,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     if (ctx !== undefined && stale && this.pool.router.tries.replays(ctx)) {
       this.leave();
       this.connection.close();
-      this.pool.replace(ctx, this.host);
+      this.pool.replace(ctx, this);
       return;
     }
     this.discard();
@@ -275,8 +275,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   private upgrade(ctx: RequestContext, bodyStart: number, end: number): void {
     const { router } = this.pool;
     const { output, input } = router.transport;
-    let at = forwardResponse(head, framing, output, ctx.rules, router.edits(ctx));
-    at = copyBytes(input, bodyStart, end, output, at);
+    const at = copyBytes(input, bodyStart, end, output, forwardResponse(head, framing, output, ctx.rules, router.edits(ctx)));
     // Sent before the tunnel opens: that writes what came ahead, through the same output.
     const sent = ctx.downstream.sendComposed(ctx, at);
     router.tunnelStarted(ctx);

@@ -242,6 +242,16 @@ describe('WebSocket', () => {
     upstream.deliverReset();
   });
 
+  test('an upstream that breaks off ends it for the client, and the log says so', () => {
+    const client = harness.send(WEBSOCKET);
+    harness.reply(SWITCH);
+    harness.clock.advance(5000);
+    harness.transport.last.deliverReset();
+    expect(client.wasReset).toBe(true);
+    expect(harness.seen).toMatchObject([{ status: 101, flag: 'UC', detail: 'upstream_reset_after_response_started', end: harness.clock.now() }]);
+    expect(harness.listener.stats).toMatchObject({ rqTxReset: 1, upgradeActive: 0 });
+  });
+
   test('backpressure holds in a tunnel', () => {
     const client = harness.send(WEBSOCKET);
     harness.reply(SWITCH);

@@ -1,0 +1,147 @@
+import { ErrorCode, FrameType, PREFACE } from '../../../../runtime/proxy/http2/protocol';
+import { Harness, OK } from '../support/harness';
+
+type Client = ReturnType<Harness['client']>;
+interface Frame { readonly type: number; readonly flags: number; readonly id: number; readonly payload: Buffer }
+
+function frame(type: number, flags: number, id: number, payload: Buffer | string = ''): Buffer {
+  const body = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(body.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(id, 5);
+  return Buffer.concat([head, body]);
+}
+
+const SETTINGS = frame(FrameType.Settings, 0, 0);
+const START = Buffer.concat([PREFACE, SETTINGS]);
+const uint32 = (value: number): Buffer => Buffer.from([value >>> 24, value >> 16, value >> 8, value]);
+/** GET (POST) / of host `a`. */
+const GET = Buffer.from([0x82, 0x86, 0x84, 0x41, 1, 97]);
+const POST = Buffer.from([0x83, 0x86, 0x84, 0x41, 1, 97]);
+const get = (id: number): Buffer => frame(FrameType.Headers, 5, id, GET);
+const setting = (name: number, value: number): Buffer => frame(FrameType.Settings, 0, 0, Buffer.concat([Buffer.from([0, name]), uint32(value)]));
+
+let harness: Harness;
+beforeEach(async () => { harness = await Harness.start(); });
+afterEach(async () => harness.close());
+
+function deliver(client: Client, bytes: Buffer, cut = 65_536): void {
+  client.deliver(bytes.toString('latin1'), cut);
+  harness.transport.settle();
+}
+
+function frames(client: Client): Frame[] {
+  const bytes = Buffer.from(client.received, 'latin1');
+  const found: Frame[] = [];
+  for (let at = 0; at + 9 <= bytes.length;) {
+    const length = bytes.readUIntBE(at, 3);
+    found.push({ type: bytes[at + 3], flags: bytes[at + 4], id: bytes.readUInt32BE(at + 5), payload: bytes.subarray(at + 9, at + 9 + length) });
+    at += 9 + length;
+  }
+  return found;
+}
+
+/** The code of the GOAWAY that ended the connection. */
+function goneAway(client: Client): number | undefined {
+  const last = frames(client).filter(({ type }) => type === FrameType.GoAway).pop();
+  return last?.payload.readUInt32BE(4);
+}
+
+/** What was written outside of a read goes out with the next round of events. */
+const nextRound = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('what costs a client less than the proxy ends its connection', () => {
+  const { EnhanceYourCalm } = ErrorCode;
+  const many = (count: number, make: (i: number) => Buffer): Buffer => Buffer.concat(Array.from({ length: count }, (_, i) => make(i)));
+
+  test.each<[string, Buffer, number]>([
+    ['rapid reset', many(400, (i) => Buffer.concat([get(2 * i + 1), frame(FrameType.RstStream, 0, 2 * i + 1, uint32(8))])), EnhanceYourCalm],
+    ['requests that have to be reset', many(400, (i) => frame(FrameType.Headers, 5, 2 * i + 1, Buffer.from([0x82, 0x86]))), EnhanceYourCalm],
+    ['more streams than are allowed, again and again', many(400, (i) => frame(FrameType.Headers, 4, 2 * i + 1, POST)), EnhanceYourCalm],
+    ['CONTINUATION without end', Buffer.concat([frame(FrameType.Headers, 1, 1, GET), many(40, () => frame(FrameType.Continuation, 0, 1))]), EnhanceYourCalm],
+    ['PING', many(1200, () => frame(FrameType.Ping, 0, 0, Buffer.alloc(8))), EnhanceYourCalm],
+    ['SETTINGS', many(1200, () => SETTINGS), EnhanceYourCalm],
+    ['PRIORITY', many(1200, () => frame(FrameType.Priority, 0, 1, Buffer.alloc(5, 1))), EnhanceYourCalm],
+    ['frames of unknown types', many(1200, () => frame(99, 0, 0, 'x')), EnhanceYourCalm],
+    ['WINDOW_UPDATE', many(1200, () => frame(FrameType.WindowUpdate, 0, 0, uint32(1))), EnhanceYourCalm],
+    ['empty DATA', Buffer.concat([frame(FrameType.Headers, 4, 1, POST), many(20, () => frame(FrameType.Data, 0, 1))]), EnhanceYourCalm],
+    ['a header block that unfolds without end', Buffer.concat([
+      frame(FrameType.Headers, 4, 1, Buffer.concat([Buffer.from([0x40, 1, 98, 0x7f, 0xb9, 0x16]), Buffer.alloc(3000, 97)])),
+      frame(FrameType.Headers, 4, 3, Buffer.alloc(16_000, 0xbe)),
+    ]), EnhanceYourCalm],
+    ['a body beyond the window', Buffer.concat([
+      frame(FrameType.Headers, 4, 1, POST), many(70, () => frame(FrameType.Data, 0, 1, Buffer.alloc(16_384))),
+    ]), ErrorCode.FlowControlError],
+  ])('%s', (_, bytes, code) => {
+    harness.transport.autoConnect = false;
+    const client = harness.client();
+    deliver(client, Buffer.concat([START, bytes]));
+    // Of a stream that went beyond its own window only the stream ends.
+    if (code === ErrorCode.FlowControlError && goneAway(client) === undefined) {
+      expect(frames(client).filter(({ type }) => type === FrameType.RstStream).map(({ payload }) => payload.readUInt32BE())).toContain(code);
+    } else {
+      expect(goneAway(client)).toBe(code);
+      expect(harness.listener.stats.cxProtocolError).toBe(1);
+    }
+    if (code === ErrorCode.EnhanceYourCalm) expect(harness.listener.stats.rqActive).toBe(0);
+  });
+
+  test('a window of one byte, opened byte by byte', async () => {
+    const client = harness.client();
+    deliver(client, Buffer.concat([START, setting(4, 0), get(1)]));
+    harness.reply(`HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n${'a'.repeat(5000)}`);
+    await nextRound();
+    for (let i = 0; i < 1100 && goneAway(client) === undefined; i++) deliver(client, frame(FrameType.WindowUpdate, 0, 1, uint32(1)));
+    expect(goneAway(client)).toBe(ErrorCode.EnhanceYourCalm);
+    expect(harness.listener.stats.rqActive).toBe(0);
+  });
+});
+
+test('an answer waits for the windows, is complete in the end, and holds its upstream back until then', async () => {
+  const client = harness.client();
+  deliver(client, Buffer.concat([START, setting(4, 10), get(1)]));
+  harness.reply(`HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n${'a'.repeat(60)}`);
+  await nextRound();
+  const data = (): number => frames(client).filter(({ type }) => type === FrameType.Data).reduce((sum, { payload }) => sum + payload.length, 0);
+  expect(data()).toBe(10);
+  expect(harness.listener.stats.flowControlPaused).toBe(1);
+  deliver(client, frame(FrameType.WindowUpdate, 0, 1, uint32(50)));
+  expect(data()).toBe(60);
+  harness.reply('b'.repeat(40));
+  await nextRound();
+  expect(data()).toBe(60);
+  // RFC 9113 §6.9.2: a larger initial window also opens streams that are there.
+  deliver(client, setting(4, 100));
+  expect(data()).toBe(100);
+  expect(frames(client).pop()).toMatchObject({ type: FrameType.Data, id: 1, flags: 1 });
+  expect(harness.seen).toMatchObject([{ status: 200, protocol: 'HTTP/2' }]);
+});
+
+test('what a message means does not depend on how its bytes are cut', async () => {
+  const block = Buffer.concat([POST, Buffer.from([0, 1, 120, 3]), Buffer.from('own')]);
+  const bytes = Buffer.concat([
+    START,
+    frame(FrameType.Headers, 0x20 | 8, 1, Buffer.concat([Buffer.from([2]), Buffer.from([0, 0, 0, 0, 1]), block.subarray(0, 5), Buffer.alloc(2)])),
+    frame(FrameType.Continuation, 4, 1, block.subarray(5)),
+    frame(FrameType.Data, 8, 1, Buffer.concat([Buffer.from([3]), Buffer.from('hello'), Buffer.alloc(3)])),
+    frame(FrameType.Data, 1, 1, ' you'),
+  ]);
+  const seen = new Set<string>();
+  for (let cut = 1; cut < 40; cut++) {
+    const client = harness.client();
+    const before = cut === 1 ? 0 : harness.transport.last.received.length;
+    deliver(client, bytes, cut);
+    // What comes while the upstream connects is handed on when it is connected.
+    await nextRound();
+    const { received } = harness.transport.last;
+    seen.add(received.slice(before).replace(/^(x-request-id|traceparent): .*\r\n/gm, ''));
+    harness.reply(OK);
+    await nextRound();
+    expect(frames(client).filter(({ type }) => type === FrameType.Headers)).toHaveLength(1);
+  }
+  expect([...seen]).toHaveLength(1);
+  expect([...seen][0]).toContain('x: own\r\n');
+  expect([...seen][0]).toContain('\r\n\r\n5\r\nhello\r\n4\r\n you\r\n0\r\n\r\n');
+});

@@ -8,21 +8,13 @@ import type { Http2Upstream } from '../http2/upstream';
 import { Deadline, type DeadlineOwner } from '../timer';
 import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
 import type { ClusterPool } from './cluster-pool';
+import { Relay } from './relay';
 import type { RequestContext } from './request-context';
 
 /** Bytes of an answer's head at most; more is a protocol error, as Envoy has it. */
 const MAX_RESPONSE_HEAD = 60 * 1024;
 
 const UpstreamDeadline = { Connect: 0, Idle: 1 } as const;
-
-/** How a body's bytes go on to the client. */
-const Relay = {
-  AsIs: 0,
-  /** The upstream's connection ends the body, the client gets chunks. */
-  ToChunked: 1,
-  /** The client knows no chunks and gets the data alone. */
-  FromChunked: 2,
-} as const;
 
 // Answers' heads are read, used and forgotten within one event, so all connections share these.
 const head = new Head();
@@ -147,9 +139,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
       this.pool.forgetIdle(this);
       this.discard();
     } else if (ctx.tunnel) {
-      this.discard();
-      ctx.downstream.abort();
-      this.pool.router.end(ctx);
+      this.breakOff(ctx, 'reset');
     } else {
       this.broken(ctx, reason);
     }

@@ -1,39 +1,17 @@
-import type { Clock } from '../../clock';
-import { READ_OFFSET, READ_SIZE, type CloseReason, type Connection, type ConnectionHandler, type Transport } from '../transport';
+import { READ_OFFSET, READ_SIZE, type CloseReason, type ConnectionHandler } from '../transport';
+import { ConnectionOutput, type Http2Dependencies } from './connection-output';
+import { EndedStreams } from './ended-streams';
 import { Flood } from './flood';
 import { FrameReader, type FrameSink } from './frame-reader';
-import { FrameWriter } from './frame-writer';
 import { Decoded, HpackDecoder } from './hpack/decoder';
-import { NO_TABLE } from './hpack/encoder';
 import { FieldSection } from './hpack/field-section';
-import { DEFAULT_WINDOW, ErrorCode, FRAME_HEAD, Flag, FrameType, MAX_FRAME, MAX_WINDOW, Setting } from './protocol';
+import { DEFAULT_WINDOW, ErrorCode, Flag, FrameType, MAX_FRAME, MAX_WINDOW, Setting } from './protocol';
+import { settingPairs, type Http2Settings } from './settings';
 import type { Http2Stream } from './stream';
-
-/** What this side allows its peer. */
-export interface Http2Settings {
-  readonly maxConcurrentStreams: number;
-  /** Bytes that may be under way on a stream before the engine has taken them: also what is kept of it at most. */
-  readonly initialStreamWindow: number;
-  /** As above, of all streams together: what a connection keeps at most. */
-  readonly connectionWindow: number;
-  /** Bytes of a header list. */
-  readonly maxHeaderList: number;
-}
-
-export interface Http2Dependencies {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  /** Runs soon, in no read: `setImmediate`. */
-  readonly defer: (run: () => void) => void;
-}
 
 /** Bytes of a header block, and frames of it, at most (CVE-2024-27316 and its kind). */
 const MAX_BLOCK = 64 * 1024;
 const MAX_CONTINUATIONS = 16;
-/** Control bytes that wait for a peer who does not read. */
-const MAX_PENDING = 1024 * 1024;
-/** Streams that ended, remembered to tell late frames from wrong ones. */
-const REMEMBERED = 128;
 
 /** Room for a frame that was cut, then one read. Reads are used up within one event, so all connections share it. */
 const HEADROOM = 32 * 1024;
@@ -41,19 +19,10 @@ const work = Buffer.allocUnsafeSlow(HEADROOM + READ_SIZE);
 const fields = new FieldSection(0);
 
 /** A connection of HTTP/2 (RFC 9113), of either role: frames, windows, settings and the order of streams. */
-export abstract class Http2Connection implements ConnectionHandler, FrameSink {
-  readonly streams = new Map<number, Http2Stream>();
+export abstract class Http2Connection extends ConnectionOutput implements ConnectionHandler, FrameSink {
   readonly flood = new Flood();
-  readonly out = new FrameWriter((bytes, end) => this.send(bytes, end), () => this.wake());
-  readonly transport: Transport;
-  connection!: Connection;
-  sendWindow = DEFAULT_WINDOW;
   peerInitialWindow = DEFAULT_WINDOW;
-  peerMaxFrame = MAX_FRAME;
   peerMaxStreams = Infinity;
-  /** The system takes no more for now. */
-  blocked = false;
-  gone = false;
   /** GOAWAY with an error has been sent: nothing is read any more. */
   protected failed = false;
   protected settingsSeen = false;
@@ -61,32 +30,21 @@ export abstract class Http2Connection implements ConnectionHandler, FrameSink {
   private toCredit = 0;
   private readonly reader = new FrameReader();
   private readonly decoder = new HpackDecoder();
-  private readonly waiting = new Set<Http2Stream>();
-  private readonly kept = new Set<Http2Stream>();
-  private inRead = false;
-  private scheduled = false;
-  private readonly run = () => this.runLater();
   // A header block that goes on in CONTINUATION frames.
   private blockStream = 0;
   private blockFlags = 0;
   private block: Buffer[] = [];
   private blockLength = 0;
-  private readonly endedIds = new Int32Array(REMEMBERED);
-  private readonly endedByUs = new Uint8Array(REMEMBERED);
-  private endedAt = 0;
-  private blockWritten = false;
+  protected readonly endedStreams = new EndedStreams();
 
-  constructor(protected readonly deps: Http2Dependencies, readonly settings: Http2Settings) {
-    this.transport = deps.transport;
+  constructor(deps: Http2Dependencies, readonly settings: Http2Settings) {
+    super(deps);
   }
 
   /** What this side says first. */
   protected greet(): void {
-    const { maxConcurrentStreams, initialStreamWindow, connectionWindow, maxHeaderList } = this.settings;
-    this.out.settings([
-      [Setting.EnablePush, 0], [Setting.MaxConcurrentStreams, maxConcurrentStreams], [Setting.InitialWindowSize, initialStreamWindow],
-      [Setting.MaxHeaderListSize, maxHeaderList],
-    ].filter(([setting]) => setting !== Setting.EnablePush || this.isClient) as [number, number][]);
+    this.out.settings(settingPairs(this.settings, this.isClient));
+    const { connectionWindow } = this.settings;
     if (connectionWindow > DEFAULT_WINDOW) {
       this.out.windowUpdate(0, connectionWindow - DEFAULT_WINDOW);
       this.receiveWindow = connectionWindow;
@@ -94,96 +52,6 @@ export abstract class Http2Connection implements ConnectionHandler, FrameSink {
   }
 
   protected abstract readonly isClient: boolean;
-
-  // Bytes out.
-
-  private send(bytes: Buffer, end: number): boolean {
-    if (this.gone || this.connection.writeStable(bytes, end)) return true;
-    this.blocked = true;
-    if (this.connection.pendingBytes > MAX_PENDING) this.destroy();
-    return false;
-  }
-
-  private wake(): void {
-    if (this.inRead || this.scheduled) return;
-    this.scheduled = true;
-    this.deps.defer(this.run);
-  }
-
-  private runLater(): void {
-    this.scheduled = false;
-    if (this.gone) {
-      this.out.release();
-      return;
-    }
-    this.inRead = true;
-    for (const stream of [...this.kept]) {
-      this.kept.delete(stream);
-      stream.deliverKept();
-    }
-    this.inRead = false;
-    this.out.flush();
-  }
-
-  /** `stream` has something for the engine that could not be told within its call. */
-  later(stream: Http2Stream): void {
-    this.kept.add(stream);
-    if (this.scheduled) return;
-    this.scheduled = true;
-    this.deps.defer(this.run);
-  }
-
-  onDrain(): void {
-    this.blocked = false;
-    this.pumpAll();
-  }
-
-  /** `stream` has DATA that waits for windows. */
-  wait(stream: Http2Stream): void {
-    this.waiting.add(stream);
-  }
-
-  /** Every stream that waits sends what it may; who was first comes last next time. */
-  private pumpAll(): void {
-    for (const stream of [...this.waiting]) {
-      if (this.blocked || this.sendWindow <= 0 || this.gone) return;
-      this.waiting.delete(stream);
-      if (!stream.closed && stream.id !== 0 && !stream.pump()) this.waiting.add(stream);
-    }
-  }
-
-  /** Before the first block of the connection: the table is not used. Returns where the block begins. */
-  startBlock(to: Buffer, at: number): number {
-    if (this.blockWritten) return at;
-    this.blockWritten = true;
-    to[at] = NO_TABLE;
-    return at + 1;
-  }
-
-  /** The block in [start + 9, stop) of what goes out becomes a frame, or several. */
-  finishBlock(id: number, start: number, stop: number, flags: number): void {
-    const { out } = this;
-    const from = start + FRAME_HEAD;
-    if (stop - from > this.peerMaxFrame) {
-      this.writeBlock(id, Buffer.from(out.bytes.subarray(from, stop)), flags);
-      return;
-    }
-    out.headAt(start, stop - from, FrameType.Headers, flags | Flag.EndHeaders, id);
-    out.end = stop;
-  }
-
-  /** A header block as HEADERS, and CONTINUATION where the peer's frames are too small for it. */
-  writeBlock(id: number, block: Buffer, flags: number): void {
-    const { out } = this;
-    for (let at = 0, first = true; first || at < block.length; first = false) {
-      const length = Math.min(block.length - at, this.peerMaxFrame);
-      const last = at + length === block.length ? Flag.EndHeaders : 0;
-      out.head(length, first ? FrameType.Headers : FrameType.Continuation, first ? flags | last : last, id);
-      block.copy(out.bytes, out.end, at, at + length);
-      out.end += length;
-      at += length;
-    }
-  }
 
   // Bytes in.
 
@@ -347,7 +215,7 @@ export abstract class Http2Connection implements ConnectionHandler, FrameSink {
     if (stream === undefined) {
       if (this.isIdle(id)) return this.onNewStream(id, fields, endStream);
       if (this.wasReset(id)) return ErrorCode.NoError;
-      return this.hasEnded(id) ? ErrorCode.StreamClosed : ErrorCode.ProtocolError;
+      return this.endedStreams.has(id) ? ErrorCode.StreamClosed : ErrorCode.ProtocolError;
     }
     if (stream.remoteClosed) this.streamError(stream, ErrorCode.StreamClosed);
     else if (!stream.hasHead) stream.onHead(fields, endStream);
@@ -466,26 +334,14 @@ export abstract class Http2Connection implements ConnectionHandler, FrameSink {
     const owed = byUs ? stream.takeOwed() : 0;
     this.streams.delete(stream.id);
     this.waiting.delete(stream);
-    this.remember(stream.id, byUs);
+    this.endedStreams.add(stream.id, byUs);
     stream.id = 0;
     if (owed > 0) this.credit(undefined, owed);
   }
 
-  protected remember(id: number, byUs: boolean): void {
-    this.endedIds[this.endedAt] = id;
-    this.endedByUs[this.endedAt] = byUs ? 1 : 0;
-    this.endedAt = (this.endedAt + 1) % REMEMBERED;
-  }
-
-  private hasEnded(id: number): boolean {
-    return this.endedIds.includes(id);
-  }
-
   /** Frames may still come for what this side gave up; a client opened every stream that there ever was, and has forgotten them in good order. */
   private wasReset(id: number): boolean {
-    if (this.isClient) return true;
-    const at = this.endedIds.indexOf(id);
-    return at >= 0 && this.endedByUs[at] === 1;
+    return this.isClient || this.endedStreams.wasGivenUp(id);
   }
 
   abstract slotClosed(stream: Http2Stream): void;
@@ -540,6 +396,4 @@ export abstract class Http2Connection implements ConnectionHandler, FrameSink {
   }
 }
 
-function dependency(bytes: Buffer, at: number): number {
-  return bytes.readUInt32BE(at) & 0x7fffffff;
-}
+const dependency = (bytes: Buffer, at: number): number => bytes.readUInt32BE(at) & 0x7fffffff;

@@ -1,8 +1,10 @@
 import type { ConnectionHandler } from '../transport';
-import { Http2Connection, type Http2Dependencies, type Http2Settings } from './connection';
+import { Http2Connection } from './connection';
+import type { Http2Dependencies } from './connection-output';
 import type { FieldSection } from './hpack/field-section';
 import { ErrorCode, MAX_WINDOW, PREFACE } from './protocol';
 import { ServerStream } from './server-stream';
+import type { Http2Settings } from './settings';
 import type { Http2Stream } from './stream';
 
 /** The role that answers. Streams are served by handlers that stay when a stream ends, for the next one. */
@@ -46,7 +48,7 @@ export abstract class ServerConnection extends Http2Connection {
     this.lastStreamId = id;
     if (this.streams.size >= this.settings.maxConcurrentStreams) {
       this.out.rstStream(id, ErrorCode.RefusedStream);
-      this.remember(id, true);
+      this.endedStreams.add(id, true);
       return this.flood.streamReset() ? ErrorCode.NoError : ErrorCode.EnhanceYourCalm;
     }
     let stream = this.free.pop();

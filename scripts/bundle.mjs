@@ -5,7 +5,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 
 const entries = [
-  { in: 'runtime/proxy/main.ts', out: 'lib/runtime/proxy' },
+  { in: 'runtime/proxy/main.ts', out: 'lib/runtime/proxy', apart: ['@grpc/grpc-js', 're2js', 'yaml'] },
   { in: 'runtime/control-plane/main.ts', out: 'lib/runtime/control-plane' },
   { in: 'runtime/local/guardian/main.ts', out: 'lib/runtime/guardian' },
   { in: 'cli/main.ts', out: 'lib/cli/meshwright', executable: true },
@@ -40,9 +40,29 @@ const withoutProtoLoader = {
   },
 };
 
+/**
+ * Packages that not every configuration needs: each is a file beside the bundle, which is read when something of it is used first. Their source
+ * alone, which Node keeps, would be 2 MB of every proxy.
+ */
+const loadedWhenUsed = (packages) => ({
+  name: 'loaded-when-used',
+  setup: (builder) => {
+    builder.onResolve({ filter: /^[@a-z]/ }, ({ path }) => (packages.includes(path) ? { path, namespace: 'when-used' } : undefined));
+    builder.onLoad({ filter: /.*/, namespace: 'when-used' }, async ({ path }) => {
+      const exported = Object.keys(await import(path)).filter((name) => !['default', 'module.exports', '__esModule'].includes(name));
+      return { contents: `module.exports = { ${exported.map((name) => `get ${name}() { return require('${fileOf(path)}').${name}; }`).join(', ')} };` };
+    });
+    builder.onResolve({ filter: /.*/, namespace: 'when-used' }, ({ path }) => ({ path, external: true }));
+  },
+});
+
+const fileOf = (name) => `./${basename(name)}.js`;
+
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-await Promise.all(entries.map(async (entry) => {
+const apart = entries.flatMap(({ out, apart: packages = [] }) => packages.map((name) => ({ in: name, out: join(dirname(out), basename(name)) })));
+
+await Promise.all([...entries, ...apart].map(async (entry) => {
   await build({
     entryPoints: [entry.in],
     outfile: `${entry.out}.js`,
@@ -55,7 +75,7 @@ await Promise.all(entries.map(async (entry) => {
     legalComments: 'linked',
     external: ['meshwright', 'cdk8s', 'cdk8s-plus-27', 'constructs'],
     define: { MESHWRIGHT_VERSION: JSON.stringify(version) },
-    plugins: entry.sdk ? [localSdk(entry.out)] : [withoutProtoLoader],
+    plugins: entry.sdk ? [localSdk(entry.out)] : [...(entry.apart ? [loadedWhenUsed(entry.apart)] : []), withoutProtoLoader],
     banner: entry.executable ? { js: '#!/usr/bin/env node' } : undefined,
     logLevel: 'warning',
   });

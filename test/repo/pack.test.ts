@@ -24,8 +24,12 @@ function filesOf(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
 }
 
+/** Libraries that the proxy loads when something of them is used first. */
+const loadedWhenUsed = ['lib/runtime/grpc-js.js', 'lib/runtime/re2js.js', 'lib/runtime/yaml.js'];
 /** Each plane is one file, beside the licences of what is bundled in it. */
-const bundles = ['lib/runtime/proxy.js', 'lib/runtime/control-plane.js', 'lib/runtime/guardian.js', 'lib/cli/meshwright.js', 'lib/testing/index.js'];
+const bundles = [
+  'lib/runtime/proxy.js', 'lib/runtime/control-plane.js', 'lib/runtime/guardian.js', 'lib/cli/meshwright.js', 'lib/testing/index.js', ...loadedWhenUsed,
+];
 
 describe('the package', () => {
   const packed = pack();
@@ -56,6 +60,10 @@ describe('the package', () => {
     const ours = packed.files.filter((file) => own.includes(file.path)).reduce((sum, file) => sum + file.size, 0);
     expect(packed.size).toBeLessThan(3.2 * MEGABYTE);
     expect(ours).toBeLessThan(6.5 * MEGABYTE);
+  });
+
+  test('a proxy keeps at most 750 kB of its own source in memory, without the libraries that its configuration may not need', () => {
+    expect(packed.files.find(({ path }) => path === 'lib/runtime/proxy.js')!.size).toBeLessThan(0.75 * MEGABYTE);
   });
 
   test('the declarations of meshwright/testing stand by themselves', () => {

@@ -43,7 +43,7 @@ export interface HttpRuleOptions {
 /** Options of rules that choose between backends. */
 export interface HttpSplitOptions extends HttpRuleOptions {
   /**
-   * Requests with the same key reach the same backend; with `LoadBalancer.ringHash` the same endpoint of it too.
+   * Requests with the same key reach the same backend. With `LoadBalancer.ringHash` they reach the same endpoint of it too.
    *
    * @default - each request for itself
    */

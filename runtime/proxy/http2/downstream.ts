@@ -13,6 +13,7 @@ const HttpDeadline = { Idle: 0, Linger: 1 } as const;
 /** A client's connection that speaks HTTP/2: each of its streams is served as a connection of HTTP/1.1 is. */
 export class Http2Downstream extends ServerConnection implements DeadlineOwner {
   private readonly idleDeadline = new Deadline(this, HttpDeadline.Idle);
+  private drained = false;
   private readonly lingerDeadline = new Deadline(this, HttpDeadline.Linger);
 
   constructor(private readonly listener: Listener, private readonly router: Router, connection: Connection, prefaceRead: boolean) {
@@ -57,13 +58,20 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner {
     if (idleTimeout > 0) this.router.deadlines.set(this.idleDeadline, idleTimeout, this.router.clock.now());
   }
 
+  override drain(): void {
+    if (!this.drained) this.listener.stats.cxDrainClose++;
+    this.drained = true;
+    super.drain();
+  }
+
   onDeadline(kind: number): void {
     if (kind === HttpDeadline.Linger) {
-      this.destroy();
+      // Streams that were opened before the client heard are served.
+      if (this.failed || this.streams.size === 0) this.destroy();
       return;
     }
     this.listener.stats.cxIdleTimeout++;
-    this.drain();
+    super.drain();
     // One that does not even answer that is closed.
     this.router.deadlines.set(this.lingerDeadline, LINGER_TIME, this.router.clock.now());
   }

@@ -331,24 +331,28 @@ export abstract class Http2Stream implements Connection {
     if (this.closed) return;
     // A stream that is not at its end may not look as if it were.
     if (this.id !== 0 && !(this.localClosed && this.remoteClosed)) this.http2.reset(this, this.localClosed ? ErrorCode.NoError : ErrorCode.Cancel);
-    this.closed = true;
-    this.http2.slotClosed(this);
+    this.letGo();
   }
 
   reset(): void {
     if (this.closed) return;
     if (this.id !== 0) this.http2.reset(this, this.abortCode);
-    this.closed = true;
-    this.http2.slotClosed(this);
+    this.letGo();
   }
 
   protected abstract readonly abortCode: number;
 
+  private letGo(): void {
+    this.closed = true;
+    const owed = this.takeOwed();
+    if (owed > 0) this.http2.credit(undefined, owed);
+    this.http2.slotClosed(this);
+  }
+
   /** The stream is gone, by the peer's will or with the connection. */
   lost(reason: CloseReason): void {
     if (this.closed) return;
-    this.closed = true;
-    this.http2.slotClosed(this);
+    this.letGo();
     this.handler.onClosed(reason);
   }
 

@@ -173,4 +173,52 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
     expect(cluster().activeRequests).toBe(0);
   });
+
+  test('whoever gives up at whatever moment: each answer belongs to its request, and nothing is left', async () => {
+    await start({ maxConcurrentStreams: 10 });
+    let seed = 3;
+    const next = (below: number): number => {
+      seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+      return Math.floor((seed / 0x1_0000_0000) * below);
+    };
+    handler = (stream, headers) => {
+      stream.resume();
+      if (next(6) === 0) {
+        stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+        return;
+      }
+      stream.respond({ ':status': 200, 'x-path': headers[':path'] });
+      stream.write(Buffer.alloc(next(40_000)));
+      if (next(6) === 0) stream.close(http2.constants.NGHTTP2_CANCEL);
+      else stream.end(Buffer.alloc(next(40_000)));
+    };
+    const client = http2.connect(`http://127.0.0.1:${port}`, { maxSessionMemory: 100 });
+    const ended = { whole: 0, broken: 0 };
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(Array.from({ length: 30 }, async (_, i) => new Promise<void>((resolve) => {
+        const path = `/${round}/${i}`;
+        const stream = client.request({ ':path': path, ':method': next(2) ? 'POST' : 'GET' }, { endStream: false });
+        stream.on('error', () => undefined);
+        stream.on('response', (headers) => {
+          if (headers[':status'] === 200) expect(headers['x-path']).toBe(path);
+          if (next(6) === 0) stream.close(http2.constants.NGHTTP2_CANCEL);
+        });
+        stream.on('close', () => {
+          ended[stream.rstCode === 0 ? 'whole' : 'broken']++;
+          resolve();
+        });
+        stream.resume();
+        stream.end(Buffer.alloc(next(50_000)));
+      })));
+    }
+    expect(ended.whole).toBeGreaterThan(50);
+    expect(ended.broken).toBeGreaterThan(50);
+    expect(client.destroyed).toBe(false);
+    client.destroy();
+    await proxy.drain(0);
+    const { stats } = proxy.listeners.get('ingress')!;
+    expect(records).toHaveLength(300);
+    expect(stats).toMatchObject({ rqTotal: 300, rqActive: 0 });
+    expect(cluster()).toMatchObject({ activeRequests: 0, pending: 0 });
+  });
 });

@@ -100,7 +100,7 @@ describe('delta ADS client', () => {
     const wrong = raw(TypeUrl.LDS, 'l', listenerJson('l', 80, { cluster: 'a' }, { codec_type: 'HTTP3', stat_prefix: '' }), '2');
     stream.respond(TypeUrl.LDS, [wrong, listener('m', 81, { cluster: 'a' }), { name: 'empty', version: '1', resource: undefined as never }]);
     const path = 'filter_chains[0].filters[0].typed_config';
-    const problems = [`${path}.codec_type: "HTTP3" is not supported: one of "AUTO", "HTTP1" (HTTP/1.1 either way)`, `${path}.stat_prefix: is required`];
+    const problems = [`${path}.codec_type: "HTTP3" is not supported: one of "AUTO", "HTTP1", "HTTP2" (AUTO tells HTTP/2 by its preface)`, `${path}.stat_prefix: is required`];
     expect(stream.take()).toEqual([{ type: 'Listener', nonce: 'n2', error: `l: ${problems.join('; ')}\nempty: has no resource` }]);
     expect([...store.snapshot.listeners.keys()]).toEqual(['l', 'm']);
     expect(store.versions(TypeUrl.LDS).get('l')).toBe('1');

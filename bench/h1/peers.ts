@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SIDECAR_ENVIRONMENT } from '../../src/contract/sidecar';
 
 /** A proxy of the comparison: how it is configured and started. */
 export interface Peer {
@@ -242,7 +243,14 @@ export function meshwright(setting: Setting, port: number): Peer {
   const file = join(setting.folder, 'meshwright.json');
   writeFileSync(file, JSON.stringify(bootstrap(setting, port, port + 1), null, 2));
   const node = script(setting.root, ['node', '24']);
-  return { name: 'meshwright', version: `Node ${version(node, ['--version'])}`, port, command: [node, join(setting.root, 'lib/runtime/proxy.js'), '--config-path', file] };
+  // As the sidecar's manifest starts it.
+  const environment = Object.entries(SIDECAR_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
+  return {
+    name: 'meshwright',
+    version: `Node ${version(node, ['--version'])}`,
+    port,
+    command: ['env', ...environment, node, join(setting.root, 'lib/runtime/proxy.js'), '--config-path', file],
+  };
 }
 
 export function envoy(setting: Setting, port: number): Peer {

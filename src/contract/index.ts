@@ -8,6 +8,7 @@ export * from './duration';
 export * from './mesh';
 export * from './mesh-service';
 export * from './node';
+export * from './sidecar';
 export * from './crd';
 export * from './explain';
 export * as traffic from './traffic';

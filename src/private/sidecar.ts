@@ -1,5 +1,6 @@
 import { MESH_PORT_NAME, PROXY_CONTAINER } from '../contract/names';
 import { HEALTH_PORT, INBOUND_PORT, OUTBOUND_PORT, PROXY_UID } from '../contract/ports';
+import { SIDECAR_ENVIRONMENT } from '../contract/sidecar';
 import { bootstrap } from './bootstrap';
 import type { ResourceRequirements } from './resources';
 import { HARDENED } from './security';
@@ -42,7 +43,10 @@ const PROXY_ENVIRONMENT: readonly { readonly name: string; readonly value: strin
 const SAME_IN_ALL = {
   name: PROXY_CONTAINER,
   restartPolicy: 'Always',
-  env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace'), fromField('POD_IP', 'status.podIP')],
+  env: [
+    fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace'), fromField('POD_IP', 'status.podIP'),
+    ...Object.entries(SIDECAR_ENVIRONMENT).map(([name, value]) => ({ name, value })),
+  ],
   ports: [
     { name: MESH_PORT_NAME, containerPort: INBOUND_PORT, protocol: 'TCP' },
     { name: 'mesh-health', containerPort: HEALTH_PORT, protocol: 'TCP' },

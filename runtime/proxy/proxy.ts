@@ -213,7 +213,8 @@ export class Proxy {
 
   private leave(listener: Listener): void {
     this.leaving.add(listener);
-    void listener.drain().then(() => this.leaving.delete(listener));
+    // A connection may outlive its last request by what the client has not read yet.
+    void listener.drain().then(async () => listener.empty()).then(() => this.leaving.delete(listener));
   }
 
   /**

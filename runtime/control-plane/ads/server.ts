@@ -29,8 +29,11 @@ export interface AdsServerDeps {
   readonly changed: () => void;
 }
 
-/** Finds dead connections: a ping after so many milliseconds, and the end without an answer. */
-const KEEPALIVE = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000 };
+/**
+ * Finds dead connections: a ping after so many milliseconds, and the end without an answer. A proxy has one stream; a few more are a client's that
+ * reconnects or asks for types apart.
+ */
+const OPTIONS = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000, 'grpc.max_concurrent_streams': 16 };
 
 /** Proxies that are given a new model before anything else gets its turn. */
 const SLICE = 50;
@@ -43,7 +46,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  */
 export class AdsServer {
   readonly stats = new AdsStats();
-  private readonly server = new Server(KEEPALIVE);
+  private readonly server = new Server(OPTIONS);
   private readonly open = new Map<AdsServerStream, Mutable<Connection>>();
   private model: MeshModel | undefined;
   /** Connections that have not had the present model yet. */

@@ -32,8 +32,6 @@ export class Framing {
   idempotent = false;
   /** An upgrade to WebSocket is asked for (requests) or granted (responses). */
   upgrade = false;
-  /** The request waits for 100 (Continue). */
-  expectContinue = false;
   /** Absolute-form: authority and path within the request-target; else the Host header's value and the target. Offsets as in `Head`. */
   authorityStart = 0;
   authorityEnd = 0;
@@ -163,9 +161,6 @@ export function readRequest(head: Head, framing: Framing): number {
   if (bad !== Refuse.Nothing) return bad;
   if (!readConnection(head, framing)) return Refuse.BadFraming;
   if (framing.upgrade) framing.upgrade = head.minor === 1 && framing.body === Body.None && isWebSocket(head);
-  const expect = head.indexOf(Known.Expect);
-  framing.expectContinue = expect >= 0 && head.minor === 1
-    && equalsIgnoreCase(bytes, base + head.valueStart(expect), base + head.valueEnd(expect), '100-continue');
   return Refuse.Nothing;
 }
 

@@ -1,6 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 
-/** Loopback, link-local and private addresses: who comes from there is taken for a part of the mesh, as Envoy takes it (RFC 1918, RFC 4193). */
+/** Loopback and private addresses: who comes from there is taken for a part of the mesh, as Envoy takes it (RFC 1918, RFC 4193). */
 const internal = new BlockList();
 internal.addSubnet('127.0.0.0', 8, 'ipv4');
 internal.addSubnet('10.0.0.0', 8, 'ipv4');

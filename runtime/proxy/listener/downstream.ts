@@ -276,6 +276,11 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     if (this.gone || this.active !== undefined || this.waitsForDrain) return;
     const { stash } = this;
     if (stash === undefined) {
+      // What it had to send before it could close is sent.
+      if (this.listener.draining) {
+        this.drain();
+        return;
+      }
       this.rest(router.now);
     } else if (router.reading) {
       process.nextTick(() => this.next());

@@ -22,6 +22,7 @@ export class Listener {
   draining = false;
   private readonly connections = new Set<Served>();
   private readonly quiet: (() => void)[] = [];
+  private readonly emptied: (() => void)[] = [];
 
   constructor(public tables: ListenerTables, readonly port: number, private readonly router: Router) {
     this.authority = authority(tables.config.address, port);
@@ -56,6 +57,7 @@ export class Listener {
     this.stats.cxActive--;
     this.stats.cxDestroy++;
     this.tellIfQuiet();
+    if (this.connections.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
   }
 
   requestEnded(statusClass: number): void {
@@ -70,6 +72,12 @@ export class Listener {
     for (const downstream of [...this.connections]) downstream.drain();
     if (this.stats.rqActive === 0) return;
     await new Promise<void>((resolve) => this.quiet.push(resolve));
+  }
+
+  /** Resolves when it has no connection any more. */
+  async empty(): Promise<void> {
+    if (this.connections.size === 0) return;
+    await new Promise<void>((resolve) => this.emptied.push(resolve));
   }
 
   private tellIfQuiet(): void {

@@ -8,6 +8,8 @@ type Wildcards = readonly (readonly [length: number, hosts: ReadonlyMap<string, 
 
 /** Hosts remembered whose virtual host was found by a wildcard; clients choose them, so there is a bound. */
 const REMEMBERED = 1024;
+/** A host name of 255 characters, a colon and a port: what is longer is not worth remembering. */
+const LONGEST_HOST = 261;
 
 class CompiledTable implements RouteTable {
   private readonly remembered = new Map<string, RouteList | undefined>();
@@ -38,6 +40,7 @@ class CompiledTable implements RouteTable {
     if (this.suffixes.length === 0 && this.prefixes.length === 0) return this.fallback;
     if (this.remembered.has(authority)) return this.remembered.get(authority);
     const found = this.findWildcard(authority);
+    if (authority.length > LONGEST_HOST) return found;
     if (this.remembered.size >= REMEMBERED) this.remembered.clear();
     this.remembered.set(authority, found);
     return found;

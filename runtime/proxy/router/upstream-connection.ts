@@ -13,6 +13,8 @@ import type { RequestContext } from './request-context';
 
 /** Bytes of an answer's head at most; more is a protocol error, as Envoy has it. */
 const MAX_RESPONSE_HEAD = 60 * 1024;
+/** Interim (1xx) answers of one request. */
+const MAX_INTERIM = 16;
 
 const UpstreamDeadline = { Connect: 0, Idle: 1 } as const;
 
@@ -40,6 +42,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   private status = 0;
   /** Any byte of an answer to the present request has come. */
   private answered = false;
+  private interim = 0;
   /** Bytes of the input that belonged to the message, after `append`. */
   private stop = 0;
 
@@ -80,6 +83,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   private send(ctx: RequestContext): void {
     this.requests++;
     this.answered = false;
+    this.interim = 0;
     this.inBody = false;
     const taken = this.connection.writeStable(ctx.replay, ctx.replayEnd);
     if (!taken) ctx.replayLent = true;
@@ -247,6 +251,11 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
       if (head.status === 101) {
         if (ctx.framing.upgrade && framing.upgrade) this.upgrade(ctx, start + length, end);
         else this.fail('protocol');
+        return;
+      }
+      // An upstream that never comes to an answer must not fill the client's connection.
+      if (++this.interim > MAX_INTERIM) {
+        this.fail('protocol');
         return;
       }
       // RFC 9110 §15.2: every interim answer goes on, but not to a client that cannot know them.

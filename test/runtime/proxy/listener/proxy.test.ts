@@ -114,6 +114,18 @@ describe('a new snapshot', () => {
     expect(harness.proxy.listeners.size).toBe(0);
   });
 
+  test('a listener that left keeps an answer that the client has not read yet, and closes behind it', async () => {
+    const [reads, doesNot] = [harness.send(GET), harness.send(GET)];
+    reads.stalled = doesNot.stalled = true;
+    for (const upstream of harness.transport.connected) harness.reply(OK, upstream);
+    await harness.proxy.apply({ ...base(), listeners: new Map() });
+    expect([reads.closed, doesNot.closed]).toEqual([false, false]);
+    reads.drain();
+    expect([reads.closed, doesNot.closed]).toEqual([true, false]);
+    await harness.proxy.close();
+    expect(doesNot.closed).toBe(true);
+  });
+
   test('addresses that cannot be bound are all named, and the snapshot before stays in force', async () => {
     await harness.transport.listen({ address: '127.0.0.1', port: 7001 }, () => {});
     await harness.transport.listen({ address: '127.0.0.1', port: 7002 }, () => {});

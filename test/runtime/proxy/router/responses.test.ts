@@ -90,6 +90,15 @@ describe('what the upstream says', () => {
     expect(old.received).toMatch(/^HTTP\/1\.1 200 OK/);
   });
 
+  test('an upstream that has nothing but interim answers is given up', () => {
+    const client = harness.send(GET);
+    harness.reply('HTTP/1.1 102 Processing\r\n\r\n'.repeat(16));
+    expect(client.takeReceived()).toBe('HTTP/1.1 102 Processing\r\n\r\n'.repeat(16));
+    harness.reply('HTTP/1.1 102 Processing\r\n\r\n');
+    expect(parseAnswer(client.received)).toMatchObject({ status: 502 });
+    expect(harness.transport.last.closed).toBe(true);
+  });
+
   test('an early final answer goes out at once and closes after it', () => {
     const client = harness.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\nabc');
     harness.reply('HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n');

@@ -30,10 +30,10 @@ export interface AdsServerDeps {
 }
 
 /**
- * Finds dead connections: a ping after so many milliseconds, and the end without an answer. A proxy has one stream; a few more are a client's that
- * reconnects or asks for types apart.
+ * Finds dead connections: a ping after so many milliseconds, and the end without an answer. A proxy has one stream; more are of a process that runs
+ * several, or of somebody who means no good.
  */
-const OPTIONS = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000, 'grpc.max_concurrent_streams': 16 };
+const OPTIONS = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000, 'grpc.max_concurrent_streams': 100 };
 
 /** Proxies that are given a new model before anything else gets its turn. */
 const SLICE = 50;

@@ -118,10 +118,11 @@ export async function underLoad(
   const settings: LoadSettings = { method: 'GET', headers: {}, requestsPerSecond: 100, ...load };
   const senders = shop.pods(settings.from);
   const generator = new LoadGenerator(systemClock, settings, () => senders, Math.random, (result) => { results.push(result); });
+  const answered = async (count: number) => shop.until(`${count} requests are answered`, async () => Promise.resolve(results.length >= count));
   generator.start();
-  await pause(1000);
+  await answered(settings.requestsPerSecond);
   await during();
-  await pause(1000);
+  await answered(results.length + settings.requestsPerSecond);
   // What is under way still counts.
   generator.pause();
   await shop.until('every request is answered', async () => Promise.resolve(generator.underWay === 0));

@@ -12,9 +12,6 @@ import { DeltaClient, line } from './support/delta-client';
 import { mesh, meshService, route, service, whole, type Manifest } from './support/documents';
 import { MemorySource } from './support/memory-source';
 
-// Sockets, on a machine that may be busy; nothing waits for time to pass.
-jest.setTimeout(60_000);
-
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const ORDER = (calls: string[], more: object = {}) => whole('order', ['10.0.0.1'], calls, more);
 const PAYMENT = whole('payment', ['10.0.2.1']);

@@ -9,9 +9,6 @@ import { TypeUrl, type DeltaDiscoveryResponse } from '../../../runtime/xds';
 import { DeltaClient, line } from './support/delta-client';
 import { mesh, modelOf, route, service, slice, whole, meshService, type Manifest } from './support/documents';
 
-// Properties take their time on a busy machine.
-jest.setTimeout(60_000);
-
 const NODE = { service: 'shop/order', podIp: '10.0.0.1', loopback: '127.0.0.1', region: undefined };
 
 function snapshot(model: MeshModel): Snapshot {

@@ -8,9 +8,6 @@ import { build } from 'esbuild';
 import { stringify } from 'yaml';
 import { mesh, whole } from './support/documents';
 
-// Processes are started, on a machine that may be busy.
-jest.setTimeout(60_000);
-
 let folder: string;
 let program: string;
 beforeAll(async () => {

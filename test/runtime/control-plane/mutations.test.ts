@@ -10,9 +10,6 @@ import { xdsResources } from '../../../runtime/control-plane/xds';
 import { ConfigStore } from '../../../runtime/proxy/config/store';
 import { decode, DeltaDiscoveryResponseSchema } from '../../../runtime/xds';
 
-// Properties take their time on a busy machine.
-jest.setTimeout(60_000);
-
 const DIR = join(__dirname, '../../testdata/control-plane');
 const inputs = ['policies', 'canary', 'routing', 'geohash', 'namespaces'].map((name) => {
   const parsed = parseManifests(readFileSync(join(DIR, `${name}.in.yaml`), 'utf8'), name);

@@ -12,9 +12,6 @@ const acknowledges = (type: string, after = 0) => {
   return (request: DeltaDiscoveryRequest): boolean => request.typeUrl === type && request.responseNonce !== '' && seen++ >= after;
 };
 
-// A machine that is busy with other tests needs its time to load everything.
-jest.setTimeout(30_000);
-
 describe('a proxy that is told its configuration', () => {
   let upstreams: { server: Server; port: number }[];
   let folder: string;

@@ -6,9 +6,6 @@ import { createInterface } from 'node:readline';
 import { listenerJson, tableJson } from '../config/resources';
 import { ADMIN, fetchFrom, type LogLine } from './support';
 
-// A machine that is busy with other tests needs its time to bundle and start.
-jest.setTimeout(60_000);
-
 const project = join(__dirname, '../../../..');
 
 interface Ran {

@@ -9,9 +9,6 @@ import { ADMIN, fetchFrom, start, startUpstream, type Started } from './support'
 
 const FILE_LOG = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog';
 
-// A machine that is busy with other tests needs its time to load everything.
-jest.setTimeout(30_000);
-
 describe('a proxy with a static bootstrap', () => {
   let upstream: Server;
   let folder: string;

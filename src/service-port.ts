@@ -16,7 +16,7 @@ export class ServicePort {
   }
 
   /**
-   * HTTP/2 with prior knowledge. The proxy of this version does not carry it: synth says so.
+   * HTTP/2 with prior knowledge (`kubernetes.io/h2c`). Callers' proxies reach it by HTTP/2, whichever version of HTTP the caller speaks.
    *
    * @param port the port that the application listens on, and the Kubernetes Service is called at: 1 to 65535
    */
@@ -25,7 +25,7 @@ export class ServicePort {
   }
 
   /**
-   * gRPC. The proxy of this version does not carry it: synth says so.
+   * gRPC: HTTP/2 whose errors are trailers. Takes `GrpcRoute`, and every route and policy of HTTP.
    *
    * @param port the port that the application listens on, and the Kubernetes Service is called at: 1 to 65535
    */

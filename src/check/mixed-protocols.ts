@@ -1,6 +1,9 @@
 import { defineCheck } from './define';
 import { hostOf } from './view';
 
+/** What has to be the same in one rule: the proxies translate between the versions of HTTP, and make no call of gRPC out of another request. */
+const FAMILY = { http: 'http', http2: 'http', grpc: 'grpc', tcp: 'tcp' } as const;
+
 /** A split whose backends speak different protocols: the part of the requests that reaches the other one fails. */
 export const mixedProtocols = defineCheck('MW106', 'error', 'mixed-protocols', ({ routes, byKey }, report) => {
   for (const { path, rules } of routes) {
@@ -9,9 +12,9 @@ export const mixedProtocols = defineCheck('MW106', 'error', 'mixed-protocols', (
         const protocol = byKey.get(backend.target ?? '')?.spec.port.protocol;
         return protocol === undefined ? [] : [{ backend, protocol }];
       });
-      if (new Set(spoken.map(({ protocol }) => protocol)).size < 2) continue;
+      if (new Set(spoken.map(({ protocol }) => FAMILY[protocol])).size < 2) continue;
       const value = `rule ${name}: ${spoken.map(({ backend, protocol }) => `${hostOf(backend)} (${protocol})`).join(', ')}`;
-      report(path, value, 'backends of one rule must speak one protocol', 'split between backends of one protocol');
+      report(path, value, 'backends of one rule must speak one protocol: HTTP of either version, or gRPC', 'split between backends of one protocol');
     }
   }
 });

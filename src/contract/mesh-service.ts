@@ -36,7 +36,7 @@ export const meshServiceSpec = withRules(
     serviceAccount: dnsSubdomain.describe('Service account of the pods: their identity.'),
     port: z.strictObject({
       number: portNumber.describe('Port of the Kubernetes Service, and of the application in the pod.'),
-      protocol: protocol.describe('What is spoken on it. Only http has routes, retries and limits by request in this version.'),
+      protocol: protocol.describe('What is spoken on it: HTTP/1.1, HTTP/2 without TLS, gRPC, or bytes, which have no routes, retries and limits by request.'),
     }).describe('The port that the service serves.'),
     regions: listSet(dnsLabel, 64, 1).optional().describe('Regions that the pods run in. Without it wherever the scheduler puts them.'),
     versions: listMap(version, 'name', 32).optional().describe('Versions beside the base version. They get traffic only by routes.'),

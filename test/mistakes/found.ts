@@ -324,7 +324,6 @@ const KUBERNETES: readonly Mistake[] = [
     wrong: `${service('v1')}${service('v2').replace('port', 'port: ServicePort.grpc(8080)')}`
       + 'new HttpRoute(shop, \'api\', { service: v1, rules: [HttpRule.split([Weighted.of(v1, 50), Weighted.of(v2, 50)])] });',
     right: `${service('v1')}${service('v2')}new HttpRoute(shop, 'api', { service: v1, rules: [HttpRule.split([Weighted.of(v1, 50), Weighted.of(v2, 50)])] });`,
-    beside: ['MW104'],
   },
   {
     id: 'M194',

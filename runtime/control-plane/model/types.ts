@@ -14,6 +14,9 @@ export interface MeshModel {
   readonly regions: ReadonlyMap<string, string>;
 }
 
+/** What is spoken on a port. `http` is HTTP/1.1; `grpc` is HTTP/2 whose messages are gRPC's. */
+export type Protocol = 'http' | 'http2' | 'grpc' | 'tcp';
+
 /** A service of the mesh: whom it calls, and what its own proxies do. */
 export interface Service {
   readonly key: string;
@@ -24,6 +27,7 @@ export interface Service {
   readonly identity: string;
   /** Port of the application in the pod. */
   readonly port: number;
+  readonly protocol: Protocol;
   readonly calls: readonly Call[];
   readonly rateLimits: readonly RateLimit[];
 }
@@ -57,6 +61,7 @@ export interface Backend {
   readonly namespace: string;
   /** Port of the Kubernetes Service. */
   readonly port: number;
+  readonly protocol: Protocol;
   /** Key of the service of the mesh that it is a version of; undefined for a plain Kubernetes Service. */
   readonly service: string | undefined;
   readonly policies: Policies;

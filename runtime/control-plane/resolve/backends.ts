@@ -1,5 +1,5 @@
 import type { MeshResource, MeshServiceResource } from '../../../src/contract';
-import type { Backend, Policies, Region, Rule } from '../model';
+import type { Backend, Policies, Protocol, Region, Rule } from '../model';
 import { keyOf, type ResourceId, type ResourceSet } from '../resources';
 import { NO_POLICIES, policiesOf } from './policies';
 import type { Report } from './report';
@@ -10,6 +10,7 @@ export interface BackendDraft {
   readonly name: string;
   readonly namespace: string;
   readonly port: number;
+  readonly protocol: Protocol;
   readonly service: string | undefined;
   readonly policies: Policies;
   /** The mesh whose regions its endpoints are in; undefined where that is not known. */
@@ -43,9 +44,15 @@ export class Backends {
     const key = backendKey(namespace, name, port);
     const found = this.drafts.get(key);
     if (found) return found;
-    const draft: BackendDraft = { key, name, namespace, port, service: undefined, policies: NO_POLICIES, mesh, owner };
+    const draft: BackendDraft = { key, name, namespace, port, protocol: this.protocolOf(namespace, name, port), service: undefined, policies: NO_POLICIES, mesh, owner };
     this.drafts.set(key, draft);
     return draft;
+  }
+
+  /** What the port of a Service in no mesh says that it speaks (GEP-1911); HTTP/1.1 where it says nothing, as only HTTP is routed to it. */
+  private protocolOf(namespace: string, name: string, port: number): Protocol {
+    const found = this.set.resources.Service.get(keyOf({ namespace, name }))?.value.spec.ports.find((one) => one.port === port);
+    return PROTOCOLS[found?.appProtocol ?? ''] ?? 'http';
   }
 
   all(): BackendDraft[] {
@@ -70,18 +77,22 @@ export class Backends {
     }
     const key = backendKey(namespace, name, spec.port.number);
     const mesh = this.set.resources.Mesh.get(keyOf(spec.mesh))?.value;
-    this.drafts.set(key, { key, name, namespace, port: spec.port.number, service, policies: policiesOf(spec), mesh, owner: id });
+    const { number: port, protocol } = spec.port;
+    this.drafts.set(key, { key, name, namespace, port, protocol, service, policies: policiesOf(spec), mesh, owner: id });
     this.meshed.set(keyOf({ namespace, name }), key);
   }
 }
+
+/** By `appProtocol`: Kubernetes' own names, and IANA's. */
+const PROTOCOLS: Readonly<Record<string, Protocol>> = { 'kubernetes.io/h2c': 'http2', 'h2c': 'http2', 'http2': 'http2', 'grpc': 'grpc' };
 
 export function backendKey(namespace: string, name: string, port: number): string {
   return `${namespace}/${name}:${port}`;
 }
 
 export function finished(draft: BackendDraft, rules: readonly Rule[] | undefined): Backend {
-  const { key, name, namespace, port, service, policies, mesh } = draft;
-  return { key, name, namespace, port, service, policies, regions: regionsOf(mesh), rules };
+  const { key, name, namespace, port, protocol, service, policies, mesh } = draft;
+  return { key, name, namespace, port, protocol, service, policies, regions: regionsOf(mesh), rules };
 }
 
 export function regionsOf(mesh: MeshResource | undefined): Region[] {

@@ -24,6 +24,7 @@ function serviceOf({ id, value: { spec } }: Resource<'MeshService'>, set: Resour
     mesh: settingsOf(keyOf(spec.mesh), mesh),
     identity: mesh ? spiffeId(mesh.spec.trustDomain, id.namespace, spec.serviceAccount) : '',
     port: spec.port.number,
+    protocol: spec.port.protocol,
     calls: callsOf({ id, spec }, set, backends, report),
     rateLimits: rateLimitsOf(spec),
   };

@@ -87,10 +87,10 @@ function unknownKind(group: string, kind: string): Read {
 function unsupportedBy(kind: Kind, value: Kinds[Kind]): { reason: string; messages: string[] } | undefined {
   if (kind !== 'MeshService') return undefined;
   const { protocol } = (value as Kinds['MeshService']).spec.port;
-  if (protocol === 'http') return undefined;
+  if (protocol !== 'tcp') return undefined;
   return {
     reason: 'UnsupportedProtocol',
-    messages: [`spec.port.protocol is "${protocol}": the proxy of this version carries HTTP/1.1 only; write http, or keep the service out of the mesh`],
+    messages: [`spec.port.protocol is "${protocol}": the proxy of this version carries HTTP only; write http, http2 or grpc, or keep the service out of the mesh`],
   };
 }
 

@@ -2,7 +2,8 @@ import {
   ApiVersion, CircuitBreakerSchema, Cluster_DiscoveryType, Cluster_LbPolicy, Cluster_RingHashLbConfig_HashFunction, ClusterSchema, create,
   duration, packAny, RoutingPriority, UpstreamHttpProtocolOptionsSchema, type Any, type CircuitBreakers_ThresholdsSchema, type Cluster,
 } from '../../xds';
-import type { Backend, CircuitBreaker, LoadBalancer, OutlierDetection, Policies, Service } from '../model';
+import type { Backend, CircuitBreaker, LoadBalancer, OutlierDetection, Policies, Protocol, Service } from '../model';
+import { HTTP2_LIMITS } from './http2';
 import type { Init } from './init';
 import { clusterName, inboundClusterName } from './names';
 import type { ProxyNode } from './types';
@@ -14,7 +15,7 @@ const CONNECT_TIMEOUT = 5000;
 const LOCAL_CONNECT_TIMEOUT = 1000;
 /** An idle connection to another proxy is closed before that one closes it after its hour, and well before a firewall forgets it. */
 const IDLE_TIMEOUT = 300_000;
-/** Below the 5 seconds after which many servers (Node's among them) close an idle connection: a request sent just then would be lost. */
+/** Below the 5 seconds after which many HTTP/1.1 servers (Node's among them) close an idle connection: a request sent just then would be lost. */
 const LOCAL_IDLE_TIMEOUT = 4000;
 const LARGEST_RING = 8_388_608;
 
@@ -25,7 +26,7 @@ export function cluster(backend: Backend, region?: string): Cluster {
   const name = clusterName(backend, region);
   const { policies } = backend;
   return create(ClusterSchema, {
-    ...http1(name, CONNECT_TIMEOUT, IDLE_TIMEOUT),
+    ...upstream(name, backend.protocol, CONNECT_TIMEOUT, IDLE_TIMEOUT),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: {
       serviceName: name,
@@ -45,8 +46,10 @@ export function cluster(backend: Backend, region?: string): Cluster {
 /** The pod's own application. Whoever calls it bounds the call, so nothing is bounded here. */
 export function inboundCluster(service: Service, node: ProxyNode): Cluster {
   const name = inboundClusterName(service.port);
+  // An HTTP/2 server says with a GOAWAY that it closes, so nothing is lost on a connection that was idle for long.
+  const idleTimeout = service.protocol === 'http' ? LOCAL_IDLE_TIMEOUT : IDLE_TIMEOUT;
   return create(ClusterSchema, {
-    ...http1(name, LOCAL_CONNECT_TIMEOUT, LOCAL_IDLE_TIMEOUT),
+    ...upstream(name, service.protocol, LOCAL_CONNECT_TIMEOUT, idleTimeout),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     loadAssignment: {
@@ -64,7 +67,7 @@ export function inboundCluster(service: Service, node: ProxyNode): Cluster {
   });
 }
 
-function http1(name: string, connectTimeout: number, idleTimeout: number): ClusterInit {
+function upstream(name: string, protocol: Protocol, connectTimeout: number, idleTimeout: number): ClusterInit {
   return {
     name,
     connectTimeout: duration(connectTimeout),
@@ -73,7 +76,10 @@ function http1(name: string, connectTimeout: number, idleTimeout: number): Clust
     typedExtensionProtocolOptions: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': packAny(UpstreamHttpProtocolOptionsSchema, create(UpstreamHttpProtocolOptionsSchema, {
         commonHttpProtocolOptions: { idleTimeout: duration(idleTimeout) },
-        upstreamProtocolOptions: { case: 'explicitHttpConfig', value: { protocolConfig: { case: 'httpProtocolOptions', value: {} } } },
+        upstreamProtocolOptions: {
+          case: 'explicitHttpConfig',
+          value: { protocolConfig: protocol === 'http' ? { case: 'httpProtocolOptions', value: {} } : { case: 'http2ProtocolOptions', value: HTTP2_LIMITS } },
+        },
       })),
     },
   };

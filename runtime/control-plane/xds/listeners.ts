@@ -6,6 +6,7 @@ import {
 } from '../../xds';
 import type { Service } from '../model';
 import { accessLog } from './access-log';
+import { HTTP2_LIMITS } from './http2';
 import type { Init } from './init';
 import { INBOUND, OUTBOUND } from './names';
 import { rateLimitFilter } from './rate-limit';
@@ -32,11 +33,15 @@ export interface FilterChains {
 export function filterChains(service: Service): FilterChains {
   return {
     inbound: filterChain(INBOUND, service, {
+      // Who declares HTTP/2 is still called by clients of HTTP/1.1 that are no proxies of this mesh.
+      ...codec(service.protocol === 'http' ? HttpConnectionManager_CodecType.HTTP1 : HttpConnectionManager_CodecType.AUTO),
       // With the listener: it changes only when the listener does.
       routeSpecifier: { case: 'routeConfig', value: inboundRoutes(service) },
       httpFilters: [...service.rateLimits.map(rateLimitFilter), router()],
     }),
     outbound: filterChain(OUTBOUND, service, {
+      // Which version the application's clients speak does not depend on what its upstreams speak: each is translated into the other.
+      ...codec(HttpConnectionManager_CodecType.AUTO),
       routeSpecifier: {
         case: 'rds',
         value: {
@@ -86,11 +91,14 @@ function filterChain(name: string, { mesh }: Service, init: HcmInit): FilterChai
   });
 }
 
+function codec(codecType: HttpConnectionManager_CodecType): HcmInit {
+  return codecType === HttpConnectionManager_CodecType.HTTP1 ? { codecType } : { codecType, http2ProtocolOptions: HTTP2_LIMITS };
+}
+
 /** What both listeners say of HTTP. Written out wherever Envoy's default would do something that nobody asked for. */
 function protocol(statPrefix: string): HcmInit {
   return {
     statPrefix,
-    codecType: HttpConnectionManager_CodecType.HTTP1,
     // How long a request may take is said by timeouts; no silent limit beside them.
     streamIdleTimeout: duration(0),
     requestTimeout: duration(0),

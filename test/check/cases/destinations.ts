@@ -4,7 +4,7 @@ import type { Case } from './case';
 const payment = service('payment');
 const v2 = service('payment', { versions: { v2: {} } });
 const withoutV2 = service('payment', { versions: { v2: { unlisted: true } } });
-const grpc = service('quotes', { spec: { port: { number: 8080, protocol: 'grpc' } } });
+const tcp = service('quotes', { spec: { port: { number: 8080, protocol: 'tcp' } } });
 
 export const DESTINATIONS: readonly Case[] = [
   {
@@ -58,10 +58,10 @@ export const DESTINATIONS: readonly Case[] = [
   },
   {
     code: 'MW104',
-    name: 'gRPC',
+    name: 'bytes',
     path: 'shop/quotes',
-    fires: graph(grpc),
-    silent: graph(service('quotes')),
+    fires: graph(tcp),
+    silent: graph(service('quotes', { spec: { port: { number: 8080, protocol: 'grpc' } } }), service('feed', { spec: { port: { number: 8080, protocol: 'http2' } } })),
   },
   {
     code: 'MW105',

@@ -104,9 +104,9 @@ export const OBJECTS: readonly Case[] = [
 export const TOGETHER = [
   {
     name: 'HTTP and gRPC in one split',
-    codes: ['MW106', 'MW104'],
+    codes: ['MW106'],
     fires: graph(service('api'), service('api-grpc', { spec: { port: { number: 8080, protocol: 'grpc' } } }), route('canary', 'api', rule('all', [], { 'api': {}, 'api-grpc': {} }))),
-    silent: graph(service('api'), service('api-next'), route('canary', 'api', rule('all', [], { 'api': {}, 'api-next': {} }))),
+    silent: graph(service('api'), service('api-next', { spec: { port: { number: 8080, protocol: 'http2' } } }), route('canary', 'api', rule('all', [], { 'api': {}, 'api-next': {} }))),
   },
   {
     name: 'a route of bytes',

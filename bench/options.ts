@@ -1,8 +1,10 @@
 export interface Options {
-  /** A few seconds, to see that everything still runs: no figure of such a run means anything, and no bar is judged. */
+  /** A few seconds, to see that everything still runs: no figure of such a run means anything, and no bar on a time is judged. */
   readonly smoke: boolean;
   /** Rounds of every measurement; the rounds of what is compared are interleaved. */
   readonly rounds: number;
-  /** `h1`: Envoy beside the others. */
-  readonly envoy: boolean;
+  /** Milliseconds of one round. */
+  readonly roundTime: number;
+  /** Peers to leave out, by name in lower case. */
+  readonly without: ReadonlySet<string>;
 }

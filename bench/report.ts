@@ -16,10 +16,15 @@ export interface Bar {
   /** `value` must be at least, or at most, `limit`. */
   readonly kind: 'at least' | 'at most';
   readonly limit: number;
+  /** Holds in a run of seconds, too: a count, no time. */
+  readonly exact?: boolean;
 }
 
 export interface Report {
+  /** As the command line names it. */
   readonly suite: string;
+  /** What was measured, in a line. */
+  readonly title: string;
   readonly machine: Record<string, string>;
   /** Rows of the table, as they are printed: column → text. */
   readonly table: ReadonlyArray<Record<string, string>>;
@@ -66,11 +71,19 @@ function printTable(rows: ReadonlyArray<Record<string, string>>): void {
 }
 
 export function print(report: Report): void {
-  console.log(`\n## ${report.suite}\n`);
+  console.log(`\n## ${report.suite}: ${report.title}\n`);
   console.log(`${Object.entries(report.machine).map(([name, value]) => `${name}: ${value}`).join(' · ')}\n`);
   printTable(report.table);
   if (report.bars.length > 0) console.log('');
   for (const bar of report.bars) {
     console.log(`${holds(bar) ? 'holds ' : 'MISSED'}  ${bar.name}: ${bar.value.toFixed(2)}, ${bar.kind} ${bar.limit}`);
   }
+}
+
+/** All bars of several reports in one table. */
+export function printSummary(reports: readonly Report[]): void {
+  console.log('\n## all bars\n');
+  printTable(reports.flatMap(({ suite, bars }) => bars.map((bar) => ({
+    suite, bar: bar.name, measured: bar.value.toFixed(2), wanted: `${bar.kind} ${bar.limit}`, outcome: holds(bar) ? 'holds' : 'MISSED',
+  }))));
 }

@@ -81,7 +81,8 @@ function report(comparisons: readonly Comparison[]): Report {
     { name: `checks of ${last.services} services, % of synth`, value: last.checks.median, kind: 'at most', limit: 10 },
   ];
   return {
-    suite: 'synth: services with every policy in one chart, beside bare cdk8s with the same documents',
+    suite: 'synth',
+    title: 'services with every policy in one chart, beside bare cdk8s with the same documents',
     machine: machine({ node: process.version, rounds: String(comparisons[0].ours.length) }),
     table: summaries.map((summary) => ({
       'services': String(summary.services),

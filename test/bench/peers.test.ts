@@ -1,4 +1,4 @@
-import { bootstrap } from '../../bench/h1/peers';
+import { bootstrap } from '../../bench/peers/policies';
 import { decodeBootstrap } from '../../runtime/proxy/bootstrap/decode';
 
 test('what the benchmark configures is what our proxy takes, every policy of it', () => {

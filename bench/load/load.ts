@@ -2,20 +2,20 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
+import type { LoadGenerator, Work } from '../comparison';
 
-export interface LoadResult {
+interface Result {
   readonly requests: number;
   readonly seconds: number;
   readonly errors: number;
   readonly not200: number;
-  /** Microseconds. */
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
 }
 
-export interface LoadRun {
-  readonly port: number;
+/** How HTTP/1.1 is asked for. */
+export interface LoadShape {
   readonly connections: number;
   readonly milliseconds: number;
   /** Requests a second, or 0: each connection sends again when it is answered. */
@@ -26,15 +26,25 @@ export interface LoadRun {
 export class Load {
   private constructor(private readonly child: ChildProcess, private readonly lines: Interface) {}
 
-  static async start(source: string, folder: string, core: number, options: { firstPort: number; ports: number; bodyBytes: number }): Promise<Load> {
+  /** @param options the application's ports, `ports` of them from `firstPort` on, and the length of its answers. */
+  static async start(root: string, folder: string, core: number, options: { firstPort: number; ports: number; bodyBytes: number }): Promise<Load> {
     const binary = join(folder, 'load');
-    execFileSync('gcc', ['-O2', '-o', binary, source], { stdio: ['ignore', 'inherit', 'inherit'] });
+    execFileSync('gcc', ['-O2', '-o', binary, join(root, 'bench/load/load.c')], { stdio: ['ignore', 'inherit', 'inherit'] });
     const child = spawn('taskset', ['-c', String(core), binary, String(options.firstPort), String(options.ports), String(options.bodyBytes)],
       { stdio: ['pipe', 'pipe', 'inherit'] });
     const load = new Load(child, createInterface({ input: child.stdout! }));
     const ready = await load.line();
     if (ready !== 'ready') throw new Error(`load: ${ready}`);
     return load;
+  }
+
+  /** Load of one shape. */
+  generator(shape: LoadShape): LoadGenerator {
+    return { run: async (port) => this.run(port, shape), processorTime: () => this.processorTime() };
+  }
+
+  stop(): void {
+    this.child.stdin!.end();
   }
 
   private line(): Promise<string> {
@@ -48,17 +58,14 @@ export class Load {
     });
   }
 
-  async run({ port, connections, milliseconds, rate }: LoadRun): Promise<LoadResult> {
+  private async run(port: number, { connections, milliseconds, rate }: LoadShape): Promise<Work> {
     this.child.stdin!.write(`run ${port} ${connections} ${milliseconds} ${rate} payment.shop /api/v1/items?id=42\n`);
-    return JSON.parse(await this.line());
-  }
-
-  stop(): void {
-    this.child.stdin!.end();
+    const { requests, seconds, errors, not200, p50, p99 } = JSON.parse(await this.line()) as Result;
+    return { units: requests, seconds, failures: errors + not200, p50, p99 };
   }
 
   /** Nanoseconds on a processor; it has one thread. */
-  processorTime(): number {
+  private processorTime(): number {
     return Number(readFileSync(`/proc/${this.child.pid}/schedstat`, 'utf8').split(' ')[0]);
   }
 }

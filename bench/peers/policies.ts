@@ -1,22 +1,12 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { SIDECAR_ENVIRONMENT } from '../../src/contract/sidecar';
+import {
+  envoyBinary, envoyProgram, haproxyProgram, imageNode, meshwrightProgram, nginxProgram, nginxTemporary, versionOf, type Peer, type Place,
+} from './peer';
 
-/** A proxy of the comparison: how it is configured and started. */
-export interface Peer {
-  readonly name: string;
-  readonly version: string;
-  readonly port: number;
-  readonly command: readonly string[];
-}
-
-export interface Setting {
-  /** Scratch folder for configuration files. */
-  readonly folder: string;
-  readonly root: string;
+export interface Setting extends Place {
   /** Ports of the application's endpoints. */
   readonly upstreams: readonly number[];
+  /** HTTP/2 with prior knowledge on both sides; nginx asks its upstreams by HTTP/1.1, which is all that it can. */
+  readonly http2?: boolean;
 }
 
 const LIMIT = 1_000_000;
@@ -28,9 +18,8 @@ const LIMIT = 1_000_000;
  * retries of gateway errors and refused connections at another endpoint; ejection of an endpoint, or opening of the breaker, after five failures;
  * a JSON access log to /dev/null.
  */
-export function haproxy({ folder, upstreams }: Setting, port: number): Peer {
-  const file = join(folder, 'haproxy.cfg');
-  writeFileSync(file, `
+export function haproxy(setting: Setting, port: number): Peer {
+  const config = `
 global
   nbthread 1
   maxconn 4000
@@ -54,7 +43,7 @@ defaults
   unique-id-header x-request-id
 
 frontend mesh
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${setting.http2 ? ' proto h2' : ''}
   log-format '{"time":"%t","method":"%HM","path":"%HP","status":%ST,"duration":%Ta,"backend":"%b","server":"%s","flags":"%ts","bytes_in":%U,"bytes_out":%B,"id":"%ID"}'
   stick-table type integer size 1k expire 10s store http_req_rate(1s)
   http-request track-sc0 dst_port
@@ -70,26 +59,14 @@ backend none
 
 backend payment
   balance random(2)
-${upstreams.map((upstream) => `  server s${upstream} 127.0.0.1:${upstream} maxconn 100 maxqueue 100 check inter 60s observe layer7 error-limit 5 on-error mark-down`).join('\n')}
-`);
-  return { name: 'HAProxy', version: version('haproxy', ['-v']), port, command: ['haproxy', '-db', '-f', file] };
+${setting.upstreams.map((upstream) => `  server s${upstream} 127.0.0.1:${upstream}${setting.http2 ? ' proto h2' : ''} maxconn 100 maxqueue 100 check inter 60s observe layer7 error-limit 5 on-error mark-down`).join('\n')}
+`;
+  return { name: 'HAProxy', version: versionOf('haproxy', ['-v']), port, programs: [haproxyProgram(setting, 'haproxy', config, port)] };
 }
 
-export function nginx({ folder, upstreams }: Setting, port: number): Peer {
-  const prefix = join(folder, 'nginx');
-  mkdirSync(prefix, { recursive: true });
-  writeFileSync(join(prefix, 'nginx.conf'), `
-daemon off;
-worker_processes 1;
-pid ${prefix}/nginx.pid;
-error_log stderr crit;
-events { worker_connections 4000; }
-http {
-  client_body_temp_path ${prefix}/body;
-  proxy_temp_path ${prefix}/proxy;
-  fastcgi_temp_path ${prefix}/fastcgi;
-  uwsgi_temp_path ${prefix}/uwsgi;
-  scgi_temp_path ${prefix}/scgi;
+export function nginx(setting: Setting, port: number): Peer {
+  const config = `http {
+${nginxTemporary(setting, 'nginx')}
   log_format json escape=json '{"time":"$time_iso8601","method":"$request_method","path":"$uri","status":$status,"duration":$request_time,'
     '"upstream":"$upstream_addr","upstream_time":"$upstream_response_time","bytes_in":$request_length,"bytes_out":$bytes_sent,"id":"$request_id"}';
   access_log /dev/null json buffer=64k flush=1s;
@@ -99,16 +76,16 @@ http {
   map $http_x_tenant $refused { default 1; acme 0; }
   upstream payment {
     least_conn;
-${upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conns=100 max_fails=5 fail_timeout=30s;`).join('\n')}
+${setting.upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conns=100 max_fails=5 fail_timeout=30s;`).join('\n')}
     keepalive 400;
     keepalive_requests 100000000;
   }
   server {
-    listen 127.0.0.1:${port} default_server;
+    listen 127.0.0.1:${port} default_server${setting.http2 ? ' http2' : ''};
     return 404;
   }
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${setting.http2 ? ' http2' : ''};
     server_name payment.shop;
     location /api/ {
       if ($refused) { return 404; }
@@ -131,12 +108,12 @@ ${upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conns=100 ma
     location / { return 404; }
   }
 }
-`);
-  return { name: 'nginx', version: version('nginx', ['-v']), port, command: ['nginx', '-p', prefix, '-e', 'stderr', '-c', 'nginx.conf'] };
+`;
+  return { name: 'nginx', version: versionOf('nginx', ['-v']), port, programs: [nginxProgram(setting, 'nginx', config, port)] };
 }
 
 /** One bootstrap, for our proxy and for Envoy. */
-export function bootstrap({ upstreams }: Setting, port: number, adminPort: number): unknown {
+export function bootstrap({ upstreams, http2 }: Setting, port: number, adminPort: number): unknown {
   const type = (name: string) => `type.googleapis.com/${name}`;
   const address = (number: number) => ({ socket_address: { address: '127.0.0.1', port_value: number } });
   const format = {
@@ -165,6 +142,7 @@ export function bootstrap({ upstreams }: Setting, port: number, adminPort: numbe
             typed_config: {
               '@type': type('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
               'stat_prefix': 'outbound',
+              ...(http2 ? { codec_type: 'HTTP2' } : {}),
               'use_remote_address': true,
               'generate_request_id': true,
               'stream_idle_timeout': '60s',
@@ -223,6 +201,11 @@ export function bootstrap({ upstreams }: Setting, port: number, adminPort: numbe
         type: 'STATIC',
         connect_timeout: '1s',
         lb_policy: 'LEAST_REQUEST',
+        ...(http2 ? { typed_extension_protocol_options: {
+          'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+            '@type': type('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'), 'explicit_http_config': { http2_protocol_options: {} },
+          },
+        } } : {}),
         circuit_breakers: { thresholds: [{ max_connections: 400, max_pending_requests: 400, max_requests: 4000, max_retries: 100 }] },
         outlier_detection: { consecutive_5xx: 5, interval: '10s', base_ejection_time: '30s', max_ejection_percent: 50 },
         metadata: {
@@ -239,42 +222,21 @@ export function bootstrap({ upstreams }: Setting, port: number, adminPort: numbe
   };
 }
 
-export function meshwright(setting: Setting, port: number): Peer {
-  const file = join(setting.folder, 'meshwright.json');
-  writeFileSync(file, JSON.stringify(bootstrap(setting, port, port + 1), null, 2));
-  const node = script(setting.root, ['node', '24']);
-  // As the sidecar's manifest starts it.
-  const environment = Object.entries(SIDECAR_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
+export function meshwright(setting: Setting, port: number, node: readonly string[] = []): Peer {
   return {
     name: 'meshwright',
-    version: `Node ${version(node, ['--version'])}`,
+    version: `Node ${versionOf(imageNode(setting), ['--version'])}`,
     port,
-    command: ['env', ...environment, node, join(setting.root, 'lib/runtime/proxy.js'), '--config-path', file],
+    programs: [meshwrightProgram(setting, 'meshwright', bootstrap(setting, port, port + 1), port, node)],
   };
 }
 
 export function envoy(setting: Setting, port: number): Peer {
-  const file = join(setting.folder, 'envoy.json');
   const config = bootstrap(setting, port, port + 1) as any;
   // Envoy drops unknown metadata only where it is not typed: it has to know the type of each Any that it is given.
   delete config.static_resources.clusters[0].metadata;
-  writeFileSync(file, JSON.stringify(config, null, 2));
-  const binary = script(setting.root, ['envoy']);
-  return {
-    name: 'Envoy',
-    version: version(binary, ['--version']),
-    port,
-    command: [binary, '-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'],
-  };
+  return { name: 'Envoy', version: versionOf(envoyBinary(setting), ['--version']), port, programs: [envoyProgram(setting, 'envoy', config, port)] };
 }
 
-function script(root: string, args: readonly string[]): string {
-  return execFileSync(process.execPath, [join(root, 'scripts/peer.mjs'), ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
-}
-
-/** The first version number in what the program says of itself. */
-function version(command: string, args: readonly string[]): string {
-  // nginx says it on the error stream.
-  const output = execFileSync('sh', ['-c', '"$0" "$@" 2>&1', command, ...args], { encoding: 'utf8' });
-  return /\d+\.\d+(\.\d+)?/.exec(output)?.[0] ?? '';
-}
+/** By name in lower case; ports `port` and `port + 1` are its own. */
+export const PEERS: Readonly<Record<string, (setting: Setting, port: number) => Peer>> = { haproxy, nginx, envoy, meshwright };

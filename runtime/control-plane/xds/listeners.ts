@@ -105,6 +105,7 @@ function protocol(statPrefix: string): HcmInit {
     requestHeadersTimeout: duration(HEAD_TIMEOUT),
     maxRequestHeadersKb: 60,
     commonHttpProtocolOptions: { idleTimeout: duration(IDLE_TIMEOUT) },
+    upgradeConfigs: [{ upgradeType: 'websocket' }],
     useRemoteAddress: true,
     // Nobody is inside: headers x-envoy-* of a request are not obeyed, so that only what is declared retries or times out.
     internalAddressConfig: {},

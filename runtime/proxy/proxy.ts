@@ -16,6 +16,8 @@ export interface ProxyDependencies {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly observer?: Observer;
+  /** Other proxies listen at the same addresses, and the system shares connections out among them (SO_REUSEPORT); false by default. */
+  readonly reusePort?: boolean;
 }
 
 /** A bound address and the listener that its connections belong to. */
@@ -37,6 +39,16 @@ interface ClusterEntry {
   endpoints: ClusterEndpoints | undefined;
 }
 
+/** A snapshot that is compiled, and whose addresses are bound. */
+export interface PreparedSnapshot {
+  /** What each listener is bound to. */
+  readonly ports: ReadonlyMap<string, number>;
+  /** Puts it in force. */
+  commit(): void;
+  /** Gives up what was bound for it. */
+  abort(): Promise<void>;
+}
+
 const keyOf = (config: ListenerConfig): string => `${config.address} ${config.port}`;
 
 /**
@@ -55,8 +67,10 @@ export class Proxy {
   private readonly leaving = new Set<Listener>();
   private applying: Promise<void> = Promise.resolve();
   private closed = false;
+  private readonly reusePort: boolean;
 
-  constructor({ clock, transport, random, observer }: ProxyDependencies) {
+  constructor({ clock, transport, random, observer, reusePort = false }: ProxyDependencies) {
+    this.reusePort = reusePort;
     this.clock = clock;
     this.random = random;
     this.transport = transport;
@@ -77,21 +91,51 @@ export class Proxy {
    * bound; the snapshot before stays in force then.
    */
   async apply(snapshot: ProxySnapshot): Promise<void> {
-    const next = this.applying.catch(() => undefined).then(async () => this.applyNow(snapshot));
-    this.applying = next;
-    return next;
+    (await this.prepare(snapshot)).commit();
   }
 
-  private async applyNow(snapshot: ProxySnapshot): Promise<void> {
+  /**
+   * The first half of `apply`: compiles and binds, and changes nothing that is in force. Whoever has several proxies commits once all of them are
+   * prepared. One snapshot is under way at a time: the next `prepare` waits until this one is committed or aborted.
+   *
+   * @param ports for listeners of port 0: what another proxy that shares its addresses with this one is bound to.
+   */
+  async prepare(snapshot: ProxySnapshot, ports?: ReadonlyMap<string, number>): Promise<PreparedSnapshot> {
+    let settle!: () => void;
+    const before = this.applying;
+    this.applying = new Promise<void>((resolve) => { settle = resolve; });
+    try {
+      await before;
+      return await this.prepareNow(snapshot, settle, ports);
+    } catch (error) {
+      settle();
+      throw error;
+    }
+  }
+
+  private async prepareNow(snapshot: ProxySnapshot, settle: () => void, ports?: ReadonlyMap<string, number>): Promise<PreparedSnapshot> {
     if (this.closed) throw new Error('the proxy is closed');
     // Compiled first: what does not compile leaves everything as it is.
     const routeTables = this.compileRoutes(snapshot);
     const tables = new Map([...snapshot.listeners].map(([name, config]) => [name, this.compileListener(config, snapshot, routeTables)]));
-    const bindings = await this.bind(snapshot);
-    this.routeTables = routeTables;
-    const removedClusters = this.applyClusters(snapshot);
-    this.applyListeners(tables, bindings);
-    for (const pool of removedClusters) pool.retire();
+    const { bindings, made } = await this.bind(snapshot, ports);
+    return {
+      ports: new Map([...bindings].map(([name, { acceptor }]) => [name, acceptor.port])),
+      commit: () => {
+        try {
+          this.routeTables = routeTables;
+          const removedClusters = this.applyClusters(snapshot);
+          this.applyListeners(tables, bindings);
+          for (const pool of removedClusters) pool.retire();
+        } finally {
+          settle();
+        }
+      },
+      abort: async () => {
+        await giveUp(made);
+        settle();
+      },
+    };
   }
 
   private compileRoutes(snapshot: ProxySnapshot): Map<RouteTableConfig, RouteTable> {
@@ -109,7 +153,9 @@ export class Proxy {
   }
 
   /** An address that is bound already is kept, also where another listener has it now. */
-  private async bind(snapshot: ProxySnapshot): Promise<Map<string, Binding>> {
+  private async bind(
+    snapshot: ProxySnapshot, ports?: ReadonlyMap<string, number>,
+  ): Promise<{ bindings: Map<string, Binding>; made: readonly Binding[] }> {
     const present = new Map([...this.listenerEntries.values()].map(({ binding }) => [binding.key, binding]));
     const errors: Error[] = [];
     const made: Binding[] = [];
@@ -131,25 +177,22 @@ export class Proxy {
         return;
       }
       try {
-        const binding = await this.listen(key, config);
+        const binding = await this.listen(key, config, config.port === 0 ? ports?.get(config.name) ?? 0 : config.port);
         made.push(binding);
         found.set(config.name, binding);
       } catch (error) {
         errors.push(new Error(`listener ${config.name}: cannot listen on ${config.address}:${config.port}: ${(error as Error).message}`, { cause: error }));
       }
     }));
-    if (errors.length === 0) return found;
-    for (const { acceptor, early } of made) {
-      for (const connection of early) connection.close();
-      await acceptor.close();
-    }
+    if (errors.length === 0) return { bindings: found, made };
+    await giveUp(made);
     throw new AggregateError(errors, errors.map(({ message }) => message).join('\n'));
   }
 
-  private async listen(key: string, config: ListenerConfig): Promise<Binding> {
+  private async listen(key: string, config: ListenerConfig, port: number): Promise<Binding> {
     const early: Connection[] = [];
     let binding: Binding | undefined;
-    const acceptor = await this.transport.listen({ address: config.address, port: config.port }, (connection) => {
+    const acceptor = await this.transport.listen({ address: config.address, port, reusePort: this.reusePort }, (connection) => {
       if (binding?.listener !== undefined) {
         binding.listener.accept(connection);
       } else {
@@ -234,7 +277,7 @@ export class Proxy {
 
   /** Gives up every address and connection now. */
   async close(): Promise<void> {
-    await this.applying.catch(() => undefined);
+    await this.applying;
     if (this.closed) return;
     this.closed = true;
     this.router.closing = true;
@@ -245,6 +288,13 @@ export class Proxy {
     for (const { pool } of this.clusterEntries.values()) pool.retire();
     this.router.deadlines.close();
     await Promise.all(closing);
+  }
+}
+
+async function giveUp(bindings: readonly Binding[]): Promise<void> {
+  for (const { acceptor, early } of bindings) {
+    for (const connection of early) connection.close();
+    await acceptor.close();
   }
 }
 

@@ -43,10 +43,12 @@ const project = new cdk8s.ConstructLibraryCdk8s({
     '@peculiar/x509@^2.0.0',
     'jose@^6.2.0',
     'koffi@^3.3.0',
+    'tar-stream@^3.2.0',
     'xxhash-wasm@^1.1.0',
     'yaml@^2.9.0',
     // Tests.
     '@bufbuild/cel@^0.6.1',
+    '@types/tar-stream@^3',
     '@types/ws@^8',
     'ajv@^8.17.0',
     'ajv-formats@^3.0.1',
@@ -71,7 +73,7 @@ const project = new cdk8s.ConstructLibraryCdk8s({
     },
   },
   eslintOptions: {
-    dirs: ['src', 'runtime', 'cli', 'testing', 'examples', 'bench', 'scripts'],
+    dirs: ['src', 'runtime', 'cli', 'testing', 'examples', 'bench', 'scripts', 'images'],
     devdirs: ['test'],
     fileExtensions: ['.ts'],
     ignorePatterns: ['*.js', '*.d.ts', 'node_modules/', '*.generated.ts', 'coverage', 'runtime/xds/gen/', 'lib/', 'dist/', '!.projenrc.ts'],
@@ -124,7 +126,7 @@ new javascript.TypescriptConfig(project, {
     // Examples and tests name the package as its users do.
     paths: { 'meshwright': ['./src/index.ts'], 'meshwright/contract': ['./src/contract/index.ts'], 'meshwright/testing': ['./testing/index.ts'] },
   } as javascript.TypeScriptCompilerOptions,
-  include: ['src', 'test', 'runtime', 'cli', 'testing', 'examples', 'bench', 'scripts', 'projenrc'].map((dir) => `${dir}/**/*.ts`).concat('.projenrc.ts'),
+  include: ['src', 'test', 'runtime', 'cli', 'testing', 'examples', 'bench', 'scripts', 'images', 'projenrc'].map((dir) => `${dir}/**/*.ts`).concat('.projenrc.ts'),
   exclude: ['node_modules', 'lib', 'dist'],
 });
 const eslintrc = project.tryFindObjectFile('.eslintrc.json');
@@ -134,7 +136,7 @@ eslintrc?.addOverride('settings.import/resolver.typescript.project', './tsconfig
 // Protocol code is bits and bytes; the planes' libraries are bundled, hence development dependencies.
 project.eslint?.addRules({ 'no-bitwise': 'off', '@typescript-eslint/member-ordering': 'off' });
 project.eslint?.addOverride({
-  files: ['runtime/**', 'cli/**', 'testing/**', 'bench/**', 'examples/**', 'scripts/**', 'test/**'],
+  files: ['runtime/**', 'cli/**', 'testing/**', 'bench/**', 'examples/**', 'scripts/**', 'images/**', 'test/**'],
   rules: { 'import/no-extraneous-dependencies': ['error', { devDependencies: true, peerDependencies: true }] },
 });
 project.eslint?.addRules(floors.rules);
@@ -193,7 +195,7 @@ start.exec('node build/examples/ecommerce/main.js');
 start.exec('node lib/cli/meshwright.js up .meshwright/ecommerce --settings examples/ecommerce/meshwright.local.yaml --stop-with-parent', { receiveArgs: true });
 
 const bench = project.addTask('bench', {
-  description: 'Benchmarks: npm run bench -- synth | h1 [--json FILE]; the method is in bench/README.md',
+  description: 'Benchmarks: npm run bench -- SUITE… | all [--json FILE]; the method is in bench/README.md',
 });
 // What is measured is what ships: compiled and bundled afresh, never a stale lib/.
 bench.spawn(project.preCompileTask);
@@ -201,6 +203,11 @@ bench.spawn(project.compileTask);
 bench.spawn(bundle);
 bench.exec('node scripts/bundle-bench.mjs');
 bench.exec('node build/bench/main.js', { receiveArgs: true });
+
+project.addTask('images', {
+  description: 'Images of the planes as OCI archives in dist/images, and their digests in lib/images.json',
+  steps: [{ spawn: bundle.name }, { exec: 'ts-node --transpile-only --project tsconfig.dev.json images/main.ts', receiveArgs: true }],
+});
 
 // Slower, needs Debian packages and an Envoy: .ci/run prepares them.
 project.addTask('e2e', {

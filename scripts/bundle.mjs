@@ -1,6 +1,6 @@
 // Bundles the planes, the command line and the test harness into lib/, one file each: what the images run and what `meshwright up` starts.
 // The examples go to build/, with an SDK bundled beside them, so that `npm start` needs no compile by jsii.
-import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 
@@ -63,7 +63,7 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 const apart = entries.flatMap(({ out, apart: packages = [] }) => packages.map((name) => ({ in: name, out: join(dirname(out), basename(name)) })));
 
 await Promise.all([...entries, ...apart].map(async (entry) => {
-  await build({
+  const { metafile } = await build({
     entryPoints: [entry.in],
     outfile: `${entry.out}.js`,
     bundle: true,
@@ -78,6 +78,12 @@ await Promise.all([...entries, ...apart].map(async (entry) => {
     plugins: entry.sdk ? [localSdk(entry.out)] : [...(entry.apart ? [loadedWhenUsed(entry.apart)] : []), withoutProtoLoader],
     banner: entry.executable ? { js: '#!/usr/bin/env node' } : undefined,
     logLevel: 'warning',
+    metafile: true,
   });
+  // What went into it: the images' bill of materials.
+  if (entry.out.startsWith('lib/runtime/')) {
+    mkdirSync('build/inputs', { recursive: true });
+    writeFileSync(`build/inputs/${basename(entry.out)}.json`, JSON.stringify(Object.keys(metafile.inputs)));
+  }
   if (entry.executable) chmodSync(`${entry.out}.js`, 0o755);
 }));

@@ -8,13 +8,13 @@ import { API_VERSION } from './contract/names';
 import { Findings } from './findings';
 import { ControlPlane } from './private/control-plane';
 import { Code, error, shown } from './private/finding';
+import { imageOf } from './private/images';
 import { meshLabels } from './private/labels';
 import { checkedMeshSpec } from './private/mesh-spec';
 import { RawObject } from './private/raw-object';
 import { Registry } from './private/registry';
 import { requirementsOr } from './private/resources';
 import type { ProxySettings } from './private/sidecar';
-import { PACKAGE_VERSION } from './private/version';
 import { Region } from './region';
 import { IServicePolicy } from './service-policy';
 
@@ -35,7 +35,7 @@ export interface ProxyOptions {
   /**
    * Container image.
    *
-   * @default - `meshwright/proxy` in the version of this package
+   * @default - `meshwright/proxy` in the version of this package, by its digest
    */
   readonly image?: string;
   /**
@@ -57,7 +57,7 @@ export interface ControlPlaneOptions {
   /**
    * Container image.
    *
-   * @default - `meshwright/control-plane` in the version of this package
+   * @default - `meshwright/control-plane` in the version of this package, by its digest
    */
   readonly image?: string;
   /**
@@ -178,7 +178,7 @@ export class Mesh extends Construct {
     this.warningsAsErrors = props.warningsAsErrors ?? false;
     this.accessLog = props.accessLog;
     this._proxy = {
-      image: props.proxy?.image ?? `meshwright/proxy:${PACKAGE_VERSION}`,
+      image: props.proxy?.image ?? imageOf('proxy'),
       resources: requirementsOr(props.proxy?.resources, { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '1000m', memory: '256Mi' } }),
       logLevel: props.proxy?.logLevel ?? LogLevel.INFO,
     };
@@ -197,7 +197,7 @@ export class Mesh extends Construct {
     this.controlPlane = new ControlPlane(this, 'ControlPlane', {
       meshName: this.meshName,
       namespace: this.meshNamespace,
-      image: props.controlPlane?.image ?? `meshwright/control-plane:${PACKAGE_VERSION}`,
+      image: props.controlPlane?.image ?? imageOf('control-plane'),
       replicas,
       resources: requirementsOr(props.controlPlane?.resources, {
         requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu: '1000m', memory: '512Mi' },

@@ -1,0 +1,81 @@
+/**
+ * Makes the images of the planes: OCI archives in dist/images, from scratch, without a daemon. The same sources, Node and Debian packages give the same
+ * bytes. Their digests go to lib/images.json, from where the SDK pins what it emits.
+ *
+ *   npm run images
+ *   npm run images -- --out FOLDER
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { arch } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Entry } from './archive';
+import { billOfMaterials, installedPackages } from './bill-of-materials';
+import { ociImage } from './oci-image';
+import { bundledPackages, PLANES, type Plane } from './planes';
+import { runtimeLayer } from './rootfs';
+
+/** The Node of the images: the newest of a line with long-term support. */
+const NODE_VERSION = '24.21.0';
+const ARCHITECTURES: Readonly<Record<string, 'amd64' | 'arm64'>> = { x64: 'amd64', arm64: 'arm64' };
+const root = resolve(__dirname, '..');
+
+function program(plane: Plane): Entry[] {
+  return plane.bundles.flatMap((bundle) => [`${bundle}.js`, `${bundle}.js.LEGAL.txt`])
+    .filter((file) => existsSync(join(root, 'lib', 'runtime', file)))
+    .map((file) => ({ path: `app/${file}`, content: readFileSync(join(root, 'lib', 'runtime', file)) }));
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { out: { type: 'string', default: join('dist', 'images') } } });
+  const out = resolve(root, values.out);
+  const architecture = ARCHITECTURES[arch()];
+  if (architecture === undefined) throw new Error(`images are made for amd64 and arm64, and this machine is ${arch()}`);
+  const epoch = Number(process.env.SOURCE_DATE_EPOCH ?? 0);
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  const node = execFileSync(process.execPath, [join(root, 'scripts', 'peer.mjs'), 'node', NODE_VERSION], { encoding: 'utf8' }).trim();
+  const runtime = runtimeLayer(node);
+  const installed = installedPackages(root);
+  mkdirSync(out, { recursive: true });
+
+  const digests: Record<string, string> = {};
+  for (const plane of PLANES) {
+    const reference = `meshwright/${plane.name}:${version}`;
+    const image = await ociImage({
+      reference,
+      architecture,
+      epoch,
+      user: '1337:1337',
+      entrypoint: ['/usr/bin/node', `/app/${plane.bundles[0]}.js`],
+      environment: ['NODE_ENV=production'],
+      labels: {
+        'org.opencontainers.image.title': plane.title,
+        'org.opencontainers.image.version': version,
+        'org.opencontainers.image.licenses': 'Apache-2.0',
+        'org.opencontainers.image.source': 'https://github.com/meshwright/meshwright',
+      },
+      layers: [
+        { comment: `Node ${NODE_VERSION} and its libraries`, entries: runtime.entries },
+        { comment: plane.name, entries: program(plane) },
+      ],
+    });
+    writeFileSync(join(out, `${plane.name}.tar`), image.archive);
+    writeFileSync(join(out, `${plane.name}.cdx.json`), billOfMaterials({
+      image: reference,
+      digest: image.digest,
+      nodeVersion: NODE_VERSION,
+      packages: bundledPackages(plane, root),
+      system: runtime.packages,
+      epoch,
+    }, installed));
+    digests[plane.name] = image.digest;
+    console.log(`${reference}@${image.digest}  ${(image.compressed / 1e6).toFixed(1)} MB compressed  ${join(values.out, `${plane.name}.tar`)}`);
+  }
+  writeFileSync(join(root, 'lib', 'images.json'), `${JSON.stringify(digests, undefined, 2)}\n`);
+}
+
+main().catch((error: Error) => {
+  console.error(`images: ${error.message}`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** An image that a mesh needs. */
+export interface Plane {
+  /** Last part of the repository: `meshwright/<name>`. */
+  readonly name: string;
+  readonly title: string;
+  /** Bundles of lib/runtime, the program first; the others are loaded when they are used. */
+  readonly bundles: readonly string[];
+}
+
+export const PLANES: readonly Plane[] = [
+  { name: 'proxy', title: 'Data plane of a meshwright mesh', bundles: ['proxy', 'grpc-js', 're2js', 'yaml'] },
+  { name: 'control-plane', title: 'Control plane of a meshwright mesh', bundles: ['control-plane'] },
+];
+
+/** `name@version` of every npm package that a plane's bundles were made of. */
+export function bundledPackages(plane: Plane, root: string): Set<string> {
+  const packages = new Set<string>();
+  for (const bundle of plane.bundles) {
+    const inputs = JSON.parse(readFileSync(join(root, 'build', 'inputs', `${bundle}.json`), 'utf8')) as string[];
+    for (const input of inputs) {
+      const folder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0];
+      if (folder === undefined) continue;
+      const { name, version } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as { name: string; version: string };
+      packages.add(`${name}@${version}`);
+    }
+  }
+  return packages;
+}

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 
 const root = resolve(__dirname, '../../..');
 const MEGABYTE = 1_000_000;
@@ -92,8 +93,11 @@ describe('npm run images', () => {
   };
 
   test('the proxy takes a configuration in its image', () => {
-    const config = { node: { id: 'a', cluster: 'b' }, static_resources: {} };
-    const { stdout, stderr, status } = run('proxy', '--mode', 'validate', '--config-yaml', JSON.stringify(config));
+    // As the manifests give it; the kubelet puts the addresses in.
+    const [pod] = parseAllDocuments(readFileSync(join(root, 'test/testdata/examples/ecommerce.yaml'), 'utf8')).map((document) => document.toJS())
+      .filter(({ kind, spec }) => kind === 'Deployment' && spec.template.spec.initContainers);
+    const args: string[] = pod.spec.template.spec.initContainers[0].args.map((value: string) => value.replace(/\$\(POD_IP\)/g, '127.0.0.1').replace(/\$\(\w+\)/g, 'x'));
+    const { stdout, stderr, status } = run('proxy', '--mode', 'validate', ...args);
     expect({ stdout, stderr, status }).toEqual({ stdout: "configuration '--config-yaml' OK\n", stderr: '', status: 0 });
   });
 

@@ -3,6 +3,23 @@ import type { CircuitBreakerConfig } from '../config/types';
 import type { ClusterStats } from './stats';
 import { OutcomeWindow } from './window';
 
+export type BreakerState = 'closed' | 'open' | 'half_open';
+
+/** What a cluster asks of its breaker, whoever keeps its state. */
+export interface Breaker {
+  readonly state: BreakerState;
+  /** Counts the changes of state. A request belongs to the epoch that admitted it; its outcome counts in no other. */
+  readonly epoch: number;
+  /** Milliseconds until a probe may pass; undefined while closed, 0 where only a probe under way stands in between. */
+  readonly retryAfter: number | undefined;
+  /** Whether a request may pass now. Changes nothing but open to half open. */
+  allows(): boolean;
+  /** The request passes: in half-open state it is the probe. False: another worker's request has become the probe meanwhile. */
+  admitted(): boolean;
+  /** An admitted request of `epoch` has ended. */
+  finished(epoch: number, outcome: 'success' | 'failure' | 'neutral'): void;
+}
+
 /**
  * Circuit breaker of a whole cluster (the resilience pattern; Envoy's `circuit_breakers` are the bulkhead).
  *
@@ -24,9 +41,8 @@ import { OutcomeWindow } from './window';
  *
  * A failure is an answer of status 5xx or none at all.
  */
-export class CircuitBreaker {
-  state: 'closed' | 'open' | 'half_open' = 'closed';
-  /** Counts the changes of state. A request belongs to the epoch that admitted it; its outcome counts in no other. */
+export class CircuitBreaker implements Breaker {
+  state: BreakerState = 'closed';
   epoch: number;
   private openUntil = 0;
   private probing = false;
@@ -42,7 +58,6 @@ export class CircuitBreaker {
     this.window = config.kind === 'failure_rate' ? new OutcomeWindow(config.window, clock.now()) : undefined;
   }
 
-  /** Whether a request may pass now. Changes nothing but open to half open. */
   allows(): boolean {
     if (this.state === 'closed') return true;
     if (this.state === 'open') {
@@ -53,20 +68,18 @@ export class CircuitBreaker {
     return !this.probing || this.clock.now() - this.probeStart >= this.config.cooldown;
   }
 
-  /** The request passes: in half-open state it is the probe. */
-  admitted(): void {
-    if (this.state !== 'half_open') return;
+  admitted(): boolean {
+    if (this.state !== 'half_open') return true;
     this.probing = true;
     this.probeStart = this.clock.now();
+    return true;
   }
 
-  /** Milliseconds until a probe may pass; undefined while closed, 0 where only a probe under way stands in between. */
   get retryAfter(): number | undefined {
     if (this.state === 'closed') return undefined;
     return this.state === 'open' ? Math.max(0, this.openUntil - this.clock.now()) : 0;
   }
 
-  /** An admitted request of `epoch` has ended. */
   finished(epoch: number, outcome: 'success' | 'failure' | 'neutral'): void {
     if (epoch !== this.epoch) return;
     if (this.state === 'half_open') {
@@ -102,7 +115,7 @@ export class CircuitBreaker {
     this.stats.breakerClosed++;
   }
 
-  private change(state: 'closed' | 'open' | 'half_open'): void {
+  private change(state: BreakerState): void {
     this.state = state;
     this.epoch++;
     this.probing = false;

@@ -1,11 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock';
 import type { ClusterConfig, ClusterEndpoints } from '../config/types';
-import { CircuitBreaker } from './circuit-breaker';
+import { CircuitBreaker, type Breaker } from './circuit-breaker';
 import { ClusterHost, hostKey } from './host';
 import { HostSelector } from './host-selector';
 import { OutlierDetection } from './outlier-detection';
 import { retriesAllowed } from './retry-budget';
+import { OwnResources, Resource, SharedResources, type Resources } from './resources';
+import type { SharedClusters } from './shared';
+import { SharedCircuitBreaker } from './shared-circuit-breaker';
 import { ClusterStats } from './stats';
 import type { Cluster, Host, Refusal, RequestHash, TryOutcome } from './types';
 
@@ -13,54 +16,58 @@ export interface ClusterDependencies {
   readonly clock: Clock;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
+  /** What all workers of a pod have in common; undefined: there is one proxy. */
+  readonly shared?: SharedClusters;
 }
 
 /** See `Cluster`: each policy stands in its file, this puts them together and counts what is in flight. */
 export class UpstreamCluster implements Cluster {
   config: ClusterConfig;
   readonly stats = new ClusterStats();
-  activeRequests = 0;
-  activeRetries = 0;
-  connections = 0;
-  pending = 0;
+  readonly resources: Resources;
   admission = 0;
   private byKey: ReadonlyMap<string, ClusterHost> = new Map();
   private list: readonly ClusterHost[] = [];
   private readonly selector: HostSelector;
-  private breaker: CircuitBreaker | undefined;
+  private breaker: Breaker | undefined;
   private outlierDetection: OutlierDetection | undefined;
 
   constructor(config: ClusterConfig, private readonly dependencies: ClusterDependencies) {
     this.config = config;
+    this.resources = this.makeResources(config.name);
     this.selector = new HostSelector(config, this.stats, dependencies.random);
     this.breaker = this.makeBreaker(config);
     this.outlierDetection = this.makeOutlierDetection(config);
   }
 
   admit(isRetry: boolean): Refusal | undefined {
-    const { breaker } = this;
+    const { breaker, resources } = this;
     if (breaker !== undefined && !breaker.allows()) {
       this.stats.rqCircuitOpen++;
       return 'circuit_open';
     }
-    if (this.activeRequests - this.pending >= this.config.limits.maxRequests) {
+    if (resources.total(Resource.Requests) - resources.total(Resource.Pending) >= this.config.limits.maxRequests) {
       this.stats.rqPendingOverflow++;
       return 'requests_overflow';
     }
     if (breaker !== undefined) {
-      breaker.admitted();
+      if (!breaker.admitted()) {
+        this.stats.rqCircuitOpen++;
+        return 'circuit_open';
+      }
       this.admission = breaker.epoch;
     }
-    this.activeRequests++;
+    resources.add(Resource.Requests, 1);
     if (isRetry) {
-      this.activeRetries++;
+      resources.add(Resource.Retries, 1);
       this.stats.rqRetry++;
     }
     return undefined;
   }
 
   mayRetry(): boolean {
-    return this.activeRetries < retriesAllowed(this.config, this.activeRequests);
+    const { resources } = this;
+    return resources.total(Resource.Retries) < retriesAllowed(this.config, resources.total(Resource.Requests));
   }
 
   pick(hash: RequestHash | undefined, tried: readonly Host[] | undefined, attempts: number): Host | undefined {
@@ -75,8 +82,8 @@ export class UpstreamCluster implements Cluster {
   }
 
   finished(host: Host | undefined, outcome: TryOutcome, isRetry: boolean, admission?: number): void {
-    this.activeRequests--;
-    if (isRetry) this.activeRetries--;
+    this.resources.add(Resource.Requests, -1);
+    if (isRetry) this.resources.add(Resource.Retries, -1);
     if (host !== undefined) host.active--;
     const silent = host === undefined || outcome.failure === 'cancelled';
     const { breaker } = this;
@@ -126,6 +133,39 @@ export class UpstreamCluster implements Cluster {
     this.selector.reconfigure(config, !isDeepStrictEqual(before.balancer, config.balancer));
   }
 
+  get activeRequests(): number { return this.resources.total(Resource.Requests); }
+  get activeRetries(): number { return this.resources.total(Resource.Retries); }
+  get connections(): number { return this.resources.total(Resource.Connections); }
+  get pending(): number { return this.resources.total(Resource.Pending); }
+
+  get mayConnect(): boolean {
+    const { maxConnections } = this.config.limits;
+    // A worker without any connection gets one: who waits in it must not depend on other workers to give one up.
+    return this.resources.total(Resource.Connections) < maxConnections || (maxConnections > 0 && this.resources.own(Resource.Connections) === 0);
+  }
+
+  get mayWait(): boolean {
+    return this.resources.total(Resource.Pending) < this.config.limits.maxPendingRequests;
+  }
+
+  connectionOpened(): void {
+    this.resources.add(Resource.Connections, 1);
+    this.stats.cxTotal++;
+  }
+
+  connectionClosed(): void {
+    this.resources.add(Resource.Connections, -1);
+  }
+
+  waitBegan(): void {
+    this.resources.add(Resource.Pending, 1);
+    this.stats.rqPendingTotal++;
+  }
+
+  waitEnded(): void {
+    this.resources.add(Resource.Pending, -1);
+  }
+
   hosts(): readonly Host[] {
     return this.list;
   }
@@ -138,23 +178,64 @@ export class UpstreamCluster implements Cluster {
     return this.breaker?.retryAfter;
   }
 
+  ejectionsChanged: (() => void) | undefined;
+
+  suspected(key: string): void {
+    const host = this.byKey.get(key);
+    if (host !== undefined) this.outlierDetection?.suspected(host);
+  }
+
+  setEjected(keys: ReadonlySet<string>): void {
+    let changed = false;
+    for (const host of this.list) {
+      if (host.ejected === keys.has(host.key)) continue;
+      changed = true;
+      host.ejected = !host.ejected;
+      host.refresh();
+      if (!host.ejected) this.outlierDetection?.forget(host);
+    }
+    if (changed) this.selector.invalidate();
+  }
+
   close(): void {
     this.outlierDetection?.close();
     this.outlierDetection = undefined;
     this.update({ clusterName: this.config.endpointsName, localities: [] });
   }
 
-  private makeBreaker(config: ClusterConfig): CircuitBreaker | undefined {
+  private makeResources(name: string): Resources {
+    const { shared } = this.dependencies;
+    return shared === undefined ? new OwnResources()
+      : new SharedResources(shared.get(resourcesName(name), SharedResources.bytes(shared.workers)), shared.worker);
+  }
+
+  private makeBreaker({ name, breaker }: ClusterConfig): Breaker | undefined {
+    const { clock, random, shared } = this.dependencies;
+    if (!breaker) return undefined;
+    if (shared !== undefined) {
+      const memory = shared.get(`breaker ${name} ${JSON.stringify(breaker)}`, SharedCircuitBreaker.bytes);
+      return new SharedCircuitBreaker(memory, breaker, clock, this.stats, random);
+    }
     const firstEpoch = Math.max(this.admission, this.breaker?.epoch ?? 0) + 1;
-    return config.breaker && new CircuitBreaker(config.breaker, this.dependencies.clock, this.stats, firstEpoch);
+    return new CircuitBreaker(breaker, clock, this.stats, firstEpoch);
   }
 
   private makeOutlierDetection(config: ClusterConfig): OutlierDetection | undefined {
     if (!config.outlierDetection) return undefined;
-    const made = new OutlierDetection(config.outlierDetection, this.dependencies.clock, this.stats, () => this.selector.invalidate());
+    const { clock, shared } = this.dependencies;
+    const { name } = config;
+    const made = new OutlierDetection(config.outlierDetection, clock, this.stats, () => {
+      this.selector.invalidate();
+      this.ejectionsChanged?.();
+    }, shared && ((host) => shared.suspect(name, host.key)));
     made.setHosts(new Set(this.list));
     return made;
   }
+}
+
+/** Name of the memory in which the workers of a pod count what they use of a cluster. */
+export function resourcesName(cluster: string): string {
+  return `resources ${cluster}`;
 }
 
 function retire(host: ClusterHost): void {

@@ -29,11 +29,13 @@ export class OutlierDetection {
   private ejections = 0;
   private hostCount = 0;
 
+  /** @param decides who decides in place of this detector whether a host is ejected, and for how long: where workers share that, one does for all. */
   constructor(
     private config: OutlierDetectionConfig,
     private readonly clock: Clock,
     private readonly stats: ClusterStats,
     private readonly changed: () => void,
+    private readonly decides?: (host: ClusterHost) => void,
   ) {
     this.start = clock.now();
   }
@@ -57,7 +59,7 @@ export class OutlierDetection {
     for (const host of this.records.keys()) {
       if (hosts.has(host)) continue;
       this.records.delete(host);
-      if (host.ejected) this.ejections--;
+      if (host.ejected && this.decides === undefined) this.ejections--;
     }
   }
 
@@ -65,7 +67,8 @@ export class OutlierDetection {
   close(): void {
     this.timer?.cancel();
     this.timer = undefined;
-    for (const host of this.records.keys()) this.admit(host);
+    // What another one has ejected is for that one to let in.
+    if (this.decides === undefined) for (const host of this.records.keys()) this.admit(host);
     this.records.clear();
   }
 
@@ -85,7 +88,19 @@ export class OutlierDetection {
       record.consecutiveLocalOriginFailure = 0;
       eject = countStatus(record, status, config);
     }
-    if (eject && !host.ejected) this.eject(host, record);
+    if (!eject || host.ejected) return;
+    if (this.decides !== undefined) this.decides(host);
+    else this.eject(host, record);
+  }
+
+  /** Another detector has counted enough failures. */
+  suspected(host: ClusterHost): void {
+    if (!host.ejected) this.eject(host, this.recordOf(host));
+  }
+
+  /** A host that another detector has let in again begins anew. */
+  forget(host: ClusterHost): void {
+    this.records.delete(host);
   }
 
   private recordOf(host: ClusterHost): HostRecord {

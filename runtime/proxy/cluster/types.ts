@@ -1,5 +1,6 @@
 /** What the router asks of a cluster, and what a cluster asks of nobody: it owns its endpoints, balancer, limits, breaker and ejections. */
 import type { ClusterConfig, ClusterEndpoints } from '../config/types';
+import type { Resources } from './resources';
 import type { ClusterStats } from './stats';
 
 /** One endpoint. The connection pool hangs on it, so that both live and die together. */
@@ -47,12 +48,22 @@ export type Refusal = 'circuit_open' | 'requests_overflow' | 'no_healthy_upstrea
 export interface Cluster {
   readonly config: ClusterConfig;
   readonly stats: ClusterStats;
-  /** Tries admitted and not finished in the whole cluster, those that wait for a connection included; of which retries. */
+  /** Tries admitted and not finished in the whole cluster (of all workers of the pod), those that wait for a connection included; of which retries. */
   readonly activeRequests: number;
   readonly activeRetries: number;
-  /** Open connections of all hosts, and tries that wait for one (they count in `activeRequests` too); the pool counts them here. */
-  connections: number;
-  pending: number;
+  /** Open connections of all hosts, and tries that wait for one (they count in `activeRequests` too). */
+  readonly connections: number;
+  readonly pending: number;
+  /** What of it is this worker's own; all of it where there is one. */
+  readonly resources: Resources;
+  /** Whether max_connections lets another connection be made, and max_pending_requests another try wait for one. */
+  readonly mayConnect: boolean;
+  readonly mayWait: boolean;
+  /** Whoever owns connections counts them here, each opened one closed exactly once; likewise tries that wait for one. */
+  connectionOpened(): void;
+  connectionClosed(): void;
+  waitBegan(): void;
+  waitEnded(): void;
 
   /**
    * Asks before every try, the first included: the breaker, then max_requests, in which those that wait for a connection do not count. `undefined` admits, and must be followed by exactly
@@ -87,6 +98,12 @@ export interface Cluster {
   update(endpoints: ClusterEndpoints): void;
   /** Takes a changed configuration; hosts stay, breaker and counters stay where their settings did not change. */
   reconfigure(config: ClusterConfig): void;
+  /** Called when hosts were ejected or let in again. */
+  ejectionsChanged: (() => void) | undefined;
+  /** Where one cluster keeps the ejections of all workers: another one has seen the host (by `Host.key`) fail often enough. */
+  suspected(key: string): void;
+  /** Where another cluster keeps the ejections: the hosts that are out, by key. */
+  setEjected(keys: ReadonlySet<string>): void;
   /** All hosts, for admin pages and metrics. */
   hosts(): readonly Host[];
   readonly breakerState: 'closed' | 'open' | 'half_open' | undefined;

@@ -68,13 +68,12 @@ export class ClusterPool {
       return;
     }
     cluster.stats.cxOverflow++;
-    if (this.waiting.length >= cluster.config.limits.maxPendingRequests) {
+    if (!cluster.mayWait) {
       cluster.stats.rqPendingOverflow++;
       this.router.refuse(ctx, ERRORS.overflow);
       return;
     }
-    cluster.stats.rqPendingTotal++;
-    cluster.pending++;
+    cluster.waitBegan();
     ctx.host = host;
     ctx.waitsForConnection = true;
     this.waiting.push(ctx);
@@ -85,7 +84,7 @@ export class ClusterPool {
     const at = this.waiting.indexOf(ctx);
     if (at < 0) return;
     this.waiting.splice(at, 1);
-    this.cluster.pending--;
+    this.cluster.waitEnded();
     ctx.waitsForConnection = false;
   }
 
@@ -101,15 +100,14 @@ export class ClusterPool {
       new UpstreamConnection(this, host, this.http2To(host)).connect(ctx);
       return;
     }
-    cluster.connections++;
-    cluster.stats.cxTotal++;
+    cluster.connectionOpened();
     new UpstreamConnection(this, host, undefined).connect(ctx);
   }
 
   /** Whether there is, or may be made, a connection to `host` with room for a request. */
   private mayConnect(host: Host): boolean {
     const { cluster } = this;
-    if (cluster.connections < cluster.config.limits.maxConnections) return true;
+    if (cluster.mayConnect) return true;
     return cluster.config.http2 !== undefined && ((host.pool as HostConnections | undefined)?.http2.some(({ hasRoom }) => hasRoom) ?? false);
   }
 
@@ -119,8 +117,7 @@ export class ClusterPool {
     const { http2 } = host.pool as HostConnections;
     const present = http2.find(({ hasRoom }) => hasRoom);
     if (present !== undefined) return present;
-    cluster.connections++;
-    cluster.stats.cxTotal++;
+    cluster.connectionOpened();
     const made = new Http2Upstream(this, host);
     http2.push(made);
     return made;
@@ -131,13 +128,13 @@ export class ClusterPool {
     const at = http2.indexOf(connection);
     if (at < 0) return;
     http2.splice(at, 1);
-    this.cluster.connections--;
+    this.cluster.connectionClosed();
     this.serveWaiting();
   }
 
   /** A new connection for a try whose own has ended, in its place: whoever waits goes on waiting. */
   replace(ctx: RequestContext, ended: UpstreamConnection): void {
-    if (ended.http2 === undefined) this.cluster.connections--;
+    if (ended.http2 === undefined) this.cluster.connectionClosed();
     this.connect(ctx, ended.host);
   }
 
@@ -147,7 +144,7 @@ export class ClusterPool {
       const oldest = (host.pool as HostConnections | undefined)?.idle.shift();
       if (oldest === undefined) continue;
       oldest.discard();
-      return this.cluster.connections < this.cluster.config.limits.maxConnections;
+      return this.cluster.mayConnect;
     }
     return false;
   }
@@ -187,7 +184,7 @@ export class ClusterPool {
 
   /** A connection has ended: whoever waits gets its place. */
   closed(connection: UpstreamConnection): void {
-    if (connection.http2 === undefined) this.cluster.connections--;
+    if (connection.http2 === undefined) this.cluster.connectionClosed();
     this.serveWaiting();
   }
 

@@ -18,7 +18,8 @@ describe('bulkhead', () => {
   test('those that wait for a connection have a bound of their own', () => {
     const { cluster } = made({ limits: { ...clusterConfig().limits, maxRequests: 3 } }, two);
     for (let i = 0; i < 3; i++) cluster.admit(false);
-    cluster.pending = 2;
+    cluster.waitBegan();
+    cluster.waitBegan();
     expect([1, 2, 3].map(() => cluster.admit(false))).toEqual([undefined, undefined, 'requests_overflow']);
   });
 

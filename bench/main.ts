@@ -2,13 +2,14 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { h1 } from './h1';
+import { h2 } from './h2';
 import { latency } from './latency';
 import { alone } from './lock';
 import type { Options } from './options';
 import { holds, print, printSummary, type Report } from './report';
 import { synth } from './synth';
 
-const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, latency };
+const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, latency };
 const USAGE = `usage: npm run bench -- ${Object.keys(SUITES).join(' | ')} | all [--json FILE] [--rounds N] [--without haproxy|nginx|envoy]… [--smoke]`;
 
 async function main(): Promise<number> {

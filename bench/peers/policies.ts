@@ -201,11 +201,13 @@ export function bootstrap({ upstreams, http2 }: Setting, port: number, adminPort
         type: 'STATIC',
         connect_timeout: '1s',
         lb_policy: 'LEAST_REQUEST',
-        ...(http2 ? { typed_extension_protocol_options: {
-          'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-            '@type': type('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'), 'explicit_http_config': { http2_protocol_options: {} },
+        ...(http2 ? {
+          typed_extension_protocol_options: {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+              '@type': type('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'), 'explicit_http_config': { http2_protocol_options: {} },
+            },
           },
-        } } : {}),
+        } : {}),
         circuit_breakers: { thresholds: [{ max_connections: 400, max_pending_requests: 400, max_requests: 4000, max_retries: 100 }] },
         outlier_detection: { consecutive_5xx: 5, interval: '10s', base_ejection_time: '30s', max_ejection_percent: 50 },
         metadata: {

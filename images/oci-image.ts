@@ -68,18 +68,17 @@ export async function ociImage(content: ImageContent): Promise<Image> {
     history: content.layers.map(({ comment }) => ({ created, created_by: comment })),
   }));
   const manifest = blob(MANIFEST, json({ schemaVersion: 2, mediaType: MANIFEST, config, layers, annotations: content.labels }));
+  const name = fullName(content.reference);
   const index = json({
     schemaVersion: 2,
     mediaType: INDEX,
-    manifests: [{
+    // Named twice, by tag and by digest: a runtime that has imported it, and looks for what the SDK pins, asks for the second.
+    manifests: [name, `${name.slice(0, name.lastIndexOf(':'))}@${manifest.digest}`].map((reference) => ({
       ...manifest,
       platform: { architecture: content.architecture, os: 'linux' },
-      annotations: {
-        // Podman and the specification read the tag, containerd the whole name.
-        'org.opencontainers.image.ref.name': content.reference.split(':').pop(),
-        'io.containerd.image.name': fullName(content.reference),
-      },
-    }],
+      // Podman and the specification read the first, containerd the second.
+      annotations: { 'org.opencontainers.image.ref.name': reference, 'io.containerd.image.name': reference },
+    })),
   });
   const archive = await tar([
     { path: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) },

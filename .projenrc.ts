@@ -41,6 +41,8 @@ const project = new cdk8s.ConstructLibraryCdk8s({
     'chokidar@^4.0.3',
     '@kubernetes/client-node@^1.4.0',
     '@peculiar/x509@^2.0.0',
+    // What @peculiar/x509 stands on, by its own words: it is imported before it.
+    'reflect-metadata@^0.2.2',
     'jose@^6.2.0',
     'koffi@^3.3.0',
     'tar-stream@^3.2.0',

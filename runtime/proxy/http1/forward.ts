@@ -27,7 +27,16 @@ export class ForwardedIds {
   end = 0;
 }
 
-const drop = new Uint8Array(MAX_HEADERS);
+/*
+ * What becomes of each header line is decided here, whatever version the message goes on in; `http2/forward` writes the same decisions as a header block.
+ * Planned, written and forgotten within one call, so all messages share these.
+ */
+
+/** Lines that do not go on as they are. */
+export const drop = new Uint8Array(MAX_HEADERS);
+
+/** What else `planRequest` and `planResponse` found; -1: no such line, or none that goes on. */
+export const plan = { hostLine: -1, idLine: -1, traceLine: -1, forLine: -1, protoLine: -1, continuesTrace: false, hasServer: false, hasDate: false };
 
 /** Whether a mutation may not touch it: framing, routing and the connection have their own rules. */
 function isStructural(known: number): boolean {
@@ -78,27 +87,9 @@ export function forwardedRequestSize(
     + (head.targetEnd - head.targetStart);
 }
 
-/**
- * Writes the head that goes upstream: always HTTP/1.1 and origin-form; the client's header lines untouched and in order, without what concerned
- * its connection only; then ours. Returns the end.
- */
-export function forwardRequest(
-  head: Head, framing: Framing, to: Buffer, rules: ForwardingRules, ids: ForwardedIds,
-  path: string | undefined, host: string | undefined, mutation: HeaderMutation | undefined,
-): number {
+/** Decides what becomes of the lines of a request that is forwarded. */
+export function planRequest(head: Head, framing: Framing, rules: ForwardingRules, mutation: HeaderMutation | undefined): void {
   const { bytes, base, count, known } = head;
-  let at = copyBytes(bytes, base + head.methodStart, base + head.methodEnd, to, 0);
-  to[at++] = 32;
-  if (path !== undefined) {
-    at = writeLatin1(to, at, path);
-  } else {
-    // `http://host` and `http://host?query` have an empty path: `/`, and for OPTIONS without a query `*` (RFC 9112 §3.2.4).
-    if (framing.pathStart === framing.pathEnd && isOptions(head)) to[at++] = 42;
-    else if (framing.pathStart === framing.pathEnd || bytes[base + framing.pathStart] === 63) to[at++] = 47;
-    at = copyBytes(bytes, base + framing.pathStart, base + framing.pathEnd, to, at);
-  }
-  at = writeLatin1(to, at, ' HTTP/1.1\r\n');
-
   drop.fill(0, 0, count);
   if (mutation !== undefined) markMutated(head, mutation);
   let hostLine = -1, idLine = -1, traceLine = -1, forLine = -1, protoLine = -1;
@@ -128,6 +119,10 @@ export function forwardRequest(
       case Known.ForwardedFor:
         if (drop[i] === 0) forLine = i;
         break;
+      case Known.ForwardedClientCert:
+        // forward_client_cert_details SANITIZE: who somebody is, is not what he says of himself.
+        drop[i] = 1;
+        break;
       case Known.ForwardedProto:
         if (rules.overwriteForwardedProto) drop[i] = 1;
         else if (drop[i] === 0) protoLine = i;
@@ -136,6 +131,37 @@ export function forwardRequest(
     if (framing.hasListed && framing.listed[i] === 1) drop[i] = 1;
   }
   const continued = traces === 1 && isTraceparent(bytes, base + head.valueStart(traceLine), head.valueEnd(traceLine) - head.valueStart(traceLine));
+  plan.hostLine = hostLine;
+  plan.idLine = idLine;
+  plan.traceLine = traceLine;
+  plan.forLine = forLine;
+  plan.protoLine = protoLine;
+  plan.continuesTrace = continued;
+}
+
+/**
+ * Writes the head that goes upstream: always HTTP/1.1 and origin-form; the client's header lines untouched and in order, without what concerned
+ * its connection only; then ours. Returns the end.
+ */
+export function forwardRequest(
+  head: Head, framing: Framing, to: Buffer, rules: ForwardingRules, ids: ForwardedIds,
+  path: string | undefined, host: string | undefined, mutation: HeaderMutation | undefined,
+): number {
+  const { bytes, base, count, known } = head;
+  let at = copyBytes(bytes, base + head.methodStart, base + head.methodEnd, to, 0);
+  to[at++] = 32;
+  if (path !== undefined) {
+    at = writeLatin1(to, at, path);
+  } else {
+    // `http://host` and `http://host?query` have an empty path: `/`, and for OPTIONS without a query `*` (RFC 9112 §3.2.4).
+    if (framing.pathStart === framing.pathEnd && isOptions(head)) to[at++] = 42;
+    else if (framing.pathStart === framing.pathEnd || bytes[base + framing.pathStart] === 63) to[at++] = 47;
+    at = copyBytes(bytes, base + framing.pathStart, base + framing.pathEnd, to, at);
+  }
+  at = writeLatin1(to, at, ' HTTP/1.1\r\n');
+
+  planRequest(head, framing, rules, mutation);
+  const { hostLine, idLine, traceLine, forLine, protoLine, continuesTrace: continued } = plan;
   // RFC 9112 §3.2.2: Host says what the target's authority said.
   const rewriteHost = host !== undefined || framing.absolute;
   const appendFor = rules.forwardedFor !== '' && forLine >= 0;
@@ -180,6 +206,8 @@ export function forwardRequest(
   at = writeLatin1(to, at, 'traceparent: ');
   ids.traceparentStart = at;
   at = writeTraceparent(head, traceLine, continued, rules.ids, to, at);
+  to[at++] = 13;
+  to[at++] = 10;
   if (mutation !== undefined) at = writeMutated(to, at, mutation);
   to[at++] = 13;
   to[at++] = 10;
@@ -201,8 +229,8 @@ function writeHost(head: Head, framing: Framing, to: Buffer, at: number, host: s
   return at;
 }
 
-/** The same trace, a span of ours; or a new trace, which nobody has decided to sample. */
-function writeTraceparent(head: Head, line: number, continued: boolean, ids: IdSource, to: Buffer, at: number): number {
+/** 55 bytes: the same trace, a span of ours; or a new trace, which nobody has decided to sample. */
+export function writeTraceparent(head: Head, line: number, continued: boolean, ids: IdSource, to: Buffer, at: number): number {
   if (continued) {
     const value = head.base + head.valueStart(line);
     to[at++] = 48;
@@ -217,8 +245,6 @@ function writeTraceparent(head: Head, line: number, continued: boolean, ids: IdS
     at = ids.writeHex(to, at, 2);
     at = writeLatin1(to, at, '-00');
   }
-  to[at++] = 13;
-  to[at++] = 10;
   return at;
 }
 
@@ -243,17 +269,14 @@ export interface ResponseEdits {
   date(): string;
 }
 
-/** Writes the head that goes to the client; as `forwardRequest`. Informational answers (1xx) get nothing added. Returns the end. */
-export function forwardResponse(head: Head, framing: Framing, to: Buffer, rules: ResponseRules, edits: ResponseEdits): number {
-  const { bytes, base, count, known, status } = head;
-  let at = writeLatin1(to, 0, 'HTTP/1.1');
-  at = copyBytes(bytes, base + 8, base + head.linesStart, to, at);
+/** Decides what becomes of the lines of an answer that is passed on. Informational answers (1xx) are not changed. */
+export function planResponse(head: Head, framing: Framing, rules: ResponseRules, edits: ResponseEdits): void {
+  const { count, known, status } = head;
   const interim = status < 200;
   const { mutation } = edits;
   drop.fill(0, 0, count);
   if (mutation !== undefined && !interim) markMutated(head, mutation);
   let hasServer = false, hasDate = false;
-  let from = head.linesStart;
   for (let i = 0; i < count; i++) {
     switch (known[i]) {
       case Known.Connection: case Known.ProxyConnection: case Known.KeepAlive: case Known.Te:
@@ -265,6 +288,10 @@ export function forwardResponse(head: Head, framing: Framing, to: Buffer, rules:
       case Known.TransferEncoding:
         if (edits.dropCoding) drop[i] = 1;
         break;
+      case Known.ContentLength:
+        // RFC 9110 §8.6: not even 0.
+        if (status === 204) drop[i] = 1;
+        break;
       case Known.Server:
         if (rules.serverHeader === 'overwrite' && !interim) drop[i] = 1;
         else hasServer = true;
@@ -273,7 +300,23 @@ export function forwardResponse(head: Head, framing: Framing, to: Buffer, rules:
         hasDate = true;
         break;
     }
-    if (drop[i] === 0 && !(framing.hasListed && framing.listed[i] === 1)) continue;
+    if (framing.hasListed && framing.listed[i] === 1) drop[i] = 1;
+  }
+  plan.hasServer = hasServer;
+  plan.hasDate = hasDate;
+}
+
+/** Writes the head that goes to the client; as `forwardRequest`. Informational answers (1xx) get nothing added. Returns the end. */
+export function forwardResponse(head: Head, framing: Framing, to: Buffer, rules: ResponseRules, edits: ResponseEdits): number {
+  const { bytes, base, count, status } = head;
+  let at = writeLatin1(to, 0, 'HTTP/1.1');
+  at = copyBytes(bytes, base + 8, base + head.linesStart, to, at);
+  planResponse(head, framing, rules, edits);
+  const interim = status < 200;
+  const { mutation } = edits;
+  let from = head.linesStart;
+  for (let i = 0; i < count; i++) {
+    if (drop[i] === 0) continue;
     const line = head.nameStart(i);
     if (line > from) at = copyBytes(bytes, base + from, base + line, to, at);
     from = head.lineEnd(i);
@@ -282,8 +325,8 @@ export function forwardResponse(head: Head, framing: Framing, to: Buffer, rules:
   if (end > from) at = copyBytes(bytes, base + from, base + end, to, at);
   if (framing.upgrade) at = writeLatin1(to, at, 'connection: upgrade\r\n');
   if (!interim) {
-    if (!hasDate) at = writeHeader(to, at, 'date', edits.date());
-    if (!hasServer && rules.serverHeader !== 'pass_through') at = writeHeader(to, at, 'server', rules.serverName);
+    if (!plan.hasDate) at = writeHeader(to, at, 'date', edits.date());
+    if (!plan.hasServer && rules.serverHeader !== 'pass_through') at = writeHeader(to, at, 'server', rules.serverName);
     if (edits.toChunked) at = writeLatin1(to, at, 'transfer-encoding: chunked\r\n');
     if (edits.close) at = writeLatin1(to, at, 'connection: close\r\n');
     const { added } = edits;

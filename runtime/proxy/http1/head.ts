@@ -22,6 +22,7 @@ export const Known = {
   RetryAfter: 16,
   Tracestate: 17,
   Date: 18,
+  ForwardedClientCert: 19,
 } as const;
 
 /** Why a head is not accepted. Negative, so that it cannot be taken for a length. */
@@ -239,6 +240,8 @@ function classify(b: Buffer, start: number, end: number): number {
     case 17:
       if (first === 120 && equalsIgnoreCase(b, start, end, 'x-forwarded-proto')) return Known.ForwardedProto;
       return first === 116 && equalsIgnoreCase(b, start, end, 'transfer-encoding') ? Known.TransferEncoding : Known.Other;
+    case 23:
+      return first === 120 && equalsIgnoreCase(b, start, end, 'x-forwarded-client-cert') ? Known.ForwardedClientCert : Known.Other;
     default:
       return Known.Other;
   }

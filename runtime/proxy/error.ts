@@ -57,6 +57,8 @@ export const ERRORS = {
   noCluster: row('cluster_not_found', 'config', 503, 'NC', 'unknown-service', 'route', undefined,
     'The route leads to %s, which is not known here'),
   // Policies.
+  overloaded: row('overload', 'proxy', 503, 'OM', 'overloaded', 'overload', undefined,
+    'The proxy is overloaded and takes no more requests for now'),
   circuitOpen: row('circuit_open', 'proxy', 503, 'UO', 'circuit-open', 'circuit-breaker', undefined,
     'The circuit breaker of %s is open after too many failures'),
   overflow: row('overflow', 'proxy', 503, 'UO', 'bulkhead-full', 'bulkhead', undefined,

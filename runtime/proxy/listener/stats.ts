@@ -19,6 +19,8 @@ export class ListenerStats {
   rqTotal = 0;
   /** Under way now. */
   rqActive = 0;
+  /** Refused because the proxy is overloaded. */
+  rqOverloadClose = 0;
   rqHeaderTimeout = 0;
   /** Streams ended by an idle timeout, by a timeout of the route. */
   rqIdleTimeout = 0;

@@ -20,6 +20,7 @@ export interface ListenerCounters {
   readonly bytesSent: number;
   readonly rqTotal: number;
   readonly rqActive: number;
+  readonly rqOverloadClose: number;
   readonly rqHeaderTimeout: number;
   readonly rqIdleTimeout: number;
   readonly rqTimeout: number;
@@ -77,6 +78,7 @@ const HTTP_COUNTERS: readonly (readonly [string, Exclude<keyof ListenerCounters,
   ['downstream_cx_upgrades_total', 'upgradeTotal', 'Connections that became a tunnel'],
   ['downstream_flow_control_paused_reading_total', 'flowControlPaused', 'Times reading stopped for a slower receiver'],
   ['downstream_rq_total', 'rqTotal', 'Requests'],
+  ['downstream_rq_overload_close', 'rqOverloadClose', 'Requests refused because the proxy is overloaded'],
   ['downstream_rq_header_timeout', 'rqHeaderTimeout', 'Heads that did not arrive in time'],
   ['downstream_rq_idle_timeout', 'rqIdleTimeout', 'Streams ended because idle'],
   ['downstream_rq_timeout', 'rqTimeout', 'Requests ended by the timeout of their route'],

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { problemDocument, titleOf, type ProxyError, type ResponseFlag } from '../error';
+import { ERRORS, problemDocument, titleOf, type ProxyError, type ResponseFlag } from '../error';
 import type { LocalReply } from '../filter/types';
 import { writeLatin1 } from '../http1/bytes';
 import { writeHeader } from '../http1/forward';
@@ -16,6 +16,10 @@ export interface Reply {
 }
 
 const NO_HEADERS: Reply['headers'] = [];
+/** RFC 9110 §15.5.22: 426 says what to upgrade to. */
+const UPGRADE: Reply['headers'] = [{ name: 'upgrade', value: 'HTTP/1.1' }];
+/** Overload passes in seconds, one way or the other. */
+const TRY_SOON: Reply['headers'] = [{ name: 'retry-after', value: '1' }];
 const NO_BODY = new Uint8Array(0);
 const PROBLEM = 'application/problem+json';
 
@@ -27,8 +31,7 @@ export function errorReply(ctx: RequestContext, error: ProxyError, service: stri
     detail: ctx.detail === '' ? error.code : `${error.code}{${ctx.detail}}`,
     contentType: PROBLEM,
     body: Buffer.from(document),
-    // RFC 9110 §15.5.22: 426 says what to upgrade to.
-    headers: status === 426 ? [{ name: 'upgrade', value: 'HTTP/1.1' }] : NO_HEADERS,
+    headers: error === ERRORS.overloaded ? TRY_SOON : status === 426 ? UPGRADE : NO_HEADERS,
   };
 }
 

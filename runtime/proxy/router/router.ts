@@ -45,6 +45,8 @@ export interface RouterDependencies {
 export class Router {
   /** Replaced as a whole by a new configuration. */
   clusters: ReadonlyMap<string, ClusterPool> = new Map();
+  /** The proxy is overloaded: requests are refused. */
+  shedding = false;
   /** Nothing is kept for later any more. */
   closing = false;
   /** A client's bytes are being read out of the shared buffer, so nobody else may put any there. */
@@ -86,6 +88,11 @@ export class Router {
 
   /** The head is valid; [bodyStart, bodyEnd) of `input` is what has come of the body. */
   start(ctx: RequestContext, tables: ListenerTables, bodyStart: number, bodyEnd: number): void {
+    if (this.shedding) {
+      ctx.downstream.listener.stats.rqOverloadClose++;
+      this.refuse(ctx, ERRORS.overloaded);
+      return;
+    }
     const match = tables.routes.match(ctx, this.random);
     if (match === undefined) {
       this.refuse(ctx, ERRORS.noRoute);

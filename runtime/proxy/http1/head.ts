@@ -74,6 +74,27 @@ export class Head {
   /** After the line's CRLF. */
   lineEnd(i: number): number { return this.fields[i * STRIDE + 4]; }
 
+  /** A head that was read by somebody else, whose lines follow by `add`; all offsets count from `base`. */
+  begin(bytes: Buffer, base: number): void {
+    this.bytes = bytes;
+    this.base = base;
+    this.minor = 1;
+    this.count = 0;
+  }
+
+  /** Another line. There is room for `MAX_HEADERS`. */
+  add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, lineEnd: number, known: number): void {
+    const { count, fields } = this;
+    const at = count * STRIDE;
+    fields[at] = nameStart;
+    fields[at + 1] = nameEnd;
+    fields[at + 2] = valueStart;
+    fields[at + 3] = valueEnd;
+    fields[at + 4] = lineEnd;
+    this.known[count] = known;
+    this.count = count + 1;
+  }
+
   /** The first header of that kind from line `from` on, or -1. */
   indexOf(kind: number, from = 0): number {
     for (let i = from; i < this.count; i++) if (this.known[i] === kind) return i;
@@ -197,7 +218,7 @@ export class Head {
       fields[at + 2] = valueStart - start;
       fields[at + 3] = valueEnd - start;
       fields[at + 4] = i - start;
-      known[count++] = classify(bytes, nameStart, nameEnd);
+      known[count++] = knownHeader(bytes, nameStart, nameEnd);
     }
   }
 }
@@ -208,7 +229,8 @@ function incomplete(bytes: Buffer, i: number, end: number): number {
   return 0;
 }
 
-function classify(b: Buffer, start: number, end: number): number {
+/** What the header whose name is [start, end) is to framing and forwarding. */
+export function knownHeader(b: Buffer, start: number, end: number): number {
   const first = b[start] | 32;
   switch (end - start) {
     case 2:

@@ -214,8 +214,20 @@ project.addTask('images', {
 // Slower, needs Debian packages and an Envoy: .ci/run prepares them.
 project.addTask('e2e', {
   description: 'Tests with real peers: test/e2e, one process after the other',
-  exec: 'jest --ci --runInBand --testPathIgnorePatterns /node_modules/ --testMatch "<rootDir>/test/e2e/**/*.test.ts"',
+  exec: 'jest --testPathIgnorePatterns /node_modules/ /test/e2e/cluster/ --testMatch "<rootDir>/test/e2e/**/*.test.ts" --ci --runInBand',
   receiveArgs: true,
+});
+
+// Builds a Kubernetes from Go modules, which takes a quarter of an hour the first time.
+project.addTask('e2e:cluster', {
+  description: 'Tests on a real Kubernetes, brought up by test/cluster/run: test/e2e/cluster',
+  steps: [
+    { exec: 'npm run --silent images -- --examples' },
+    {
+      exec: 'IMAGES=$(echo dist/images/*.tar) test/cluster/run npx jest --testPathIgnorePatterns /node_modules/ --testMatch "<rootDir>/test/e2e/cluster/**/*.test.ts" --ci --runInBand',
+      receiveArgs: true,
+    },
+  ],
 });
 
 project.package.addField('exports', {

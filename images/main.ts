@@ -4,15 +4,17 @@
  *
  *   npm run images
  *   npm run images -- --out FOLDER
+ *   npm run images -- --examples      those of the examples' services too
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Entry } from './archive';
 import { billOfMaterials, installedPackages } from './bill-of-materials';
-import { ociImage } from './oci-image';
+import { exampleImages } from './examples';
+import { ociImage, packLayer, type Image, type ImageContent } from './oci-image';
 import { bundledPackages, PLANES, type Plane } from './planes';
 import { runtimeLayer } from './rootfs';
 
@@ -28,7 +30,7 @@ function program(plane: Plane): Entry[] {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { out: { type: 'string', default: join('dist', 'images') } } });
+  const { values } = parseArgs({ options: { out: { type: 'string', default: join('dist', 'images') }, examples: { type: 'boolean', default: false } } });
   const out = resolve(root, values.out);
   const architecture = ARCHITECTURES[arch()];
   if (architecture === undefined) throw new Error(`images are made for amd64 and arm64, and this machine is ${arch()}`);
@@ -36,43 +38,43 @@ async function main(): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const node = execFileSync(process.execPath, [join(root, 'scripts', 'peer.mjs'), 'node', NODE_VERSION], { encoding: 'utf8' }).trim();
   const runtime = runtimeLayer(node);
-  const installed = installedPackages(root);
+  const base = await packLayer(`Node ${NODE_VERSION} and its libraries`, runtime.entries, epoch);
   mkdirSync(out, { recursive: true });
 
+  const make = async (file: string, content: Pick<ImageContent, 'reference' | 'entrypoint' | 'user' | 'labels'>, program: readonly Entry[]): Promise<Image> => {
+    const layers = [base, await packLayer(content.reference, program, epoch)];
+    const image = await ociImage({ ...content, architecture, epoch, environment: ['NODE_ENV=production'], layers });
+    writeFileSync(join(out, `${file}.tar`), image.archive);
+    console.log(`${content.reference}@${image.digest}  ${(image.compressed / 1e6).toFixed(1)} MB compressed  ${join(values.out, `${file}.tar`)}`);
+    return image;
+  };
+
+  const installed = installedPackages(root);
   const digests: Record<string, string> = {};
   for (const plane of PLANES) {
     const reference = `meshwright/${plane.name}:${version}`;
-    const image = await ociImage({
+    const { digest } = await make(plane.name, {
       reference,
-      architecture,
-      epoch,
       user: '1337:1337',
       entrypoint: ['/usr/bin/node', `/app/${plane.bundles[0]}.js`],
-      environment: ['NODE_ENV=production'],
       labels: {
         'org.opencontainers.image.title': plane.title,
         'org.opencontainers.image.version': version,
         'org.opencontainers.image.licenses': 'Apache-2.0',
         'org.opencontainers.image.source': 'https://github.com/meshwright/meshwright',
       },
-      layers: [
-        { comment: `Node ${NODE_VERSION} and its libraries`, entries: runtime.entries },
-        { comment: plane.name, entries: program(plane) },
-      ],
-    });
-    writeFileSync(join(out, `${plane.name}.tar`), image.archive);
-    writeFileSync(join(out, `${plane.name}.cdx.json`), billOfMaterials({
-      image: reference,
-      digest: image.digest,
-      nodeVersion: NODE_VERSION,
-      packages: bundledPackages(plane, root),
-      system: runtime.packages,
-      epoch,
-    }, installed));
-    digests[plane.name] = image.digest;
-    console.log(`${reference}@${image.digest}  ${(image.compressed / 1e6).toFixed(1)} MB compressed  ${join(values.out, `${plane.name}.tar`)}`);
+    }, program(plane));
+    const materials = { image: reference, digest, nodeVersion: NODE_VERSION, packages: bundledPackages(plane, root), system: runtime.packages, epoch };
+    writeFileSync(join(out, `${plane.name}.cdx.json`), billOfMaterials(materials, installed));
+    digests[plane.name] = digest;
   }
   writeFileSync(join(root, 'lib', 'images.json'), `${JSON.stringify(digests, undefined, 2)}\n`);
+
+  for (const { reference, program: path, args } of values.examples ? exampleImages(root) : []) {
+    // Whatever a service runs as, it is not what its proxy runs as.
+    await make(reference.replace(/[/:]/g, '-'), { reference, user: '1000:1000', entrypoint: ['/usr/bin/node', `/app/${basename(path)}`, ...args], labels: {} },
+      [{ path: `app/${basename(path)}`, content: readFileSync(path) }]);
+  }
 }
 
 main().catch((error: Error) => {

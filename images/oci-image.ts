@@ -6,13 +6,26 @@ export interface ImageContent {
   readonly reference: string;
   readonly architecture: 'amd64' | 'arm64';
   /** Bottom first. */
-  readonly layers: ReadonlyArray<{ readonly comment: string; readonly entries: readonly Entry[] }>;
+  readonly layers: readonly Layer[];
   readonly entrypoint: readonly string[];
   readonly environment?: readonly string[];
   readonly user: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Seconds since 1970 of everything in it. */
   readonly epoch: number;
+}
+
+/** Packed once, for all images that stand on it. */
+export interface Layer {
+  readonly comment: string;
+  readonly zipped: Buffer;
+  /** Digest of what is in it before it is compressed. */
+  readonly diffId: string;
+}
+
+export async function packLayer(comment: string, entries: readonly Entry[], epoch: number): Promise<Layer> {
+  const bytes = await tar(entries, epoch);
+  return { comment, zipped: gzip(bytes), diffId: `sha256:${sha256(bytes)}` };
 }
 
 export interface Image {
@@ -46,13 +59,7 @@ export async function ociImage(content: ImageContent): Promise<Image> {
   const json = (value: unknown) => Buffer.from(JSON.stringify(value));
   const created = new Date(content.epoch * 1000).toISOString().replace('.000Z', 'Z');
 
-  const layers: Descriptor[] = [];
-  const diffIds: string[] = [];
-  for (const { entries } of content.layers) {
-    const layer = await tar(entries, content.epoch);
-    diffIds.push(`sha256:${sha256(layer)}`);
-    layers.push(blob(LAYER, gzip(layer)));
-  }
+  const layers = content.layers.map(({ zipped }) => blob(LAYER, zipped));
   const config = blob(CONFIG, json({
     created,
     architecture: content.architecture,
@@ -64,7 +71,7 @@ export async function ociImage(content: ImageContent): Promise<Image> {
       WorkingDir: '/',
       Labels: content.labels,
     },
-    rootfs: { type: 'layers', diff_ids: diffIds },
+    rootfs: { type: 'layers', diff_ids: content.layers.map(({ diffId }) => diffId) },
     history: content.layers.map(({ comment }) => ({ created, created_by: comment })),
   }));
   const manifest = blob(MANIFEST, json({ schemaVersion: 2, mediaType: MANIFEST, config, layers, annotations: content.labels }));

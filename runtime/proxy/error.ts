@@ -49,6 +49,10 @@ export const ERRORS = {
     'HTTP/1.0 is not accepted here'),
   requestIdle: row('stream_idle_timeout', 'downstream', 408, 'SI', 'request-idle', 'timeout', undefined,
     'The request stood still for too long'),
+  requestTimeout: row('request_overall_timeout', 'downstream', 408, undefined, 'request-timeout', 'timeout', undefined,
+    'The request did not arrive in time'),
+  upgradeRefused: row('upgrade_failed', 'downstream', 403, undefined, 'upgrade-not-allowed', 'route', undefined,
+    'An upgrade to WebSocket is not configured here'),
   clientGone: row('downstream_remote_disconnect', 'downstream', 0, 'DC', 'client-gone', undefined, undefined,
     'The client went away'),
   // Configuration.

@@ -92,7 +92,10 @@ function filterChain(name: string, { mesh }: Service, init: HcmInit): FilterChai
 }
 
 function codec(codecType: HttpConnectionManager_CodecType): HcmInit {
-  return codecType === HttpConnectionManager_CodecType.HTTP1 ? { codecType } : { codecType, http2ProtocolOptions: HTTP2_LIMITS };
+  if (codecType !== HttpConnectionManager_CodecType.HTTP1) return { codecType, requestTimeout: duration(0), http2ProtocolOptions: HTTP2_LIMITS };
+  // A client that sends its body ever so slowly holds its connection no longer than one that sends nothing. A stream of HTTP/2 may be a call that
+  // goes on for days.
+  return { codecType, requestTimeout: duration(IDLE_TIMEOUT) };
 }
 
 /** What both listeners say of HTTP. Written out wherever Envoy's default would do something that nobody asked for. */
@@ -101,7 +104,6 @@ function protocol(statPrefix: string): HcmInit {
     statPrefix,
     // How long a request may take is said by timeouts; no silent limit beside them.
     streamIdleTimeout: duration(0),
-    requestTimeout: duration(0),
     requestHeadersTimeout: duration(HEAD_TIMEOUT),
     maxRequestHeadersKb: 60,
     commonHttpProtocolOptions: { idleTimeout: duration(IDLE_TIMEOUT) },

@@ -36,6 +36,8 @@ export interface ListenerConfig {
   readonly idleTimeout: number;
   /** request_headers_timeout: a head that is not complete by then is 408; 0 switches it off. */
   readonly requestHeadersTimeout: number;
+  /** request_timeout: a request whose body is not complete so long after its head is 408; 0 switches it off. */
+  readonly requestTimeout: number;
   /** Bytes of a request head (max_request_headers_kb × 1024); more is 431. */
   readonly maxRequestHeadBytes: number;
   /** Keep the client's own x-request-id (preserve_external_request_id); made where there is none. */
@@ -49,6 +51,8 @@ export interface ListenerConfig {
   readonly serverHeader: 'overwrite' | 'append_if_absent' | 'pass_through';
   /** HTTP/1.0 requests are served (http_protocol_options.accept_http_10) and not answered with 426. */
   readonly acceptHttp10: boolean;
+  /** upgrade_configs has WebSocket: where neither it nor the route's own does, a request to upgrade to WebSocket is 403. */
+  readonly websocket: boolean;
   /** Bytes buffered a connection before reading stops (per_connection_buffer_limit_bytes). */
   readonly bufferLimit: number;
   /** What clients speak (codec_type); auto tells them apart by their first bytes. */
@@ -177,6 +181,8 @@ export interface RouteActionConfig {
   readonly timeout: number;
   /** Per route stream idle timeout; undefined: the listener's. */
   readonly idleTimeout: number | undefined;
+  /** The route's own upgrade_configs for WebSocket; undefined: the listener's holds. */
+  readonly websocket: boolean | undefined;
   readonly retry: RetryConfig | undefined;
   readonly hash: readonly HashPolicyConfig[];
   readonly mirrors: readonly { readonly cluster: string; readonly fractionPerMillion: number }[];

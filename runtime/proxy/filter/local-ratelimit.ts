@@ -29,7 +29,7 @@ export class RateLimiter {
 
   constructor(readonly config: RateLimitConfig, private readonly clock: Clock, private readonly random: () => number) {
     this.limits = config.buckets.map((bucket) => ({
-      name: bucket.name, item: `${quoted(bucket.name)};r=`, buckets: new TokenBuckets(bucket), read: bucket.key && compileKey(bucket.key), slot: 0,
+      name: bucket.name, item: `${quoted(bucket.name)};r=`, buckets: new TokenBuckets(bucket, random), read: bucket.key && compileKey(bucket.key), slot: 0,
     }));
     this.policy = config.buckets.map(policyItem).join(', ');
     this.added = [...config.responseHeaders.set, ...config.responseHeaders.append];

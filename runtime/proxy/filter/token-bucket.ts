@@ -1,11 +1,15 @@
+import { xxHash64, xxHashResult } from '../cluster/xxhash64';
 import type { TokenBucketConfig } from '../config/types';
+
+/** Longer keys are counted by their beginning, length and hash: what a client sends does not say how much memory its bucket takes. */
+const LONGEST_KEY = 128;
 
 /**
  * Token buckets of one limit, one for each value of its key, or one for all. A bucket starts full and fills evenly, `tokensPerFill` in each
  * `fillInterval`, up to `maxTokens`: over any span it admits at most `maxTokens` + rate × span.
  *
  * At most `maxKeys` values are counted; for one more, the least recently seen is forgotten, and starts with a full bucket should it come again.
- * State lies in flat arrays that grow with the number of values seen; a request allocates nothing.
+ * State lies in flat arrays that grow with the number of values seen; a request allocates nothing. No key takes more than LONGEST_KEY bytes and some.
  */
 export class TokenBuckets {
   private readonly rate: number;
@@ -18,7 +22,13 @@ export class TokenBuckets {
   private next: Int32Array;
   private previous: Int32Array;
 
-  constructor(private readonly config: TokenBucketConfig) {
+  private readonly seedHi: number;
+  private readonly seedLo: number;
+
+  constructor(private readonly config: TokenBucketConfig, random: () => number) {
+    // Nobody outside can look for a key that shares another's hash.
+    this.seedHi = Math.floor(random() * 0x1_0000_0000) | 0;
+    this.seedLo = Math.floor(random() * 0x1_0000_0000) | 0;
     this.rate = config.tokensPerFill / config.fillInterval;
     this.capacity = config.key === undefined ? 1 : Math.max(1, config.maxKeys);
     const size = Math.min(this.capacity, 16) + 1;
@@ -35,6 +45,7 @@ export class TokenBuckets {
 
   /** The bucket of a key, filled up to `now`. The slot is good until the next call. */
   slot(key: string, now: number): number {
+    if (key.length > LONGEST_KEY) key = this.shortened(key);
     const known = this.slots.get(key);
     if (known === undefined) return this.add(key, now);
     if (this.previous[0] !== known) this.touch(known);
@@ -70,12 +81,20 @@ export class TokenBuckets {
       this.slots.delete(this.keys[slot]!);
       this.unlink(slot);
     }
-    this.slots.set(key, slot);
-    this.keys[slot] = key;
+    // A copy: a part of a header would hold the whole of it.
+    const kept = Buffer.from(key, 'latin1').toString('latin1');
+    this.slots.set(kept, slot);
+    this.keys[slot] = kept;
     this.tokens[slot] = this.config.maxTokens;
     this.filled[slot] = now;
     this.link(slot);
     return slot;
+  }
+
+  private shortened(key: string): string {
+    xxHash64(key, this.seedHi, this.seedLo);
+    const { hi, lo } = xxHashResult;
+    return `${key.slice(0, LONGEST_KEY - 48)} ${key.length} ${(hi >>> 0).toString(16)} ${(lo >>> 0).toString(16)}`;
   }
 
   private touch(slot: number): void {

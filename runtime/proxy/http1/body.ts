@@ -13,7 +13,7 @@ export class BodyReader {
       this.remaining = framing.length;
     } else if (this.kind === Body.Chunked) {
       this.chunks ??= new ChunkedScanner();
-      this.chunks.reset();
+      this.chunks.reset(framing.listedNames);
     }
   }
 

@@ -7,9 +7,11 @@ export const MAX_TRAILER_BYTES = 16 * 1024;
 /** Fields that frame, route or authenticate may not come late (RFC 9110 §6.5.1): whoever merges them would read another message than we did. */
 const FORBIDDEN_TRAILERS = new Set([
   'transfer-encoding', 'content-length', 'content-encoding', 'host', 'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade',
-  'expect', 'authorization', 'cookie', 'set-cookie', 'x-forwarded-for', 'x-forwarded-proto', 'x-request-id', 'traceparent',
+  'expect', 'authorization', 'cookie', 'set-cookie', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-client-cert', 'x-request-id', 'traceparent',
+  'tracestate',
 ]);
-const LONGEST_FORBIDDEN = 17;
+const LONGEST_FORBIDDEN = 23;
+const NOTHING: ReadonlySet<string> = new Set();
 
 const enum S {
   SizeStart, Size, ExtensionName, ExtensionNameRest, ExtensionValue, ExtensionValueRest, Quoted, QuotedEscape, AfterQuoted, SizeLf,
@@ -27,11 +29,15 @@ export class ChunkedScanner {
   private extensionBytes = 0;
   private trailerBytes = 0;
   private name = '';
+  /** Names that Connection gave to this hop alone. */
+  private listed = NOTHING;
   /** Data bytes of the run that `scan` stopped at; used by `nextData`. */
   dataStart = 0;
   dataEnd = 0;
 
-  reset(): void {
+  /** `listed`: names in lower case that the message's Connection header has: its trailers may not have them (RFC 9110 §7.6.1). */
+  reset(listed: ReadonlySet<string> = NOTHING): void {
+    this.listed = listed.size === 0 ? NOTHING : new Set(listed);
     this.state = S.SizeStart;
     this.size = 0;
     this.digits = 0;
@@ -164,11 +170,11 @@ export class ChunkedScanner {
         return true;
       case S.TrailerName:
         if (TOKEN[c] === 1) {
-          if (this.name.length <= LONGEST_FORBIDDEN) this.name += lowerCase(c);
+          if (this.name.length <= LONGEST_FORBIDDEN || this.listed !== NOTHING) this.name += lowerCase(c);
           return true;
         }
         this.state = S.TrailerValue;
-        return c === 58 && !FORBIDDEN_TRAILERS.has(this.name);
+        return c === 58 && !FORBIDDEN_TRAILERS.has(this.name) && !this.listed.has(this.name);
       case S.TrailerValue:
         if (c === CR) this.state = S.TrailerLf;
         else return FIELD[c] === 1;

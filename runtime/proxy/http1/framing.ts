@@ -42,6 +42,8 @@ export class Framing {
   /** Which headers `Connection` named, beside the well-known: bit set per header line. */
   readonly listed = new Uint8Array(128);
   hasListed = false;
+  /** Those names in lower case, where there are any and trailers may follow, which they may name too. */
+  readonly listedNames = new Set<string>();
 }
 
 /** The length and coding headers of either kind of message: strict, since two parsers must not read them in two ways. */
@@ -85,6 +87,7 @@ function readConnection(head: Head, framing: Framing): boolean {
   framing.close = head.minor === 0;
   framing.upgrade = false;
   framing.hasListed = false;
+  if (framing.listedNames.size > 0) framing.listedNames.clear();
   let named = 0;
   for (let i = 0; i < count; i++) {
     if (known[i] !== Known.Connection) continue;
@@ -112,6 +115,7 @@ function list(head: Head, framing: Framing, from: number, to: number): void {
     framing.listed.fill(0);
   }
   const name = latin1(head.bytes, from, to).toLowerCase();
+  if (framing.body === Body.Chunked) framing.listedNames.add(name);
   for (let i = 0; i < head.count; i++) {
     if (isProtected(head.known[i]) || !head.isName(i, name)) continue;
     framing.listed[i] = 1;
@@ -121,7 +125,7 @@ function list(head: Head, framing: Framing, from: number, to: number): void {
 function isProtected(known: number): boolean {
   switch (known) {
     case Known.Host: case Known.TransferEncoding: case Known.ContentLength: case Known.RequestId: case Known.Traceparent:
-    case Known.ForwardedFor: case Known.ForwardedProto: case Known.Expect:
+    case Known.ForwardedFor: case Known.ForwardedProto: case Known.ForwardedClientCert: case Known.Tracestate: case Known.Expect:
       return true;
     default:
       return false;
@@ -226,12 +230,12 @@ export function readResponse(head: Head, framing: Framing, toHead: boolean): num
   if (bad !== Refuse.Nothing) return bad;
   if (!readConnection(head, framing)) return Refuse.BadFraming;
   const { status } = head;
+  const { body, length } = framing;
   if (status === 101) {
     framing.upgrade = framing.upgrade && isWebSocket(head);
-    return Refuse.Nothing;
+    return body === Body.Chunked || length >= 0 ? Refuse.BadFraming : Refuse.Nothing;
   }
   framing.upgrade = false;
-  const { body, length } = framing;
   if (status < 200 || status === 204) {
     // RFC 9112 §6.1, RFC 9110 §8.6: neither may say how long a body is that cannot be.
     if (body === Body.Chunked || length > 0 || (status < 200 && length === 0)) return Refuse.BadFraming;

@@ -1,5 +1,5 @@
 import { ERRORS, type ProxyError } from '../error';
-import { LF } from '../http1/bytes';
+import { CR, LF } from '../http1/bytes';
 import { Refuse, readRequest } from '../http1/framing';
 import { HeadError, MAX_TARGET } from '../http1/head';
 import type { RequestContext } from '../router/request-context';
@@ -112,6 +112,12 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   private readHead(start: number, end: number): number {
     const { router, listener } = this;
     const { input } = router.transport;
+    // RFC 9112 §2.2: empty lines in front of a request-line, as old clients send them behind a body, are nobody's request: nothing waits for more.
+    while (start + 1 < end && input[start] === CR && input[start + 1] === LF) start += 2;
+    if (start === end) {
+      if (this.headDeadline.set) router.deadlines.clear(this.headDeadline);
+      return end;
+    }
     const ctx = router.take();
     const { head, framing } = ctx;
     const length = head.parseRequest(input, start, end);

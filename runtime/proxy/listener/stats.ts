@@ -22,6 +22,8 @@ export class ListenerStats {
   /** Refused because the proxy is overloaded. */
   rqOverloadClose = 0;
   rqHeaderTimeout = 0;
+  /** Bodies that did not arrive in time. */
+  rqOverallTimeout = 0;
   /** Streams ended by an idle timeout, by a timeout of the route. */
   rqIdleTimeout = 0;
   rqTimeout = 0;

@@ -22,6 +22,7 @@ export interface ListenerCounters {
   readonly rqActive: number;
   readonly rqOverloadClose: number;
   readonly rqHeaderTimeout: number;
+  readonly rqOverallTimeout: number;
   readonly rqIdleTimeout: number;
   readonly rqTimeout: number;
   readonly rqRxReset: number;
@@ -80,6 +81,7 @@ const HTTP_COUNTERS: readonly (readonly [string, Exclude<keyof ListenerCounters,
   ['downstream_rq_total', 'rqTotal', 'Requests'],
   ['downstream_rq_overload_close', 'rqOverloadClose', 'Requests refused because the proxy is overloaded'],
   ['downstream_rq_header_timeout', 'rqHeaderTimeout', 'Heads that did not arrive in time'],
+  ['downstream_rq_overall_timeout', 'rqOverallTimeout', 'Bodies that did not arrive in time'],
   ['downstream_rq_idle_timeout', 'rqIdleTimeout', 'Streams ended because idle'],
   ['downstream_rq_timeout', 'rqTimeout', 'Requests ended by the timeout of their route'],
   ['downstream_rq_rx_reset', 'rqRxReset', 'Requests whose client went away'],

@@ -25,6 +25,7 @@ function compileForward(action: RouteActionConfig, random: () => number): Forwar
     hostRewrite: action.hostRewrite,
     timeout: action.timeout,
     idleTimeout: action.idleTimeout,
+    websocket: action.websocket,
     retry: action.retry,
     mayRetry: requestMatches.length === 0
       ? () => true

@@ -51,6 +51,7 @@ export interface ForwardAction {
   readonly hostRewrite: string | undefined;
   readonly timeout: number;
   readonly idleTimeout: number | undefined;
+  readonly websocket: boolean | undefined;
   readonly retry: RetryConfig | undefined;
   /** Whether the retry policy's request matches admit this request. */
   mayRetry(head: RequestHead): boolean;

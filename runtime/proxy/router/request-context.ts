@@ -17,7 +17,7 @@ import type { Router } from './router';
 import type { UpstreamConnection } from './upstream-connection';
 
 /** Which of a request's deadlines passed. */
-export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2, PerTryIdle: 3 } as const;
+export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2, PerTryIdle: 3, Receive: 4 } as const;
 
 /** Buffers above this are not kept for the next request. */
 const KEEP_BUFFER = 16 * 1024;
@@ -41,6 +41,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   readonly perTryDeadline = new Deadline(this, RequestDeadline.PerTry);
   readonly perTryIdleDeadline = new Deadline(this, RequestDeadline.PerTryIdle);
   readonly idleDeadline = new Deadline(this, RequestDeadline.Idle);
+  readonly receiveDeadline = new Deadline(this, RequestDeadline.Receive);
   /** Name, value, name, value … that filters and policies put on whatever answer the client gets. */
   readonly addedHeaders: string[] = [];
 

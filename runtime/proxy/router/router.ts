@@ -99,6 +99,11 @@ export class Router {
       return;
     }
     ctx.route = match;
+    const { action } = match;
+    if (ctx.framing.upgrade && action.kind === 'route' && !(action.websocket ?? tables.config.websocket)) {
+      this.refuse(ctx, ERRORS.upgradeRefused);
+      return;
+    }
     const { filters } = tables;
     for (let i = 0; i < filters.length; i++) {
       const reply = filters[i].onRequest(ctx);
@@ -107,7 +112,6 @@ export class Router {
         return;
       }
     }
-    const { action } = match;
     if (action.kind === 'redirect') {
       ctx.responseMutation = match.responseHeaders(undefined);
       this.answer(ctx, redirectReply(action.statusCode, action.location(ctx)));
@@ -139,6 +143,7 @@ export class Router {
     ctx.idleTimeout = action.idleTimeout ?? tables.config.streamIdleTimeout;
     if (ctx.idleTimeout > 0) this.deadlines.set(ctx.idleDeadline, ctx.idleTimeout, this.now);
     if (ctx.requestComplete) this.startTimeout(ctx);
+    else if (tables.config.requestTimeout > 0) this.deadlines.set(ctx.receiveDeadline, tables.config.requestTimeout, this.now);
     this.tries.begin(ctx);
   }
 
@@ -166,6 +171,7 @@ export class Router {
       else ctx.forgetBody();
     }
     const taken = ready && connection.connection.write(input, start, end);
+    if (ctx.requestComplete && ctx.receiveDeadline.set) this.deadlines.clear(ctx.receiveDeadline);
     if (ctx.requestComplete && !ctx.responseStarted) {
       this.startTimeout(ctx);
       this.tries.requestCompleted(ctx);
@@ -202,6 +208,12 @@ export class Router {
         if (ctx.waitsForConnection) ctx.pool!.forget(ctx);
         ctx.connection?.abandon();
         this.tries.failed(ctx, 'per_try_timeout');
+        return;
+      case RequestDeadline.Receive:
+        // An answer has begun: it may come while the request still does, and closes the connection when it ends.
+        if (ctx.responseStarted) return;
+        ctx.downstream.listener.stats.rqOverallTimeout++;
+        this.timedOut(ctx, ERRORS.requestTimeout);
         return;
       case RequestDeadline.Total:
         if (stats !== undefined) stats.rqTimeout++;
@@ -305,6 +317,7 @@ export class Router {
     const { deadlines } = this;
     if (ctx.totalDeadline.set) deadlines.clear(ctx.totalDeadline);
     if (ctx.idleDeadline.set) deadlines.clear(ctx.idleDeadline);
+    if (ctx.receiveDeadline.set) deadlines.clear(ctx.receiveDeadline);
     if (ctx.perTryIdleDeadline.set) deadlines.clear(ctx.perTryIdleDeadline);
     ctx.end = this.now;
     const { downstream, pool } = ctx;

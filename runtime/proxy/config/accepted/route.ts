@@ -63,10 +63,12 @@ export const routeRules: RuleTable = {
     idle_timeout: accepted,
     retry_policy: accepted,
     hash_policy: accepted,
+    upgrade_configs: acceptedWith('WebSocket'),
     priority: only(['DEFAULT']),
     include_vh_rate_limits: ignored('there are no rate limits of virtual hosts'),
     ...each(['auto_host_rewrite', 'append_x_forwarded_host'], only([false])),
   },
+  [`${ROUTE}.RouteAction.UpgradeConfig`]: { upgrade_type: only(['websocket', 'WebSocket', 'WEBSOCKET']), enabled: accepted },
   [`${ROUTE}.WeightedCluster`]: { clusters: accepted, use_hash_policy: accepted, runtime_key_prefix: ignored('there are no runtime keys here') },
   [`${ROUTE}.WeightedCluster.ClusterWeight`]: { name: accepted, weight: accepted, ...each(HEADER_CHANGES, accepted) },
   [`${ROUTE}.RetryPolicy`]: {

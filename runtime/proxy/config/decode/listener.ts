@@ -1,6 +1,6 @@
 import {
   HttpConnectionManager_CodecType as CodecType, HttpConnectionManager_ServerHeaderTransformation as ServerHeader, HttpConnectionManagerSchema,
-  milliseconds, RawBufferSchema, TrafficDirection, unpackAnyAs, type Filter, type HttpConnectionManager, type Listener, type TransportSocket,
+  RawBufferSchema, TrafficDirection, unpackAnyAs, type Filter, type HttpConnectionManager, type Listener, type TransportSocket,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import { show } from '../problems';
@@ -10,6 +10,7 @@ import { httpFilters } from './filters';
 import { http2Limits } from './http2';
 import { routeTable } from './route';
 import { durationOrOff, inRange, socketAddress } from './scalars';
+import { websocket } from './upgrade';
 
 /** Envoy's defaults. */
 const BUFFER_LIMIT = 1 << 20;
@@ -110,9 +111,6 @@ type ConnectionFields = Omit<ListenerConfig, 'name' | 'address' | 'port' | 'dire
 
 function connection(hcm: HttpConnectionManager, path: string, problems: Problems): ConnectionFields {
   if (hcm.statPrefix === '') problems.add(`${path}.stat_prefix`, 'is required');
-  if (hcm.requestTimeout && milliseconds(hcm.requestTimeout) !== 0) {
-    problems.add(`${path}.request_timeout`, 'is not supported: remove it; the route\'s timeout bounds a request');
-  }
   const common = hcm.commonHttpProtocolOptions;
   if (common?.maxRequestsPerConnection) {
     problems.add(`${path}.common_http_protocol_options.max_requests_per_connection`, `${common.maxRequestsPerConnection} is not supported downstream: remove it`);
@@ -127,6 +125,7 @@ function connection(hcm: HttpConnectionManager, path: string, problems: Problems
     streamIdleTimeout: durationOrOff(hcm.streamIdleTimeout, STREAM_IDLE_TIMEOUT, `${path}.stream_idle_timeout`, problems),
     idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${path}.common_http_protocol_options.idle_timeout`, problems),
     requestHeadersTimeout: durationOrOff(hcm.requestHeadersTimeout, 0, `${path}.request_headers_timeout`, problems),
+    requestTimeout: durationOrOff(hcm.requestTimeout, 0, `${path}.request_timeout`, problems),
     maxRequestHeadBytes: 1_024 * inRange(hcm.maxRequestHeadersKb ?? MAX_HEAD_KB, 1, HIGHEST_HEAD_KB, `${path}.max_request_headers_kb`, problems),
     generateRequestId: hcm.generateRequestId ?? true,
     preserveExternalRequestId: hcm.preserveExternalRequestId,
@@ -134,6 +133,7 @@ function connection(hcm: HttpConnectionManager, path: string, problems: Problems
     serverName,
     serverHeader: SERVER_HEADER[hcm.serverHeaderTransformation],
     acceptHttp10: hcm.httpProtocolOptions?.acceptHttp10 ?? false,
+    websocket: websocket(hcm.upgradeConfigs, `${path}.upgrade_configs`, problems) ?? false,
     codec: hcm.codecType === CodecType.HTTP3 ? 'auto' : CODEC[hcm.codecType],
     http2: http2Limits(hcm.http2ProtocolOptions, `${path}.http2_protocol_options`, problems),
   };

@@ -323,3 +323,25 @@ describe('routes and changes', () => {
     expect(changed.map((filter) => admitted(filter, 20))).toEqual([0, 10, 1]);
   });
 });
+
+describe('what a client sends does not say how much memory its bucket takes', () => {
+  const byUser = bucket({ maxTokens: 1, tokensPerFill: 1, fillInterval: 60_000, key: { kind: 'header', name: 'x-user' }, maxKeys: 1000 });
+
+  test('long keys are still told apart, by any of their bytes and by their length', () => {
+    const { filter } = start(limit([byUser]));
+    const long = 'k'.repeat(50_000);
+    const keys = [long, `${long}k`, `${long.slice(1)}x`, `x${long.slice(1)}`, `${long.slice(0, 25_000)}x${long.slice(25_001)}`, 'k'.repeat(128), 'k'.repeat(129)];
+    for (const key of keys) {
+      expect(send(filter, { 'x-user': key }).reply).toBeUndefined();
+      expect(send(filter, { 'x-user': key }).reply?.status).toBe(429);
+    }
+  });
+
+  test('a thousand keys of 50 kB do not stay', () => {
+    const { filter } = start(limit([byUser]));
+    for (let i = 0; i < 1000; i++) send(filter, { 'x-user': `${i} ${'k'.repeat(50_000)} ${i}` });
+    const { slots } = Object.values(filter as object).flatMap((limiter) => limiter?.limits ?? [])[0].buckets as { slots: Map<string, number> };
+    expect(slots.size).toBe(1000);
+    for (const key of slots.keys()) expect(key.length).toBeLessThanOrEqual(160);
+  });
+});

@@ -20,6 +20,7 @@ export function forward(change: Partial<RouteActionConfig> = {}): RouteActionCon
     hostRewrite: undefined,
     timeout: 15_000,
     idleTimeout: undefined,
+    websocket: undefined,
     retry: undefined,
     hash: [],
     mirrors: [],

@@ -73,7 +73,7 @@ test('whatever clients, upstreams, time and configuration do: every request ends
     const { maxConnections, maxPendingRequests, perTryTimeout, perTryIdleTimeout } = given;
     const retry = retryConfig({ maxRetries: 2, baseInterval: 20, perTryTimeout, perTryIdleTimeout, avoidPreviousHosts: true });
     const options = (n: number) => ({
-      listener: { streamIdleTimeout: 500, idleTimeout: 2000, requestHeadersTimeout: 300, serverName: `s${n}` },
+      listener: { streamIdleTimeout: 500, idleTimeout: 2000, requestHeadersTimeout: 300, requestTimeout: 420, serverName: `s${n}` },
       routes: [routeConfig(actionConfig({ timeout: 450, retry }))],
       cluster: {
         connectTimeout: 100, idleTimeout: 300, limits: { maxConnections, maxPendingRequests, maxRequests: 20, maxRetries: 2 },

@@ -22,6 +22,11 @@ export const roots = {
   [`${v3}/filters/network/http_connection_manager/v3/http_connection_manager.proto`]: [
     'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
   ],
+  [`${v3}/filters/network/tcp_proxy/v3/tcp_proxy.proto`]: ['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'],
+
+  // Listener filters.
+  [`${v3}/filters/listener/tls_inspector/v3/tls_inspector.proto`]: ['envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector'],
+  [`${v3}/filters/listener/http_inspector/v3/http_inspector.proto`]: ['envoy.extensions.filters.listener.http_inspector.v3.HttpInspector'],
 
   // HTTP filters.
   'envoy/config/route/v3/route_components.proto': ['envoy.config.route.v3.FilterConfig'],
@@ -54,9 +59,6 @@ export const named = [
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
-  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
-  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
   'envoy.extensions.filters.network.rbac.v3.RBAC',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',

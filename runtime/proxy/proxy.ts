@@ -1,7 +1,7 @@
 import type { Clock } from '../clock';
 import { createCluster, type Cluster } from './cluster';
 import type { ClusterEndpoints, ListenerConfig, ProxySnapshot, RouteTableConfig } from './config/types';
-import { compileFilters } from './filter';
+import { compileListener } from './listener/compile';
 import { Listener } from './listener/listener';
 import type { ListenerTables } from './listener/tables';
 import type { Observer } from './observe/types';
@@ -117,7 +117,10 @@ export class Proxy {
     if (this.closed) throw new Error('the proxy is closed');
     // Compiled first: what does not compile leaves everything as it is.
     const routeTables = this.compileRoutes(snapshot);
-    const tables = new Map([...snapshot.listeners].map(([name, config]) => [name, this.compileListener(config, snapshot, routeTables)]));
+    const { clock, random } = this;
+    const dependencies = { clock, random, routes: (name: string) => routeTables.get(snapshot.routes.get(name)!) };
+    const tables = new Map([...snapshot.listeners].map(([name, config]) =>
+      [name, compileListener(config, dependencies, this.listenerEntries.get(name)?.listener.tables)]));
     const { bindings, made } = await this.bind(snapshot, ports);
     return {
       ports: new Map([...bindings].map(([name, { acceptor }]) => [name, acceptor.port])),
@@ -141,15 +144,6 @@ export class Proxy {
   private compileRoutes(snapshot: ProxySnapshot): Map<RouteTableConfig, RouteTable> {
     return new Map([...snapshot.routes.values()].map((config) =>
       [config, this.routeTables.get(config) ?? compileRouteTable(config, { random: this.random })]));
-  }
-
-  private compileListener(config: ListenerConfig, snapshot: ProxySnapshot, routeTables: Map<RouteTableConfig, RouteTable>): ListenerTables {
-    const routes = routeTables.get(snapshot.routes.get(config.routeTable)!);
-    if (routes === undefined) throw new Error(`listener ${config.name}: route table ${config.routeTable} is not in the snapshot`);
-    const before = this.listenerEntries.get(config.name)?.listener.tables;
-    if (before !== undefined && before.config === config && before.routes === routes) return before;
-    const filters = compileFilters(config.filters, { clock: this.clock, random: this.random, previous: before?.filters });
-    return { config, routes, filters };
   }
 
   /** An address that is bound already is kept, also where another listener has it now. */

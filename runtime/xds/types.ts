@@ -40,6 +40,9 @@ export {
 export { SubstitutionFormatStringSchema, type SubstitutionFormatString } from './gen/envoy/config/core/v3/substitution_format_string_pb';
 
 export * from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+export * from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+export * from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
+export * from './gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb';
 export * from './gen/envoy/extensions/filters/http/router/v3/router_pb';
 export * from './gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb';
 export * from './gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb';
@@ -57,6 +60,7 @@ export { RandomSchema, type Random } from './gen/envoy/extensions/load_balancing
 export { WrrLocalitySchema, type WrrLocality } from './gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb';
 
 export { PercentSchema, type Percent, FractionalPercentSchema, type FractionalPercent, FractionalPercent_DenominatorType } from './gen/envoy/type/v3/percent_pb';
+export { HashPolicySchema, type HashPolicy } from './gen/envoy/type/v3/hash_policy_pb';
 export { TokenBucketSchema, type TokenBucket } from './gen/envoy/type/v3/token_bucket_pb';
 export { HttpStatusSchema, type HttpStatus, StatusCode } from './gen/envoy/type/v3/http_status_pb';
 export { Int64RangeSchema, type Int64Range } from './gen/envoy/type/v3/range_pb';

@@ -1,14 +1,17 @@
 import { bootstrap } from '../../bench/peers/policies';
 import { decodeBootstrap } from '../../runtime/proxy/bootstrap/decode';
+import type { HttpConnectionManagerConfig } from '../../runtime/proxy/config/types';
 
 test('what the benchmark configures is what our proxy takes, every policy of it', () => {
   const upstreams = [18101, 18102, 18103, 18104];
   const { listeners, clusters } = decodeBootstrap(bootstrap({ folder: '', root: '', upstreams }, 18120, 18121), 'bench');
   expect(listeners).toHaveLength(1);
-  const { listener, inlineRoutes } = listeners[0]!;
-  expect(listener).toMatchObject({ port: 18120, generateRequestId: true, useRemoteAddress: true, accessLog: { path: '/dev/null' } });
-  expect(listener.filters.map(({ kind }) => kind)).toEqual(['local_ratelimit']);
-  expect(inlineRoutes!.virtualHosts[0]!.routes[0]).toMatchObject({
+  const { listener, routes: [{ inline }] } = listeners[0]!;
+  const filter = listener.filterChains[0].filter as HttpConnectionManagerConfig;
+  expect(listener.port).toBe(18120);
+  expect(filter).toMatchObject({ generateRequestId: true, useRemoteAddress: true, accessLog: { path: '/dev/null' } });
+  expect(filter.filters.map(({ kind }) => kind)).toEqual(['local_ratelimit']);
+  expect(inline!.virtualHosts[0]!.routes[0]).toMatchObject({
     match: { headers: [{ name: 'x-tenant' }] },
     requestHeaders: { set: [{ name: 'x-mesh-caller', value: 'order' }] },
     responseHeaders: { remove: ['x-app'] },

@@ -5,8 +5,8 @@ import {
 import { checkSubset } from '../config/check';
 import { decodeCluster, decodeListener, type Decoded, type DecodedCluster, type DecodedListener } from '../config/decode';
 import { loadAssignment } from '../config/decode/endpoints';
-import { plainText } from '../config/decode/listener';
 import { positiveDuration, socketAddress, unique, type HostPort } from '../config/decode/scalars';
+import { plainText } from '../config/decode/transport-socket';
 import { Problems, show } from '../config/problems';
 import { messageFromJson } from './json';
 import { checkReferences } from './references';

@@ -1,7 +1,7 @@
 import type { Listener } from '../../xds';
 import type { DecodedCluster, DecodedListener } from '../config/decode';
 import { show, type Problems } from '../config/problems';
-import type { RouteTableConfig } from '../config/types';
+import { allChains, type RouteTableConfig } from '../config/types';
 import type { AdsConfig } from './types';
 
 export interface StaticResources {
@@ -18,21 +18,24 @@ export function checkReferences({ listeners, clusters, ads, listenerMessages, ad
   const path = (name: string): string => `static_resources.listeners[${listenerMessages.findIndex((message) => message.name === name)}]`;
   const known = new Set(clusters.map(({ cluster }) => cluster.name));
   const bound = new Map<string, string>();
-  for (const { listener, inlineRoutes, validateClusters } of listeners) {
+  for (const { listener, routes } of listeners) {
     const address = `${listener.address}:${listener.port}`;
     const other = listener.port === 0 ? undefined : bound.get(address);
     if (other !== undefined) problems.add(`${path(listener.name)}.address`, `${address} is already that of listener ${show(other)}`);
     bound.set(address, listener.name);
-    if (!inlineRoutes && !ads) {
-      problems.add(`${path(listener.name)}.filter_chains[0].filters[0].typed_config.rds`, `${show(listener.routeTable)} needs dynamic_resources.ads_config`);
+    const unknown = (at: string, cluster: string): void => {
+      // A cluster that may still be discovered is not a mistake.
+      if (ads?.clusters || known.has(cluster)) return;
+      problems.add(at, adsCluster.has(cluster) ? `${show(cluster)} is the control plane's cluster` : `${show(cluster)} is no cluster of static_resources`);
+    };
+    for (const { name, inline, validateClusters, path: at } of routes) {
+      const manager = `${path(listener.name)}.${at}`;
+      if (!inline && !ads) problems.add(`${manager}.rds`, `${show(name)} needs dynamic_resources.ads_config`);
+      if (!inline || !validateClusters) continue;
+      for (const [place, cluster] of clustersOf(inline)) unknown(`${manager}.route_config.${place}`, cluster);
     }
-    // A cluster that may still be discovered is not a mistake.
-    if (!inlineRoutes || !validateClusters || ads?.clusters) continue;
-    const table = `${path(listener.name)}.filter_chains[0].filters[0].typed_config.route_config`;
-    for (const [at, cluster] of clustersOf(inlineRoutes)) {
-      if (!known.has(cluster)) {
-        problems.add(`${table}.${at}`, adsCluster.has(cluster) ? `${show(cluster)} is the control plane's cluster` : `${show(cluster)} is no cluster of static_resources`);
-      }
+    for (const { key, filter } of allChains(listener)) {
+      if (filter.kind === 'tcp_proxy') filter.clusters.forEach(({ cluster }) => unknown(`${path(listener.name)}: tcp_proxy of filter chain ${show(key)}`, cluster));
     }
   }
   clusters.forEach(({ cluster }) => {

@@ -51,7 +51,7 @@ export class ConfigStore {
   private readonly assignments = new Map<string, DecodedEndpoints>();
   private readonly resolved = new Map<string, DecodedEndpoints>();
   private readonly listeners = new WarmingSet<DecodedListener>(
-    (entry) => entry.inlineRoutes !== undefined || this.tables.has(entry.listener.routeTable));
+    ({ routes }) => routes.every(({ name, inline }) => inline !== undefined || this.tables.has(name)));
   private readonly clusters = new WarmingSet<DecodedCluster>((entry) => this.endpointsOf(entry) !== undefined);
   private readonly accepted: Record<DiscoveredType, Map<string, Accepted>> = {
     [TypeUrl.CDS]: new Map(), [TypeUrl.EDS]: new Map(), [TypeUrl.LDS]: new Map(), [TypeUrl.RDS]: new Map(),
@@ -105,7 +105,7 @@ export class ConfigStore {
       return new Set([...this.clusters.all()].filter(({ cluster }) => cluster.discovery === 'eds').map(({ cluster }) => cluster.endpointsName));
     }
     if (type === TypeUrl.RDS) {
-      return new Set([...this.listeners.all()].filter((entry) => !entry.inlineRoutes).map((entry) => entry.listener.routeTable));
+      return new Set([...this.listeners.all()].flatMap(({ routes }) => routes.filter(({ inline }) => !inline).map(({ name: table }) => table)));
     }
     return undefined;
   }
@@ -214,7 +214,7 @@ export class ConfigStore {
     const routes = new Map<string, RouteTableConfig>();
     for (const [name, entry] of this.listeners.active()) {
       listeners.set(name, entry.listener);
-      routes.set(entry.listener.routeTable, entry.inlineRoutes ?? this.tables.get(entry.listener.routeTable)!);
+      for (const { name: table, inline } of entry.routes) routes.set(table, inline ?? this.tables.get(table)!);
     }
     const clusters = new Map<string, ClusterConfig>();
     const endpoints = new Map<string, ClusterEndpoints>();
@@ -269,7 +269,7 @@ function wrongName(raw: RawResource, own: string): string {
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+  return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
 function sameEntries<T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>): boolean {

@@ -1,8 +1,12 @@
+import type { ListenerConfig } from './listener-types';
+
 /**
  * The configuration as the data path sees it: plain frozen data, made once from decoded xDS by `config/`, compiled into lookup tables and
  * closures by the rooms that use it. Nothing here knows protobuf; nothing here is optional that affects traffic: what xDS left out has the value
  * that Envoy documents for it. Durations are milliseconds.
  */
+
+export * from './listener-types';
 
 /**
  * One immutable set of everything; replaced as a whole, by one assignment. What did not change between two snapshots is the same object in both,
@@ -18,12 +22,9 @@ export interface ProxySnapshot {
   readonly endpoints: ReadonlyMap<string, ClusterEndpoints>;
 }
 
-export interface ListenerConfig {
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
-  readonly direction: 'inbound' | 'outbound' | 'unspecified';
-  /** Prefix of the listener's metrics: HttpConnectionManager.stat_prefix. */
+export interface HttpConnectionManagerConfig {
+  readonly kind: 'http';
+  /** Prefix of its metrics: HttpConnectionManager.stat_prefix. */
   readonly statPrefix: string;
   /** Key into `ProxySnapshot.routes`. */
   readonly routeTable: string;

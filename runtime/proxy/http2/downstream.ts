@@ -1,5 +1,5 @@
 import { Downstream } from '../listener/downstream';
-import type { Listener } from '../listener/listener';
+import type { HttpConnectionManager } from '../listener/http-connection-manager';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
 import type { CloseReason, Connection, ConnectionHandler } from '../transport';
@@ -16,10 +16,10 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner {
   private drained = false;
   private readonly lingerDeadline = new Deadline(this, HttpDeadline.Linger);
 
-  constructor(private readonly listener: Listener, private readonly router: Router, connection: Connection, prefaceRead: boolean) {
+  constructor(private readonly manager: HttpConnectionManager, private readonly router: Router, connection: Connection, prefaceRead: boolean) {
     super({ transport: router.transport, clock: router.clock, defer: router.defer }, {
-      ...listener.config.http2,
-      maxHeaderList: listener.config.maxRequestHeadBytes,
+      ...manager.config.http2,
+      maxHeaderList: manager.config.maxRequestHeadBytes,
     });
     this.connection = connection;
     connection.handler = this;
@@ -28,12 +28,12 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner {
   }
 
   override onData(length: number): void {
-    this.listener.stats.bytesReceived += length;
+    this.manager.stats.bytesReceived += length;
     super.onData(length);
   }
 
   protected createHandler(stream: ServerStream): ConnectionHandler {
-    return new Downstream(this.listener, this.router, stream, 2);
+    return new Downstream(this.manager, this.router, stream, 2);
   }
 
   protected takesRequests(stream: ServerStream): boolean {
@@ -50,16 +50,16 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner {
   }
 
   protected onQuiet(): void {
-    if (this.listener.draining) {
+    if (this.manager.draining) {
       this.drain();
       return;
     }
-    const { idleTimeout } = this.listener.config;
+    const { idleTimeout } = this.manager.config;
     if (idleTimeout > 0) this.router.deadlines.set(this.idleDeadline, idleTimeout, this.router.clock.now());
   }
 
   override drain(): void {
-    if (!this.drained) this.listener.stats.cxDrainClose++;
+    if (!this.drained) this.manager.stats.cxDrainClose++;
     this.drained = true;
     super.drain();
   }
@@ -70,14 +70,14 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner {
       if (this.failed || this.streams.size === 0) this.destroy();
       return;
     }
-    this.listener.stats.cxIdleTimeout++;
+    this.manager.stats.cxIdleTimeout++;
     super.drain();
     // One that does not even answer that is closed.
     this.router.deadlines.set(this.lingerDeadline, LINGER_TIME, this.router.clock.now());
   }
 
   override fail(code: number): void {
-    if (!this.failed && !this.gone) this.listener.stats.cxProtocolError++;
+    if (!this.failed && !this.gone) this.manager.stats.cxProtocolError++;
     super.fail(code);
   }
 
@@ -86,7 +86,7 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner {
   }
 
   override onClosed(reason: CloseReason): void {
-    if (this.streams.size > 0) this.listener.stats.cxDestroyRemoteActiveRq++;
+    if (this.streams.size > 0) this.manager.stats.cxDestroyRemoteActiveRq++;
     super.onClosed(reason);
   }
 
@@ -95,6 +95,6 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner {
     super.finish();
     this.router.deadlines.clear(this.idleDeadline);
     this.router.deadlines.clear(this.lingerDeadline);
-    this.listener.connectionGone(this);
+    this.manager.connectionGone(this);
   }
 }

@@ -5,7 +5,7 @@ import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
 import type { Connection } from '../transport';
 import { isInternalAddress, plainAddress } from './address';
-import type { Listener } from './listener';
+import type { HttpConnectionManager } from './http-connection-manager';
 
 /** After an answer that closes while the client still sends: time and bytes for it to notice, so that a reset does not overtake the answer. */
 const LINGER_TIME = 1000;
@@ -33,7 +33,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
 
   /** `major`: what the client speaks; a stream of HTTP/2 is a connection that it does not count as one. */
   constructor(
-    readonly listener: Listener, protected readonly router: Router, protected readonly connection: Connection, readonly major: 1 | 2 = 1,
+    readonly manager: HttpConnectionManager, protected readonly router: Router, protected readonly connection: Connection, readonly major: 1 | 2 = 1,
   ) {
     this.idleDeadline = new Deadline(this, DownstreamDeadline.Idle);
     this.headDeadline = new Deadline(this, DownstreamDeadline.Head);
@@ -47,14 +47,14 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
 
   // What forwarding asks of the connection.
   get ids() { return this.router.ids; }
-  get generateRequestId(): boolean { return this.listener.config.generateRequestId; }
+  get generateRequestId(): boolean { return this.manager.config.generateRequestId; }
   get replaceRequestId(): boolean {
-    const { preserveExternalRequestId, useRemoteAddress } = this.listener.config;
+    const { preserveExternalRequestId, useRemoteAddress } = this.manager.config;
     return !preserveExternalRequestId && useRemoteAddress && !isInternalAddress(this.peerAddress);
   }
-  get forwardedFor(): string { return this.listener.config.useRemoteAddress ? this.peerAddress : ''; }
-  get overwriteForwardedProto(): boolean { return this.listener.config.useRemoteAddress; }
-  get fallbackHost(): string { return this.listener.authority; }
+  get forwardedFor(): string { return this.manager.config.useRemoteAddress ? this.peerAddress : ''; }
+  get overwriteForwardedProto(): boolean { return this.manager.config.useRemoteAddress; }
+  get fallbackHost(): string { return this.manager.authority; }
   get forwarding(): ForwardingRules { return this; }
 
   get peerAddress(): string { return (this.address ??= plainAddress(this.connection.peerAddress)); }
@@ -75,13 +75,13 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   /** Sends [0, end) of the transport's output. False: stop until the client has taken it. */
   sendComposed(ctx: RequestContext, end: number): boolean {
     ctx.bytesSent += end;
-    this.listener.stats.bytesSent += end;
+    this.manager.stats.bytesSent += end;
     return (this.lastWriteTaken = this.connection.flush(end));
   }
 
   send(ctx: RequestContext, bytes: Uint8Array, start: number, end: number): boolean {
     ctx.bytesSent += end - start;
-    this.listener.stats.bytesSent += end - start;
+    this.manager.stats.bytesSent += end - start;
     return (this.lastWriteTaken = this.connection.write(bytes, start, end));
   }
 
@@ -96,7 +96,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
 
   /** Nothing is under way: the client may stay so for its idle time. */
   protected rest(now: number): void {
-    const { idleTimeout } = this.listener.config;
+    const { idleTimeout } = this.manager.config;
     if (idleTimeout > 0) this.router.deadlines.set(this.idleDeadline, idleTimeout, now);
   }
 
@@ -122,7 +122,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
 
   /** A client that takes nothing of its answer may do so for as long as any stream may stand still. */
   protected boundSlowReader(): void {
-    const { streamIdleTimeout } = this.listener.config;
+    const { streamIdleTimeout } = this.manager.config;
     if (streamIdleTimeout > 0) this.router.deadlines.set(this.lingerDeadline, streamIdleTimeout, this.router.now);
   }
 
@@ -153,7 +153,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
     if (this.gone) return;
     this.gone = true;
     this.clearDeadlines();
-    this.listener.connectionGone(this);
+    this.manager.connectionGone(this);
   }
 
   private clearDeadlines(): void {

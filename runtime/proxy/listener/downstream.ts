@@ -42,7 +42,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   onData(length: number): void {
     const start = READ_OFFSET;
     const end = start + length;
-    if (this.major === 1) this.listener.stats.bytesReceived += length;
+    if (this.major === 1) this.manager.stats.bytesReceived += length;
     const { active } = this;
     if (active !== undefined) {
       if (active.tunnel) this.relayTunnel(active, start, end);
@@ -81,7 +81,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   }
 
   private get maxHead(): number {
-    return Math.min(this.listener.config.maxRequestHeadBytes, MAX_HEAD);
+    return Math.min(this.manager.config.maxRequestHeadBytes, MAX_HEAD);
   }
 
   private consume(from: number, end: number): void {
@@ -96,11 +96,11 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   }
 
   private begin(ctx: RequestContext): RequestContext {
-    const { router, listener } = this;
+    const { router, manager } = this;
     ctx.downstream = this;
     router.now = ctx.start = router.clock.now();
-    listener.stats.rqTotal++;
-    listener.stats.rqActive++;
+    manager.stats.rqTotal++;
+    manager.stats.rqActive++;
     if (this.idleDeadline.set) router.deadlines.clear(this.idleDeadline);
     if (this.headDeadline.set) router.deadlines.clear(this.headDeadline);
     this.stashHasLine = false;
@@ -110,7 +110,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
 
   /** Returns where the bytes go on that are not yet used. */
   private readHead(start: number, end: number): number {
-    const { router, listener } = this;
+    const { router, manager } = this;
     const { input } = router.transport;
     // RFC 9112 §2.2: empty lines in front of a request-line, as old clients send them behind a body, are nobody's request: nothing waits for more.
     while (start + 1 < end && input[start] === CR && input[start + 1] === LF) start += 2;
@@ -149,11 +149,11 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     }
     ctx.requestComplete = body.done;
     ctx.bytesReceived = stop - start;
-    if (head.minor === 0 && !listener.config.acceptHttp10) {
+    if (head.minor === 0 && !manager.config.acceptHttp10) {
       router.refuse(ctx, ERRORS.http10);
       return stop;
     }
-    router.start(ctx, listener.tables, bodyStart, stop);
+    router.start(ctx, manager.tables, bodyStart, stop);
     // Nothing to send the rest of the body on yet: it waits with the client.
     if (this.active === ctx && !ctx.requestComplete && (ctx.connection === undefined || !ctx.connection.ready)) this.connection.readStop();
     return stop;
@@ -170,7 +170,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   }
 
   private refuseMessage(ctx: RequestContext, error: ProxyError): void {
-    this.listener.stats.cxProtocolError++;
+    this.manager.stats.cxProtocolError++;
     this.closing = true;
     this.router.refuse(ctx, error);
   }
@@ -180,7 +180,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     const { router } = this;
     this.stash = Buffer.from(router.transport.input.subarray(start, end));
     if (!this.stashHasLine) this.stashHasLine = this.stash.includes(LF);
-    const { requestHeadersTimeout } = this.listener.config;
+    const { requestHeadersTimeout } = this.manager.config;
     if (requestHeadersTimeout > 0 && !this.headDeadline.set) router.deadlines.set(this.headDeadline, requestHeadersTimeout, router.clock.now());
   }
 
@@ -205,7 +205,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   }
 
   private badBody(ctx: RequestContext): void {
-    this.listener.stats.cxProtocolError++;
+    this.manager.stats.cxProtocolError++;
     this.closing = true;
     if (ctx.responseStarted) {
       this.abort();
@@ -223,7 +223,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   }
 
   pauseBody(): void {
-    this.listener.stats.flowControlPaused++;
+    this.manager.stats.flowControlPaused++;
     this.connection.readStop();
   }
 
@@ -235,12 +235,12 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   /** Whether the connection ends after this answer; decided when the answer's head is written. */
   closesAfter(ctx: RequestContext): boolean {
     // Of a request that is not complete nobody knows where the next one begins, unless its body were read for nothing.
-    if (!ctx.requestComplete || this.listener.draining || this.router.closing) this.closing = true;
+    if (!ctx.requestComplete || this.manager.draining || this.router.closing) this.closing = true;
     return this.closing;
   }
 
   tunnelStarted(): void {
-    const { stats } = this.listener;
+    const { stats } = this.manager;
     stats.upgradeTotal++;
     stats.upgradeActive++;
     this.closing = true;
@@ -259,7 +259,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   /** The request has ended. Whether another one may be read, by `next`. */
   release(ctx: RequestContext): boolean {
     this.active = undefined;
-    if (ctx.tunnel) this.listener.stats.upgradeActive--;
+    if (ctx.tunnel) this.manager.stats.upgradeActive--;
     if (this.gone) return false;
     if (this.closing || this.peerEnded) {
       const quiet = ctx.requestComplete && this.stash === undefined;
@@ -283,7 +283,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     const { stash } = this;
     if (stash === undefined) {
       // What it had to send before it could close is sent.
-      if (this.listener.draining) {
+      if (this.manager.draining) {
         this.drain();
         return;
       }
@@ -328,7 +328,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
       // the two look the same, and an upstream that works for nobody costs more than a client that half-closes without saying so.
       this.peerEnded = true;
     } else {
-      this.listener.stats.cxDestroyRemoteActiveRq++;
+      this.manager.stats.cxDestroyRemoteActiveRq++;
       this.abort();
       this.router.cancel(active);
     }
@@ -338,19 +338,19 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     const { active } = this;
     this.finished();
     if (active === undefined) return;
-    this.listener.stats.cxDestroyRemoteActiveRq++;
+    this.manager.stats.cxDestroyRemoteActiveRq++;
     this.router.cancel(active);
   }
 
   onDeadline(kind: number): void {
-    const { router, listener } = this;
+    const { router, manager } = this;
     switch (kind) {
       case DownstreamDeadline.Idle:
-        listener.stats.cxIdleTimeout++;
+        manager.stats.cxIdleTimeout++;
         this.close();
         return;
       case DownstreamDeadline.Head: {
-        listener.stats.rqHeaderTimeout++;
+        manager.stats.rqHeaderTimeout++;
         const ctx = this.begin(router.take());
         this.stash = undefined;
         this.refuseHead(ctx, ERRORS.headTimeout);
@@ -364,7 +364,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   /** Closes if no request is under way; else after its answer. */
   drain(): void {
     if (!this.isIdle || this.lingering) return;
-    this.listener.stats.cxDrainClose++;
+    this.manager.stats.cxDrainClose++;
     this.close();
   }
 

@@ -1,93 +1,121 @@
 import type { ListenerConfig } from '../config/types';
-import { Http2Downstream } from '../http2/downstream';
 import type { Router } from '../router/router';
 import type { Connection } from '../transport';
 import { authority } from './address';
-import { Downstream } from './downstream';
-import { ProtocolDetector } from './protocol-detector';
+import type { ChainOwner, FilterChain } from './filter-chain';
+import { matchesAll } from './filter-chain-match';
+import { HttpConnectionManager } from './http-connection-manager';
 import { ListenerStats } from './stats';
-import type { ListenerTables } from './tables';
+import { isHttp, type ChainTables, type ListenerTables } from './tables';
 
-/** A client's connection, of either protocol. */
-interface Served {
-  drain(): void;
-  destroy(): void;
-}
-
-/** One configured listener: its connections, what they are told to do, and what happened at it. Who accepts for it is the proxy's business. */
-export class Listener {
+/**
+ * One configured listener: looks at the first bytes of its connections where its filter chains differ by them, and hands each to its chain. Who accepts
+ * for it is the proxy's business.
+ */
+export class Listener implements ChainOwner {
   readonly stats = new ListenerStats();
-  authority: string;
-  /** Answers close their connections. */
-  draining = false;
-  private readonly connections = new Set<Served>();
-  private readonly quiet: (() => void)[] = [];
-  private readonly emptied: (() => void)[] = [];
+  readonly authority: string;
+  private current!: ListenerTables;
+  /** In the order of the matcher's answers. */
+  private chains: readonly FilterChain[] = [];
+  /** Serves every connection, whatever its first bytes are. */
+  private only: FilterChain | undefined;
+  private readonly leaving = new Set<FilterChain>();
+  private draining = false;
 
-  constructor(public tables: ListenerTables, readonly port: number, private readonly router: Router) {
+  constructor(tables: ListenerTables, readonly port: number, private readonly router: Router) {
     this.authority = authority(tables.config.address, port);
+    this.tables = tables;
+  }
+
+  get tables(): ListenerTables {
+    return this.current;
+  }
+
+  /** Chains that stay go on with their connections, those that are gone end with their last request. */
+  set tables(tables: ListenerTables) {
+    if (tables === this.current) return;
+    const before = new Map(this.chains.map((chain) => [chain.chain.key, chain]));
+    this.chains = tables.chains.map((compiled) => {
+      const known = before.get(compiled.chain.key);
+      if (known === undefined || known.config.kind !== compiled.config.kind) return this.makeChain(compiled);
+      before.delete(compiled.chain.key);
+      known.tables = compiled;
+      return known;
+    });
+    this.current = tables;
+    const { filterChains, inspect } = tables.config;
+    const sole = filterChains.length === 1 && matchesAll(filterChains[0].match) && !inspect.tls && !inspect.http;
+    this.only = sole ? this.chains[0] : undefined;
+    for (const chain of before.values()) this.leave(chain);
   }
 
   get config(): ListenerConfig {
-    return this.tables.config;
+    return this.current.config;
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  /** The chains in force, for metrics. */
+  get filterChains(): readonly FilterChain[] {
+    return this.chains;
   }
 
   accept(connection: Connection): void {
-    const { stats } = this;
+    const { stats, only } = this;
     stats.cxTotal++;
     stats.cxActive++;
-    const { codec } = this.config;
-    if (codec === 'http2') {
-      this.connections.add(new Http2Downstream(this, this.router, connection, false));
+    if (only !== undefined) {
+      only.accept(connection);
       return;
     }
-    const downstream = new Downstream(this, this.router, connection);
-    this.connections.add(downstream);
-    connection.handler = codec === 'http1' ? downstream : new ProtocolDetector(this.router.transport, connection, downstream, (length) => {
-      this.connections.delete(downstream);
-      downstream.leave();
-      const http2 = new Http2Downstream(this, this.router, connection, true);
-      this.connections.add(http2);
-      if (length > 0) http2.onData(length);
-    });
+    this.choose(connection);
   }
 
-  connectionGone(downstream: Served): void {
-    if (!this.connections.delete(downstream)) return;
+  private choose(connection: Connection): void {
+    const index = this.current.matcher({ destinationPort: this.port, serverName: '', transportProtocol: 'raw_buffer', applicationProtocols: [] });
+    if (index < 0) {
+      this.stats.noFilterChainMatch++;
+      connection.close();
+      this.connectionGone();
+      return;
+    }
+    this.chains[index].accept(connection);
+  }
+
+  connectionGone(): void {
     this.stats.cxActive--;
     this.stats.cxDestroy++;
-    this.tellIfQuiet();
-    if (this.connections.size === 0) for (const resolve of this.emptied.splice(0)) resolve();
   }
 
-  requestEnded(statusClass: number): void {
-    this.stats.rqActive--;
-    this.stats.rqByClass[statusClass]++;
-    this.tellIfQuiet();
-  }
-
-  /** Idle connections close now, the others with their next answer. Resolves when no request is under way. */
+  /** Idle connections close now, the others with what is under way. Resolves when nothing is. */
   async drain(): Promise<void> {
     this.draining = true;
-    for (const downstream of [...this.connections]) downstream.drain();
-    if (this.stats.rqActive === 0) return;
-    await new Promise<void>((resolve) => this.quiet.push(resolve));
+    await Promise.all([...this.chains, ...this.leaving].map(async (chain) => chain.drain()));
   }
 
   /** Resolves when it has no connection any more. */
   async empty(): Promise<void> {
-    if (this.connections.size === 0) return;
-    await new Promise<void>((resolve) => this.emptied.push(resolve));
-  }
-
-  private tellIfQuiet(): void {
-    if (this.stats.rqActive > 0 || this.quiet.length === 0) return;
-    for (const resolve of this.quiet.splice(0)) resolve();
+    await Promise.all([...this.chains, ...this.leaving].map(async (chain) => chain.empty()));
   }
 
   /** Closes every connection, whatever it is at. */
   destroy(): void {
-    for (const downstream of [...this.connections]) downstream.destroy();
-    this.tellIfQuiet();
+    for (const chain of [...this.chains, ...this.leaving]) chain.destroy();
+  }
+
+  private makeChain(tables: ChainTables): FilterChain {
+    if (!isHttp(tables)) throw new Error(`filter chain ${tables.chain.key}: there is no tcp_proxy`);
+    const chain = new HttpConnectionManager(tables, this, this.router);
+    chain.draining = this.draining;
+    return chain;
+  }
+
+  private leave(chain: FilterChain): void {
+    this.leaving.add(chain);
+    // A connection may outlive its last request by what the client has not read yet.
+    void chain.drain().then(async () => chain.empty()).then(() => this.leaving.delete(chain));
   }
 }

@@ -1,8 +1,38 @@
-/**
- * What happened at a listener, as plain numbers; the data path counts them. Names follow Envoy's listener and HTTP connection manager statistics:
- * `downstream_cx_total` is `cxTotal`.
- */
+/** What happened at a listener before a filter chain took over, as plain numbers; names follow Envoy's: `downstream_cx_total` is `cxTotal`. */
 export class ListenerStats {
+  cxTotal = 0;
+  /** Open now. */
+  cxActive = 0;
+  cxDestroy = 0;
+  /** Waiting for their first bytes now; waited too long, whatever became of them then. */
+  preCxActive = 0;
+  preCxTimeout = 0;
+  /** Closed because no filter chain matches. */
+  noFilterChainMatch = 0;
+  /** What the inspection of the first bytes found: a ClientHello, HTTP of either kind, nothing of these. */
+  foundTls = 0;
+  foundHttp = 0;
+  foundOther = 0;
+}
+
+/** What happened at a tcp_proxy; names follow Envoy's. */
+export class TcpStats {
+  cxTotal = 0;
+  cxActive = 0;
+  cxDestroy = 0;
+  cxIdleTimeout = 0;
+  /** Ended because their life is bounded. */
+  maxDurationReached = 0;
+  /** Closed as the configured cluster is not known. */
+  cxNoRoute = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  /** Times reading stopped because the other side was slower. */
+  flowControlPaused = 0;
+}
+
+/** What happened at an HTTP connection manager. */
+export class HttpStats {
   cxTotal = 0;
   /** Open now. */
   cxActive = 0;

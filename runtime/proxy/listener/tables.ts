@@ -1,10 +1,36 @@
-import type { ListenerConfig } from '../config/types';
+import type { FilterChainConfig, HttpConnectionManagerConfig, ListenerConfig, TcpProxyConfig } from '../config/types';
 import type { HttpFilter } from '../filter/types';
 import type { RouteTable } from '../route/types';
+import type { FilterChainMatcher } from './filter-chain-match';
+import type { DownstreamTransportSocket } from './transport-socket';
 
-/** What a listener was configured to do, compiled; replaced by one assignment. A request keeps what it began with. */
+/** What a listener was configured to do, compiled; replaced by one assignment. */
 export interface ListenerTables {
   readonly config: ListenerConfig;
+  /** In the order of `FilterChainMatcher`'s answers; the default chain last, where there is one. */
+  readonly chains: readonly ChainTables[];
+  readonly matcher: FilterChainMatcher;
+}
+
+export type ChainTables = HttpTables | TcpTables;
+
+interface CommonTables {
+  readonly chain: FilterChainConfig;
+  /** Undefined: plain TCP. */
+  readonly transportSocket: DownstreamTransportSocket | undefined;
+}
+
+/** An HTTP connection manager's. A request keeps what it began with. */
+export interface HttpTables extends CommonTables {
+  readonly config: HttpConnectionManagerConfig;
   readonly routes: RouteTable;
   readonly filters: readonly HttpFilter[];
+}
+
+export interface TcpTables extends CommonTables {
+  readonly config: TcpProxyConfig;
+}
+
+export function isHttp(tables: ChainTables): tables is HttpTables {
+  return tables.config.kind === 'http';
 }

@@ -1,14 +1,40 @@
 import type { ClusterStats } from '../cluster/stats';
 import type { Cluster } from '../cluster/types';
-import type { ListenerConfig } from '../config/types';
+import type { FilterChainConfig, HttpConnectionManagerConfig, ListenerConfig, TcpProxyConfig } from '../config/types';
 import { Families } from './families';
 import type { RequestObserver } from './request-observer';
 
 type Numbers<T> = { readonly [K in keyof T as T[K] extends number ? K : never]: T[K] };
 type ClusterCounter = keyof Numbers<ClusterStats>;
 
-/** What a listener counts, as far as it becomes a metric. */
+/** What a listener counts before a filter chain takes over. */
 export interface ListenerCounters {
+  readonly cxTotal: number;
+  readonly cxActive: number;
+  readonly cxDestroy: number;
+  readonly preCxActive: number;
+  readonly preCxTimeout: number;
+  readonly noFilterChainMatch: number;
+  readonly foundTls: number;
+  readonly foundHttp: number;
+  readonly foundOther: number;
+}
+
+/** What a tcp_proxy counts. */
+export interface TcpCounters {
+  readonly cxTotal: number;
+  readonly cxActive: number;
+  readonly cxDestroy: number;
+  readonly cxIdleTimeout: number;
+  readonly maxDurationReached: number;
+  readonly cxNoRoute: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly flowControlPaused: number;
+}
+
+/** What an HTTP connection manager counts, as far as it becomes a metric. */
+export interface HttpCounters {
   readonly cxTotal: number;
   readonly cxActive: number;
   readonly cxDestroy: number;
@@ -36,7 +62,13 @@ export interface ListenerCounters {
 /** What there is to measure. */
 export interface Measured {
   readonly clusters: Iterable<Cluster>;
-  readonly listeners: Iterable<{ readonly config: ListenerConfig; readonly stats: ListenerCounters }>;
+  readonly listeners: Iterable<MeasuredListener>;
+}
+
+export interface MeasuredListener {
+  readonly config: ListenerConfig;
+  readonly stats: ListenerCounters;
+  readonly filterChains: Iterable<{ readonly chain: FilterChainConfig; readonly stats: HttpCounters | TcpCounters }>;
 }
 
 const CLUSTER_COUNTERS: readonly (readonly [string, ClusterCounter, string])[] = [
@@ -67,7 +99,7 @@ const BREAKER_COUNTERS: readonly (readonly [string, ClusterCounter, string])[] =
 ];
 const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
 
-const HTTP_COUNTERS: readonly (readonly [string, Exclude<keyof ListenerCounters, 'rqByClass'>, string])[] = [
+const HTTP_COUNTERS: readonly (readonly [string, Exclude<keyof HttpCounters, 'rqByClass'>, string])[] = [
   ['downstream_cx_total', 'cxTotal', 'Connections accepted'],
   ['downstream_cx_destroy', 'cxDestroy', 'Connections closed'],
   ['downstream_cx_destroy_remote_active_rq', 'cxDestroyRemoteActiveRq', 'Connections that the client closed with a request under way'],
@@ -87,10 +119,35 @@ const HTTP_COUNTERS: readonly (readonly [string, Exclude<keyof ListenerCounters,
   ['downstream_rq_rx_reset', 'rqRxReset', 'Requests whose client went away'],
   ['downstream_rq_tx_reset', 'rqTxReset', 'Answers that the upstream broke off'],
 ];
-const HTTP_GAUGES: readonly (readonly [string, Exclude<keyof ListenerCounters, 'rqByClass'>, string])[] = [
+const HTTP_GAUGES: readonly (readonly [string, Exclude<keyof HttpCounters, 'rqByClass'>, string])[] = [
   ['downstream_cx_active', 'cxActive', 'Connections open'],
   ['downstream_rq_active', 'rqActive', 'Requests under way'],
   ['downstream_cx_upgrades_active', 'upgradeActive', 'Tunnels open'],
+];
+
+const LISTENER_COUNTERS: readonly (readonly [string, keyof ListenerCounters, string])[] = [
+  ['downstream_cx_total', 'cxTotal', 'Connections accepted'],
+  ['downstream_cx_destroy', 'cxDestroy', 'Connections closed'],
+  ['downstream_pre_cx_timeout', 'preCxTimeout', 'Connections whose first bytes did not come in time'],
+  ['no_filter_chain_match', 'noFilterChainMatch', 'Connections closed because no filter chain matches'],
+  ['found_tls', 'foundTls', 'Connections that begin with a ClientHello'],
+  ['found_http', 'foundHttp', 'Connections that begin with HTTP/1 or the preface of HTTP/2'],
+  ['found_other', 'foundOther', 'Connections that begin with neither, or whose server speaks first'],
+];
+const LISTENER_GAUGES: readonly (readonly [string, keyof ListenerCounters, string])[] = [
+  ['downstream_cx_active', 'cxActive', 'Connections open'],
+  ['downstream_pre_cx_active', 'preCxActive', 'Connections whose first bytes are waited for'],
+];
+
+const TCP_COUNTERS: readonly (readonly [string, keyof TcpCounters, string])[] = [
+  ['downstream_cx_total', 'cxTotal', 'Connections accepted'],
+  ['downstream_cx_destroy', 'cxDestroy', 'Connections closed'],
+  ['downstream_cx_no_route', 'cxNoRoute', 'Connections closed because the cluster is not known'],
+  ['downstream_cx_rx_bytes_total', 'bytesReceived', 'Bytes received from clients'],
+  ['downstream_cx_tx_bytes_total', 'bytesSent', 'Bytes sent to clients'],
+  ['downstream_flow_control_paused_reading_total', 'flowControlPaused', 'Times reading stopped for a slower receiver'],
+  ['idle_timeout', 'cxIdleTimeout', 'Connections closed because idle'],
+  ['max_downstream_connection_duration', 'maxDurationReached', 'Connections closed because their time was over'],
 ];
 
 /** Adds what clusters and listeners have counted, under Envoy's names where it has one. */
@@ -100,22 +157,48 @@ export function collectTraffic({ clusters, listeners }: Measured, observer: Requ
     into.counter('meshwright_access_log_dropped_total', 'Lines of the access log that were lost because nobody took them', 'access_log.{path}.dropped')
       .add({ path }, lines);
   }
-  for (const { config, stats } of listeners) {
-    const labels = { envoy_http_conn_manager_prefix: config.statPrefix };
-    const stat = (name: string): string => `http.{envoy_http_conn_manager_prefix}.${name}`;
-    for (const [name, key, help] of HTTP_COUNTERS) into.counter(`envoy_http_${name}`, help, stat(name)).add(labels, stats[key]);
-    for (const [name, key, help] of HTTP_GAUGES) into.gauge(`envoy_http_${name}`, help, stat(name)).add(labels, stats[key]);
-    for (let at = 1; at <= 5; at++) {
-      into.counter('envoy_http_downstream_rq_xx', 'Requests by class of their status', stat('downstream_rq_{envoy_response_code_class}xx'))
-        .add({ ...labels, envoy_response_code_class: String(at) }, stats.rqByClass[at]);
+  for (const listener of listeners) {
+    collectListener(listener, into);
+    for (const { chain, stats } of listener.filterChains) {
+      // A chain's counters are those of its kind.
+      if (chain.filter.kind === 'http') collectHttp(chain.key, chain.filter, stats as HttpCounters, observer, into);
+      else collectTcp(chain.key, chain.filter, stats as TcpCounters, observer, into);
     }
-    const counts = observer.ofListener(config.name);
-    if (!counts) continue;
-    into.histogram('envoy_http_downstream_rq_time', 'Milliseconds from the first byte of a request to its end', stat('downstream_rq_time'))
-      .addHistogram(labels, counts.time);
-    for (const [flag, value] of counts.byFlag) {
-      into.counter('meshwright_http_response_flags_total', 'Requests by Envoy\'s response flag', stat('response_flags.{flag}')).add({ ...labels, flag }, value);
-    }
+  }
+}
+
+function collectListener({ config, stats }: MeasuredListener, into: Families): void {
+  const labels = { envoy_listener_address: `${config.address}_${config.port}` };
+  const stat = (name: string): string => `listener.{envoy_listener_address}.${name}`;
+  for (const [name, key, help] of LISTENER_COUNTERS) into.counter(`envoy_listener_${name}`, help, stat(name)).add(labels, stats[key]);
+  for (const [name, key, help] of LISTENER_GAUGES) into.gauge(`envoy_listener_${name}`, help, stat(name)).add(labels, stats[key]);
+}
+
+function collectHttp(key: string, { statPrefix }: HttpConnectionManagerConfig, stats: HttpCounters, observer: RequestObserver, into: Families): void {
+  const labels = { envoy_http_conn_manager_prefix: statPrefix };
+  const stat = (name: string): string => `http.{envoy_http_conn_manager_prefix}.${name}`;
+  for (const [name, counter, help] of HTTP_COUNTERS) into.counter(`envoy_http_${name}`, help, stat(name)).add(labels, stats[counter]);
+  for (const [name, counter, help] of HTTP_GAUGES) into.gauge(`envoy_http_${name}`, help, stat(name)).add(labels, stats[counter]);
+  for (let at = 1; at <= 5; at++) {
+    into.counter('envoy_http_downstream_rq_xx', 'Requests by class of their status', stat('downstream_rq_{envoy_response_code_class}xx'))
+      .add({ ...labels, envoy_response_code_class: String(at) }, stats.rqByClass[at]);
+  }
+  const counts = observer.ofChain(key);
+  if (!counts) return;
+  into.histogram('envoy_http_downstream_rq_time', 'Milliseconds from the first byte of a request to its end', stat('downstream_rq_time'))
+    .addHistogram(labels, counts.time);
+  for (const [flag, value] of counts.byFlag) {
+    into.counter('meshwright_http_response_flags_total', 'Requests by Envoy\'s response flag', stat('response_flags.{flag}')).add({ ...labels, flag }, value);
+  }
+}
+
+function collectTcp(key: string, { statPrefix }: TcpProxyConfig, stats: TcpCounters, observer: RequestObserver, into: Families): void {
+  const labels = { envoy_tcp_prefix: statPrefix };
+  const stat = (name: string): string => `tcp.{envoy_tcp_prefix}.${name}`;
+  for (const [name, counter, help] of TCP_COUNTERS) into.counter(`envoy_tcp_${name}`, help, stat(name)).add(labels, stats[counter]);
+  into.gauge('envoy_tcp_downstream_cx_active', 'Connections open', stat('downstream_cx_active')).add(labels, stats.cxActive);
+  for (const [flag, value] of observer.ofChain(key)?.byFlag ?? []) {
+    into.counter('meshwright_tcp_response_flags_total', 'Connections by Envoy\'s response flag', stat('response_flags.{flag}')).add({ ...labels, flag }, value);
   }
 }
 
@@ -123,7 +206,8 @@ function collectCluster(cluster: Cluster, observer: RequestObserver, into: Famil
   const { stats, config } = cluster;
   const labels = { envoy_cluster_name: config.statName };
   const stat = (name: string): string => `cluster.{envoy_cluster_name}.${name}`;
-  const gauge = (name: string, help: string, value: number): void => into.gauge(`envoy_cluster_${name}`, help, stat(name)).add(labels, value);
+  // All workers see the same endpoints, and what is in use in the pod.
+  const gauge = (name: string, help: string, value: number): void => into.gauge(`envoy_cluster_${name}`, help, stat(name), 'same').add(labels, value);
   for (const [name, key, help] of CLUSTER_COUNTERS) into.counter(`envoy_cluster_${name}`, help, stat(name)).add(labels, stats[key]);
   for (let at = 1; at <= 5; at++) {
     into.counter('envoy_cluster_upstream_rq_xx', 'Requests by class of their status', stat('upstream_rq_{envoy_response_code_class}xx'))
@@ -151,7 +235,7 @@ function collectCluster(cluster: Cluster, observer: RequestObserver, into: Famil
   gauge('circuit_breakers_default_rq_open', 'Whether max_requests is reached', Number(cluster.activeRequests >= limits.maxRequests));
   if (cluster.breakerState === undefined) return;
   for (const state of BREAKER_STATES) {
-    into.gauge('meshwright_circuit_breaker_state', 'State of the circuit breaker: 1 for the one that it is in', stat('circuit_breaker.state.{state}'))
+    into.gauge('meshwright_circuit_breaker_state', 'State of the circuit breaker: 1 for the one that it is in', stat('circuit_breaker.state.{state}'), 'same')
       .add({ ...labels, state }, Number(cluster.breakerState === state));
   }
   for (const [name, key, help] of BREAKER_COUNTERS) {

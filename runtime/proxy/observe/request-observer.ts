@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock';
 import type { Cluster } from '../cluster/types';
-import type { ListenerConfig } from '../config/types';
+import { allChains, type FilterChainConfig, type ListenerConfig } from '../config/types';
 import type { ResponseFlag } from '../error';
 import { compileFormat, DEFAULT_FORMAT, type FormatLine } from './access-log';
 import { compileFilter, type IsLogged } from './access-log-filter';
@@ -11,7 +11,7 @@ import type { Observer, RequestRecord } from './types';
 const FIRST_STATUS = 100;
 const LAST_STATUS = 599;
 
-/** What is counted of the requests of one cluster or listener beyond what these count themselves. */
+/** What is counted of the requests of one cluster or filter chain beyond what these count themselves. */
 export class RequestCounts {
   /** Milliseconds from the request's start to its end. */
   readonly time = new Histogram();
@@ -31,8 +31,8 @@ export class RequestCounts {
   }
 }
 
-interface ListenerHandle {
-  readonly config: ListenerConfig;
+interface ChainHandle {
+  readonly config: FilterChainConfig['filter'];
   readonly counts: RequestCounts;
   readonly isLogged: IsLogged;
   readonly format: FormatLine | undefined;
@@ -41,7 +41,7 @@ interface ListenerHandle {
 
 /** Metrics and access log of every request. What a request needs is resolved when the configuration changes. */
 export class RequestObserver implements Observer {
-  private handles = new Map<string, ListenerHandle>();
+  private handles = new Map<string, ChainHandle>();
   private readonly clusters = new WeakMap<Cluster, RequestCounts>();
   private readonly writers = new Map<string, LineWriter>();
 
@@ -57,10 +57,10 @@ export class RequestObserver implements Observer {
 
   /** The listeners that requests will come from; counts of those that stay go on. */
   configure(listeners: Iterable<ListenerConfig>): void {
-    const handles = new Map<string, ListenerHandle>();
-    for (const config of listeners) {
-      const before = this.handles.get(config.name);
-      handles.set(config.name, before?.config === config ? before : this.handle(config, before?.counts ?? new RequestCounts()));
+    const handles = new Map<string, ChainHandle>();
+    for (const { key, filter } of [...listeners].flatMap(allChains)) {
+      const before = this.handles.get(key);
+      handles.set(key, before?.config === filter ? before : this.handle(filter, before?.counts ?? new RequestCounts()));
     }
     // Listeners that left may still end requests; whoever has their record finds nothing to count it under.
     this.handles = handles;
@@ -79,7 +79,7 @@ export class RequestObserver implements Observer {
       if (counts === undefined) this.clusters.set(cluster, counts = new RequestCounts());
       counts.count(record);
     }
-    const handle = this.handles.get(record.listener);
+    const handle = this.handles.get(record.chain);
     if (handle === undefined) return;
     handle.counts.count(record);
     if (handle.format !== undefined && handle.isLogged(record)) handle.writer!.write(handle.format(record));
@@ -89,8 +89,9 @@ export class RequestObserver implements Observer {
     return this.clusters.get(cluster);
   }
 
-  ofListener(name: string): RequestCounts | undefined {
-    return this.handles.get(name)?.counts;
+  /** Of the requests, or connections, of a filter chain by its key. */
+  ofChain(key: string): RequestCounts | undefined {
+    return this.handles.get(key)?.counts;
   }
 
   /** Lines of access logs that were lost, by path. */
@@ -111,7 +112,7 @@ export class RequestObserver implements Observer {
     await Promise.all([...this.writers.values()].map(async (writer) => writer.close()));
   }
 
-  private handle(config: ListenerConfig, counts: RequestCounts): ListenerHandle {
+  private handle(config: FilterChainConfig['filter'], counts: RequestCounts): ChainHandle {
     const { accessLog } = config;
     if (!accessLog) return { config, counts, isLogged: () => false, format: undefined, writer: undefined };
     let writer = this.writers.get(accessLog.path);

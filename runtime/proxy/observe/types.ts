@@ -18,6 +18,8 @@ export interface RequestRecord {
   readonly forwardedFor: string;
   readonly downstreamAddress: string;
   readonly listener: string;
+  /** Key of the filter chain. */
+  readonly chain: string;
   readonly routeName: string;
   readonly cluster: Cluster | undefined;
   /** Of the last try. */

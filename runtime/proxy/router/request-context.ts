@@ -236,7 +236,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
 
   /** How answers' heads are changed. */
   get rules(): ResponseRules {
-    return this.downstream.listener.config;
+    return this.downstream.manager.config;
   }
 
   get downstreamAddress(): string {
@@ -244,7 +244,11 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   }
 
   get listener(): string {
-    return this.downstream.listener.config.name;
+    return this.downstream.manager.listenerName;
+  }
+
+  get chain(): string {
+    return this.downstream.manager.chain.key;
   }
 
   get routeName(): string {

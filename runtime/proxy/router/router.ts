@@ -3,7 +3,7 @@ import type { HeaderMutation } from '../config/types';
 import { ERRORS, type ProxyError } from '../error';
 import { forwardRequest, forwardedRequestSize, type ResponseEdits } from '../http1/forward';
 import { IdSource } from '../http1/ids';
-import type { ListenerTables } from '../listener/tables';
+import type { HttpTables } from '../listener/tables';
 import type { Observer } from '../observe/types';
 import { Deadlines } from '../timer';
 import type { Transport } from '../transport';
@@ -87,9 +87,9 @@ export class Router {
   }
 
   /** The head is valid; [bodyStart, bodyEnd) of `input` is what has come of the body. */
-  start(ctx: RequestContext, tables: ListenerTables, bodyStart: number, bodyEnd: number): void {
+  start(ctx: RequestContext, tables: HttpTables, bodyStart: number, bodyEnd: number): void {
     if (this.shedding) {
-      ctx.downstream.listener.stats.rqOverloadClose++;
+      ctx.downstream.manager.stats.rqOverloadClose++;
       this.refuse(ctx, ERRORS.overloaded);
       return;
     }
@@ -151,7 +151,7 @@ export class Router {
     const rules = ctx.downstream.forwarding;
     ctx.reserveReplay(forwardedRequestSize(ctx.head, rules, path, host, mutation));
     ctx.replayEnd = forwardRequest(ctx.head, ctx.framing, ctx.replay, rules, ctx.ids, path, host, mutation);
-    ctx.replayLimit = ctx.retry === undefined ? 0 : Math.min(ctx.retry.maxReplayBytes, ctx.downstream.listener.config.bufferLimit);
+    ctx.replayLimit = ctx.retry === undefined ? 0 : Math.min(ctx.retry.maxReplayBytes, ctx.downstream.manager.config.bufferLimit);
   }
 
   /** The route's timeout counts from the end of the request, as Envoy's does: a slow upload is bounded by the idle timeout. */
@@ -212,16 +212,16 @@ export class Router {
       case RequestDeadline.Receive:
         // An answer has begun: it may come while the request still does, and closes the connection when it ends.
         if (ctx.responseStarted) return;
-        ctx.downstream.listener.stats.rqOverallTimeout++;
+        ctx.downstream.manager.stats.rqOverallTimeout++;
         this.timedOut(ctx, ERRORS.requestTimeout);
         return;
       case RequestDeadline.Total:
         if (stats !== undefined) stats.rqTimeout++;
-        ctx.downstream.listener.stats.rqTimeout++;
+        ctx.downstream.manager.stats.rqTimeout++;
         this.timedOut(ctx, ERRORS.timeout);
         return;
       default:
-        ctx.downstream.listener.stats.rqIdleTimeout++;
+        ctx.downstream.manager.stats.rqIdleTimeout++;
         this.timedOut(ctx, ctx.requestComplete ? ERRORS.responseIdle : ERRORS.requestIdle);
     }
   }
@@ -264,7 +264,7 @@ export class Router {
     this.tries.finish(ctx, ctx.status, failure);
     ctx.flag = failure === 'protocol' ? 'UPE' : 'UC';
     ctx.detail = ERRORS.upstreamAborted.code;
-    ctx.downstream.listener.stats.rqTxReset++;
+    ctx.downstream.manager.stats.rqTxReset++;
     ctx.downstream.abort();
     this.end(ctx);
   }
@@ -275,7 +275,7 @@ export class Router {
     this.tries.abandon(ctx, 'cancelled');
     ctx.flag = ERRORS.clientGone.flag;
     ctx.detail = ERRORS.clientGone.code;
-    ctx.downstream.listener.stats.rqRxReset++;
+    ctx.downstream.manager.stats.rqRxReset++;
     this.end(ctx);
   }
 
@@ -322,7 +322,7 @@ export class Router {
     ctx.end = this.now;
     const { downstream, pool } = ctx;
     const statusClass = ctx.status >= 600 ? 5 : (ctx.status / 100) | 0;
-    downstream.listener.requestEnded(statusClass);
+    downstream.manager.requestEnded(statusClass);
     if (pool !== undefined) {
       pool.cluster.stats.rqByClass[statusClass]++;
       pool.release();

@@ -215,7 +215,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   }
 
   private pause(ctx: RequestContext): void {
-    ctx.downstream.listener.stats.flowControlPaused++;
+    ctx.downstream.manager.stats.flowControlPaused++;
     this.connection.readStop();
   }
 

@@ -8,6 +8,9 @@ import { RouteConfigurationSchema } from './envoy/config/route/v3/route_pb';
 import { ClusterSchema } from './envoy/config/cluster/v3/cluster_pb';
 import { ClusterLoadAssignmentSchema } from './envoy/config/endpoint/v3/endpoint_pb';
 import { HttpConnectionManagerSchema } from './envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
+import { TcpProxySchema } from './envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+import { TlsInspectorSchema } from './envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
+import { HttpInspectorSchema } from './envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb';
 import { FilterConfigSchema } from './envoy/config/route/v3/route_components_pb';
 import { RouterSchema } from './envoy/extensions/filters/http/router/v3/router_pb';
 import { LocalRateLimitSchema } from './envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb';
@@ -35,6 +38,9 @@ export const roots = [
   ClusterSchema,
   ClusterLoadAssignmentSchema,
   HttpConnectionManagerSchema,
+  TcpProxySchema,
+  TlsInspectorSchema,
+  HttpInspectorSchema,
   FilterConfigSchema,
   RouterSchema,
   LocalRateLimitSchema,
@@ -59,9 +65,6 @@ export const named: ReadonlySet<string> = new Set([
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
-  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
-  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
   'envoy.extensions.filters.network.rbac.v3.RBAC',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',

@@ -1,12 +1,17 @@
 import { accepted, acceptedWith, each, ignored, only, type RuleTable } from './rule';
 
 const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3';
+const TCP = 'envoy.extensions.filters.network.tcp_proxy.v3';
 
 export const listenerRules: RuleTable = {
   'envoy.config.listener.v3.Listener': {
     name: acceptedWith('required'),
     address: acceptedWith('required'),
-    filter_chains: acceptedWith('exactly one'),
+    filter_chains: acceptedWith('at least one, unless there is default_filter_chain'),
+    default_filter_chain: acceptedWith('serves what no other chain matches'),
+    listener_filters: acceptedWith('TlsInspector, HttpInspector'),
+    listener_filters_timeout: acceptedWith('15 s by default; 0 waits for ever'),
+    continue_on_listener_filters_timeout: accepted,
     traffic_direction: acceptedWith('shown, nothing depends on it'),
     per_connection_buffer_limit_bytes: accepted,
     metadata: accepted,
@@ -21,12 +26,38 @@ export const listenerRules: RuleTable = {
   },
   'envoy.config.listener.v3.FilterChain': {
     name: accepted,
-    filters: acceptedWith('exactly one: HttpConnectionManager'),
-    filter_chain_match: acceptedWith('only an empty one'),
+    filters: acceptedWith('exactly one: HttpConnectionManager or TcpProxy'),
+    filter_chain_match: acceptedWith('two chains must not match the same'),
     transport_socket: accepted,
     metadata: accepted,
   },
-  'envoy.config.listener.v3.FilterChainMatch': {},
+  'envoy.config.listener.v3.FilterChainMatch': {
+    destination_port: acceptedWith('the port that the listener is bound to'),
+    server_names: acceptedWith('names, or `*.SUFFIX`; tls_inspector is added where they are used'),
+    transport_protocol: only(['', 'tls', 'raw_buffer']),
+    application_protocols: acceptedWith('ALPN of a ClientHello, or `http/1.0`, `http/1.1`, `h2c` where http_inspector finds them'),
+  },
+  'envoy.config.listener.v3.ListenerFilter': { name: accepted, typed_config: acceptedWith('TlsInspector or HttpInspector') },
+  'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': {
+    enable_ja3_fingerprinting: only([false]),
+    initial_read_buffer_size: ignored('what has come is looked at, however much it is'),
+  },
+  'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': {},
+  [`${TCP}.TcpProxy`]: {
+    stat_prefix: acceptedWith('required'),
+    cluster: accepted,
+    weighted_clusters: accepted,
+    idle_timeout: acceptedWith('one hour by default; 0 switches it off'),
+    max_downstream_connection_duration: accepted,
+    max_connect_attempts: acceptedWith('1 by default; each at another endpoint where there is one'),
+    access_log: acceptedWith('at most one'),
+    access_log_options: ignored('one line a connection, when it ends'),
+    hash_policy: acceptedWith('source_ip'),
+  },
+  [`${TCP}.TcpProxy.WeightedCluster`]: { clusters: accepted },
+  [`${TCP}.TcpProxy.WeightedCluster.ClusterWeight`]: { name: acceptedWith('required'), weight: acceptedWith('at least 1') },
+  'envoy.type.v3.HashPolicy': { source_ip: accepted },
+  'envoy.type.v3.HashPolicy.SourceIp': {},
   'envoy.config.listener.v3.Filter': { name: accepted, typed_config: accepted },
   [`${HCM}.HttpConnectionManager`]: {
     codec_type: only(['AUTO', 'HTTP1', 'HTTP2'], 'AUTO tells HTTP/2 by its preface'),

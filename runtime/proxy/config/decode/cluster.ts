@@ -7,9 +7,9 @@ import type { ClusterConfig } from '../types';
 import { balancer } from './balancer';
 import { loadAssignment, OVERPROVISIONING, type DecodedEndpoints } from './endpoints';
 import { http2Limits } from './http2';
-import { plainText } from './listener';
 import { circuitBreaker, limits, outlierDetection } from './policies';
 import { durationOrOff, inRange, positiveDuration } from './scalars';
+import { plainText } from './transport-socket';
 
 /** Envoy's defaults. */
 const CONNECT_TIMEOUT = 5_000;

@@ -12,7 +12,8 @@ import { routeTable } from './route';
 
 export type { DecodedCluster, DnsConfig } from './cluster';
 export type { DecodedEndpoints } from './endpoints';
-export { inlineTableName, type DecodedListener } from './listener';
+export { inlineTableName } from './http-connection-manager';
+export type { DecodedListener } from './listener';
 
 /** Either what a resource says, or everything that is wrong with it, each with its path in the resource. */
 export type Decoded<T> = { readonly value: T; readonly problems: readonly [] } | { readonly value: undefined; readonly problems: readonly string[] };

@@ -20,7 +20,7 @@ describe('bootstrap documents', () => {
     expect(() => decodeBootstrap(document, 'x', {})).toThrow(/ads_config: is required/);
     const listener = { name: 'l', address: { socket_address: { address: '127.0.0.1', port_value: 0 } } };
     expect(() => decodeBootstrap({ static_resources: { listeners: [listener] } }, 'b.json')).toThrow(
-      'b.json: 1 problem\n  static_resources.listeners[0].filter_chains: there are 0; exactly one is supported');
+      'b.json: 1 problem\n  static_resources.listeners[0].filter_chains: is empty: at least one filter chain, or default_filter_chain, is required');
   });
 
   test('one document over another', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VirtualClock } from '../../../../runtime/clock/virtual';
@@ -6,7 +6,7 @@ import { decodeCluster, type DecodedCluster, type DecodedEndpoints } from '../..
 import { DnsEndpoints } from '../../../../runtime/proxy/config/dns';
 import { SnapshotFile } from '../../../../runtime/proxy/config/snapshot-file';
 import { ConfigStore } from '../../../../runtime/proxy/config/store';
-import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
+import type { HttpConnectionManagerConfig, ProxySnapshot } from '../../../../runtime/proxy/config/types';
 import { ClusterSchema, fromJson, TypeUrl } from '../../../../runtime/xds';
 import { assignment, assignmentJson, cluster, edsJson, listener, listenerJson, raw, table } from './resources';
 
@@ -17,6 +17,9 @@ function newStore() {
   const names = (): string[] => [...store.snapshot.listeners.keys(), ...store.snapshot.clusters.keys()];
   return { store, snapshots, dns, names };
 }
+
+const routeTableOf = (store: ConfigStore, name: string): string =>
+  (store.snapshot.listeners.get(name)!.filterChains[0].filter as HttpConnectionManagerConfig).routeTable;
 
 describe('config store', () => {
   test('a cluster is there once its endpoints are, a listener once its routes are', () => {
@@ -32,7 +35,7 @@ describe('config store', () => {
     store.update({ type: TypeUrl.RDS, resources: [table('r', 'a')], removed: [] });
     expect(names().sort()).toEqual(['a', 'inline', 'l']);
     expect(store.snapshot.routes.get('r')?.virtualHosts[0].routes[0].action).toMatchObject({ clusters: [{ cluster: 'a' }] });
-    expect(store.snapshot.routes.has(store.snapshot.listeners.get('inline')!.routeTable)).toBe(true);
+    expect(store.snapshot.routes.has(routeTableOf(store, 'inline'))).toBe(true);
     expect(snapshots).toHaveLength(3);
   });
 
@@ -47,14 +50,14 @@ describe('config store', () => {
       type: TypeUrl.CDS, removed: [],
       resources: [cluster('a', { connect_timeout: '9s', eds_cluster_config: { eds_config: { ads: {} }, service_name: 'other' } })],
     });
-    expect(store.snapshot.listeners.get('l')!.routeTable).toBe('r1');
+    expect(routeTableOf(store, 'l')).toBe('r1');
     expect(store.snapshot.clusters.get('a')!.connectTimeout).toBe(5_000);
     // Both the old and the new are still needed.
     expect(store.subscriptions(TypeUrl.RDS)).toEqual(new Set(['r1', 'r2']));
     expect(store.subscriptions(TypeUrl.EDS)).toEqual(new Set(['a', 'other']));
     store.update({ type: TypeUrl.RDS, resources: [table('r2', 'a')], removed: [] });
     store.update({ type: TypeUrl.EDS, resources: [assignment('other', 2)], removed: [] });
-    expect(store.snapshot.listeners.get('l')!.routeTable).toBe('r2');
+    expect(routeTableOf(store, 'l')).toBe('r2');
     expect(store.snapshot.clusters.get('a')!.connectTimeout).toBe(9_000);
     expect(store.snapshot.endpoints.get('a')!.localities[0].endpoints[0].port).toBe(2);
     expect(store.subscriptions(TypeUrl.RDS)).toEqual(new Set(['r2']));
@@ -211,13 +214,14 @@ describe('snapshot file', () => {
     return { clock, store, path, file, failures };
   }
 
-  test('written once after a burst of changes, readable by its owner only, and read back whole', () => {
+  test('written once after a burst of changes, readable by its owner only, and read back whole', async () => {
     const { clock, store, path, file } = filled();
     expect(file.load()).toBeUndefined();
     file.changed();
     file.changed();
     expect(clock.timers).toBe(1);
     clock.advance(1_000);
+    await file.written();
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const again = newStore();
     const loaded = new SnapshotFile(path, 'node-1', again.store, clock, () => undefined).load()!;
@@ -227,10 +231,10 @@ describe('snapshot file', () => {
     expect(again.store.versions(TypeUrl.RDS)).toEqual(new Map([['r', '7']]));
   });
 
-  test('a file that was cut off, changed, or is another node\'s is of no use', () => {
+  test('a file that was cut off, changed, or is another node\'s is of no use', async () => {
     const { clock, store, path, file } = filled();
     file.changed();
-    file.flush();
+    await file.close();
     const good = readFileSync(path, 'utf8');
     const problem = (text: string, node = 'node-1'): string | undefined => {
       writeFileSync(path, text);
@@ -244,12 +248,30 @@ describe('snapshot file', () => {
     expect(problem('{"format":2}')).toBe('format 2 is not 1');
   });
 
-  test('a file that cannot be written is reported', () => {
+  test('changes that come while it is being written are written after it, once, and nothing is left beside it', async () => {
+    const { clock, store, path, file, failures } = filled();
+    file.changed();
+    clock.advance(1_000);
+    store.update({ type: TypeUrl.RDS, resources: [table('r', 'a', '8')], removed: [] });
+    file.changed();
+    clock.advance(1_000);
+    store.update({ type: TypeUrl.RDS, resources: [table('r', 'a', '9')], removed: [] });
+    file.changed();
+    await file.close();
+    file.changed();
+    expect(clock.timers).toBe(0);
+    const saved = JSON.parse(readFileSync(path, 'utf8')) as { resources: { name: string; version: string }[] };
+    expect(saved.resources.find(({ name }) => name === 'r')!.version).toBe('9');
+    expect(readdirSync(join(folder, 'deeper'))).toEqual(['snapshot.json']);
+    expect(failures).toEqual([]);
+  });
+
+  test('a file that cannot be written is reported', async () => {
     const { clock, store, failures } = filled();
     writeFileSync(join(folder, 'file'), '');
     const file = new SnapshotFile(join(folder, 'file', 'below'), 'n', store, clock, (error) => failures.push(error));
     file.changed();
-    file.close();
+    await file.close();
     expect(failures).toHaveLength(1);
     expect(clock.timers).toBe(0);
   });

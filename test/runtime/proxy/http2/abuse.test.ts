@@ -83,9 +83,9 @@ describe('what costs a client less than the proxy ends its connection', () => {
       expect(frames(client).filter(({ type }) => type === FrameType.RstStream).map(({ payload }) => payload.readUInt32BE())).toContain(code);
     } else {
       expect(goneAway(client)).toBe(code);
-      expect(harness.listener.stats.cxProtocolError).toBe(1);
+      expect(harness.manager.stats.cxProtocolError).toBe(1);
     }
-    if (code === ErrorCode.EnhanceYourCalm) expect(harness.listener.stats.rqActive).toBe(0);
+    if (code === ErrorCode.EnhanceYourCalm) expect(harness.manager.stats.rqActive).toBe(0);
   });
 
   test('a window of one byte, opened byte by byte', async () => {
@@ -95,7 +95,7 @@ describe('what costs a client less than the proxy ends its connection', () => {
     await nextRound();
     for (let i = 0; i < 1100 && goneAway(client) === undefined; i++) deliver(client, frame(FrameType.WindowUpdate, 0, 1, uint32(1)));
     expect(goneAway(client)).toBe(ErrorCode.EnhanceYourCalm);
-    expect(harness.listener.stats.rqActive).toBe(0);
+    expect(harness.manager.stats.rqActive).toBe(0);
   });
 });
 
@@ -106,7 +106,7 @@ test('an answer waits for the windows, is complete in the end, and holds its ups
   await nextRound();
   const data = (): number => frames(client).filter(({ type }) => type === FrameType.Data).reduce((sum, { payload }) => sum + payload.length, 0);
   expect(data()).toBe(10);
-  expect(harness.listener.stats.flowControlPaused).toBe(1);
+  expect(harness.manager.stats.flowControlPaused).toBe(1);
   deliver(client, frame(FrameType.WindowUpdate, 0, 1, uint32(50)));
   expect(data()).toBe(60);
   harness.reply('b'.repeat(40));

@@ -3,6 +3,7 @@ import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 import { actionConfig, clusterConfig, listenerConfig, retryConfig, routeConfig, routeTable, snapshot } from '../support/config';
+import { managerOf } from '../support/harness';
 import { EventClock } from '../support/event-clock';
 import { Upstream, ask } from '../support/sockets';
 
@@ -71,7 +72,7 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     expect(headers['transfer-encoding']).toBeUndefined();
     expect(body.toString()).toBe('made');
     expect(records).toEqual([{ status: 201, protocol: 'HTTP/2', flag: undefined }]);
-    expect(proxy.listeners.get('ingress')!.stats).toMatchObject({ cxTotal: 1, cxActive: 1, rqTotal: 1, rqActive: 0 });
+    expect(managerOf(proxy.listeners.get('ingress')!).stats).toMatchObject({ cxTotal: 1, cxActive: 1, rqTotal: 1, rqActive: 0 });
   });
 
   test('many streams at once, bodies of all sizes both ways, each answer to its request', async () => {
@@ -170,6 +171,6 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     expect((await pending).body.toString()).toBe('done');
     await drained;
     await new Promise<void>((resolve) => (client.closed ? resolve() : client.once('close', () => resolve())));
-    expect(proxy.listeners.get('ingress')!.stats.cxActive).toBe(0);
+    expect(managerOf(proxy.listeners.get('ingress')!).stats.cxActive).toBe(0);
   });
 });

@@ -4,6 +4,7 @@ import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 import { actionConfig, clusterConfig, listenerConfig, routeConfig, routeTable, snapshot } from '../support/config';
+import { managerOf } from '../support/harness';
 import { EventClock } from '../support/event-clock';
 import { ask } from '../support/sockets';
 
@@ -216,7 +217,7 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     expect(client.destroyed).toBe(false);
     client.destroy();
     await proxy.drain(0);
-    const { stats } = proxy.listeners.get('ingress')!;
+    const { stats } = managerOf(proxy.listeners.get('ingress')!);
     expect(records).toHaveLength(300);
     expect(stats).toMatchObject({ rqTotal: 300, rqActive: 0 });
     expect(cluster()).toMatchObject({ activeRequests: 0, pending: 0 });

@@ -103,8 +103,8 @@ describe('requests that could be read in two ways are refused, and their connect
     // Nothing of it reached an upstream as a complete request.
     for (const upstream of harness.transport.connected) expect(upstream.wasReset || upstream.received === '').toBe(true);
     expect(harness.seen).toHaveLength(2);
-    expect(harness.listener.stats.cxProtocolError).toBe(2);
-    expect(harness.listener.stats.rqActive).toBe(0);
+    expect(harness.manager.stats.cxProtocolError).toBe(2);
+    expect(harness.manager.stats.rqActive).toBe(0);
   });
 });
 

@@ -156,7 +156,7 @@ describe('a new snapshot', () => {
 
   test('snapshots given in one go are put in force in their order', async () => {
     await Promise.all([harness.proxy.apply(base({ serverName: 'x' })), harness.proxy.apply(base({ serverName: 'y' })), harness.proxy.apply(base({ serverName: 'z' }))]);
-    expect(harness.listener.config.serverName).toBe('z');
+    expect(harness.manager.config.serverName).toBe('z');
   });
 });
 
@@ -175,7 +175,7 @@ describe('draining and closing', () => {
     harness.reply(OK, second);
     for (const client of [busy, late]) expect(parseAnswer(client.received)).toMatchObject({ status: 200, headers: { connection: 'close' } });
     await draining;
-    expect(harness.listener.stats).toMatchObject({ rqActive: 0, cxActive: 0, cxDrainClose: 1 });
+    expect(harness.manager.stats).toMatchObject({ rqActive: 0, cxActive: 0, cxDrainClose: 1 });
   });
 
   test('it ends at its deadline, too', async () => {
@@ -183,7 +183,7 @@ describe('draining and closing', () => {
     const draining = harness.proxy.drain(10_000);
     harness.advance(10_000);
     await draining;
-    expect(harness.listener.stats.rqActive).toBe(1);
+    expect(harness.manager.stats.rqActive).toBe(1);
   });
 
   test('closing ends everything, each request once, and leaves no timer', async () => {

@@ -104,7 +104,7 @@ describe('timeouts', () => {
     expect(parseAnswer(client.received).status).toBe(504);
     expect(harness.seen).toMatchObject([{ flag: 'SI' }, { flag: 'SI' }]);
     // A client's slowness is not the upstream's failure.
-    expect(harness.listener.stats.rqIdleTimeout).toBe(2);
+    expect(harness.manager.stats.rqIdleTimeout).toBe(2);
   });
 
   test('a head that does not come in time is 408', async () => {
@@ -130,7 +130,7 @@ describe('timeouts', () => {
     expect(client.closed).toBe(false);
     harness.advance(1);
     expect(client.closed).toBe(true);
-    expect(harness.listener.stats).toMatchObject({ cxIdleTimeout: 1, cxActive: 0 });
+    expect(harness.manager.stats).toMatchObject({ cxIdleTimeout: 1, cxActive: 0 });
   });
 });
 

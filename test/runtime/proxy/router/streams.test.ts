@@ -7,7 +7,7 @@ let harness: Harness;
 beforeEach(async () => { harness = await Harness.start(); });
 afterEach(async () => {
   expect(harness.cluster.activeRequests).toBe(0);
-  expect(harness.listener.stats.rqActive).toBe(0);
+  expect(harness.manager.stats.rqActive).toBe(0);
   await harness.close();
 });
 
@@ -18,7 +18,7 @@ describe('a client that goes away', () => {
     expect(harness.transport.last.wasReset).toBe(true);
     expect(harness.seen).toMatchObject([{ status: 0, flag: 'DC', detail: 'downstream_remote_disconnect' }]);
     expect(harness.cluster.connections).toBe(0);
-    expect(harness.listener.stats).toMatchObject({ cxActive: 0, cxDestroyRemoteActiveRq: 1, rqRxReset: 1 });
+    expect(harness.manager.stats).toMatchObject({ cxActive: 0, cxDestroyRemoteActiveRq: 1, rqRxReset: 1 });
   });
 
   test('in the middle of its request', () => {
@@ -69,7 +69,7 @@ describe('backpressure', () => {
     harness.transport.settle();
     expect(upstream.heldBytes).toBe(0);
     expect(parseAnswer(client.received).body).toHaveLength(1_000_000);
-    expect(harness.listener.stats.flowControlPaused).toBe(1);
+    expect(harness.manager.stats.flowControlPaused).toBe(1);
     expect(harness.seen).toMatchObject([{ status: 200, bytesSent: client.received.length }]);
   });
 
@@ -133,7 +133,7 @@ describe('a client that takes nothing of its answer', () => {
     expect(client.closed).toBe(false);
     harness.advance(1);
     expect(client.closed).toBe(true);
-    expect(harness.listener.stats.cxActive).toBe(0);
+    expect(harness.manager.stats.cxActive).toBe(0);
   });
 
   test('until it does', () => {
@@ -185,7 +185,7 @@ describe('WebSocket', () => {
     expect(upstream.received).toBe('GET / not http at all');
     harness.reply('\0\x01\r\n\r\n');
     expect(client.received).toBe('\0\x01\r\n\r\n');
-    expect(harness.listener.stats).toMatchObject({ upgradeTotal: 1, upgradeActive: 1 });
+    expect(harness.manager.stats).toMatchObject({ upgradeTotal: 1, upgradeActive: 1 });
     client.deliverEnd();
     expect(upstream.shutDown).toBe(true);
     expect(client.closed).toBe(false);
@@ -195,7 +195,7 @@ describe('WebSocket', () => {
     expect(client.closed).toBe(true);
     expect(upstream.closed).toBe(true);
     expect(harness.seen).toMatchObject([{ status: 101, flag: undefined, path: '/chat' }]);
-    expect(harness.listener.stats.upgradeActive).toBe(0);
+    expect(harness.manager.stats.upgradeActive).toBe(0);
     expect(harness.cluster.connections).toBe(0);
   });
 
@@ -217,7 +217,7 @@ describe('WebSocket', () => {
     upstream.drain();
     expect([client.closed, upstream.closed]).toEqual([true, true]);
     expect(harness.cluster.connections).toBe(0);
-    expect(harness.listener.stats.cxActive).toBe(0);
+    expect(harness.manager.stats.cxActive).toBe(0);
   });
 
   test('neither the route\'s timeout nor the pool holds a tunnel; standing still ends it', () => {
@@ -249,7 +249,7 @@ describe('WebSocket', () => {
     harness.transport.last.deliverReset();
     expect(client.wasReset).toBe(true);
     expect(harness.seen).toMatchObject([{ status: 101, flag: 'UC', detail: 'upstream_reset_after_response_started', end: harness.clock.now() }]);
-    expect(harness.listener.stats).toMatchObject({ rqTxReset: 1, upgradeActive: 0 });
+    expect(harness.manager.stats).toMatchObject({ rqTxReset: 1, upgradeActive: 0 });
   });
 
   test('backpressure holds in a tunnel', () => {

@@ -82,7 +82,7 @@ test('whatever clients, upstreams, time and configuration do: every request ends
       ports: n % 3 === 2 ? [9002] : n % 3 === 1 ? [9001, 9002] : [9001],
     });
     const harness = await Harness.start(options(0));
-    const { transport, listener } = harness;
+    const { transport, manager } = harness;
     transport.autoConnect = given.autoConnect;
     const clients: MemoryConnection[] = [harness.client()];
     const connecting = new Set<MemoryConnection>();
@@ -137,7 +137,7 @@ test('whatever clients, upstreams, time and configuration do: every request ends
     for (const client of clients) client.drain();
     for (let i = 0; i < 8; i++) harness.advance(500);
     const { cluster } = harness;
-    const { stats } = listener;
+    const { stats } = manager;
     const { rqActive, cxActive, upgradeActive } = stats;
     expect({ rqActive, cxActive, upgradeActive }).toEqual({ rqActive: 0, cxActive: 0, upgradeActive: 0 });
     expect(harness.seen).toHaveLength(stats.rqTotal);

@@ -3,6 +3,7 @@ import * as http from 'node:http';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 import { actionConfig, clusterConfig, listenerConfig, retryConfig, routeConfig, routeTable, snapshot } from '../support/config';
+import { managerOf } from '../support/harness';
 import { EventClock } from '../support/event-clock';
 import { RawClient, Upstream } from '../support/sockets';
 
@@ -97,14 +98,14 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     expect(records).toEqual(Array.from({ length: 200 }, () => undefined));
     const cluster = proxy.clusters.get('payment')!;
     expect(cluster).toMatchObject({ activeRequests: 0, activeRetries: 0, pending: 0 });
-    expect(proxy.listeners.get('ingress')!.stats).toMatchObject({ rqTotal: 200, rqActive: 0, upgradeActive: 0 });
+    expect(managerOf(proxy.listeners.get('ingress')!).stats).toMatchObject({ rqTotal: 200, rqActive: 0, upgradeActive: 0 });
     expect(cluster.connections).toBeLessThanOrEqual(8);
     agent.destroy();
   }, 20_000);
 
   test('clients that break off leave nothing behind', async () => {
     const next = sequence(3);
-    const stats = proxy.listeners.get('ingress')!.stats;
+    const stats = managerOf(proxy.listeners.get('ingress')!).stats;
     await Promise.all(Array.from({ length: 40 }, async (_, i) => {
       const client = new RawClient(port);
       const head = `POST /${i} HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n`;

@@ -1,17 +1,32 @@
 import type {
-  ClusterConfig, HeaderMutation, ListenerConfig, ProxySnapshot, RetryConditions, RetryConfig, RouteActionConfig, RouteConfig, RouteTableConfig,
+  ClusterConfig, FilterChainConfig, FilterChainMatchConfig, HeaderMutation, HttpConnectionManagerConfig, InspectConfig, ListenerConfig, ProxySnapshot,
+  RetryConditions, RetryConfig, RouteActionConfig, RouteConfig, RouteTableConfig, TcpProxyConfig,
 } from '../../../../runtime/proxy/config/types';
 
 /** Configurations with the values that the decoder gives what was left out. */
 
 export const NO_HEADERS: HeaderMutation = { remove: [], set: [], append: [] };
 
-export function listenerConfig(changes: Partial<ListenerConfig> = {}): ListenerConfig {
+/** Settings of a listener and of the HTTP connection manager that is all of it. */
+export type ListenerChanges = Partial<Pick<ListenerConfig, 'name' | 'address' | 'port' | 'direction' | 'inspect'> & HttpConnectionManagerConfig>;
+
+export const NO_INSPECTION: InspectConfig = { tls: false, http: false, timeout: 15_000, continueOnTimeout: false };
+export const MATCH_ALL: FilterChainMatchConfig = {
+  destinationPort: undefined, serverNames: [], transportProtocol: undefined, applicationProtocols: [],
+};
+
+export function listenerConfig(changes: ListenerChanges = {}): ListenerConfig {
+  const { name = 'ingress', address = '127.0.0.1', port = 0, direction = 'outbound', inspect = NO_INSPECTION, ...http } = changes;
+  return { name, address, port, direction, inspect, filterChains: [filterChain(name, httpConfig(http))], defaultFilterChain: undefined };
+}
+
+export function filterChain(key: string, filter: FilterChainConfig['filter'], match: Partial<FilterChainMatchConfig> = {}): FilterChainConfig {
+  return { key, name: '', match: { ...MATCH_ALL, ...match }, transportSocket: undefined, filter };
+}
+
+export function httpConfig(changes: Partial<HttpConnectionManagerConfig> = {}): HttpConnectionManagerConfig {
   return {
-    name: 'ingress',
-    address: '127.0.0.1',
-    port: 0,
-    direction: 'outbound',
+    kind: 'http',
     statPrefix: 'ingress',
     routeTable: 'routes',
     filters: [],
@@ -31,6 +46,21 @@ export function listenerConfig(changes: Partial<ListenerConfig> = {}): ListenerC
     bufferLimit: 1024 * 1024,
     codec: 'auto',
     http2: { maxConcurrentStreams: 100, initialStreamWindow: 65_536, connectionWindow: 1024 * 1024 },
+    ...changes,
+  };
+}
+
+export function tcpConfig(changes: Partial<TcpProxyConfig> = {}): TcpProxyConfig {
+  return {
+    kind: 'tcp_proxy',
+    statPrefix: 'db',
+    clusters: [{ cluster: 'payment', weight: 1 }],
+    idleTimeout: 3_600_000,
+    maxDuration: 0,
+    maxConnectAttempts: 1,
+    hashSourceIp: false,
+    accessLog: undefined,
+    bufferLimit: 1024 * 1024,
     ...changes,
   };
 }

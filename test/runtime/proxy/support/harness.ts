@@ -1,8 +1,10 @@
 import { VirtualClock } from '../../../../runtime/clock/virtual';
-import type { ClusterConfig, ListenerConfig, ProxySnapshot, RouteConfig } from '../../../../runtime/proxy/config/types';
+import type { ClusterConfig, ProxySnapshot, RouteConfig } from '../../../../runtime/proxy/config/types';
+import type { HttpConnectionManager } from '../../../../runtime/proxy/listener/http-connection-manager';
+import type { Listener } from '../../../../runtime/proxy/listener/listener';
 import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 import { Proxy } from '../../../../runtime/proxy/proxy';
-import { actionConfig, clusterConfig, listenerConfig, routeConfig, routeTable, snapshot } from './config';
+import { actionConfig, clusterConfig, listenerConfig, routeConfig, routeTable, snapshot, type ListenerChanges } from './config';
 import { MemoryConnection, MemoryTransport } from './memory-transport';
 
 /** A copy of what an observer was told, since the record is used again. */
@@ -53,7 +55,7 @@ export function copyRecord(r: RequestRecord): Seen {
 }
 
 export interface HarnessOptions {
-  listener?: Partial<ListenerConfig>;
+  listener?: ListenerChanges;
   routes?: readonly RouteConfig[];
   cluster?: Partial<ClusterConfig>;
   ports?: readonly number[];
@@ -94,6 +96,11 @@ export class Harness {
     return this.proxy.listeners.get('ingress')!;
   }
 
+  /** The listener's HTTP connection manager. */
+  get manager() {
+    return managerOf(this.listener);
+  }
+
   get cluster() {
     return this.proxy.clusters.get('payment')!;
   }
@@ -123,6 +130,11 @@ export class Harness {
   async close(): Promise<void> {
     await this.proxy.close();
   }
+}
+
+/** The HTTP connection manager that is the listener's first filter chain. */
+export function managerOf(listener: Listener): HttpConnectionManager {
+  return listener.filterChains[0] as HttpConnectionManager;
 }
 
 export const GET = 'GET / HTTP/1.1\r\nhost: shop\r\n\r\n';

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/config/listener/v3/listener_components.proto.
  */
 export const file_envoy_config_listener_v3_listener_components: GenFile = /*@__PURE__*/
-  fileDesc("CjJlbnZveS9jb25maWcvbGlzdGVuZXIvdjMvbGlzdGVuZXJfY29tcG9uZW50cy5wcm90bxIYZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzIo8BCgZGaWx0ZXISEAoEbmFtZRgBIAEoCUICEAASLAoMdHlwZWRfY29uZmlnGAQgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAEjYKEGNvbmZpZ19kaXNjb3ZlcnkYBSABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSABCDQoLY29uZmlnX3R5cGUi0wQKEEZpbHRlckNoYWluTWF0Y2gSOgoQZGVzdGluYXRpb25fcG9ydBgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASMQoNcHJlZml4X3JhbmdlcxgDIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSFgoOYWRkcmVzc19zdWZmaXgYBCABKAkSMAoKc3VmZml4X2xlbhgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI/ChtkaXJlY3Rfc291cmNlX3ByZWZpeF9yYW5nZXMYDSADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkElgKC3NvdXJjZV90eXBlGAwgASgOMj8uZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkZpbHRlckNoYWluTWF0Y2guQ29ubmVjdGlvblNvdXJjZVR5cGVCAhAAEjgKFHNvdXJjZV9wcmVmaXhfcmFuZ2VzGAYgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIYCgxzb3VyY2VfcG9ydHMYByADKA1CAhAAEhQKDHNlcnZlcl9uYW1lcxgLIAMoCRIaChJ0cmFuc3BvcnRfcHJvdG9jb2wYCSABKAkSHQoVYXBwbGljYXRpb25fcHJvdG9jb2xzGAogAygJIkYKFENvbm5lY3Rpb25Tb3VyY2VUeXBlEgcKA0FOWRAAEhcKE1NBTUVfSVBfT1JfTE9PUEJBQ0sQARIMCghFWFRFUk5BTBACIsQDCgtGaWx0ZXJDaGFpbhJGChJmaWx0ZXJfY2hhaW5fbWF0Y2gYASABKAsyKi5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW5NYXRjaBIxCgdmaWx0ZXJzGAMgAygLMiAuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkZpbHRlchI3Cg91c2VfcHJveHlfcHJvdG8YBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgIQABIwCghtZXRhZGF0YRgFIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhEj8KEHRyYW5zcG9ydF9zb2NrZXQYBiABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5UcmFuc3BvcnRTb2NrZXQSQwogdHJhbnNwb3J0X3NvY2tldF9jb25uZWN0X3RpbWVvdXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEbmFtZRgHIAEoCRI7Chdvbl9kZW1hbmRfY29uZmlndXJhdGlvbhgIIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
+  fileDesc("CjJlbnZveS9jb25maWcvbGlzdGVuZXIvdjMvbGlzdGVuZXJfY29tcG9uZW50cy5wcm90bxIYZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzIo8BCgZGaWx0ZXISEAoEbmFtZRgBIAEoCUICEAASLAoMdHlwZWRfY29uZmlnGAQgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAEjYKEGNvbmZpZ19kaXNjb3ZlcnkYBSABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSABCDQoLY29uZmlnX3R5cGUi0wQKEEZpbHRlckNoYWluTWF0Y2gSOgoQZGVzdGluYXRpb25fcG9ydBgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUICEAASMQoNcHJlZml4X3JhbmdlcxgDIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSFgoOYWRkcmVzc19zdWZmaXgYBCABKAkSMAoKc3VmZml4X2xlbhgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI/ChtkaXJlY3Rfc291cmNlX3ByZWZpeF9yYW5nZXMYDSADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkElgKC3NvdXJjZV90eXBlGAwgASgOMj8uZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkZpbHRlckNoYWluTWF0Y2guQ29ubmVjdGlvblNvdXJjZVR5cGVCAhAAEjgKFHNvdXJjZV9wcmVmaXhfcmFuZ2VzGAYgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIYCgxzb3VyY2VfcG9ydHMYByADKA1CAhAAEhQKDHNlcnZlcl9uYW1lcxgLIAMoCRIaChJ0cmFuc3BvcnRfcHJvdG9jb2wYCSABKAkSHQoVYXBwbGljYXRpb25fcHJvdG9jb2xzGAogAygJIkYKFENvbm5lY3Rpb25Tb3VyY2VUeXBlEgcKA0FOWRAAEhcKE1NBTUVfSVBfT1JfTE9PUEJBQ0sQARIMCghFWFRFUk5BTBACIsQDCgtGaWx0ZXJDaGFpbhJGChJmaWx0ZXJfY2hhaW5fbWF0Y2gYASABKAsyKi5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW5NYXRjaBIxCgdmaWx0ZXJzGAMgAygLMiAuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkZpbHRlchI3Cg91c2VfcHJveHlfcHJvdG8YBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlQgIQABIwCghtZXRhZGF0YRgFIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhEj8KEHRyYW5zcG9ydF9zb2NrZXQYBiABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5UcmFuc3BvcnRTb2NrZXQSQwogdHJhbnNwb3J0X3NvY2tldF9jb25uZWN0X3RpbWVvdXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDAoEbmFtZRgHIAEoCRI7Chdvbl9kZW1hbmRfY29uZmlndXJhdGlvbhgIIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQizAEKDkxpc3RlbmVyRmlsdGVyEhAKBG5hbWUYASABKAlCAhAAEiwKDHR5cGVkX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIABI2ChBjb25maWdfZGlzY292ZXJ5GAUgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjMKD2ZpbHRlcl9kaXNhYmxlZBgEIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRCDQoLY29uZmlnX3R5cGViBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.listener.v3.Filter
@@ -196,4 +196,43 @@ export type FilterChain = Message<"envoy.config.listener.v3.FilterChain"> & {
  */
 export const FilterChainSchema: GenMessage<FilterChain> = /*@__PURE__*/
   messageDesc(file_envoy_config_listener_v3_listener_components, 2);
+
+/**
+ * @generated from message envoy.config.listener.v3.ListenerFilter
+ */
+export type ListenerFilter = Message<"envoy.config.listener.v3.ListenerFilter"> & {
+  /**
+   * @generated from field: string name = 1 [packed = false];
+   */
+  name: string;
+
+  /**
+   * @generated from oneof envoy.config.listener.v3.ListenerFilter.config_type
+   */
+  configType: {
+    /**
+     * @generated from field: google.protobuf.Any typed_config = 3;
+     */
+    value: Any;
+    case: "typedConfig";
+  } | {
+    /**
+     * @generated from field: meshwright.v1.Unsupported config_discovery = 5;
+     */
+    value: Unsupported;
+    case: "configDiscovery";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: meshwright.v1.Unsupported filter_disabled = 4;
+   */
+  filterDisabled?: Unsupported | undefined;
+};
+
+/**
+ * Describes the message envoy.config.listener.v3.ListenerFilter.
+ * Use `create(ListenerFilterSchema)` to create a new message.
+ */
+export const ListenerFilterSchema: GenMessage<ListenerFilter> = /*@__PURE__*/
+  messageDesc(file_envoy_config_listener_v3_listener_components, 3);
 

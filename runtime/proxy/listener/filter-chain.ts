@@ -1,0 +1,110 @@
+import type { FilterChainConfig } from '../config/types';
+import type { Connection } from '../transport';
+import type { HttpStats, TcpStats } from './stats';
+import type { ChainTables } from './tables';
+import type { PendingConnection } from './transport-socket';
+
+/** A client's connection, whatever it speaks. */
+export interface Served extends PendingConnection {
+  /** Ends when it has nothing under way. */
+  drain(): void;
+}
+
+/** What a filter chain tells and asks the listener that it belongs to. */
+export interface ChainOwner {
+  readonly name: string;
+  /** `address:port` of the listener. */
+  readonly authority: string;
+  /** A connection that the chain was given is gone. */
+  connectionGone(): void;
+}
+
+/** A filter chain at work: its connections, and what they are told to do. It lives as long as the configuration has it, over changes of its settings. */
+export abstract class FilterChain<Tables extends ChainTables = ChainTables> {
+  /** Connections end as soon as they can. */
+  draining = false;
+  protected readonly connections = new Set<Served>();
+  private readonly shaking = new Set<PendingConnection>();
+  private readonly quiet: (() => void)[] = [];
+  private readonly emptied: (() => void)[] = [];
+
+  constructor(public tables: Tables, readonly owner: ChainOwner) {}
+
+  get config(): Tables['config'] {
+    return this.tables.config;
+  }
+
+  get chain(): FilterChainConfig {
+    return this.tables.chain;
+  }
+
+  abstract readonly stats: HttpStats | TcpStats;
+
+  /** Serves a connection as this chain does, by way of its transport socket. */
+  accept(connection: Connection): void {
+    const { transportSocket } = this.tables;
+    if (transportSocket === undefined) {
+      this.serve(connection, undefined);
+      return;
+    }
+    const pending = transportSocket.accept(connection, (secured, protocol) => {
+      this.shaking.delete(pending);
+      this.serve(secured, protocol);
+    }, () => {
+      this.shaking.delete(pending);
+      this.owner.connectionGone();
+      this.tellIfEmpty();
+    });
+    this.shaking.add(pending);
+  }
+
+  /** Becomes the connection's handler. `protocol`: what ALPN agreed on. */
+  protected abstract serve(connection: Connection, protocol: string | undefined): void;
+
+  /** Requests, or connections where those are what is served, under way. */
+  protected abstract get active(): number;
+
+  /** Resolves when nothing is under way; connections that can end do so now. */
+  async drain(): Promise<void> {
+    this.draining = true;
+    for (const connection of [...this.connections]) connection.drain();
+    if (this.active === 0) return;
+    await new Promise<void>((resolve) => this.quiet.push(resolve));
+  }
+
+  /** Resolves when it has no connection any more. */
+  async empty(): Promise<void> {
+    if (this.connections.size === 0 && this.shaking.size === 0) return;
+    await new Promise<void>((resolve) => this.emptied.push(resolve));
+  }
+
+  /** Closes every connection, whatever it is at. */
+  destroy(): void {
+    for (const pending of [...this.shaking]) {
+      this.shaking.delete(pending);
+      pending.destroy();
+      this.owner.connectionGone();
+    }
+    for (const connection of [...this.connections]) connection.destroy();
+    this.tellIfQuiet();
+    this.tellIfEmpty();
+  }
+
+  /** Whether the connection was one of these, until now. */
+  protected forget(connection: Served): boolean {
+    if (!this.connections.delete(connection)) return false;
+    this.owner.connectionGone();
+    this.tellIfEmpty();
+    return true;
+  }
+
+  protected tellIfQuiet(): void {
+    if (this.quiet.length === 0 || this.active > 0) return;
+    for (const resolve of this.quiet.splice(0)) resolve();
+  }
+
+  private tellIfEmpty(): void {
+    if (this.emptied.length === 0 || this.connections.size > 0 || this.shaking.size > 0) return;
+    for (const resolve of this.emptied.splice(0)) resolve();
+  }
+}

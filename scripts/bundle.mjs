@@ -41,6 +41,20 @@ const withoutProtoLoader = {
 };
 
 /**
+ * Of the Kubernetes client only what knows of clusters and users is used (`source/kubernetes/credentials`): not its generated API of 400 kB, nor the
+ * HTTP client and parsers of URLs that it brings for that, which Node has itself.
+ */
+const kubernetesCredentialsOnly = {
+  name: 'kubernetes-credentials-only',
+  setup: (builder) => {
+    const empty = () => ({ path: 'unused', namespace: 'unused' });
+    builder.onResolve({ filter: /^\.\/gen\/index\.js$/ }, ({ importer }) => (/client-node[\\/]dist[\\/]config\.js$/.test(importer) ? empty() : undefined));
+    builder.onResolve({ filter: /^(node-fetch|jsonpath-plus)$/ }, ({ importer }) => (/client-node[\\/]dist[\\/]/.test(importer) ? empty() : undefined));
+    builder.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
+/**
  * Packages that not every configuration needs: each is a file beside the bundle, which is read when something of it is used first. Their source
  * alone, which Node keeps, would be 2 MB of every proxy.
  */
@@ -75,7 +89,7 @@ await Promise.all([...entries, ...apart].map(async (entry) => {
     legalComments: 'linked',
     external: ['meshwright', 'cdk8s', 'cdk8s-plus-27', 'constructs'],
     define: { MESHWRIGHT_VERSION: JSON.stringify(version) },
-    plugins: entry.sdk ? [localSdk(entry.out)] : [...(entry.apart ? [loadedWhenUsed(entry.apart)] : []), withoutProtoLoader],
+    plugins: entry.sdk ? [localSdk(entry.out)] : [...(entry.apart ? [loadedWhenUsed(entry.apart)] : []), withoutProtoLoader, kubernetesCredentialsOnly],
     banner: entry.executable ? { js: '#!/usr/bin/env node' } : undefined,
     logLevel: 'warning',
     metafile: true,

@@ -5,9 +5,9 @@ import { AdsServer } from './ads';
 import { silentLog, type Log } from './log';
 import type { MeshModel } from './model';
 import { resolve, type ObjectReport } from './resolve';
-import { ResourceStore, type Documents, type Unreadable } from './resources';
+import { describeId, ResourceStore, type Documents, type Unreadable } from './resources';
 import type { Source } from './source';
-import { StatusFile, statusReport, type StatusReport } from './status';
+import { progress, StatusFile, statusReport, together, type SharedStatus, type StatusReport } from './status';
 
 /** `host` is an IP address or a name; port 0 takes a free one. */
 export interface ListenAddress {
@@ -25,10 +25,13 @@ export interface ControlPlaneOptions {
   readonly adminAddress?: ListenAddress;
   /** File that the status is kept in; YAML, or JSON by its name. */
   readonly statusFile?: string;
+  /** Where replicas share what they know, and where the status of all is written; without it this is the only one. */
+  readonly shared?: SharedStatus;
 }
 
-/** Time in milliseconds for which changes of the status are collected before the file is written. */
+/** Time in milliseconds for which changes of the status are collected before the file is written; and before others are told, which costs more. */
 const STATUS_DEBOUNCE = 200;
+const SHARED_DEBOUNCE = 1000;
 /** Time in milliseconds that proxies have to go elsewhere when the control plane ends. */
 const GRACE = 5000;
 
@@ -65,7 +68,7 @@ export class ControlPlane {
       : new StatusFile(statusFile, (error) => log.error('status', 'status file cannot be written', { file: statusFile, reason: error.message }));
     this.admin = new AdminServer({
       source: source.name,
-      notReady: () => (this.xdsPort > 0 && !this.closing ? undefined : this.closing ? 'ending' : `waiting for ${source.name}`),
+      notReady: () => (this.xdsPort > 0 && !this.closing ? undefined : this.closing ? 'ending' : `waiting for ${source.waitingFor?.() ?? source.name}`),
       status: () => this.status(),
       metrics: () => this.metrics(),
       debugConfig: (query) => debugConfig(query, this.model ?? EMPTY, this.ads.connections()),
@@ -75,12 +78,14 @@ export class ControlPlane {
 
   /** Resolves when the source is read and proxies are served. */
   async start(): Promise<void> {
-    const { source, xdsAddress, adminAddress } = this.options;
+    const { source, shared, xdsAddress, adminAddress } = this.options;
     this.checkStatusFile();
     // The admin server first: it says what the control plane is waiting for.
     if (adminAddress) this.adminPort = await this.admin.listen(adminAddress.host, adminAddress.port);
     source.subscribe((documents) => this.take(documents));
     await source.start();
+    if (this.closing) return;
+    shared?.start(() => this.statusChanged());
     this.xdsPort = await this.ads.listen(formatAddress(xdsAddress));
     this.log.info('main', 'serving', {
       xds: formatAddress({ ...xdsAddress, port: this.xdsPort }),
@@ -91,14 +96,20 @@ export class ControlPlane {
 
   /** What is known of every object and proxy, at this moment. */
   status(): StatusReport {
+    const generations = new Map(this.objects.map(({ id, generation }) => [describeId(id), generation]));
+    const connections = this.ads.connections();
+    const own = progress(this.model ?? EMPTY, connections);
+    const { shared } = this.options;
     this.report = statusReport({
       objects: this.objects,
       unreadable: this.unreadable,
-      model: this.model ?? EMPTY,
-      connections: this.ads.connections(),
+      reached: shared ? together(own, shared.others(), generations) : own,
+      connections,
       previous: this.report,
       now: this.options.clock.wallTime(),
     });
+    // An object that is no longer there has no generation, and nobody asks for it.
+    shared?.publish(new Map([...own].map(([object, reached]) => [object, { ...reached, generation: generations.get(object) ?? 0 }])), this.report);
     return this.report;
   }
 
@@ -110,8 +121,10 @@ export class ControlPlane {
 
   private async stop(): Promise<void> {
     await this.options.source.close();
-    await this.ads.close(GRACE);
     this.statusTimer?.cancel();
+    // Before the proxies go: that they are gone is no news for a status.
+    await this.options.shared?.close();
+    await this.ads.close(GRACE);
     if (this.options.adminAddress) await this.admin.close();
     await this.statusFile?.close();
   }
@@ -152,10 +165,12 @@ export class ControlPlane {
   }
 
   private statusChanged(): void {
-    if (!this.statusFile || this.statusTimer || this.closing) return;
-    this.statusTimer = this.options.clock.setTimer(STATUS_DEBOUNCE, () => {
+    const { clock, shared } = this.options;
+    if ((!this.statusFile && !shared) || this.statusTimer || this.closing) return;
+    this.statusTimer = clock.setTimer(this.statusFile ? STATUS_DEBOUNCE : SHARED_DEBOUNCE, () => {
       this.statusTimer = undefined;
-      this.statusFile?.write(this.status());
+      const report = this.status();
+      this.statusFile?.write(report);
     });
   }
 

@@ -1,24 +1,26 @@
 import { writeSync } from 'node:fs';
 import { systemClock } from '../clock';
-import { startControlPlane } from './control-plane';
+import { ControlPlane } from './control-plane';
 import { createLog } from './log';
 import { OptionsError, parseOptions, USAGE, type Options } from './options';
-import { CombinedSource, FolderSource } from './source';
+import { CombinedSource } from './source';
+import { sourcesOf } from './sources';
 
-async function run({ folders, xdsAddress, adminAddress, statusFile, logLevel }: Options): Promise<void> {
+async function run(options: Options): Promise<void> {
   const clock = systemClock;
-  const log = createLog(clock, logLevel, (line) => writeSync(2, line));
-  const sources = folders.map((folder) => new FolderSource(folder, {
-    clock, onError: (error) => log.error('source', 'watching failed', { folder, reason: error.message }),
-  }));
+  const log = createLog(clock, options.logLevel, (line) => writeSync(2, line));
+  const { sources, shared } = await sourcesOf(options, { clock, random: Math.random, log, env: process.env });
   const source = sources.length === 1 ? sources[0] : new CombinedSource(sources);
-  const controlPlane = await startControlPlane({ source, clock, log, xdsAddress, adminAddress, statusFile });
+  const { xdsAddress, adminAddress, statusFile } = options;
+  const controlPlane = new ControlPlane({ source, shared, clock, log, xdsAddress, adminAddress, statusFile });
   const stop = (signal: string) => {
     log.info('main', 'ending', { signal });
     controlPlane.close().then(() => process.exit(0), (error: Error) => fail(error));
   };
+  // Before the start, which may wait for an API for as long as that takes.
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  await controlPlane.start();
 }
 
 function fail(error: Error): never {

@@ -6,6 +6,7 @@ import { LOG_LEVELS, type LogLevel } from './log';
 export const USAGE = `meshwright control plane: manifests in, xDS out
 
   --source folder:DIR         folder of manifests, watched with its subfolders; may be given several times
+  --source kubernetes[:FILE]  the API of this pod's cluster, or of a kubeconfig. Status is written to it where POD_NAME, POD_NAMESPACE are set
   --xds-address HOST:PORT     where proxies connect (127.0.0.1:${XDS_PORT})
   --admin-address HOST:PORT   /ready, /healthz and /metrics; for this machine also /status and /debug/config (127.0.0.1:${CONTROL_PLANE_ADMIN_PORT})
   --status-file FILE          keeps the status of every object there; YAML, or JSON by its name
@@ -15,6 +16,8 @@ export const USAGE = `meshwright control plane: manifests in, xDS out
 
 export interface Options {
   readonly folders: readonly string[];
+  /** A Kubernetes API as source; without `kubeconfig` that of the pod, of KUBECONFIG, or of ~/.kube/config. */
+  readonly kubernetes: { readonly kubeconfig: string | undefined } | undefined;
   readonly xdsAddress: ListenAddress;
   readonly adminAddress: ListenAddress;
   readonly statusFile: string | undefined;
@@ -34,12 +37,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const problems: string[] = [];
   const values = read(args);
   if (values.help) return undefined;
-  const folders = (values.source ?? []).flatMap((source) => {
-    if (source.startsWith('folder:') && source.length > 'folder:'.length) return [source.slice('folder:'.length)];
-    problems.push(`--source is "${source}": must be folder:DIR`);
-    return [];
-  });
-  if (values.source === undefined) problems.push('--source is missing: say where the manifests are, --source folder:DIR');
+  const sources = sourcesOf(values.source, problems);
   const address = (name: 'xds-address' | 'admin-address', fallback: number): ListenAddress => {
     const text = values[name] ?? `127.0.0.1:${fallback}`;
     const parsed = parseAddress(text);
@@ -51,7 +49,23 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const level = values['log-level'] === 'warn' ? 'warning' : values['log-level'] ?? 'info';
   if (!(LOG_LEVELS as readonly string[]).includes(level)) problems.push(`--log-level is "${level}": must be one of ${LOG_LEVELS.join(', ')}`);
   if (problems.length > 0) throw new OptionsError(problems.join('\n'));
-  return { folders, ...addresses, statusFile: values['status-file'], logLevel: level as LogLevel };
+  return { ...sources, ...addresses, statusFile: values['status-file'], logLevel: level as LogLevel };
+}
+
+type Sources = Pick<Options, 'folders' | 'kubernetes'>;
+
+function sourcesOf(given: readonly string[] | undefined, problems: string[]): Sources {
+  const folders: string[] = [];
+  let kubernetes: Sources['kubernetes'];
+  for (const source of given ?? []) {
+    const [, kind, rest] = /^(\w+)(?::(.+))?$/s.exec(source) ?? [];
+    if (kind === 'folder' && rest !== undefined) folders.push(rest);
+    else if (kind !== 'kubernetes') problems.push(`--source is "${source}": must be folder:DIR, kubernetes or kubernetes:KUBECONFIG`);
+    else if (kubernetes) problems.push(`--source is "${source}": one Kubernetes API is enough; run a control plane for each cluster`);
+    else kubernetes = { kubeconfig: rest };
+  }
+  if (given === undefined) problems.push('--source is missing: say where the manifests are, --source folder:DIR or --source kubernetes');
+  return { folders, kubernetes };
 }
 
 const FLAGS = {

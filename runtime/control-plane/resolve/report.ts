@@ -15,12 +15,16 @@ export interface ObjectReport {
   readonly generation: number;
   readonly accepted: Verdict;
   readonly resolvedRefs: Verdict;
+  /** Of a route: what is to be said of each parent by itself that is a Service, by its place in `spec.parentRefs`. */
+  readonly parents?: ReadonlyMap<number, Verdict>;
   /** This version of the object is what the model was made of; not the last valid one, and not another document of the same name. */
   readonly inForce: boolean;
 }
 
 /** Kinds that have a status of ours. Of the others only what is refused is reported. */
 const REPORTED = ['Mesh', 'MeshService', 'HTTPRoute'] as const;
+
+const FINE: Verdict = { ok: true, reason: 'Accepted', messages: [] };
 
 interface Notes {
   reason: string;
@@ -31,10 +35,28 @@ interface Notes {
 export class Report {
   private readonly accepted = new Map<string, Notes>();
   private readonly refs = new Map<string, Notes>();
+  private readonly parents = new Map<string, Map<number, Verdict>>();
 
   /** The object, or this part of it, has no effect. */
   refuse(id: ResourceId, reason: string, message: string): void {
     note(this.accepted, id, reason, message);
+  }
+
+  /** The object is attached to this parent. */
+  attached(id: ResourceId, parent: number): void {
+    this.parentsOf(id).set(parent, FINE);
+  }
+
+  /** The object has no effect on this parent. */
+  refuseParent(id: ResourceId, parent: number, reason: string, message: string): void {
+    this.refuse(id, reason, message);
+    this.parentsOf(id).set(parent, { ok: false, reason, messages: [message] });
+  }
+
+  private parentsOf(id: ResourceId): Map<number, Verdict> {
+    const found = this.parents.get(describeId(id)) ?? new Map<number, Verdict>();
+    this.parents.set(describeId(id), found);
+    return found;
   }
 
   /** The object refers to something that is not there or may not be used. */
@@ -78,6 +100,7 @@ export class Report {
       generation,
       accepted: verdict(this.accepted.get(describeId(id)), 'Accepted'),
       resolvedRefs: verdict(this.refs.get(describeId(id)), 'ResolvedRefs'),
+      ...this.parents.has(describeId(id)) ? { parents: this.parents.get(describeId(id)) } : {},
       inForce: true,
     };
   }

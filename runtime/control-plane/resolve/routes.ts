@@ -30,7 +30,7 @@ export function rulesByBackend(set: ResourceSet, backends: Backends, report: Rep
 function parentsOf({ id, value }: Route, backends: Backends, report: Report): BackendDraft[] {
   const parents = new Map<string, BackendDraft>();
   value.spec.parentRefs.forEach((ref, index) => {
-    const refuse = (reason: string, rule: string) => report.refuse(id, reason, `spec.parentRefs[${index}] is ${ref.kind} ${ref.name}: ${rule}`);
+    const refuse = (reason: string, rule: string) => report.refuseParent(id, index, reason, `spec.parentRefs[${index}] is ${ref.kind} ${ref.name}: ${rule}`);
     if (!isService(ref)) return;
     const namespace = ref.namespace ?? id.namespace;
     if (namespace !== id.namespace) {
@@ -42,6 +42,7 @@ function parentsOf({ id, value }: Route, backends: Backends, report: Report): Ba
     if (ref.port !== undefined && ref.port !== backend.port) {
       return refuse('NoMatchingParent', `port is ${ref.port}: the service serves port ${backend.port}; write that, or leave it out`);
     }
+    report.attached(id, index);
     parents.set(backend.key, backend);
   });
   return [...parents.values()];

@@ -25,6 +25,11 @@ export class CombinedSource implements Source {
     return () => this.listeners.delete(listener);
   }
 
+  waitingFor(): string | undefined {
+    const reasons = this.sources.flatMap((source) => (this.latest.has(source) ? [] : [source.waitingFor?.() ?? source.name]));
+    return reasons.join('; ') || undefined;
+  }
+
   async start(): Promise<void> {
     await Promise.all(this.sources.map(async (source) => source.start()));
   }

@@ -10,6 +10,8 @@ export interface Source {
    * @returns ends the calls.
    */
   subscribe(listener: (documents: Documents) => void): () => void;
+  /** What has to come before everything is read, for people; undefined once it is. */
+  waitingFor?(): string | undefined;
   /** Begins. Rejects where the source cannot work at all: no such folder. */
   start(): Promise<void>;
   close(): Promise<void>;

@@ -12,6 +12,9 @@ export interface Progress {
   readonly refusals: readonly string[];
 }
 
+/** Progress as another replica has told it, of one generation of each object. */
+export type SharedProgress = ReadonlyMap<ObjectName, Progress & { readonly generation: number }>;
+
 interface Tally {
   readonly concerned: Set<Connection>;
   readonly behind: Set<Connection>;
@@ -49,4 +52,26 @@ export function progress(model: MeshModel, connections: readonly Connection[]): 
   return new Map([...tallies].map(([object, { concerned, behind, refusals }]) => [object, {
     programmed: concerned.size - behind.size, concerned: concerned.size, refusals,
   }]));
+}
+
+/**
+ * The progress of all replicas together. A replica that knows another generation of an object is behind, or ahead: its proxies are concerned, and do not
+ * run this one yet.
+ */
+export function together(
+  own: ReadonlyMap<ObjectName, Progress>, others: readonly SharedProgress[], generations: ReadonlyMap<ObjectName, number>,
+): Map<ObjectName, Progress> {
+  const all = new Map(own);
+  for (const other of others) {
+    for (const [object, told] of other) {
+      const before = all.get(object) ?? { programmed: 0, concerned: 0, refusals: [] };
+      const same = generations.get(object) === told.generation;
+      all.set(object, {
+        programmed: before.programmed + (same ? told.programmed : 0),
+        concerned: before.concerned + told.concerned,
+        refusals: same ? [...before.refusals, ...told.refusals] : before.refusals,
+      });
+    }
+  }
+  return all;
 }

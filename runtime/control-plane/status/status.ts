@@ -1,8 +1,8 @@
 import type { Connection } from '../ads';
-import type { MeshModel } from '../model';
 import type { ObjectReport, Verdict } from '../resolve';
 import { describeId, type Unreadable } from '../resources';
-import { progress, type Progress } from './progress';
+import type { ObjectName } from './causes';
+import type { Progress } from './progress';
 
 /** `metav1.Condition`. */
 export interface Condition {
@@ -14,6 +14,9 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
+/** A condition before it is known since when it is so. */
+export type Draft = Omit<Condition, 'observedGeneration' | 'lastTransitionTime'>;
+
 export interface ObjectStatus {
   readonly apiVersion: string;
   readonly kind: string;
@@ -22,6 +25,8 @@ export interface ObjectStatus {
   /** Where the object was read from. */
   readonly location: string;
   readonly conditions: readonly Condition[];
+  /** Of a route: `Accepted` of each parent that is a Service, by its place in `spec.parentRefs`; the other conditions are the route's own. */
+  readonly parents?: readonly { readonly index: number; readonly accepted: Draft }[];
 }
 
 export interface ProxyStatus {
@@ -46,7 +51,8 @@ export interface StatusReport {
 export interface StatusInput {
   readonly objects: readonly ObjectReport[];
   readonly unreadable: readonly Unreadable[];
-  readonly model: MeshModel;
+  /** How far the proxies are with each object: those of this replica, and of others. */
+  readonly reached: ReadonlyMap<ObjectName, Progress>;
   readonly connections: readonly Connection[];
   /** The report before this one: a condition whose status is the same keeps its time. */
   readonly previous: StatusReport | undefined;
@@ -55,8 +61,7 @@ export interface StatusInput {
 }
 
 /** What is shown of everything: as a page, as a file, as conditions on objects. */
-export function statusReport({ objects, unreadable, model, connections, previous, now }: StatusInput): StatusReport {
-  const reached = progress(model, connections);
+export function statusReport({ objects, unreadable, reached, connections, previous, now }: StatusInput): StatusReport {
   const before = new Map((previous?.objects ?? []).map((object) => [`${object.kind} ${object.namespace}/${object.name} ${object.location}`, object]));
   const made = objects.map((object): ObjectStatus => {
     const { id, apiVersion, location, generation } = object;
@@ -65,7 +70,8 @@ export function statusReport({ objects, unreadable, model, connections, previous
       const same = old?.conditions.find(({ type, status }) => type === draft.type && status === draft.status);
       return { ...draft, observedGeneration: generation, lastTransitionTime: same?.lastTransitionTime ?? new Date(now).toISOString() };
     });
-    return { apiVersion, kind: id.kind, namespace: id.namespace, name: id.name, location, conditions };
+    const parents = [...object.parents ?? []].map(([index, accepted]) => ({ index, accepted: condition('Accepted', accepted) }));
+    return { apiVersion, kind: id.kind, namespace: id.namespace, name: id.name, location, conditions, ...object.parents ? { parents } : {} };
   });
   return {
     healthy: unreadable.length === 0 && made.every(({ conditions }) => conditions.every(({ status }) => status !== 'False')),
@@ -74,8 +80,6 @@ export function statusReport({ objects, unreadable, model, connections, previous
     proxies: connections.map(proxyStatus).sort((a, b) => (a.node < b.node ? -1 : 1)),
   };
 }
-
-type Draft = Omit<Condition, 'observedGeneration' | 'lastTransitionTime'>;
 
 function conditionsOf({ id, accepted, resolvedRefs, inForce }: ObjectReport, reached: Progress | undefined): Draft[] {
   const conditions = [condition('Accepted', accepted), condition('ResolvedRefs', resolvedRefs)];
@@ -91,7 +95,7 @@ function condition(type: Draft['type'], { ok, reason, messages }: Verdict): Draf
 
 function programmed(reached: Progress | undefined): Draft {
   const type = 'Programmed';
-  if (!reached || reached.concerned === 0) return { type, status: 'Unknown', reason: 'NoProxies', message: 'no proxy that it concerns is connected here' };
+  if (!reached || reached.concerned === 0) return { type, status: 'Unknown', reason: 'NoProxies', message: 'no proxy that it concerns is connected' };
   const count = `${reached.programmed} of ${reached.concerned} proxies run it`;
   if (reached.refusals.length > 0) return { type, status: 'False', reason: 'Refused', message: [count, ...reached.refusals].join('\n') };
   if (reached.programmed < reached.concerned) return { type, status: 'False', reason: 'Pending', message: count };

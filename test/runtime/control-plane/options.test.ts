@@ -2,8 +2,14 @@ import { OptionsError, parseOptions } from '../../../runtime/control-plane/optio
 
 test('what is not said has a value on loopback', () => {
   expect(parseOptions(['--source', 'folder:a', '--source', 'folder:/b'])).toEqual({
-    folders: ['a', '/b'], xdsAddress: { host: '127.0.0.1', port: 15010 }, adminAddress: { host: '127.0.0.1', port: 15014 }, statusFile: undefined, logLevel: 'info',
+    folders: ['a', '/b'], kubernetes: undefined, xdsAddress: { host: '127.0.0.1', port: 15010 }, adminAddress: { host: '127.0.0.1', port: 15014 }, statusFile: undefined, logLevel: 'info',
   });
+});
+
+test('the API of a cluster: the pod\'s own, or that of a kubeconfig; only one', () => {
+  expect(parseOptions(['--source', 'kubernetes'])).toMatchObject({ folders: [], kubernetes: { kubeconfig: undefined } });
+  expect(parseOptions(['--source', 'kubernetes:/etc/kube:config', '--source', 'folder:x'])).toMatchObject({ folders: ['x'], kubernetes: { kubeconfig: '/etc/kube:config' } });
+  expect(() => parseOptions(['--source', 'kubernetes', '--source', 'kubernetes:b'])).toThrow('--source is "kubernetes:b": one Kubernetes API is enough');
 });
 
 test('addresses of both families, and names', () => {
@@ -13,8 +19,8 @@ test('addresses of both families, and names', () => {
 });
 
 test('everything that is wrong at once', () => {
-  expect(() => parseOptions(['--source', 'kubernetes', '--xds-address', '15010', '--admin-address', 'a:99999', '--log-level', 'loud'])).toThrow(new OptionsError([
-    '--source is "kubernetes": must be folder:DIR',
+  expect(() => parseOptions(['--source', 'cloud', '--xds-address', '15010', '--admin-address', 'a:99999', '--log-level', 'loud'])).toThrow(new OptionsError([
+    '--source is "cloud": must be folder:DIR, kubernetes or kubernetes:KUBECONFIG',
     '--xds-address is "15010": must be HOST:PORT, such as 0.0.0.0:15010 or [::1]:15010',
     '--admin-address is "a:99999": must be HOST:PORT, such as 0.0.0.0:15014 or [::1]:15014',
     '--log-level is "loud": must be one of debug, info, warning, error',

@@ -1,0 +1,68 @@
+import { GROUP, VERSION } from '../../../../src/contract';
+import type { ApiMetadata, ApiObject } from '../../kubernetes';
+import { SERVICE_NAME_LABEL } from '../../resources';
+
+/** A kind of object that is watched, in all namespaces. */
+export interface WatchedKind {
+  readonly kind: string;
+  readonly group: string;
+  /** Served versions, the one that is wanted first; an API that does not serve it is asked for the next. */
+  readonly versions: readonly string[];
+  /** Name in paths. */
+  readonly plural: string;
+  /** What is kept of an object: memory goes with what is read of it, not with what others write into it. */
+  readonly keep: (object: ApiObject) => Readonly<Record<string, unknown>>;
+  /** Its status is written by the control plane, so that what stands there is kept beside the document. */
+  readonly reported: boolean;
+}
+
+const GATEWAY = 'gateway.networking.k8s.io';
+
+/** Everything that the mesh is made of. The ClusterRole that is synthesized permits to list and watch exactly these (`src/private/control-plane.ts`). */
+export const WATCHED: readonly WatchedKind[] = [
+  { kind: 'Mesh', group: GROUP, versions: [VERSION], plural: 'meshes', keep: specOnly, reported: true },
+  { kind: 'MeshService', group: GROUP, versions: [VERSION], plural: 'meshservices', keep: specOnly, reported: true },
+  { kind: 'HTTPRoute', group: GATEWAY, versions: ['v1'], plural: 'httproutes', keep: specOnly, reported: true },
+  { kind: 'ReferenceGrant', group: GATEWAY, versions: ['v1beta1', 'v1'], plural: 'referencegrants', keep: specOnly, reported: false },
+  { kind: 'Service', group: '', versions: ['v1'], plural: 'services', keep: service, reported: false },
+  { kind: 'EndpointSlice', group: 'discovery.k8s.io', versions: ['v1'], plural: 'endpointslices', keep: endpointSlice, reported: false },
+];
+
+/** `/apis/discovery.k8s.io/v1`, `/api/v1`. */
+export function apiPath(group: string, version: string): string {
+  return group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+}
+
+/** Path of one object, which is also its name for people. */
+export function objectPath({ group, versions, plural }: Pick<WatchedKind, 'group' | 'versions' | 'plural'>, { namespace, name }: ApiMetadata, version = versions[0]): string {
+  return `${apiPath(group, version)}/${namespace === undefined ? '' : `namespaces/${namespace}/`}${plural}/${name}`;
+}
+
+function identity({ name, namespace }: ApiMetadata) {
+  return { name, namespace };
+}
+
+function specOnly({ metadata, spec }: ApiObject) {
+  const { generation, creationTimestamp } = metadata;
+  return { metadata: { ...identity(metadata), generation, creationTimestamp }, spec };
+}
+
+function service({ metadata, spec }: ApiObject) {
+  return { metadata: identity(metadata), spec: { ports: (spec as { ports?: unknown } | undefined)?.ports } };
+}
+
+interface Endpoint {
+  readonly addresses: unknown;
+  readonly conditions: unknown;
+  readonly zone: unknown;
+}
+
+function endpointSlice({ metadata, addressType, ports, endpoints }: ApiObject) {
+  const owner = metadata.labels?.[SERVICE_NAME_LABEL];
+  return {
+    metadata: { ...identity(metadata), ...owner === undefined ? {} : { labels: { [SERVICE_NAME_LABEL]: owner } } },
+    addressType,
+    ports,
+    endpoints: (endpoints as Endpoint[] | null | undefined)?.map(({ addresses, conditions, zone }) => ({ addresses, conditions, zone })),
+  };
+}

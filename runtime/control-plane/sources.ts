@@ -1,0 +1,35 @@
+import type { Clock } from '../clock';
+import type { Log } from './log';
+import type { Options } from './options';
+import { FolderSource, type Source } from './source';
+import { KubernetesSource } from './source/kubernetes';
+import { KubernetesStatus, type SharedStatus } from './status';
+
+export interface SourcesDeps {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** The sources that the command line names; and where the status is shared with other replicas, if it is. */
+export async function sourcesOf(
+  { folders, kubernetes }: Options, deps: SourcesDeps,
+): Promise<{ sources: Source[]; shared: SharedStatus | undefined }> {
+  const { clock, log, env } = deps;
+  const sources: Source[] = folders.map((folder) => new FolderSource(folder, {
+    clock, onError: (error) => log.error('source', 'watching failed', { folder, reason: error.message }),
+  }));
+  if (!kubernetes) return { sources, shared: undefined };
+  // The client is read only where it is used.
+  const { connect } = await import('./source/kubernetes/credentials');
+  const api = connect(clock, kubernetes.kubeconfig);
+  const source = new KubernetesSource({ ...deps, api });
+  sources.push(source);
+  const { POD_NAME: pod, POD_NAMESPACE: namespace, POD_UID: uid } = env;
+  if (pod === undefined || namespace === undefined) {
+    log.warning('status', 'no status is written: POD_NAME and POD_NAMESPACE do not say which replica this is');
+    return { sources, shared: undefined };
+  }
+  return { sources, shared: new KubernetesStatus({ ...deps, api, source, replica: { name: pod, namespace, uid } }) };
+}

@@ -1,0 +1,13 @@
+import type { SharedProgress } from './progress';
+import type { StatusReport } from './status';
+
+/** Where replicas tell each other what their proxies run, and where the status of all of them is written. */
+export interface SharedStatus {
+  /** What the other replicas have told, one map each. */
+  others(): readonly SharedProgress[];
+  /** Begins, and calls `changed` whenever the others have told something new. */
+  start(changed: () => void): void;
+  /** What this replica's own proxies run, and what is to be shown of all. */
+  publish(own: SharedProgress, report: StatusReport): void;
+  close(): Promise<void>;
+}

@@ -10,4 +10,6 @@ export interface IBackend {
   readonly backendNamespace: string;
   /** Port of the Kubernetes Service. */
   readonly backendPort: number;
+  /** What is spoken on it: `http`, `http2`, `grpc` or `tcp`. */
+  readonly backendProtocol: string;
 }

@@ -4,7 +4,7 @@ import type { Spec } from './private/spec';
 export interface BulkheadLimits {
   /** Connections to the service (xDS `max_connections`). */
   readonly maxConnections: number;
-  /** Requests that wait for a connection; more are answered 503 at once (xDS `max_pending_requests`). */
+  /** Requests that wait for a connection; more are answered 503 at once (xDS `max_pending_requests`). Has no meaning for `tcp`. */
   readonly maxPendingRequests: number;
   /**
    * Requests in flight (xDS `max_requests`).
@@ -25,7 +25,16 @@ export class Bulkhead {
     return new Bulkhead(limits);
   }
 
-  private constructor(private readonly limits: BulkheadLimits) {}
+  /**
+   * Bounds connections only: for `tcp`, where a connection above the bound is closed at once.
+   *
+   * @param maxConnections connections to the service (xDS `max_connections`)
+   */
+  public static connections(maxConnections: number): Bulkhead {
+    return new Bulkhead({ maxConnections });
+  }
+
+  private constructor(private readonly limits: Partial<BulkheadLimits> & Pick<BulkheadLimits, 'maxConnections'>) {}
 
   /** @internal */
   public _toSpec(): Spec<'bulkhead'> {

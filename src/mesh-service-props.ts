@@ -73,6 +73,14 @@ export interface WorkloadServiceProps extends MeshServiceBaseProps {
 /** Options of `MeshService.calls`. */
 export interface CallOptions {
   /**
+   * Port of the loopback at which the application reaches a `tcp` service, through its proxy: a number that nothing else in the pod listens on. The
+   * container gets `<NAME>_SERVICE_HOST` and `<NAME>_SERVICE_PORT`, such as `DB_SERVICE_PORT`; of a service in another namespace
+   * `<NAME>_<NAMESPACE>_SERVICE_HOST`. Services of HTTP and gRPC are reached by their names, and have no such port.
+   *
+   * @default - the number of the upstream's own port
+   */
+  readonly localPort?: number;
+  /**
    * Bound of this caller's calls, instead of the upstream's.
    *
    * @default - that of the upstream

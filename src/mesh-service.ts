@@ -18,6 +18,7 @@ import { RawObject } from './private/raw-object';
 import { Registry } from './private/registry';
 import { CheckedSpec, checkedServiceSpec } from './private/service-spec';
 import { asked, composed, trafficOf, trafficSpec, TrafficSource } from './private/traffic';
+import { localPortOf, upstreamVariables } from './private/upstream';
 import { IServicePolicy } from './service-policy';
 import { ServicePort } from './service-port';
 import { ServiceVersion, ServiceVersionOptions } from './service-version';
@@ -52,6 +53,7 @@ export class MeshService extends Construct implements IBackend {
   public readonly backendName: string;
   public readonly backendNamespace: string;
   public readonly backendPort: number;
+  public readonly backendProtocol: string;
   /** Identity of the pods: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
   public readonly spiffeId: string;
   /** The emitted `MeshService` resource, for what the SDK cannot say. */
@@ -93,6 +95,7 @@ export class MeshService extends Construct implements IBackend {
     this.backendName = props.name ?? id;
     this.backendNamespace = namespace ?? 'default';
     this.backendPort = port.number;
+    this.backendProtocol = port.protocol;
     this.account = this._account(props) ?? this.backendName;
     this.spiffeId = spiffeId(mesh.trustDomain, this.backendNamespace, this.account);
     this.registry = Registry.of(this);
@@ -238,6 +241,7 @@ export class MeshService extends Construct implements IBackend {
       appProtocol: this.port.protocol,
       regions: this._props.regions ?? [],
       maxUnavailable: this._props.maxUnavailable ?? 1,
+      environment: () => this._calls.flatMap(({ upstream, options }) => upstreamVariables(namespace, upstream, localPortOf(upstream, options))),
     };
   }
 
@@ -252,10 +256,13 @@ export class MeshService extends Construct implements IBackend {
         name: version.versionName, service: version.backendName,
       })),
       calls: this._calls.length === 0 ? undefined : this._calls.map(({ upstream, options }) => ({
-        service: upstream.backendName, namespace: upstream.backendNamespace, timeout: options.timeout?._toSpec(),
+        service: upstream.backendName,
+        namespace: upstream.backendNamespace,
+        timeout: options.timeout?._toSpec(),
+        localPort: localPortOf(upstream, options),
       })),
       rules: rules.length === 0 ? undefined : rules,
-      ...trafficSpec(composed(this.node.path, this.sources).policy),
+      ...trafficSpec(composed(this.node.path, this.sources).policy, this.port.protocol),
     };
   }
 

@@ -34,7 +34,9 @@ export class ServicePort {
   }
 
   /**
-   * Bytes: only policies of connections apply. The proxy of this version does not carry it: synth says so.
+   * Bytes. Policies of connections apply: timeouts by `Timeout.connection`, `Bulkhead.connections`, circuit breaker and outlier detection by failures
+   * to connect, load balancing (a ring hash by source address) and the local region first. Callers reach it at a port of their loopback
+   * (`CallOptions.localPort`).
    *
    * @param port the port that the application listens on, and the Kubernetes Service is called at: 1 to 65535
    */

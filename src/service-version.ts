@@ -32,6 +32,7 @@ export class ServiceVersion extends Construct implements IBackend {
   public readonly backendName: string;
   public readonly backendNamespace: string;
   public readonly backendPort: number;
+  public readonly backendProtocol: string;
   /** The emitted Deployment, for what the SDK cannot say. */
   public readonly workload: ApiObject;
   /** @internal */
@@ -47,5 +48,6 @@ export class ServiceVersion extends Construct implements IBackend {
     this.backendName = this._pods.kubernetesService;
     this.backendNamespace = service.backendNamespace;
     this.backendPort = service.backendPort;
+    this.backendProtocol = service.backendProtocol;
   }
 }

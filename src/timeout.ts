@@ -10,6 +10,38 @@ export interface TotalTimeoutOptions {
    * @default - only the total bounds a try
    */
   readonly perTry?: Duration;
+  /**
+   * Bound of making a connection (xDS `Cluster.connect_timeout`).
+   *
+   * @default Duration.seconds(5)
+   */
+  readonly connect?: Duration;
+}
+
+/** Options of `Timeout.perTry`. */
+export interface PerTryTimeoutOptions {
+  /**
+   * Bound of making a connection (xDS `Cluster.connect_timeout`).
+   *
+   * @default Duration.seconds(5)
+   */
+  readonly connect?: Duration;
+}
+
+/** Bounds of connections. */
+export interface ConnectionTimeoutOptions {
+  /**
+   * Bound of making a connection (xDS `Cluster.connect_timeout`).
+   *
+   * @default Duration.seconds(5)
+   */
+  readonly connect?: Duration;
+  /**
+   * A connection over which nothing went for so long, in either direction, is closed (xDS `TcpProxy.idle_timeout`). Only for `tcp`.
+   *
+   * @default Duration.hours(1)
+   */
+  readonly idle?: Duration;
 }
 
 /**
@@ -25,22 +57,43 @@ export class Timeout {
    * @param options a bound of each try
    */
   public static total(duration: Duration, options: TotalTimeoutOptions = {}): Timeout {
-    return new Timeout(duration, options.perTry);
+    return new Timeout(duration, options.perTry, options.connect);
   }
 
   /**
    * Bounds each try only (Gateway API `timeouts.backendRequest`, xDS `RetryPolicy.per_try_timeout`).
    *
    * @param duration whole milliseconds, at most 24 hours
+   * @param options a bound of the connection
    */
-  public static perTry(duration: Duration): Timeout {
-    return new Timeout(undefined, duration);
+  public static perTry(duration: Duration, options: PerTryTimeoutOptions = {}): Timeout {
+    return new Timeout(undefined, duration, options.connect);
   }
 
-  private constructor(private readonly ofCall: Duration | undefined, private readonly ofTry: Duration | undefined) {}
+  /**
+   * Bounds connections only: all that there is to bound for `tcp`, and requests may take any time.
+   *
+   * @param options bounds, each whole milliseconds, at most 24 hours
+   */
+  public static connection(options: ConnectionTimeoutOptions): Timeout {
+    return new Timeout(undefined, undefined, options.connect, options.idle);
+  }
+
+  private constructor(
+    private readonly ofCall: Duration | undefined,
+    private readonly ofTry: Duration | undefined,
+    private readonly toConnect: Duration | undefined,
+    private readonly ofIdle?: Duration,
+  ) {}
 
   /** @internal */
   public _toSpec(): Spec<'timeout'> {
-    return { total: gep2257(this.ofCall), perTry: gep2257(this.ofTry) };
+    return {
+      total: gep2257(this.ofCall),
+      perTry: gep2257(this.ofTry),
+      // Members of connections alone: where only requests are bounded the contract has none of them.
+      ...this.toConnect === undefined ? {} : { connect: gep2257(this.toConnect) },
+      ...this.ofIdle === undefined ? {} : { idle: gep2257(this.ofIdle) },
+    };
   }
 }

@@ -165,11 +165,12 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
   };
 }
 
-/** A laptop's proxy is not at 127.0.0.1, which all pods share, but at the pod's own address. */
+/** A laptop's proxy, and what it serves to the application, is not at 127.0.0.1, which all pods share, but at the pod's own address. */
 function laptopEnvironment(env: Readonly<Record<string, string>>, address: string): Record<string, string> {
   return Object.fromEntries(Object.entries(env).map(([name, value]) =>
     /^https?_proxy$/i.test(name) ? [name, value.replace(/\/\/(127\.0\.0\.1|localhost)(?=:|\/|$)/, `//${address}`)]
-      : /^no_proxy$/i.test(name) ? [name, `${value},${address}`] : [name, value]));
+      : /_SERVICE_HOST$/.test(name) && value === '127.0.0.1' ? [name, address]
+        : /^no_proxy$/i.test(name) ? [name, `${value},${address}`] : [name, value]));
 }
 
 function imageOf(container: Container, settings: Settings): ImageSettings {

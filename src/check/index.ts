@@ -16,6 +16,7 @@ import { floatingImage } from './floating-image';
 import { gracePeriod } from './grace-period';
 import type { MeshGraph } from './graph';
 import { hashWithLocality } from './hash-with-locality';
+import { localPort } from './local-port';
 import { mixedProtocols } from './mixed-protocols';
 import { noFailover } from './no-failover';
 import { objectName } from './object-name';
@@ -37,6 +38,7 @@ import { retryInCycle } from './retry-in-cycle';
 import { routeNeedsHttp } from './route-needs-http';
 import { shareExceedsLimit } from './share-exceeds-limit';
 import { slowDetection } from './slow-detection';
+import { timeoutOfBytes } from './timeout-of-bytes';
 import { tryExceedsTotal } from './try-exceeds-total';
 import { undeclaredPort } from './undeclared-port';
 import { unknownDestination } from './unknown-destination';
@@ -44,20 +46,19 @@ import { unknownRegion } from './unknown-region';
 import { unknownVersion } from './unknown-version';
 import { unreachableRule } from './unreachable-rule';
 import { unsafeRetry } from './unsafe-retry';
-import { unsupportedProtocol } from './unsupported-protocol';
 
 /**
  * The checks, in the order of their codes. A new one is a file here, a line below, a page `docs/findings/<code>.md` and a case in `test/check`.
- * Codes are never used again.
+ * Codes are never used again: MW104 said of a port that its protocol was not carried yet.
  */
 export const CHECKS: readonly Check[] = [
-  unknownDestination, otherMesh, unknownVersion, unsupportedProtocol, portMismatch, mixedProtocols, breakerWithinCall, routeNeedsHttp,
+  unknownDestination, otherMesh, unknownVersion, portMismatch, mixedProtocols, breakerWithinCall, routeNeedsHttp,
   unreachableRule, overlappingRoutes, badRegex, retriesFitTimeout, backoffExceedsTimeout, tryExceedsTotal, callerGivesUpFirst, unsafeRetry,
   retryAmplification, poolBelowRate, callsExceedLimit, outlierSingleReplica, outlierRoundsToZero, failoverWithoutDetection,
   failoverWithoutEndpoints, unknownRegion, noFailover, floatingImage, objectName, duplicateContainer, reservedPort, proxyUser,
   duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
   breakerVolume, requestAboveLimit, probePort,
-  peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort,
+  peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort, localPort, timeoutOfBytes,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

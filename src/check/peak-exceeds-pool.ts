@@ -8,7 +8,7 @@ export const peakExceedsPool = defineCheck('MW142', 'warning', 'peak-exceeds-poo
     for (const { caller, callee: { path, spec: { bulkhead } }, call } of edges) {
       const { concurrentRequests: peak } = call;
       const pods = podsOf(caller);
-      if (peak === undefined || bulkhead === undefined || pods === 0) continue;
+      if (peak === undefined || bulkhead?.maxPendingRequests === undefined || pods === 0) continue;
       const room = pods * (bulkhead.maxConnections + bulkhead.maxPendingRequests);
       if (peak <= room) continue;
       report(

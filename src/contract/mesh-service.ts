@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { DNS_LABEL } from './names';
 import { KIND, LABEL_RULE, VALIDATIONS, apiVersion, dnsLabel, dnsSubdomain, listMap, listSet, objectMeta, portNumber, routeRule, status, withRules } from './schema';
-import { hashKey, retry, timeout, trafficShape } from './traffic';
+import { hashKey, requestTimeout, retry, trafficShape } from './traffic';
 
 /** What is spoken on a port. */
 export const protocol = z.enum(['http', 'http2', 'grpc', 'tcp']);
@@ -9,7 +9,8 @@ export const protocol = z.enum(['http', 'http2', 'grpc', 'tcp']);
 const call = z.strictObject({
   service: dnsLabel.describe('Kubernetes Service that is called: the name that the caller uses, `payment`, or `payment-v2` for a version.'),
   namespace: dnsLabel.describe('Its namespace.'),
-  timeout: timeout.optional().describe("Bound of this caller's calls, instead of the service's own."),
+  timeout: requestTimeout.optional().describe("Bound of this caller's calls, instead of the service's own."),
+  localPort: portNumber.optional().describe('Port of the loopback at which a tcp service is reached in the pods. The number of its own port without it.'),
 });
 
 const version = z.strictObject({
@@ -27,27 +28,60 @@ const rulePolicy = withRules(
   { rule: 'has(self.stickyBy) || has(self.retry)', message: 'stickyBy or retry must be set', holds: (value) => (value.stickyBy ?? value.retry) !== undefined },
 );
 
+const shape = z.strictObject({
+  mesh: z.strictObject({
+    name: dnsSubdomain.describe('Name of the Mesh.'),
+    namespace: dnsLabel.describe('Namespace of the Mesh.'),
+  }).describe('The mesh that the service joins.'),
+  serviceAccount: dnsSubdomain.describe('Service account of the pods: their identity.'),
+  port: z.strictObject({
+    number: portNumber.describe('Port of the Kubernetes Service, and of the application in the pod.'),
+    protocol: protocol.describe('What is spoken on it: HTTP/1.1, HTTP/2 without TLS, gRPC, or bytes, which have no routes, retries and limits by request.'),
+  }).describe('The port that the service serves.'),
+  regions: listSet(dnsLabel, 64, 1).optional().describe('Regions that the pods run in. Without it wherever the scheduler puts them.'),
+  versions: listMap(version, 'name', 32).optional().describe('Versions beside the base version. They get traffic only by routes.'),
+  calls: listMap(call, ['service', 'namespace'], 1000).optional().describe('What the pods may call. Anything else is refused by their own proxy.'),
+  rules: listMap(rulePolicy, 'rule', 256).optional().describe('What rules of routes do that Gateway API cannot say.'),
+  ...trafficShape,
+});
+/** What the rules about bytes read. */
+type BytesShape = z.infer<typeof shape>;
+const WITHOUT_REQUESTS = 'must not be set with protocol tcp: there are no requests, only connections';
+
 export const meshServiceSpec = withRules(
-  z.strictObject({
-    mesh: z.strictObject({
-      name: dnsSubdomain.describe('Name of the Mesh.'),
-      namespace: dnsLabel.describe('Namespace of the Mesh.'),
-    }).describe('The mesh that the service joins.'),
-    serviceAccount: dnsSubdomain.describe('Service account of the pods: their identity.'),
-    port: z.strictObject({
-      number: portNumber.describe('Port of the Kubernetes Service, and of the application in the pod.'),
-      protocol: protocol.describe('What is spoken on it: HTTP/1.1, HTTP/2 without TLS, gRPC, or bytes, which have no routes, retries and limits by request.'),
-    }).describe('The port that the service serves.'),
-    regions: listSet(dnsLabel, 64, 1).optional().describe('Regions that the pods run in. Without it wherever the scheduler puts them.'),
-    versions: listMap(version, 'name', 32).optional().describe('Versions beside the base version. They get traffic only by routes.'),
-    calls: listMap(call, ['service', 'namespace'], 1000).optional().describe('What the pods may call. Anything else is refused by their own proxy.'),
-    rules: listMap(rulePolicy, 'rule', 256).optional().describe('What rules of routes do that Gateway API cannot say.'),
-    ...trafficShape,
-  }),
+  shape,
+  ...(['retry', 'rateLimits', 'rules'] as const).map((member) => ({
+    member, rule: `self.port.protocol != 'tcp' || !has(self.${member})`, message: WITHOUT_REQUESTS, holds: (spec: BytesShape) => spec.port.protocol !== 'tcp' || spec[member] === undefined,
+  })),
   {
-    rule: "self.port.protocol != 'tcp' || (!has(self.retry) && !has(self.rateLimits) && !has(self.rules))",
-    message: 'must not have retry, rateLimits or rules with protocol tcp: there are no requests',
-    holds: (spec) => spec.port.protocol !== 'tcp' || (spec.retry ?? spec.rateLimits ?? spec.rules) === undefined,
+    member: 'timeout',
+    rule: "self.port.protocol != 'tcp' || !has(self.timeout) || (!has(self.timeout.total) && !has(self.timeout.perTry))",
+    message: 'must not have total or perTry with protocol tcp: there are no requests, only connections',
+    holds: ({ port, timeout }: BytesShape) => port.protocol !== 'tcp' || (timeout?.total ?? timeout?.perTry) === undefined,
+  },
+  {
+    member: 'timeout',
+    rule: "self.port.protocol == 'tcp' || !has(self.timeout) || !has(self.timeout.idle)",
+    message: 'must not have idle with a protocol that has requests: how long those may take is bounded by total and perTry',
+    holds: ({ port, timeout }: BytesShape) => port.protocol === 'tcp' || timeout?.idle === undefined,
+  },
+  {
+    member: 'bulkhead',
+    rule: "self.port.protocol != 'tcp' || !has(self.bulkhead) || (!has(self.bulkhead.maxPendingRequests) && !has(self.bulkhead.maxRequests))",
+    message: 'must have maxConnections only with protocol tcp: there are no requests',
+    holds: ({ port, bulkhead }: BytesShape) => port.protocol !== 'tcp' || (bulkhead?.maxPendingRequests ?? bulkhead?.maxRequests) === undefined,
+  },
+  {
+    member: 'loadBalancer',
+    rule: "self.port.protocol != 'tcp' || !has(self.loadBalancer.ringHash) || has(self.loadBalancer.ringHash.key.sourceIp)",
+    message: 'must hash sourceIp with protocol tcp: there are no requests to take another key from',
+    holds: ({ port, loadBalancer }: BytesShape) => port.protocol !== 'tcp' || loadBalancer.ringHash === undefined || loadBalancer.ringHash.key.sourceIp !== undefined,
+  },
+  {
+    member: 'locality',
+    rule: "self.port.protocol != 'tcp' || !has(self.locality) || !has(self.locality.geohash)",
+    message: 'must be preferLocal with protocol tcp: there are no requests to take a geohash from',
+    holds: ({ port, locality }: BytesShape) => port.protocol !== 'tcp' || locality?.geohash === undefined,
   },
 );
 

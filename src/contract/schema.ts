@@ -10,6 +10,8 @@ export interface CelRule<T> {
   readonly rule: string;
   readonly message: string;
   readonly holds: (value: T) => boolean;
+  /** The member that the message is about; the whole where it is left out. */
+  readonly member?: keyof T & string;
 }
 
 /** Member of a schema's metadata that the CRD generator turns into `x-kubernetes-validations`. */
@@ -20,9 +22,15 @@ export const LIST_MAP_KEYS = 'x-kubernetes-list-map-keys';
 /** The schema with rules that the API server checks too. */
 export function withRules<S extends z.ZodType>(schema: S, ...rules: readonly CelRule<z.infer<S>>[]): S {
   let checked = schema;
-  for (const { holds, message } of rules) checked = checked.refine((value) => holds(value as z.infer<S>), { message }) as S;
+  for (const { holds, message, member } of rules) {
+    checked = checked.refine((value) => holds(value as z.infer<S>), { message, path: member === undefined ? [] : [member] }) as S;
+  }
   const before = (schema.meta()?.[VALIDATIONS] ?? []) as readonly object[];
-  return checked.meta({ ...schema.meta(), [VALIDATIONS]: [...before, ...rules.map(({ rule, message }) => ({ rule, message }))] });
+  return checked.meta({ ...schema.meta(), [VALIDATIONS]: [...before, ...rules.map(validation)] });
+}
+
+function validation<T>({ rule, message, member }: CelRule<T>): object {
+  return { rule, message, ...member === undefined ? {} : { fieldPath: `.${member}` } };
 }
 
 /** A rule: exactly one of the members is set. */

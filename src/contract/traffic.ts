@@ -18,18 +18,36 @@ export const hashKey = withRules(
   exactlyOne('header', 'cookie', 'queryParam', 'sourceIp'),
 );
 
-/** How long a caller waits. */
+const ofRequests = {
+  total: positiveDuration.optional().describe('Bound of a call with all its tries and the waits between them.'),
+  perTry: positiveDuration.optional().describe('Bound of each try.'),
+};
+const perTryWithinTotal = {
+  rule: '!has(self.total) || !has(self.perTry) || duration(self.perTry) <= duration(self.total)',
+  message: 'perTry must not be longer than total',
+  holds: ({ total, perTry }: { total?: string; perTry?: string }) => !(milliseconds(perTry) > milliseconds(total)),
+};
+
+/** How long a caller waits for its requests. */
+export const requestTimeout = withRules(
+  z.strictObject(ofRequests),
+  { rule: 'has(self.total) || has(self.perTry)', message: 'total or perTry must be set', holds: (value) => (value.total ?? value.perTry) !== undefined },
+  perTryWithinTotal,
+);
+
+/** How long a caller waits, for its requests and for its connections. */
 export const timeout = withRules(
   z.strictObject({
-    total: positiveDuration.optional().describe('Bound of a call with all its tries and the waits between them.'),
-    perTry: positiveDuration.optional().describe('Bound of each try.'),
+    ...ofRequests,
+    connect: positiveDuration.optional().describe('Bound of making a connection; 5s without it.'),
+    idle: positiveDuration.optional().describe('A connection of a tcp port over which nothing went for so long is closed. Without it there is no bound.'),
   }),
-  { rule: 'has(self.total) || has(self.perTry)', message: 'total or perTry must be set', holds: (value) => (value.total ?? value.perTry) !== undefined },
   {
-    rule: '!has(self.total) || !has(self.perTry) || duration(self.perTry) <= duration(self.total)',
-    message: 'perTry must not be longer than total',
-    holds: ({ total, perTry }) => !(milliseconds(perTry) > milliseconds(total)),
+    rule: 'has(self.total) || has(self.perTry) || has(self.connect) || has(self.idle)',
+    message: 'one of total, perTry, connect and idle must be set',
+    holds: (value) => (value.total ?? value.perTry ?? value.connect ?? value.idle) !== undefined,
   },
+  perTryWithinTotal,
 );
 
 /** What may be tried again; xDS `retry_on`. */
@@ -88,7 +106,7 @@ export const outlierDetection = withRules(z.strictObject({
 /** Bounds on concurrency, of each calling proxy; xDS `circuit_breakers`. */
 export const bulkhead = z.strictObject({
   maxConnections: z.int().min(1).max(1_000_000).describe('Connections to the service.'),
-  maxPendingRequests: z.int().min(0).max(1_000_000).describe('Requests that wait for a connection; more are answered 503 at once.'),
+  maxPendingRequests: z.int().min(0).max(1_000_000).optional().describe('Requests that wait for a connection; more are answered 503 at once. Without it any number waits.'),
   maxRequests: z.int().min(1).max(1_000_000).optional().describe('Requests in flight. Without it only connections bound them.'),
 });
 

@@ -66,8 +66,23 @@ const FIXES: Readonly<Record<string, string>> = {
   'calls': 'declare each call once, with all its options',
   'regions.name': 'write a region\'s name as in the node label, such as Region.of(\'eu-west\')',
   'versions.name': 'write a DNS label, such as addVersion(\'v2\', …)',
+  'localPort': 'write localPort: 15432, or another number of 1 to 65535',
+  'timeout.connect': 'write it in the timeout of the service that is called, or take it out',
+  'timeout.idle': 'write it in the timeout of the service that is called, or take it out',
+  'connect': 'write connect: Duration.seconds(1)',
+  'idle': 'write idle: Duration.minutes(10)',
   'calls.timeout': 'write { timeout: Timeout.total(Duration.seconds(1)) }',
 };
+
+/** What to write instead where a policy asks for requests and there are only connections, or the other way round. */
+const PROTOCOL_FIXES: readonly (readonly [rule: RegExp, fix: string])[] = [
+  [/total or perTry with protocol tcp/, 'write Timeout.connection({ connect, idle }), or leave timeout out'],
+  [/idle with a protocol/, 'write Timeout.connection({ connect }), or ServicePort.tcp(…) if it carries bytes'],
+  [/maxConnections only with protocol tcp/, 'write Bulkhead.connections(100)'],
+  [/hash sourceIp with protocol tcp/, 'write LoadBalancer.ringHash(HashKey.sourceIp()), or another balancer'],
+  [/preferLocal with protocol tcp/, 'write LocalityPolicy.preferLocal(…), or leave locality out'],
+  [/with protocol tcp/, 'take it out, or write the port as ServicePort.http(…) if it speaks HTTP'],
+];
 
 /** Members that the SDK makes of others: where the source has a mistake, what it made is no second one. */
 const MADE_OF: readonly (readonly [made: RegExp, source: string])[] = [
@@ -91,7 +106,7 @@ export function contractFindings(path: string, document: unknown, issues: readon
     if (all.some((other) => other.startsWith(`${place}.`))) continue;
     if (MADE_OF.some(([made, source]) => made.test(place) && places.has(place.replace(made, source)))) continue;
     const { where, value } = at(document, members, issue);
-    findings.push(error(Code.VALUE, path, `${nameOf(where)}: ${shown(value)}`, ruleOf(issue, value), fixOf(members)));
+    findings.push(error(Code.VALUE, path, `${nameOf(where)}: ${shown(value)}`, ruleOf(issue, value), PROTOCOL_FIXES.find(([rule]) => rule.test(issue.message))?.[1] ?? fixOf(members)));
   }
   return findings;
 }

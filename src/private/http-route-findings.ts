@@ -1,6 +1,6 @@
 import type { Finding } from '../check/finding';
 import { DNS_LABEL, DNS_SUBDOMAIN, HEADER_NAME } from '../contract/names';
-import { timeout } from '../contract/traffic';
+import { requestTimeout } from '../contract/traffic';
 import type { HeaderChanges, HttpFilter } from '../http-filter';
 import type { HttpMatch, StringMatch } from '../http-match';
 import type { HttpRoute } from '../http-route';
@@ -170,7 +170,7 @@ function headerFindings({ set = {}, add = {}, remove = [] }: HeaderChanges, kind
 function timeoutFindings(path: string, name: string, { _options: options }: HttpRule): Finding[] {
   if (options.timeout === undefined) return [];
   const document = { spec: { timeout: options.timeout._toSpec() } };
-  const issues = timeout.safeParse(document.spec.timeout).error?.issues ?? [];
+  const issues = requestTimeout.safeParse(document.spec.timeout).error?.issues ?? [];
   return contractFindings(path, document, issues.map((issue) => ({ ...issue, path: ['spec', 'timeout', ...issue.path] })))
     .map((finding) => ({ ...finding, value: `${name}: ${finding.value}` }));
 }

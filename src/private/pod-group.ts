@@ -10,6 +10,7 @@ import { serviceLabels, versionLabels, versionSelector } from './labels';
 import { inRegions } from './placement';
 import { RawObject } from './raw-object';
 import { GRACE_SECONDS, PodIdentity, PodSpec, withSidecar } from './sidecar';
+import type { Variable } from './upstream';
 
 /** One version of a service: what its objects have in common. */
 export interface PodGroupProps {
@@ -22,6 +23,8 @@ export interface PodGroupProps {
   readonly appProtocol: string;
   readonly regions: readonly Region[];
   readonly maxUnavailable: number;
+  /** Where the application reaches services of bytes; grows with the calls of the service. */
+  readonly environment: () => readonly Variable[];
 }
 
 /** A Deployment that this package writes. */
@@ -99,8 +102,8 @@ export abstract class PodGroup {
   }
 
   protected meshed(pod: PodSpec): PodSpec {
-    const { identity, regions } = this.props;
-    return inRegions(withSidecar(pod, identity), regions, versionSelector(identity.service, identity.version));
+    const { identity, regions, environment } = this.props;
+    return inRegions(withSidecar(pod, identity, environment()), regions, versionSelector(identity.service, identity.version));
   }
 }
 
@@ -108,8 +111,8 @@ export abstract class PodGroup {
 export class OwnPodGroup extends PodGroup {
   public readonly workload: RawObject;
   public readonly replicas: number;
-  /** Nothing of it changes after construction, and both the checks and the manifest need it. */
-  private made: PodSpec | undefined;
+  /** Nothing but its variables changes after construction, and both the checks and the manifest need it. */
+  private made: { readonly variables: number; readonly pod: PodSpec } | undefined;
 
   public constructor(scope: Construct, props: PodGroupProps, private readonly pods: OwnPods) {
     super(scope, props);
@@ -137,13 +140,18 @@ export class OwnPodGroup extends PodGroup {
   }
 
   private pod(): PodSpec {
-    return this.made ??= this.meshed({
-      serviceAccountName: this.props.account,
-      automountServiceAccountToken: false,
-      terminationGracePeriodSeconds: GRACE_SECONDS,
-      containers: [this.pods.container],
-      volumes: this.pods.volumes,
-    });
+    const variables = this.props.environment().length;
+    if (this.made?.variables !== variables) {
+      const pod = this.meshed({
+        serviceAccountName: this.props.account,
+        automountServiceAccountToken: false,
+        terminationGracePeriodSeconds: GRACE_SECONDS,
+        containers: [this.pods.container],
+        volumes: this.pods.volumes,
+      });
+      this.made = { variables, pod };
+    }
+    return this.made.pod;
   }
 }
 

@@ -4,6 +4,7 @@ import { SIDECAR_ENVIRONMENT } from '../contract/sidecar';
 import { bootstrap } from './bootstrap';
 import type { ResourceRequirements } from './resources';
 import { HARDENED } from './security';
+import type { Variable } from './upstream';
 
 /** What a mesh says of all its proxies. */
 export interface ProxySettings {
@@ -32,7 +33,7 @@ const STATE = 'meshwright-state';
 const STATE_PATH = '/var/lib/meshwright';
 
 /** Environment of the application's containers: HTTP clients that heed it reach others by name through their proxy. */
-const PROXY_ENVIRONMENT: readonly { readonly name: string; readonly value: string }[] = [
+const PROXY_ENVIRONMENT: readonly Variable[] = [
   { name: 'HTTP_PROXY', value: `http://127.0.0.1:${OUTBOUND_PORT}` },
   { name: 'http_proxy', value: `http://127.0.0.1:${OUTBOUND_PORT}` },
   { name: 'NO_PROXY', value: 'localhost,127.0.0.1' },
@@ -60,20 +61,21 @@ const SAME_IN_ALL = {
 const STATE_VOLUME = { name: STATE, emptyDir: { sizeLimit: '64Mi' } };
 
 /** The pod with its sidecar: a native one, that starts before and ends after the application's containers. */
-export function withSidecar(pod: PodSpec, identity: PodIdentity): PodSpec {
+export function withSidecar(pod: PodSpec, identity: PodIdentity, upstreams: readonly Variable[]): PodSpec {
+  const environment = [...PROXY_ENVIRONMENT, ...upstreams];
   return {
     ...pod,
-    containers: (pod.containers ?? []).map(throughProxy),
+    containers: (pod.containers ?? []).map((container: Record<string, any>) => throughProxy(container, environment)),
     initContainers: [sidecar(identity, pod.terminationGracePeriodSeconds ?? GRACE_SECONDS), ...pod.initContainers ?? []],
     volumes: [...pod.volumes ?? [], STATE_VOLUME],
   };
 }
 
 /** What a container already sets stays as it is. */
-function throughProxy(container: Record<string, any>): Record<string, any> {
+function throughProxy(container: Record<string, any>, environment: readonly Variable[]): Record<string, any> {
   const env: readonly { readonly name: string }[] = container.env ?? [];
   const names = new Set(env.map(({ name }) => name));
-  return { ...container, env: [...env, ...PROXY_ENVIRONMENT.filter(({ name }) => !names.has(name))] };
+  return { ...container, env: [...env, ...environment.filter(({ name }) => !names.has(name))] };
 }
 
 function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdentity, graceSeconds: number): Record<string, unknown> {

@@ -69,10 +69,14 @@ function answerOf(policy: IServicePolicy, service: MeshService, where: string): 
 
 type TrafficSpec = Pick<MeshServiceSpec, typeof FIELDS[number]>;
 
-/** The policy as the contract writes it. What picks endpoints where nobody says so stands there too. */
-export function trafficSpec(policy: TrafficPolicy): TrafficSpec {
+/** A connection that carries bytes is closed when nothing went over it for so long, where nobody says otherwise: Envoy's own time. */
+const BYTES_IDLE = '1h';
+
+/** The policy as the contract writes it. What holds where nobody says so stands there too: what picks endpoints, and when idle bytes end. */
+export function trafficSpec(policy: TrafficPolicy, protocol: string): TrafficSpec {
+  const timeout = policy.timeout?._toSpec();
   return {
-    timeout: policy.timeout?._toSpec(),
+    timeout: protocol === 'tcp' ? { ...timeout, idle: timeout?.idle ?? BYTES_IDLE } : timeout,
     retry: policy.retry?._toSpec(),
     circuitBreaker: policy.circuitBreaker?._toSpec(),
     outlierDetection: policy.outlierDetection?._toSpec(),

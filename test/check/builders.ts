@@ -30,7 +30,7 @@ export interface ServiceOptions {
   readonly replicas?: number;
   /** Versions beside the base, by name. */
   readonly versions?: Readonly<Record<string, { readonly replicas?: number; readonly containers?: readonly Container[]; readonly unlisted?: true }>>;
-  readonly calls?: readonly (string | (Partial<CallEdge> & { readonly to: string; readonly timeout?: MeshServiceSpec['timeout'] }))[];
+  readonly calls?: readonly (string | (Partial<CallEdge> & { readonly to: string; readonly timeout?: MeshServiceSpec['timeout']; readonly localPort?: number }))[];
   readonly facts?: Partial<ServiceNode['facts']>;
   readonly containers?: readonly Container[];
   readonly grace?: number;
@@ -44,7 +44,7 @@ export function service(name: string, options: ServiceOptions = {}): ServiceNode
   const pod = (containers: readonly Container[] = [container()]): Pod => (
     { containers: [...containers, PROXY], terminationGracePeriodSeconds: grace }
   );
-  const timeouts = edges.map(({ to, namespace = 'shop', timeout }) => ({ service: to, namespace, timeout }));
+  const timeouts = edges.map(({ to, namespace = 'shop', timeout, localPort }) => ({ service: to, namespace, timeout, localPort }));
   const listed = Object.entries(versions).filter(([, { unlisted }]) => !unlisted).map(([version]) => ({ name: version, service: `${name}-${version}` }));
   return {
     path,
@@ -68,7 +68,7 @@ export function service(name: string, options: ServiceOptions = {}): ServiceNode
         { path: `${path}/${version}`, acknowledged: NONE, name: version, service: `${name}-${version}`, replicas: own, pod: pod(containers) }
       )),
     ],
-    calls: edges.map(({ to, timeout: _, ...rest }) => ({ path, target: `shop/${to}`, service: to, namespace: 'shop', requestsPerSecond: undefined, ...rest })),
+    calls: edges.map(({ to, timeout: _, localPort: __, ...rest }) => ({ path, target: `shop/${to}`, service: to, namespace: 'shop', requestsPerSecond: undefined, ...rest })),
     facts: { expectedLatency: undefined, idempotentMethods: [], ...options.facts },
   };
 }

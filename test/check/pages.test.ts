@@ -22,9 +22,6 @@ function page(file: string): Page {
 
 const PAGES = readdirSync(FOLDER).filter((file) => file.startsWith('MW')).sort().map(page);
 
-/** Codes that come with another one: a protocol that is wrong beside another is one that the proxy does not carry. */
-const BESIDE: Readonly<Record<string, readonly string[]>> = { MW108: ['MW104'] };
-
 test('each code has a page, and each page a code', () => {
   const codes: string[] = [...CHECKS.map(({ code }) => code), ...Object.values(Code)];
   expect(PAGES.map(({ code }) => code)).toEqual(codes.sort());
@@ -33,7 +30,7 @@ test('each code has a page, and each page a code', () => {
 describe.each(PAGES.map((one) => [one.code, one] as const))('the page of %s', (code, { severity, wrong, right }) => {
   test('shows a program that gives the finding', () => {
     const found = outcome(wrong);
-    const codes = [...BESIDE[code] ?? [], code].sort();
+    const codes = [code];
     expect(found).toMatchObject(severity === 'error' ? { errors: codes } : { errors: [], warnings: codes });
   });
 

@@ -234,7 +234,6 @@ const KUBERNETES: readonly Mistake[] = [
     verdict: { error: 'MW001' },
     wrong: payment(retry(1, 10)).replace('port,', 'port: ServicePort.tcp(8080),'),
     right: payment(retry(1, 10)),
-    beside: ['MW104'],
   },
   {
     id: 'M145',

@@ -29,6 +29,8 @@ export interface Service {
   readonly port: number;
   readonly protocol: Protocol;
   readonly calls: readonly Call[];
+  /** Of connections that bring bytes: closed when nothing went over them for so long; undefined: no bound. */
+  readonly idleTimeout: number | undefined;
   readonly rateLimits: readonly RateLimit[];
 }
 
@@ -52,6 +54,8 @@ export interface Call {
   readonly backend: string;
   /** The caller's own bound, instead of all bounds that the callee's service and rules have. */
   readonly timeout: Timeout | undefined;
+  /** Port of the loopback at which the caller reaches a backend of bytes; undefined for one of requests, which is told by its name. */
+  readonly localPort: number | undefined;
 }
 
 /** A Kubernetes Service that a caller may address or a route may name: where its traffic goes, and how a caller treats it. */
@@ -73,6 +77,10 @@ export interface Backend {
 /** What a caller's proxy does with calls. Undefined is off. */
 export interface Policies {
   readonly timeout: Timeout;
+  /** Bound of making a connection. */
+  readonly connectTimeout: number | undefined;
+  /** Of connections that carry bytes: closed when nothing went over them for so long. */
+  readonly idleTimeout: number | undefined;
   readonly retry: Retry | undefined;
   readonly retryBudget: RetryBudget | undefined;
   readonly circuitBreaker: CircuitBreaker | undefined;
@@ -120,7 +128,8 @@ export interface OutlierDetection {
 
 export interface Bulkhead {
   readonly maxConnections: number;
-  readonly maxPendingRequests: number;
+  /** Undefined: no bound. */
+  readonly maxPendingRequests: number | undefined;
   /** Undefined: no bound. */
   readonly maxRequests: number | undefined;
 }

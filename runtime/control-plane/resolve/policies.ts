@@ -8,6 +8,8 @@ type RetrySpec = NonNullable<Spec['retry']>;
 export function policiesOf(spec: Spec): Policies {
   return {
     timeout: timeoutOf(spec.timeout),
+    connectTimeout: optional(spec.timeout?.connect),
+    idleTimeout: optional(spec.timeout?.idle),
     retry: spec.retry && retryOf(spec.retry),
     retryBudget: retryBudgetOf(spec),
     circuitBreaker: spec.circuitBreaker && circuitBreakerOf(spec.circuitBreaker),
@@ -23,6 +25,8 @@ export function policiesOf(spec: Spec): Policies {
 /** A Kubernetes Service that is in no mesh: in turn, and nothing else. */
 export const NO_POLICIES: Policies = Object.freeze({
   timeout: { total: undefined, perTry: undefined },
+  connectTimeout: undefined,
+  idleTimeout: undefined,
   retry: undefined,
   retryBudget: undefined,
   circuitBreaker: undefined,
@@ -32,7 +36,7 @@ export const NO_POLICIES: Policies = Object.freeze({
   locality: undefined,
 } as const);
 
-export function timeoutOf(timeout: Spec['timeout']): Timeout {
+export function timeoutOf(timeout: Pick<NonNullable<Spec['timeout']>, 'total' | 'perTry'> | undefined): Timeout {
   return { total: optional(timeout?.total), perTry: optional(timeout?.perTry) };
 }
 
@@ -109,6 +113,6 @@ function ms(duration: string): number {
   return parseDuration(duration)!;
 }
 
-function optional(duration: string | undefined): number | undefined {
+export function optional(duration: string | undefined): number | undefined {
   return duration === undefined ? undefined : ms(duration);
 }

@@ -39,6 +39,7 @@ function parentsOf({ id, value }: Route, backends: Backends, report: Report): Ba
     if (ref.sectionName !== undefined) return refuse('UnsupportedValue', 'sectionName is not supported; use port, or leave both out');
     const backend = backends.ofService(namespace, ref.name);
     if (!backend) return refuse('NoMatchingParent', `no MeshService has Service ${namespace}/${ref.name}; create MeshService ${ref.name}, or correct the name`);
+    if (backend.protocol === 'tcp') return refuse('UnsupportedProtocol', 'it carries bytes (protocol tcp): there are no requests to route; remove the route');
     if (ref.port !== undefined && ref.port !== backend.port) {
       return refuse('NoMatchingParent', `port is ${ref.port}: the service serves port ${backend.port}; write that, or leave it out`);
     }
@@ -150,6 +151,7 @@ function targetOf(ref: HttpBackendRef, path: string, { id }: Route, parent: Back
   if (!ports.includes(ref.port)) return invalid('BackendNotFound', `it serves ${ports.length === 0 ? 'no port' : `port ${ports.join(', ')}`}`);
   const meshed = backends.ofService(namespace, ref.name);
   if (meshed && meshed.port !== ref.port) return invalid('BackendNotFound', `MeshService ${meshed.service} serves port ${meshed.port}`);
+  if (meshed?.protocol === 'tcp') return invalid('UnsupportedProtocol', `MeshService ${meshed.service} carries bytes (protocol tcp), not requests`);
   if (meshed && !sameMesh(meshed, parent)) return invalid('WrongMesh', `it belongs to mesh ${describeMesh(meshed.mesh)}, the route to mesh ${describeMesh(parent.mesh)}`);
   return { backend: (meshed ?? backends.plain(namespace, ref.name, ref.port, parent.mesh, id)).key, ...share };
 }

@@ -1,8 +1,8 @@
-import { spiffeId, type MeshResource } from '../../../src/contract';
+import { RESERVED_PORTS, spiffeId, type MeshResource } from '../../../src/contract';
 import type { Call, MeshSettings, Service } from '../model';
 import { keyOf, type Resource, type ResourceSet } from '../resources';
 import { regionsOf, type Backends } from './backends';
-import { rateLimitsOf, timeoutOf } from './policies';
+import { optional, rateLimitsOf, timeoutOf } from './policies';
 import type { Report } from './report';
 
 /** Services by key, with the calls that can be made: a call to something that is not there is reported and left out. */
@@ -26,6 +26,7 @@ function serviceOf({ id, value: { spec } }: Resource<'MeshService'>, set: Resour
     port: spec.port.number,
     protocol: spec.port.protocol,
     calls: callsOf({ id, spec }, set, backends, report),
+    idleTimeout: optional(spec.timeout?.idle),
     rateLimits: rateLimitsOf(spec),
   };
 }
@@ -38,6 +39,8 @@ type About = { readonly id: Resource<'MeshService'>['id']; readonly spec: Resour
 
 function callsOf({ id, spec }: About, set: ResourceSet, backends: Backends, report: Report): Call[] {
   const calls = new Map<string, Call>();
+  /** Who has a port of the loopback. */
+  const taken = new Map<number, string>([[spec.port.number, 'the application itself'], ...RESERVED_PORTS.map((port) => [port, 'the proxy'] as const)]);
   (spec.calls ?? []).forEach((call, index) => {
     const target = keyOf({ namespace: call.namespace, name: call.service });
     const unresolved = (reason: string, message: string) => report.unresolved(id, reason, `spec.calls[${index}] is ${target}: ${message}`);
@@ -50,7 +53,17 @@ function callsOf({ id, spec }: About, set: ResourceSet, backends: Backends, repo
     if (keyOf(other) !== keyOf(spec.mesh)) {
       return unresolved('WrongMesh', `it is in mesh ${keyOf(other)}, and ${id.name} in ${keyOf(spec.mesh)}; calls stay within one mesh`);
     }
-    calls.set(backend.key, { backend: backend.key, timeout: call.timeout && timeoutOf(call.timeout) });
+    const bytes = backend.protocol === 'tcp';
+    const localPort = bytes ? call.localPort ?? backend.port : undefined;
+    if (!bytes && call.localPort !== undefined) {
+      unresolved('UnsupportedValue', `localPort is ${call.localPort}: it speaks ${backend.protocol} and is reached by its name; remove localPort`);
+    }
+    if (localPort !== undefined) {
+      const by = taken.get(localPort);
+      if (by !== undefined) return unresolved('PortConflict', `localPort is ${localPort}: that port of the pod's loopback belongs to ${by}; write another localPort`);
+      taken.set(localPort, target);
+    }
+    calls.set(backend.key, { backend: backend.key, timeout: bytes ? undefined : call.timeout && timeoutOf(call.timeout), localPort });
   });
   return [...calls.values()].sort((a, b) => (a.backend < b.backend ? -1 : 1));
 }

@@ -71,8 +71,6 @@ function readValue(value: unknown): Read {
   };
   const parsed = reader.schema.safeParse(value);
   if (!parsed.success) return { kind: 'invalid', ...about, reason: 'Invalid', messages: explain(parsed.error.issues, value, reader.schema) };
-  const unsupported = unsupportedBy(reader.kind, parsed.data as Kinds[Kind]);
-  if (unsupported) return { kind: 'invalid', ...about, ...unsupported };
   return { kind: 'valid', ...about, value: deepFreeze(parsed.data) as Kinds[Kind] };
 }
 
@@ -81,17 +79,6 @@ function unknownKind(group: string, kind: string): Read {
   if (group !== GROUP) return IGNORED;
   const kinds = READERS.filter((one) => one.group === GROUP).map((one) => one.kind).join(' and ');
   return { kind: 'unreadable', message: `kind is ${JSON.stringify(kind)}: ${API_VERSION} has ${kinds}` };
-}
-
-/** Valid by the contract, and more than this version can run. */
-function unsupportedBy(kind: Kind, value: Kinds[Kind]): { reason: string; messages: string[] } | undefined {
-  if (kind !== 'MeshService') return undefined;
-  const { protocol } = (value as Kinds['MeshService']).spec.port;
-  if (protocol !== 'tcp') return undefined;
-  return {
-    reason: 'UnsupportedProtocol',
-    messages: [`spec.port.protocol is "${protocol}": the proxy of this version carries HTTP only; write http, http2 or grpc, or keep the service out of the mesh`],
-  };
 }
 
 function hasServiceParent(value: Record<string, unknown>): boolean {

@@ -56,7 +56,7 @@ export interface Rejected {
   readonly apiVersion: string;
   readonly location: string;
   readonly generation: number;
-  /** Condition reason: `Invalid`, `UnsupportedValue`, `UnsupportedProtocol`, `DuplicateObject`. */
+  /** Condition reason: `Invalid`, `UnsupportedValue`, `DuplicateObject`. */
   readonly reason: string;
   /** Each with path, value, rule and fix. */
   readonly messages: readonly string[];

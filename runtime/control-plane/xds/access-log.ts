@@ -25,6 +25,20 @@ const FORMAT = {
   user_agent: '%REQ(USER-AGENT)%',
 };
 
+/** The same of a connection that carries bytes. */
+const CONNECTION_FORMAT = {
+  time: '%START_TIME%',
+  protocol: 'tcp',
+  flags: '%RESPONSE_FLAGS%',
+  details: '%RESPONSE_CODE_DETAILS%',
+  bytes_received: '%BYTES_RECEIVED%',
+  bytes_sent: '%BYTES_SENT%',
+  duration_ms: '%DURATION%',
+  upstream_cluster: '%UPSTREAM_CLUSTER%',
+  upstream_host: '%UPSTREAM_HOST%',
+  downstream: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%',
+};
+
 type Filter = MessageInit<typeof AccessLogSchema>['filter'];
 
 /**
@@ -32,13 +46,22 @@ type Filter = MessageInit<typeof AccessLogSchema>['filter'];
  * answer counts as status 0.
  */
 export function accessLog(successPercent: number): AccessLog {
+  return log(FORMAT, successPercent === 100 ? undefined : sampled(successPercent));
+}
+
+/** One line for each connection that carried bytes, when it ends: `successPercent` of them. */
+export function connectionLog(successPercent: number): AccessLog {
+  return log(CONNECTION_FORMAT, successPercent === 100 ? undefined : share(successPercent));
+}
+
+function log(format: Readonly<Record<string, string>>, filter: Filter): AccessLog {
   return create(AccessLogSchema, {
     name: 'envoy.access_loggers.stdout',
-    filter: successPercent === 100 ? undefined : sampled(successPercent),
+    filter,
     configType: {
       case: 'typedConfig',
       value: packAny(StdoutAccessLogSchema, create(StdoutAccessLogSchema, {
-        accessLogFormat: { case: 'logFormat', value: { format: { case: 'jsonFormat', value: FORMAT } } },
+        accessLogFormat: { case: 'logFormat', value: { format: { case: 'jsonFormat', value: format } } },
       })),
     },
   });
@@ -51,20 +74,23 @@ function sampled(successPercent: number): Filter {
       value: { comparison: { op, value: { defaultValue: value, runtimeKey: 'meshwright.access_log.status' } } },
     },
   });
-  const share = {
+  return {
+    filterSpecifier: {
+      case: 'orFilter',
+      value: { filters: [status(ComparisonFilter_Op.GE, 500), status(ComparisonFilter_Op.EQ, 0), share(successPercent)] },
+    },
+  };
+}
+
+function share(percent: number) {
+  return {
     filterSpecifier: {
       case: 'runtimeFilter' as const,
       value: {
         runtimeKey: 'meshwright.access_log.success',
-        percentSampled: { numerator: successPercent, denominator: FractionalPercent_DenominatorType.HUNDRED },
+        percentSampled: { numerator: percent, denominator: FractionalPercent_DenominatorType.HUNDRED },
         useIndependentRandomness: true,
       },
-    },
-  };
-  return {
-    filterSpecifier: {
-      case: 'orFilter',
-      value: { filters: [status(ComparisonFilter_Op.GE, 500), status(ComparisonFilter_Op.EQ, 0), share] },
     },
   };
 }

@@ -26,7 +26,7 @@ export function cluster(backend: Backend, region?: string): Cluster {
   const name = clusterName(backend, region);
   const { policies } = backend;
   return create(ClusterSchema, {
-    ...upstream(name, backend.protocol, CONNECT_TIMEOUT, IDLE_TIMEOUT),
+    ...upstream(name, backend.protocol, policies.connectTimeout ?? CONNECT_TIMEOUT, IDLE_TIMEOUT),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: {
       serviceName: name,
@@ -73,7 +73,7 @@ function upstream(name: string, protocol: Protocol, connectTimeout: number, idle
     connectTimeout: duration(connectTimeout),
     // An endpoint that is not well is never used: a bound on ejections is the user's to set (maxEjectionPercent), not that of a panic.
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
-    typedExtensionProtocolOptions: {
+    typedExtensionProtocolOptions: protocol === 'tcp' ? {} : {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': packAny(UpstreamHttpProtocolOptionsSchema, create(UpstreamHttpProtocolOptionsSchema, {
         commonHttpProtocolOptions: { idleTimeout: duration(idleTimeout) },
         upstreamProtocolOptions: {

@@ -2,10 +2,11 @@ import type { Cluster, ClusterLoadAssignment, Listener } from '../../xds';
 import type { Backend, Locality, MeshModel, Service } from '../model';
 import { cluster, inboundCluster } from './clusters';
 import { endpoints } from './endpoints';
-import { filterChains, listeners, type FilterChains } from './listeners';
-import { clusterName } from './names';
+import { bytesListener, filterChains, listeners, type FilterChains } from './listeners';
+import { bytesListenerName, clusterName } from './names';
 import type { ClusterUse } from './route';
-import { outboundRoutes } from './routes';
+import { outboundRoutes, type BytesUpstream, type Outbound } from './routes';
+import { tcpChain } from './tcp-proxy';
 import type { ProxyNode, XdsResources } from './types';
 
 export { INBOUND, OUTBOUND } from './names';
@@ -23,14 +24,15 @@ const NOTHING: XdsResources = Object.freeze({ clusters: [], endpoints: [], liste
 export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const service = model.services.get(node.service);
   if (!service) return NOTHING;
-  const { routes, uses } = routesFor(service, model);
+  const { routes, bytes, uses } = routesFor(service, model);
   const byName = new Map(uses.map((use) => [clusterName(use.backend, use.region), use]));
   const used = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, use]) => use);
+  const bytesListeners = bytes.map((upstream) => bytesListenerFor(service, upstream, node)).sort((a, b) => (a.name < b.name ? -1 : 1));
   const clusters = [inboundFor(service, node), ...used.map(({ backend, region }) => clusterFor(backend, region))];
   return {
     clusters: clusters.sort((a, b) => (a.name < b.name ? -1 : 1)),
     endpoints: used.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region)),
-    listeners: listenersFor(service, node),
+    listeners: [...listenersFor(service, node), ...bytesListeners],
     routes: [routes],
   };
 }
@@ -40,7 +42,7 @@ const NO_LOCALITIES: readonly Locality[] = [];
 const MOST_REMEMBERED = 4096;
 
 interface MadeRoutes {
-  readonly made: ReturnType<typeof outboundRoutes>;
+  readonly made: Outbound;
   /** What was looked up on the way. The same again, and the routes are the same. */
   readonly seen: ReadonlyMap<string, Backend | undefined>;
 }
@@ -48,6 +50,7 @@ interface MadeRoutes {
 const madeRoutes = new WeakMap<Service, MadeRoutes>();
 const madeChains = new WeakMap<Service, FilterChains>();
 const madeListeners = new WeakMap<Service, Map<string, Listener[]>>();
+const madeBytesListeners = new WeakMap<Backend, Map<string, Listener>>();
 const madeInbound = new WeakMap<Service, Map<string, Cluster>>();
 const madeClusters = new WeakMap<Backend, Map<string, Cluster>>();
 const madeEndpoints = new WeakMap<readonly Locality[], WeakMap<Backend, Map<string, ClusterLoadAssignment>>>();
@@ -69,6 +72,18 @@ function listenersFor(service: Service, node: ProxyNode): Listener[] {
   const chains = remembered(madeChains, service, () => filterChains(service));
   const made = remembered(madeListeners, service, () => new Map<string, Listener[]>());
   return rememberedIn(made, `${node.podIp}/${node.loopback}`, () => listeners(chains, node));
+}
+
+/** Callers share it: it depends on the called, and on where the caller's loopback is. */
+function bytesListenerFor({ mesh }: Service, { backend, localPort }: BytesUpstream, { loopback }: ProxyNode): Listener {
+  const made = remembered(madeBytesListeners, backend, () => new Map<string, Listener>());
+  return rememberedIn(made, `${loopback}:${localPort}/${mesh.accessLogPercent ?? ''}`, () => {
+    const name = bytesListenerName(backend);
+    const { idleTimeout, loadBalancer } = backend.policies;
+    return bytesListener(name, localPort, tcpChain(name, mesh, {
+      cluster: clusterName(backend), idleTimeout, bySource: loadBalancer.kind === 'ring-hash',
+    }), loopback);
+  });
 }
 
 function inboundFor(service: Service, node: ProxyNode): Cluster {

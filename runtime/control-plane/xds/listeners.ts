@@ -8,9 +8,10 @@ import type { Service } from '../model';
 import { accessLog } from './access-log';
 import { HTTP2_LIMITS } from './http2';
 import type { Init } from './init';
-import { INBOUND, OUTBOUND } from './names';
+import { INBOUND, inboundClusterName, OUTBOUND } from './names';
 import { rateLimitFilter } from './rate-limit';
 import { inboundRoutes } from './routes';
+import { tcpChain } from './tcp-proxy';
 import type { ProxyNode } from './types';
 
 /** `value` of `server` in answers that a proxy makes itself. */
@@ -32,7 +33,7 @@ export interface FilterChains {
 
 export function filterChains(service: Service): FilterChains {
   return {
-    inbound: filterChain(INBOUND, service, {
+    inbound: service.protocol === 'tcp' ? inboundBytes(service) : filterChain(INBOUND, service, {
       // Who declares HTTP/2 is still called by clients of HTTP/1.1 that are no proxies of this mesh.
       ...codec(service.protocol === 'http' ? HttpConnectionManager_CodecType.HTTP1 : HttpConnectionManager_CodecType.AUTO),
       // With the listener: it changes only when the listener does.
@@ -57,6 +58,15 @@ export function filterChains(service: Service): FilterChains {
       httpFilters: [router()],
     }),
   };
+}
+
+function inboundBytes({ mesh, port, idleTimeout }: Service): FilterChain {
+  return tcpChain(INBOUND, mesh, { cluster: inboundClusterName(port), idleTimeout, bySource: false });
+}
+
+/** The listener at which the application reaches a service of bytes. */
+export function bytesListener(name: string, localPort: number, chain: FilterChain, loopback: string): Listener {
+  return listener(name, loopback, localPort, TrafficDirection.OUTBOUND, chain);
 }
 
 /** The inbound and the outbound listener of a proxy. */

@@ -13,6 +13,11 @@ export function clusterName({ name, namespace, port }: Pick<Backend, 'name' | 'n
   return region === undefined ? plain : `${plain}@${region}`;
 }
 
+/** Listener of a caller at which its application reaches a backend of bytes: `outbound:db.shop:5432`. */
+export function bytesListenerName(backend: Pick<Backend, 'name' | 'namespace' | 'port'>): string {
+  return `${OUTBOUND}:${clusterName(backend)}`;
+}
+
 /** Cluster of the pod's own application. */
 export function inboundClusterName(port: number): string {
   return `${INBOUND}:${port}`;

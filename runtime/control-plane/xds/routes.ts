@@ -1,21 +1,43 @@
 import { create, duration, RouteConfigurationSchema, type RouteConfiguration, type VirtualHost, VirtualHostSchema } from '../../xds';
-import type { Service } from '../model';
+import type { Backend, Service } from '../model';
 import { clusterName, domains, INBOUND, inboundClusterName, OUTBOUND } from './names';
 import { routesOf, type BackendLookup, type ClusterUse } from './route';
 
-/** A virtual host for each call of the service; what it does not call has none, and is answered 404. */
-export function outboundRoutes(service: Service, backendOf: BackendLookup): { routes: RouteConfiguration; uses: ClusterUse[] } {
+/** A backend of bytes, and the port of the loopback at which it is reached. */
+export interface BytesUpstream {
+  readonly backend: Backend;
+  readonly localPort: number;
+}
+
+/** What the calls of a service become. */
+export interface Outbound {
+  readonly routes: RouteConfiguration;
+  readonly bytes: readonly BytesUpstream[];
+  readonly uses: readonly ClusterUse[];
+}
+
+/**
+ * A virtual host for each call of the service; what it does not call has none, and is answered 404. A backend of bytes, that no request names, has a
+ * port of its own instead.
+ */
+export function outboundRoutes(service: Service, backendOf: BackendLookup): Outbound {
   const uses: ClusterUse[] = [];
+  const bytes: BytesUpstream[] = [];
   const virtualHosts: VirtualHost[] = [];
   for (const call of service.calls) {
     const backend = backendOf(call.backend);
     if (!backend) continue;
+    if (call.localPort !== undefined) {
+      bytes.push({ backend, localPort: call.localPort });
+      uses.push({ backend, region: undefined });
+      continue;
+    }
     const made = routesOf(call, backend, backendOf);
     uses.push(...made.uses);
     virtualHosts.push(create(VirtualHostSchema, { name: clusterName(backend), domains: domains(backend, service.namespace), routes: made.routes }));
   }
   const routes = create(RouteConfigurationSchema, { name: OUTBOUND, virtualHosts, validateClusters: false });
-  return { routes, uses };
+  return { routes, bytes, uses };
 }
 
 /** Everything to the pod's own application, without a bound: the callers' proxies have set theirs. */

@@ -4,7 +4,6 @@ import type { Case } from './case';
 const payment = service('payment');
 const v2 = service('payment', { versions: { v2: {} } });
 const withoutV2 = service('payment', { versions: { v2: { unlisted: true } } });
-const tcp = service('quotes', { spec: { port: { number: 8080, protocol: 'tcp' } } });
 
 export const DESTINATIONS: readonly Case[] = [
   {
@@ -55,13 +54,6 @@ export const DESTINATIONS: readonly Case[] = [
     path: 'shop/order',
     fires: graph(withoutV2, service('order', { calls: ['payment-v2'] })),
     silent: graph(v2, service('order', { calls: ['payment-v2'] })),
-  },
-  {
-    code: 'MW104',
-    name: 'bytes',
-    path: 'shop/quotes',
-    fires: graph(tcp),
-    silent: graph(service('quotes', { spec: { port: { number: 8080, protocol: 'grpc' } } }), service('feed', { spec: { port: { number: 8080, protocol: 'http2' } } })),
   },
   {
     code: 'MW105',

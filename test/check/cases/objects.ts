@@ -100,8 +100,28 @@ export const OBJECTS: readonly Case[] = [
   },
 ];
 
+const db = (name: string, number = 5432) => service(name, { spec: { port: { number, protocol: 'tcp' } } });
+
 /** Mistakes that are told of beside the one that they follow from. */
 export const TOGETHER = [
+  {
+    name: 'two upstreams of bytes at one port of the loopback',
+    codes: ['MW146'],
+    fires: graph(service('order', { calls: ['orders', 'stock'] }), db('orders'), db('stock')),
+    silent: graph(service('order', { calls: ['orders', { to: 'stock', localPort: 15432 }] }), db('orders'), db('stock')),
+  },
+  {
+    name: 'an upstream of bytes at the port of the application, one at a port of the sidecar, and a local port of a service with a name',
+    codes: ['MW146', 'MW146', 'MW146'],
+    fires: graph(service('order', { calls: ['orders', { to: 'stock', localPort: 15001 }, { to: 'payment', localPort: 9000 }] }), db('orders', 8080), db('stock'), service('payment')),
+    silent: graph(service('order', { calls: [{ to: 'orders', localPort: 18080 }, 'stock', 'payment'] }), db('orders', 8080), db('stock'), service('payment')),
+  },
+  {
+    name: 'a timeout of requests where there are none',
+    codes: ['MW147'],
+    fires: graph(service('order', { calls: [{ to: 'orders', timeout: { total: '1s' } }] }), db('orders')),
+    silent: graph(service('order', { calls: [{ to: 'orders', timeout: { total: '1s' } }] }), service('orders')),
+  },
   {
     name: 'HTTP and gRPC in one split',
     codes: ['MW106'],
@@ -110,7 +130,7 @@ export const TOGETHER = [
   },
   {
     name: 'a route of bytes',
-    codes: ['MW108', 'MW104'],
+    codes: ['MW108'],
     fires: graph(service('queue', { spec: { port: { number: 8080, protocol: 'tcp' } } }), route('canary', 'queue', rule('all', [], { queue: {} }))),
     silent: graph(service('queue'), route('canary', 'queue', rule('all', [], { queue: {} }))),
   },

@@ -28,6 +28,6 @@ test.each(inputs)('the proxy takes everything that %s becomes', (file) => {
     expect(store.update({ type, resources, removed: [] })).toEqual([]);
   }
   // Nothing is left waiting for something that never comes.
-  expect([...store.snapshot.listeners.keys()].sort()).toEqual(['inbound', 'outbound']);
+  expect([...store.snapshot.listeners.keys()].sort()).toEqual(xdsResources(model, proxyNode(model, node)).listeners.map(({ name }) => name));
   expect([...store.snapshot.clusters.keys()].sort()).toEqual(xdsResources(model, proxyNode(model, node)).clusters.map(({ name }) => name).sort());
 });

@@ -1,0 +1,27 @@
+import { create, duration, FilterChainSchema, packAny, TcpProxySchema, type FilterChain } from '../../xds';
+import type { MeshSettings } from '../model';
+import { connectionLog } from './access-log';
+
+/** Where the bytes of a listener go. */
+export interface BytesTo {
+  readonly cluster: string;
+  readonly idleTimeout: number | undefined;
+  /** The endpoint is picked by the address of the client. */
+  readonly bySource: boolean;
+}
+
+/** A chain that passes bytes on. */
+export function tcpChain(statPrefix: string, { accessLogPercent }: MeshSettings, { cluster, idleTimeout, bySource }: BytesTo): FilterChain {
+  const proxy = create(TcpProxySchema, {
+    statPrefix,
+    clusterSpecifier: { case: 'cluster', value: cluster },
+    // Envoy's own is an hour; here it is what the service says.
+    idleTimeout: duration(idleTimeout ?? 0),
+    maxConnectAttempts: 1,
+    hashPolicy: bySource ? [{ policySpecifier: { case: 'sourceIp', value: {} } }] : [],
+    accessLog: accessLogPercent === undefined ? [] : [connectionLog(accessLogPercent)],
+  });
+  return create(FilterChainSchema, {
+    filters: [{ name: 'envoy.filters.network.tcp_proxy', configType: { case: 'typedConfig', value: packAny(TcpProxySchema, proxy) } }],
+  });
+}

@@ -1,0 +1,24 @@
+import type { IBackend } from '../backend';
+import type { CallOptions } from '../mesh-service-props';
+
+/** A variable of a container's environment. */
+export interface Variable {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Where the callers' applications reach a service of bytes: a port of their loopback. Undefined for what is told by its name in each request. */
+export function localPortOf({ backendProtocol, backendPort }: IBackend, { localPort }: CallOptions): number | undefined {
+  return localPort ?? (backendProtocol === 'tcp' ? backendPort : undefined);
+}
+
+/**
+ * How an application learns that place: by the names that Kubernetes itself gives a Service of the namespace, of which these stand instead. A service
+ * of another namespace, for which Kubernetes has none, has its namespace in the name.
+ */
+export function upstreamVariables(namespace: string, { backendName, backendNamespace }: IBackend, localPort: number | undefined): Variable[] {
+  if (localPort === undefined) return [];
+  const words = backendNamespace === namespace ? backendName : `${backendName}_${backendNamespace}`;
+  const name = words.toUpperCase().replace(/[^A-Z0-9]/g, '_');
+  return [{ name: `${name}_SERVICE_HOST`, value: '127.0.0.1' }, { name: `${name}_SERVICE_PORT`, value: String(localPort) }];
+}

@@ -26,18 +26,20 @@ const RBAC = 'rbac.authorization.k8s.io/v1';
 
 /** What the control plane watches, everywhere; and the status that it writes. Nothing else of the cluster can be read or changed by it. */
 const CLUSTER_RULES = [
-  { apiGroups: [''], resources: ['services'], verbs: ['get', 'list', 'watch'] },
-  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['get', 'list', 'watch'] },
-  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes', 'referencegrants'], verbs: ['get', 'list', 'watch'] },
-  { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes/status'], verbs: ['patch'] },
-  { apiGroups: [GROUP], resources: ['meshes', 'meshservices'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['namespaces', 'pods', 'services'], verbs: ['list', 'watch'] },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['grpcroutes', 'httproutes', 'referencegrants'], verbs: ['list', 'watch'] },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['grpcroutes/status', 'httproutes/status'], verbs: ['patch'] },
+  { apiGroups: [GROUP], resources: ['meshes', 'meshservices'], verbs: ['list', 'watch'] },
   { apiGroups: [GROUP], resources: ['meshes/status', 'meshservices/status'], verbs: ['patch'] },
 ];
 
-/** The lease by which one replica writes status. A name cannot be demanded of a create. */
+/**
+ * The Lease by which one replica writes status, and one of each replica, named as its pod, in which it tells the others what its proxies run. Names of
+ * pods are not known here, so the right is to all Leases of this namespace.
+ */
 const LEASE_RULES = [
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
-  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [CONTROL_PLANE], verbs: ['get', 'update'] },
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'list', 'update', 'watch'] },
 ];
 
 /** Custom resource definitions, account, rights, Deployment, Service and PodDisruptionBudget of a control plane. */
@@ -120,7 +122,11 @@ export class ControlPlane extends Construct {
           '--admin-address', `0.0.0.0:${CONTROL_PLANE_ADMIN_PORT}`,
           '--log-level', logLevel,
         ],
-        env: [fromField('POD_NAME', 'metadata.name'), fromField('POD_NAMESPACE', 'metadata.namespace')],
+        env: [
+          fromField('POD_NAME', 'metadata.name'),
+          fromField('POD_NAMESPACE', 'metadata.namespace'),
+          fromField('POD_UID', 'metadata.uid'),
+        ],
         ports: [
           { name: 'xds', containerPort: XDS_PORT, protocol: 'TCP' },
           { name: 'admin', containerPort: CONTROL_PLANE_ADMIN_PORT, protocol: 'TCP' },

@@ -11,7 +11,7 @@ export interface Plane {
 }
 
 export const PLANES: readonly Plane[] = [
-  { name: 'proxy', title: 'Data plane of a meshwright mesh', bundles: ['proxy', 'grpc-js', 're2js', 'yaml'] },
+  { name: 'proxy', title: 'Data plane of a meshwright mesh', bundles: ['proxy', 'proxy-worker', 'grpc-js', 're2js', 'yaml'] },
   { name: 'control-plane', title: 'Control plane of a meshwright mesh', bundles: ['control-plane'] },
 ];
 

@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 
 const entries = [
   { in: 'runtime/proxy/main.ts', out: 'lib/runtime/proxy', apart: ['@grpc/grpc-js', 're2js', 'yaml'] },
+  { in: 'runtime/proxy/worker/main.ts', out: 'lib/runtime/proxy-worker', apart: ['re2js'] },
   { in: 'runtime/control-plane/main.ts', out: 'lib/runtime/control-plane' },
   { in: 'runtime/local/guardian/main.ts', out: 'lib/runtime/guardian' },
   { in: 'cli/main.ts', out: 'lib/cli/meshwright', executable: true },
@@ -74,7 +75,8 @@ const fileOf = (name) => `./${basename(name)}.js`;
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-const apart = entries.flatMap(({ out, apart: packages = [] }) => packages.map((name) => ({ in: name, out: join(dirname(out), basename(name)) })));
+const apart = [...new Map(entries.flatMap(({ out, apart: packages = [] }) => packages.map((name) => join(dirname(out), basename(name))).map((file, index) => (
+  [file, { in: packages[index], out: file }])))).values()];
 
 await Promise.all([...entries, ...apart].map(async (entry) => {
   const { metafile } = await build({

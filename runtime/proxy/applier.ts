@@ -14,6 +14,8 @@ export class Applier {
   private next: ProxySnapshot | undefined;
   private running: Promise<void> | undefined;
   private timer: Timer | undefined;
+  /** Why the newest that was tried is not in force. */
+  private failure: Error | undefined;
   private closed = false;
 
   /**
@@ -34,9 +36,10 @@ export class Applier {
     this.running ??= this.run().finally(() => { this.running = undefined; });
   }
 
-  /** Resolves when everything that was submitted is in force or has failed. */
-  async settled(): Promise<void> {
+  /** Resolves when everything that was submitted is in force, or has failed: with the reason then. */
+  async settled(): Promise<Error | undefined> {
     while (this.running) await this.running;
+    return this.failure;
   }
 
   close(): void {
@@ -50,9 +53,11 @@ export class Applier {
       this.next = undefined;
       try {
         await this.target.apply(snapshot);
+        this.failure = undefined;
         this.applied(snapshot);
       } catch (error) {
         if (this.closed) return;
+        this.failure = error as Error;
         this.failed(error as Error);
         if (!this.next) this.timer = this.clock.setTimer(RETRY, () => this.submit(snapshot));
       }

@@ -6,7 +6,7 @@ import { loadBootstrap } from './bootstrap/load';
 import { BootstrapError } from './bootstrap/types';
 import { startIsOver } from './memory';
 import { createLog, type Log } from './observe/log';
-import { ProxyServer } from './server';
+import { ProxyServer, type WorkerSettings } from './server';
 
 /** The process: signals, exit codes, errors that nobody caught. */
 async function main(args: readonly string[]): Promise<void> {
@@ -51,7 +51,9 @@ async function serve(commandLine: CommandLine): Promise<void> {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   process.on('SIGUSR1', () => server?.reopenLogs());
-  server = await ProxyServer.start(commandLine, { clock: systemClock, random: Math.random, log, quit: stop });
+  // Only who has workers loads them.
+  const workers = async (settings: WorkerSettings) => (await import('./worker/start')).startWorkers(settings);
+  server = await ProxyServer.start(commandLine, { clock: systemClock, random: Math.random, log, quit: stop, workers });
   startIsOver();
 }
 

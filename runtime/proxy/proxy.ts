@@ -1,5 +1,6 @@
 import type { Clock } from '../clock';
 import { createCluster, type Cluster } from './cluster';
+import type { SharedClusters } from './cluster/shared';
 import type { ClusterEndpoints, ListenerConfig, ProxySnapshot, RouteTableConfig } from './config/types';
 import { compileListener } from './listener/compile';
 import { Listener } from './listener/listener';
@@ -16,8 +17,11 @@ export interface ProxyDependencies {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly observer?: Observer;
-  /** Other proxies listen at the same addresses, and the system shares connections out among them (SO_REUSEPORT); false by default. */
-  readonly reusePort?: boolean;
+  /**
+   * What it has in common with other workers of its pod: limits and their state. They listen at the same addresses, and the system shares connections
+   * out among them (SO_REUSEPORT). Undefined: it is alone.
+   */
+  readonly shared?: SharedClusters;
 }
 
 /** A bound address and the listener that its connections belong to. */
@@ -67,10 +71,11 @@ export class Proxy {
   private readonly leaving = new Set<Listener>();
   private applying: Promise<void> = Promise.resolve();
   private closed = false;
-  private readonly reusePort: boolean;
+  private held = false;
+  private readonly shared: SharedClusters | undefined;
 
-  constructor({ clock, transport, random, observer, reusePort = false }: ProxyDependencies) {
-    this.reusePort = reusePort;
+  constructor({ clock, transport, random, observer, shared }: ProxyDependencies) {
+    this.shared = shared;
     this.clock = clock;
     this.random = random;
     this.transport = transport;
@@ -117,8 +122,8 @@ export class Proxy {
     if (this.closed) throw new Error('the proxy is closed');
     // Compiled first: what does not compile leaves everything as it is.
     const routeTables = this.compileRoutes(snapshot);
-    const { clock, random } = this;
-    const dependencies = { clock, random, routes: (name: string) => routeTables.get(snapshot.routes.get(name)!) };
+    const { clock, random, shared } = this;
+    const dependencies = { clock, random, shared, routes: (name: string) => routeTables.get(snapshot.routes.get(name)!) };
     const tables = new Map([...snapshot.listeners].map(([name, config]) =>
       [name, compileListener(config, dependencies, this.listenerEntries.get(name)?.listener.tables)]));
     const { bindings, made } = await this.bind(snapshot, ports);
@@ -186,8 +191,9 @@ export class Proxy {
   private async listen(key: string, config: ListenerConfig, port: number): Promise<Binding> {
     const early: Connection[] = [];
     let binding: Binding | undefined;
-    const acceptor = await this.transport.listen({ address: config.address, port, reusePort: this.reusePort }, (connection) => {
+    const acceptor = await this.transport.listen({ address: config.address, port, reusePort: this.shared !== undefined }, (connection) => {
       if (binding?.listener !== undefined) {
+        if (this.held) connection.hold?.(true);
         binding.listener.accept(connection);
       } else {
         connection.handler = EARLY;
@@ -205,7 +211,7 @@ export class Proxy {
     for (const [name, config] of snapshot.clusters) {
       let entry = this.clusterEntries.get(name);
       if (entry === undefined) {
-        const cluster = createCluster(config, { clock: this.clock, random: this.random });
+        const cluster = createCluster(config, { clock: this.clock, random: this.random, shared: this.shared });
         entry = { pool: new ClusterPool(cluster, this.router), endpoints: undefined };
       } else if (entry.pool.cluster.config !== config) {
         entry.pool.cluster.reconfigure(config);
@@ -252,6 +258,22 @@ export class Proxy {
     this.leaving.add(listener);
     // A connection may outlive its last request by what the client has not read yet.
     void listener.drain().then(async () => listener.empty()).then(() => this.leaving.delete(listener));
+  }
+
+  /** Bytes of messages that wait in it: what is read and not sent yet, and what is kept to be sent again. */
+  get bufferedBytes(): number {
+    let bytes = 0;
+    for (const { listener } of this.listenerEntries.values()) bytes += listener.bufferedBytes;
+    for (const listener of this.leaving) bytes += listener.bufferedBytes;
+    for (const { pool } of this.clusterEntries.values()) bytes += pool.pendingBytes;
+    return bytes;
+  }
+
+  /** Reads nothing from clients, or goes on; connections that come meanwhile wait, too. */
+  holdReading(hold: boolean): void {
+    this.held = hold;
+    for (const { listener } of this.listenerEntries.values()) listener.holdReading(hold);
+    for (const listener of this.leaving) listener.holdReading(hold);
   }
 
   /**

@@ -11,12 +11,13 @@ import { SnapshotFile } from './config/snapshot-file';
 import { ConfigStore } from './config/store';
 import type { ProxySnapshot } from './config/types';
 import { collectAds } from './observe/ads-metrics';
+import { LocalDataPlane } from './data-plane/local';
+import type { DataPlane } from './data-plane/types';
 import { Families } from './observe/families';
-import { createLog, type Log } from './observe/log';
-import { collectTraffic } from './observe/metrics';
+import { createLog, type Log, type LogLevel } from './observe/log';
 import { ProcessMetrics } from './observe/process-metrics';
-import { RequestObserver } from './observe/request-observer';
-import { Proxy } from './proxy';
+import type { OverloadConfig } from './overload/types';
+import type { Proxy } from './proxy';
 import { Readiness } from './readiness';
 import { chooseTransport, type Transport } from './transport';
 import { VERSION } from './version';
@@ -36,6 +37,18 @@ export interface ServerDeps {
   readonly resolve?: Resolve;
   /** Called when an operator asked for the end (`/quitquitquit`). */
   readonly quit?: () => void;
+  /** Makes the data plane of `--concurrency` above 1. */
+  readonly workers?: (settings: WorkerSettings) => Promise<DataPlane>;
+}
+
+/** What a data plane of several workers is made with. */
+export interface WorkerSettings {
+  readonly workers: number;
+  readonly transport: Transport['name'];
+  readonly overload: OverloadConfig | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly logLevel: LogLevel;
 }
 
 const resolveBySystem: Resolve = async (name, families) => {
@@ -47,8 +60,6 @@ const resolveBySystem: Resolve = async (name, families) => {
 /** A whole proxy: bootstrap, configuration, data path, admin and metrics, each made here and owned by this. */
 export class ProxyServer {
   readonly store: ConfigStore;
-  readonly proxy: Proxy;
-  private readonly observer: RequestObserver;
   private readonly applier: Applier;
   private readonly readiness: Readiness;
   private readonly metrics: ProcessMetrics;
@@ -67,12 +78,11 @@ export class ProxyServer {
     private readonly clock: Clock,
     private readonly log: Log,
     private readonly transport: Transport,
+    private readonly plane: DataPlane,
     private readonly deps: ServerDeps,
   ) {
     this.metrics = new ProcessMetrics(clock, { version: VERSION, transport: transport.name });
-    this.observer = new RequestObserver(clock, deps.random);
-    this.proxy = new Proxy({ clock, transport, random: deps.random, observer: this.observer });
-    this.applier = new Applier(this.proxy, clock, (snapshot) => this.onApplied(snapshot), (error) => {
+    this.applier = new Applier(plane, clock, (snapshot) => this.onApplied(snapshot), (error) => {
       log.error('config', 'configuration could not be put in force; the one before goes on', { problem: error.message });
     });
     this.store = new ConfigStore({
@@ -99,14 +109,21 @@ export class ProxyServer {
     const bootstrap = await loadBootstrap(commandLine);
     const { transport, reason } = deps.transport ? { transport: deps.transport, reason: undefined } : await chooseTransport(clock);
     if (reason !== undefined) log.warning('transport', 'raw handles failed their self-test; the portable transport serves', { reason });
-    const server = new ProxyServer(commandLine, bootstrap, clock, log, transport, deps);
+    let server: ProxyServer | undefined;
     try {
+      server = new ProxyServer(commandLine, bootstrap, clock, log, transport, await makePlane(commandLine, bootstrap, transport, log, deps), deps);
       await server.begin();
     } catch (error) {
-      await server.close();
+      await server?.close();
       throw error instanceof BootstrapError ? error : new BootstrapError(commandLine.configPath ?? '--config-yaml', [(error as Error).message]);
     }
     return server;
+  }
+
+  /** The data path, where it is in this thread. */
+  get proxy(): Proxy {
+    if (!(this.plane instanceof LocalDataPlane)) throw new Error('the data path is in workers');
+    return this.plane.proxy;
   }
 
   get adminPort(): number | undefined {
@@ -129,9 +146,8 @@ export class ProxyServer {
     if (bootstrap.ads && commandLine.snapshotPath !== undefined) this.restore(commandLine.snapshotPath);
     const first = store.snapshot;
     if (first.listeners.size > 0) {
-      this.observer.configure(first.listeners.values());
       // Not through the applier: a static listener that cannot be bound is the end.
-      await this.proxy.apply(first);
+      await this.plane.apply(first);
       this.onApplied(first);
     } else {
       this.inForce = first;
@@ -140,7 +156,7 @@ export class ProxyServer {
     if (bootstrap.ads) await this.startAds(bootstrap.ads);
     this.log.info('main', 'started', {
       version: VERSION, transport: this.transport.name, admin: this.adminPort, health: this.healthPort,
-      listeners: [...this.proxy.listeners.values()].map(({ config, port }) => ({ name: config.name, address: config.address, port })),
+      listeners: this.plane.listeners, concurrency: commandLine.concurrency,
     });
   }
 
@@ -156,6 +172,7 @@ export class ProxyServer {
       open: grpcStreams(config, this.clock),
       log: this.log,
       accepted: () => this.snapshotFile?.changed(),
+      inForce: async () => this.applier.settled(),
     });
     this.ads.start();
   }
@@ -180,15 +197,14 @@ export class ProxyServer {
 
   private onSnapshot(snapshot: ProxySnapshot): void {
     // The first is put in force by `begin`.
-    if (!this.inForce) return;
-    // Listeners that leave still end requests.
-    this.observer.configure([...this.inForce.listeners.values(), ...snapshot.listeners.values()]);
-    this.applier.submit(snapshot);
+    if (this.inForce) this.applier.submit(snapshot);
   }
 
   private onApplied(snapshot: ProxySnapshot): void {
     this.inForce = snapshot;
-    for (const [path, problem] of this.observer.problems()) this.log.error('access-log', 'cannot be written', { path, problem });
+    void this.plane.report().then(({ problems }) => {
+      for (const [path, problem] of problems) this.log.error('access-log', 'cannot be written', { path, problem });
+    });
   }
 
   private onDns(name: string, cluster: DecodedCluster | undefined): void {
@@ -211,7 +227,7 @@ export class ProxyServer {
   }
 
   private operated(): Operated {
-    const { commandLine, readiness, proxy } = this;
+    const { commandLine, readiness, plane } = this;
     return {
       bootstrap: this.bootstrap,
       store: this.store,
@@ -222,23 +238,23 @@ export class ProxyServer {
       uptime: () => this.metrics.uptime,
       state: () => readiness.state,
       waitingFor: () => readiness.waitingFor(),
-      clusters: () => proxy.clusters.values(),
-      listeners: () => proxy.listeners.values(),
-      metrics: () => this.collect(),
+      clusters: async () => (await plane.report()).clusters,
+      listeners: () => plane.listeners,
+      metrics: async () => this.collect(),
       controlPlane: () => this.ads && { address: this.ads.address, connected: this.ads.stats.connected === 1 },
       drain: () => {
         readiness.drain();
-        void proxy.drain(commandLine.drainTime);
+        void plane.drain(commandLine.drainTime);
       },
       failHealthcheck: (fails) => readiness.failHealthcheck(fails),
-      reopenLogs: () => this.observer.reopen(),
+      reopenLogs: () => plane.reopenLogs(),
       quit: () => this.deps.quit?.(),
     };
   }
 
-  private collect(): Families {
+  private async collect(): Promise<Families> {
     const families = new Families();
-    collectTraffic({ clusters: this.proxy.clusters.values(), listeners: this.proxy.listeners.values() }, this.observer, families);
+    families.mergeFrom((await this.plane.report()).families);
     if (this.ads) collectAds(this.ads.stats, families);
     this.metrics.collect(families, this.ready);
     return families;
@@ -246,12 +262,12 @@ export class ProxyServer {
 
   /** Resolves when all configuration that has come so far is in force, or could not be put in force. */
   async settled(): Promise<void> {
-    return this.applier.settled();
+    await this.applier.settled();
   }
 
   /** Opens the files of access logs anew. */
   reopenLogs(): void {
-    this.observer.reopen();
+    this.plane.reopenLogs();
   }
 
   /** Takes readiness away, lets what is under way end, and closes; within the drain time. */
@@ -265,9 +281,9 @@ export class ProxyServer {
     this.readiness.drain();
     this.log.info('main', 'draining', { drainMs: drainTime });
     const grace = Math.min(GRACE, drainTime * GRACE_PART);
-    void this.proxy.drain(drainTime);
+    void this.plane.drain(drainTime);
     await new Promise<void>((resolve) => this.clock.setTimer(grace, resolve));
-    await this.proxy.drain(drainTime - grace);
+    await this.plane.drain(drainTime - grace);
     await this.close();
   }
 
@@ -276,14 +292,21 @@ export class ProxyServer {
     this.applier.close();
     this.readiness.close();
     this.ads?.close();
-    this.snapshotFile?.close();
     for (const resolver of this.dns.values()) resolver.close();
-    await this.proxy.close();
+    await this.plane.close();
     await this.adminServer?.close();
     await this.healthServer?.close();
-    await this.observer.close();
+    await this.snapshotFile?.close();
     this.metrics.close();
   }
+}
+
+async function makePlane(
+  { concurrency, logLevel }: CommandLine, { overload }: BootstrapConfig, transport: Transport, log: Log, { clock, random, workers }: ServerDeps,
+): Promise<DataPlane> {
+  if (concurrency === 1) return new LocalDataPlane({ clock, random, transport, overload });
+  if (!workers) throw new Error(`--concurrency: ${concurrency} is not possible here: 1`);
+  return workers({ workers: concurrency, transport: transport.name, overload, clock, log, logLevel });
 }
 
 async function listen(

@@ -3,6 +3,9 @@
  * several packages have is exported with a prefix that says which one is meant.
  */
 export * from './gen/envoy/config/bootstrap/v3/bootstrap_pb';
+export * from './gen/envoy/config/overload/v3/overload_pb';
+export * from './gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb';
+export * from './gen/meshwright/v1/resource_monitors_pb';
 export * from './gen/envoy/service/discovery/v3/discovery_pb';
 
 export * from './gen/envoy/config/listener/v3/listener_pb';

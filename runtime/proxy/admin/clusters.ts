@@ -1,10 +1,10 @@
-import type { Cluster, Host } from '../cluster/types';
+import type { ClusterView, HostView } from '../data-plane/types';
 
 /** Envoy's `/clusters` in text: `cluster::endpoint::name::value`, with the state of our circuit breaker. */
-export function clustersText(clusters: Iterable<Cluster>): string {
+export function clustersText(clusters: Iterable<ClusterView>): string {
   let text = '';
   for (const cluster of clusters) {
-    const { name, statName, limits } = cluster.config;
+    const { name, statName, limits } = cluster;
     const line = (...parts: (string | number)[]): void => { text += `${[name, ...parts].join('::')}\n`; };
     line('observability_name', statName);
     line('default_priority', 'max_connections', limits.maxConnections);
@@ -13,7 +13,7 @@ export function clustersText(clusters: Iterable<Cluster>): string {
     line('default_priority', 'max_retries', limits.maxRetries);
     if (cluster.breakerState !== undefined) line('circuit_breaker', 'state', cluster.breakerState);
     for (const [stat, value] of clusterStats(cluster)) line(stat, value);
-    for (const host of cluster.hosts()) {
+    for (const host of cluster.hosts) {
       line(host.key, 'rq_active', host.active);
       line(host.key, 'health_flags', healthFlags(host));
       line(host.key, 'weight', host.weight);
@@ -26,28 +26,28 @@ export function clustersText(clusters: Iterable<Cluster>): string {
 }
 
 /** Envoy's `/clusters?format=json`. */
-export function clustersJson(clusters: Iterable<Cluster>): unknown {
+export function clustersJson(clusters: Iterable<ClusterView>): unknown {
   return {
     cluster_statuses: [...clusters].map((cluster) => ({
-      name: cluster.config.name,
-      observability_name: cluster.config.statName,
-      added_via_api: cluster.config.discovery === 'eds',
+      name: cluster.name,
+      observability_name: cluster.statName,
+      added_via_api: cluster.discovery === 'eds',
       circuit_breakers: {
         thresholds: [{
-          max_connections: cluster.config.limits.maxConnections,
-          max_pending_requests: cluster.config.limits.maxPendingRequests,
-          max_requests: cluster.config.limits.maxRequests,
-          max_retries: cluster.config.limits.maxRetries,
+          max_connections: cluster.limits.maxConnections,
+          max_pending_requests: cluster.limits.maxPendingRequests,
+          max_requests: cluster.limits.maxRequests,
+          max_retries: cluster.limits.maxRetries,
         }],
       },
       circuit_breaker_state: cluster.breakerState,
       stats: Object.fromEntries(clusterStats(cluster)),
-      host_statuses: cluster.hosts().map(hostJson),
+      host_statuses: cluster.hosts.map(hostJson),
     })),
   };
 }
 
-function hostJson(host: Host): unknown {
+function hostJson(host: HostView): unknown {
   return {
     address: { socket_address: { address: host.address, port_value: host.port } },
     stats: [{ type: 'GAUGE', name: 'rq_active', value: String(host.active) }],
@@ -59,16 +59,15 @@ function hostJson(host: Host): unknown {
 }
 
 /** Envoy's words. */
-function healthFlags(host: Host): string {
+function healthFlags(host: HostView): string {
   if (host.healthy) return 'healthy';
   return `${host.ejected ? '/failed_outlier_check' : ''}${host.reportedHealthy ? '' : '/failed_eds_health'}`;
 }
 
 /** What is now, and every counter under the name it has in the code: `rqRetry` is `rq_retry`. */
-function clusterStats(cluster: Cluster): [string, number][] {
-  const counters = Object.entries(cluster.stats).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
+function clusterStats(cluster: ClusterView): [string, number][] {
   return [
     ['cx_active', cluster.connections], ['rq_active', cluster.activeRequests], ['rq_pending', cluster.pending], ['retries_active', cluster.activeRetries],
-    ...counters.map(([name, value]): [string, number] => [name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
+    ...Object.entries(cluster.stats).map(([name, value]): [string, number] => [name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
   ];
 }

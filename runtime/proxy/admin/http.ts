@@ -11,7 +11,7 @@ export interface Answer {
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly help: string;
-  readonly handle: (query: URLSearchParams) => Answer;
+  readonly handle: (query: URLSearchParams) => Answer | Promise<Answer>;
 }
 
 /** Routes by path. */
@@ -35,8 +35,8 @@ export class OperatorServer {
    */
   static async listen(host: string, port: number, routes: Routes, guarded: boolean): Promise<OperatorServer> {
     const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 8_192 }, (request, response) => {
-      reply(response, answer(request, routes, guarded), request.method === 'HEAD');
       request.resume();
+      void answer(request, routes, guarded).then((made) => reply(response, made, request.method === 'HEAD'));
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -56,7 +56,7 @@ export class OperatorServer {
   }
 }
 
-function answer(request: IncomingMessage, routes: Routes, guarded: boolean): Answer {
+async function answer(request: IncomingMessage, routes: Routes, guarded: boolean): Promise<Answer> {
   if (guarded && !isLocalName(request.headers.host ?? '')) return text('this server answers to its address only\n', 403);
   // Not by URL, which throws for targets such as `//` that any client may send.
   const target = request.url ?? '/';
@@ -69,7 +69,7 @@ function answer(request: IncomingMessage, routes: Routes, guarded: boolean): Ans
   // Browsers name the page that posts, and no page has any business here.
   if (guarded && method === 'POST' && request.headers.origin !== undefined) return text('this server takes nothing from web pages\n', 403);
   try {
-    return route.handle(new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)));
+    return await route.handle(new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)));
   } catch (error) {
     return text(`${(error as Error).message}\n`, 500);
   }

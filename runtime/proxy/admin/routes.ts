@@ -1,9 +1,9 @@
 import { NodeSchema, toJson } from '../../xds';
 import type { BootstrapConfig } from '../bootstrap/types';
-import type { Cluster } from '../cluster/types';
 import type { ConfigStore } from '../config/store';
-import type { ListenerConfig } from '../config/types';
+import type { BoundListener, ClusterView } from '../data-plane/types';
 import type { Families } from '../observe/families';
+import { compileSearch } from '../route/regex';
 import { clustersJson, clustersText } from './clusters';
 import { configDump } from './config-dump';
 import { json, text, type Answer, type Route, type Routes } from './http';
@@ -22,9 +22,10 @@ export interface Operated {
   readonly state: () => ServerState;
   /** What readiness waits for; empty when ready. */
   readonly waitingFor: () => readonly string[];
-  readonly clusters: () => Iterable<Cluster>;
-  readonly listeners: () => Iterable<{ readonly config: ListenerConfig; readonly port: number }>;
-  readonly metrics: () => Families;
+  /** Of the whole pod, as are the metrics. */
+  readonly clusters: () => Promise<Iterable<ClusterView>>;
+  readonly listeners: () => Iterable<BoundListener>;
+  readonly metrics: () => Promise<Families>;
   readonly controlPlane: () => { readonly address: string; readonly connected: boolean } | undefined;
   readonly drain: () => void;
   readonly failHealthcheck: (fails: boolean) => void;
@@ -50,8 +51,10 @@ export function adminRoutes(operated: Operated): Routes {
     ['/server_info', get('version, state, command line and node', () => serverInfo(operated))],
     ['/config_dump', get('configuration as it came; ?include_eds for endpoints', (query) => json(configDump(operated.bootstrap.message, operated.store,
       query.has('include_eds'))))],
-    ['/clusters', get('clusters with their endpoints; ?format=json', (query) => (
-      query.get('format') === 'json' ? json(clustersJson(operated.clusters())) : text(clustersText(operated.clusters()))))],
+    ['/clusters', get('clusters with their endpoints; ?format=json', async (query) => {
+      const clusters = await operated.clusters();
+      return query.get('format') === 'json' ? json(clustersJson(clusters)) : text(clustersText(clusters));
+    })],
     ['/listeners', get('listeners with their addresses; ?format=json', (query) => listeners(operated, query))],
     ['/stats', get('statistics by Envoy\'s names; ?filter=REGEX, ?format=prometheus', (query) => stats(operated, query))],
     ['/drain', post('ends connections with their next answer; the server is not ready any more', () => done(operated.drain))],
@@ -86,27 +89,28 @@ function ready(operated: Operated): Answer {
   return text(`${state}${waiting.length === 0 ? '' : `: waiting for ${waiting.join(', ')}`}\n`, 503);
 }
 
-function prometheus(operated: Operated): Answer {
-  return { status: 200, type: PROMETHEUS, body: operated.metrics().exposition() };
+async function prometheus(operated: Operated): Promise<Answer> {
+  return { status: 200, type: PROMETHEUS, body: (await operated.metrics()).exposition() };
 }
 
-function stats(operated: Operated, query: URLSearchParams): Answer {
+async function stats(operated: Operated, query: URLSearchParams): Promise<Answer> {
   if (query.get('format') === 'prometheus') return prometheus(operated);
   const filter = query.get('filter');
+  let matches: ((name: string) => boolean) | undefined;
   try {
-    return text(operated.metrics().stats(filter === null ? undefined : new RegExp(filter)));
+    // RE2's: a pattern of the runtime's own kind could stop the whole proxy.
+    matches = filter === null ? undefined : compileSearch(filter);
   } catch (error) {
     return text(`filter: ${(error as Error).message}\n`, 400);
   }
+  return text((await operated.metrics()).stats(matches));
 }
 
 function listeners(operated: Operated, query: URLSearchParams): Answer {
   const all = [...operated.listeners()];
-  if (query.get('format') !== 'json') return text(all.map(({ config, port }) => `${config.name}::${hostPort(config.address, port)}\n`).join(''));
+  if (query.get('format') !== 'json') return text(all.map(({ name, address, port }) => `${name}::${hostPort(address, port)}\n`).join(''));
   return json({
-    listener_statuses: all.map(({ config, port }) => ({
-      name: config.name, local_address: { socket_address: { address: config.address, port_value: port } },
-    })),
+    listener_statuses: all.map(({ name, address, port }) => ({ name, local_address: { socket_address: { address, port_value: port } } })),
   });
 }
 

@@ -22,6 +22,8 @@ export interface AdsDeps {
   readonly log: Log;
   /** Something was taken: the configuration that is held is worth keeping. */
   readonly accepted?: () => void;
+  /** See `SessionDeps.inForce`. */
+  readonly inForce?: () => Promise<Error | undefined>;
 }
 
 /**
@@ -49,6 +51,7 @@ export class AdsClient {
   close(): void {
     this.closed = true;
     this.timer?.cancel();
+    this.session?.close();
     this.stream?.close();
     this.stats.connected = 0;
   }
@@ -81,6 +84,7 @@ export class AdsClient {
       wildcards: this.wildcards(),
       now: () => this.deps.clock.wallTime(),
       send: (request) => stream.send(request),
+      inForce: this.deps.inForce,
       rejected: (type, rejections) => {
         this.deps.accepted?.();
         for (const { name, problems } of rejections) log.warning('ads', 'resource refused', { type: short(type), resource: name, problems });
@@ -108,6 +112,7 @@ export class AdsClient {
     if (this.closed) return;
     this.stats.connected = 0;
     this.stream = undefined;
+    this.session?.close();
     this.session = undefined;
     const longest = Math.min(MAX_BACKOFF, BASE_BACKOFF * 2 ** this.failures);
     this.failures = Math.min(this.failures + 1, 16);

@@ -17,6 +17,11 @@ export interface SessionDeps {
   send(request: DeltaDiscoveryRequest): void;
   rejected(type: DiscoveredType, rejections: readonly Rejection[]): void;
   accepted(type: DiscoveredType, resources: number, removed: number): void;
+  /**
+   * Resolves when what the store holds is in force everywhere, or with the reason why it could not be put in force. An answer waits for it: a control
+   * plane that hears an ACK may build on it. Undefined: nobody has to be waited for.
+   */
+  readonly inForce?: () => Promise<Error | undefined>;
 }
 
 /** One stream's side of the delta protocol: what was asked for in it, and an ACK or NACK for each answer. */
@@ -25,7 +30,16 @@ export class AdsSession {
   /** Names asked for in this stream, by type; a type is here once its first request was sent. */
   private readonly asked = new Map<DiscoveredType, Set<string>>();
 
+  /** Answers go out in the order of what they answer. */
+  private answers: Promise<void> = Promise.resolve();
+  private closed = false;
+
   constructor(private readonly deps: SessionDeps) {}
+
+  /** The stream has ended: nothing is sent any more. */
+  close(): void {
+    this.closed = true;
+  }
 
   /** Sends the first requests, with the versions that are held. */
   start(): void {
@@ -44,9 +58,8 @@ export class AdsSession {
       }));
       return;
     }
-    const { store, stats, now } = this.deps;
-    const counted = stats.types[type];
-    counted.attempt++;
+    const { store, stats } = this.deps;
+    stats.types[type].attempt++;
     const resources: RawResource[] = [];
     const empty: Rejection[] = [];
     for (const { name, version, resource } of response.resources) {
@@ -54,18 +67,32 @@ export class AdsSession {
       else empty.push({ name, problems: ['has no resource'] });
     }
     const rejections = [...store.update({ type, resources, removed: response.removedResources }), ...empty];
-    if (rejections.length === 0) {
+    const answer = (failure?: Error): void => {
+      if (this.closed) return;
+      this.answer(type, response, rejections, resources.length, failure);
+      this.subscribe();
+    };
+    const { inForce } = this.deps;
+    if (inForce === undefined) answer();
+    else this.answers = this.answers.then(inForce).then(answer);
+  }
+
+  private answer(
+    type: DiscoveredType, response: DeltaDiscoveryResponse, rejections: readonly Rejection[], resources: number, failure: Error | undefined,
+  ): void {
+    const { stats, now } = this.deps;
+    const counted = stats.types[type];
+    const problems = [...rejections.map(({ name, problems: all }) => `${name}: ${all.join('; ')}`), ...(failure ? [failure.message] : [])];
+    if (problems.length === 0) {
       counted.success++;
       counted.lastUpdate = now();
       this.request({ typeUrl: type, responseNonce: response.nonce });
-      this.deps.accepted(type, resources.length, response.removedResources.length);
-    } else {
-      counted.rejected++;
-      const message = rejections.map(({ name, problems }) => `${name}: ${problems.join('; ')}`).join('\n');
-      this.request({ typeUrl: type, responseNonce: response.nonce, errorDetail: { code: INVALID_ARGUMENT, message } });
-      this.deps.rejected(type, rejections);
+      this.deps.accepted(type, resources, response.removedResources.length);
+      return;
     }
-    this.subscribe();
+    counted.rejected++;
+    this.request({ typeUrl: type, responseNonce: response.nonce, errorDetail: { code: INVALID_ARGUMENT, message: problems.join('\n') } });
+    this.deps.rejected(type, rejections);
   }
 
   /** Asks for what is needed by now, and no longer for what is not. */

@@ -12,6 +12,8 @@ export interface CommandLine {
   /** Milliseconds that a drain may take. */
   readonly drainTime: number;
   readonly logLevel: LogLevel;
+  /** Threads that serve traffic. 1: the main thread does, and there is no other. */
+  readonly concurrency: number;
   /** `validate` checks the configuration and ends. */
   readonly mode: 'serve' | 'validate';
   /** Where the last good configuration from ADS is kept; undefined: nowhere. */
@@ -20,13 +22,18 @@ export interface CommandLine {
   readonly healthAddress: HostPort | undefined;
 }
 
+/** The first Node.js whose listening sockets can share a port. */
+const REUSE_PORT_SINCE = [23, 1];
+/** As many as a pod can have of any use; a number above is a slip. */
+const MOST_WORKERS = 64;
+
 export const USAGE = `usage: proxy --config-path FILE [options]
   -c, --config-path FILE      bootstrap, envoy.config.bootstrap.v3.Bootstrap in JSON or YAML
       --config-yaml STRING    a bootstrap in YAML, merged over the file
       --service-node ID       node.id
       --service-cluster NAME  node.cluster
       --service-zone ZONE     node.locality.zone
-      --concurrency N         worker threads; only 1
+      --concurrency N         threads that serve traffic (1); more than 1 needs Node.js ${REUSE_PORT_SINCE.join('.')}
       --drain-time-s N        seconds that a drain may take (600)
   -l, --log-level LEVEL       ${LOG_LEVELS.join(', ')} (info)
       --mode MODE             serve, or validate: check the configuration and end
@@ -38,13 +45,18 @@ export const USAGE = `usage: proxy --config-path FILE [options]
 const DRAIN_SECONDS = 600;
 
 /** @throws BootstrapError with everything that is wrong. Undefined where only the usage is asked for. */
-export function parseCommandLine(args: readonly string[]): CommandLine | undefined {
+export function parseCommandLine(args: readonly string[], nodeVersion = process.versions.node): CommandLine | undefined {
   const problems: string[] = [];
   const { values } = read(args, problems);
   if (values.help) return undefined;
   if (values['config-path'] === undefined && values['config-yaml'] === undefined) problems.push('--config-path or --config-yaml is required');
   const concurrency = values.concurrency ?? '1';
-  if (concurrency !== '1') problems.push(`--concurrency: ${concurrency} is not supported yet: 1`);
+  if (!/^\d{1,3}$/.test(concurrency) || Number(concurrency) < 1 || Number(concurrency) > MOST_WORKERS) {
+    problems.push(`--concurrency: ${concurrency} must be a number of threads from 1 to ${MOST_WORKERS}`);
+  } else if (Number(concurrency) > 1 && !sharesPorts(nodeVersion)) {
+    problems.push(`--concurrency: ${concurrency} threads share their ports (SO_REUSEPORT), and Node.js ${nodeVersion} cannot do that: `
+      + `run the proxy with Node.js ${REUSE_PORT_SINCE.join('.')} or later, or write --concurrency 1`);
+  }
   const drain = values['drain-time-s'] ?? String(DRAIN_SECONDS);
   if (!/^\d{1,6}$/.test(drain)) problems.push(`--drain-time-s: ${drain} must be a number of seconds`);
   const level = values['log-level'] === 'warn' ? 'warning' : values['log-level'] ?? 'info';
@@ -65,10 +77,16 @@ export function parseCommandLine(args: readonly string[]): CommandLine | undefin
     },
     drainTime: Number(drain) * 1_000,
     logLevel: level as LogLevel,
+    concurrency: Number(concurrency),
     mode: mode as CommandLine['mode'],
     snapshotPath: values['snapshot-path'],
     healthAddress,
   };
+}
+
+function sharesPorts(version: string): boolean {
+  const [major, minor] = version.split('.').map(Number);
+  return major > REUSE_PORT_SINCE[0] || (major === REUSE_PORT_SINCE[0] && minor >= REUSE_PORT_SINCE[1]);
 }
 
 const OPTIONS = {

@@ -9,6 +9,7 @@ import { positiveDuration, socketAddress, unique, type HostPort } from '../confi
 import { plainText } from '../config/decode/transport-socket';
 import { Problems, show } from '../config/problems';
 import { messageFromJson } from './json';
+import { decodeOverload } from './overload';
 import { checkReferences } from './references';
 import { BootstrapError, type AdsConfig, type BootstrapConfig } from './types';
 
@@ -58,6 +59,7 @@ function decodeMessage(message: Bootstrap, overrides: NodeOverrides, problems: P
     node,
     admin: message.admin?.address && socketAddress(message.admin.address, 'admin.address', problems, { anyPort: true }),
     ads,
+    overload: decodeOverload(message.overloadManager, 'overload_manager', problems),
     listeners,
     clusters,
     message,

@@ -1,6 +1,7 @@
 import type { Bootstrap, Node } from '../../xds';
 import type { DecodedCluster, DecodedListener } from '../config/decode';
 import type { HostPort } from '../config/decode/scalars';
+import type { OverloadConfig } from '../overload/types';
 
 /** What a bootstrap document says, checked. */
 export interface BootstrapConfig {
@@ -10,6 +11,8 @@ export interface BootstrapConfig {
   readonly admin: HostPort | undefined;
   /** Where resources are discovered; undefined: everything is static. */
   readonly ads: AdsConfig | undefined;
+  /** What is watched and done against overload; undefined: nothing. */
+  readonly overload: OverloadConfig | undefined;
   readonly listeners: readonly DecodedListener[];
   readonly clusters: readonly DecodedCluster[];
   /** The document itself, for the config dump. */

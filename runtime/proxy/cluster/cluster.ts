@@ -6,7 +6,7 @@ import { ClusterHost, hostKey } from './host';
 import { HostSelector } from './host-selector';
 import { OutlierDetection } from './outlier-detection';
 import { retriesAllowed } from './retry-budget';
-import { OwnResources, Resource, SharedResources, type Resources } from './resources';
+import { OwnResources, Resource, SharedResources, resourcesName, type Resources } from './resources';
 import type { SharedClusters } from './shared';
 import { SharedCircuitBreaker } from './shared-circuit-breaker';
 import { ClusterStats } from './stats';
@@ -231,11 +231,6 @@ export class UpstreamCluster implements Cluster {
     made.setHosts(new Set(this.list));
     return made;
   }
-}
-
-/** Name of the memory in which the workers of a pod count what they use of a cluster. */
-export function resourcesName(cluster: string): string {
-  return `resources ${cluster}`;
 }
 
 function retire(host: ClusterHost): void {

@@ -66,3 +66,14 @@ export class SharedResources implements Resources {
     return Atomics.load(this.cells, this.base + kind);
   }
 }
+
+const PREFIX = 'resources ';
+
+/** Name of the memory in which the workers of a pod count what they use of a cluster. */
+export function resourcesName(cluster: string): string {
+  return PREFIX + cluster;
+}
+
+export function isResourcesName(name: string): boolean {
+  return name.startsWith(PREFIX);
+}

@@ -1,8 +1,10 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { promises, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../../clock';
 import { AnySchema, create } from '../../xds';
 import { DISCOVERED, type ConfigStore, type DiscoveredType, type RawResource, type ResourceUpdate } from './store';
+
+const { mkdir, open, rename, rm } = promises;
 
 /** Changes within this many milliseconds are written once. */
 const DEBOUNCE = 1_000;
@@ -37,6 +39,9 @@ export type LoadedSnapshot =
  */
 export class SnapshotFile {
   private timer: Timer | undefined;
+  private stale = false;
+  private writing: Promise<void> | undefined;
+  private closed = false;
 
   /** @param failed told when the file cannot be written; the proxy goes on without it. */
   constructor(
@@ -68,42 +73,71 @@ export class SnapshotFile {
 
   /** The configuration has changed: it is written soon. */
   changed(): void {
-    this.timer ??= this.clock.setTimer(DEBOUNCE, () => this.flush());
+    if (this.closed) return;
+    this.timer ??= this.clock.setTimer(DEBOUNCE, () => {
+      this.timer = undefined;
+      this.stale = true;
+      void this.written();
+    });
   }
 
-  /** Writes what waits to be written. */
-  flush(): void {
-    if (!this.timer) return;
-    this.timer.cancel();
-    this.timer = undefined;
+  /** Resolves when what has been asked for so far is on disk, or could not be written. */
+  async written(): Promise<void> {
+    this.writing ??= this.writeWhileStale();
+    return this.writing;
+  }
+
+  /** Writes what waits to be written; resolves when it is. */
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.timer) {
+      this.timer.cancel();
+      this.timer = undefined;
+      this.stale = true;
+    }
+    await this.written();
+  }
+
+  /** One writer: changes that come while it is busy are written once, as they are then. */
+  private async writeWhileStale(): Promise<void> {
+    // Not at once: `writing` is set first.
+    await undefined;
+    while (this.stale) {
+      this.stale = false;
+      await this.write(this.text());
+    }
+    this.writing = undefined;
+  }
+
+  private text(): string {
     const resources = DISCOVERED.flatMap((type) => this.store.resources(type).map(({ name, version, resource }): Saved => (
       { type, name, version, value: Buffer.from(resource.value).toString('base64') })));
     const document: Document = {
       format: FORMAT, node: this.node, savedAt: new Date(this.clock.wallTime()).toISOString(), sha256: digest(resources), resources,
     };
+    return JSON.stringify(document);
+  }
+
+  /** By the system's threads: a disk that is slow to sync does not hold up requests. */
+  private async write(text: string): Promise<void> {
     const temporary = `${this.path}.${process.pid}.tmp`;
     try {
-      mkdirSync(dirname(this.path), { recursive: true });
-      writeFileSync(temporary, JSON.stringify(document), { mode: 0o600, flush: true });
-      // The mode above is only of a file that was not there.
-      chmodSync(temporary, 0o600);
-      renameSync(temporary, this.path);
+      await mkdir(dirname(this.path), { recursive: true });
+      const file = await open(temporary, 'w', 0o600);
+      try {
+        // The mode above is only of a file that was not there.
+        await file.chmod(0o600);
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, this.path);
     } catch (error) {
-      removeIfThere(temporary);
+      // Where even that fails its folder is what is wrong, and that is reported already.
+      await rm(temporary, { force: true }).catch(() => undefined);
       this.failed(error as Error);
     }
-  }
-
-  close(): void {
-    this.flush();
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // Its folder is what is wrong, and that is reported already.
   }
 }
 

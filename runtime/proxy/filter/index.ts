@@ -1,15 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../../clock';
 import type { HttpFilterConfig } from '../config/types';
-import { FILTER_KINDS } from './kinds';
+import { FILTER_KINDS, type FilterContext } from './kinds';
 import type { HttpFilter } from './types';
 
 export type { FilterRequest, HttpFilter, LocalReply } from './types';
 
-export interface FilterDependencies {
-  readonly clock: Clock;
-  /** 0 ≤ x < 1. */
-  readonly random: () => number;
+export interface FilterDependencies extends FilterContext {
   /** The filters that these replace: those whose configuration did not change go on with their state. */
   readonly previous?: readonly HttpFilter[];
 }
@@ -19,11 +15,11 @@ const madeFrom = new WeakMap<HttpFilter, HttpFilterConfig>();
 
 /** The filters of a listener, ready to run, in the order of their configuration. */
 export function compileFilters(configs: readonly HttpFilterConfig[], dependencies: FilterDependencies): HttpFilter[] {
-  const { clock, random, previous = [] } = dependencies;
+  const { previous = [] } = dependencies;
   return configs.map((config) => {
     const same = previous.find((filter) => isDeepStrictEqual(madeFrom.get(filter), config));
     if (same) return same;
-    const made = FILTER_KINDS[config.kind](config, clock, random);
+    const made = FILTER_KINDS[config.kind](config, dependencies);
     madeFrom.set(made, config);
     return made;
   });

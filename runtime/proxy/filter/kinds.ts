@@ -1,7 +1,19 @@
 import type { Clock } from '../../clock';
 import type { HttpFilterConfig } from '../config/types';
+import type { SharedMemory } from '../shared-memory';
 import { LocalRateLimitFilter } from './local-ratelimit';
 import type { HttpFilter } from './types';
+
+/** What a filter is made with. */
+export interface FilterContext {
+  readonly clock: Clock;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  /** Names the filter chain: what filters count, they count for each apart. */
+  readonly scope?: string;
+  /** What all workers of the pod see; undefined: there is one proxy. */
+  readonly shared?: SharedMemory;
+}
 
 /**
  * The filters that can stand in front of the router, in the order in which they belong, and why. The control plane writes them in this order; the
@@ -13,7 +25,7 @@ import type { HttpFilter } from './types';
  * | the router        | It sends the request, nothing can follow it. It is the data path itself and no filter here.                      |
  */
 export const FILTER_KINDS: {
-  readonly [K in HttpFilterConfig['kind']]: (config: Extract<HttpFilterConfig, { kind: K }>, clock: Clock, random: () => number) => HttpFilter;
+  readonly [K in HttpFilterConfig['kind']]: (config: Extract<HttpFilterConfig, { kind: K }>, context: FilterContext) => HttpFilter;
 } = {
-  local_ratelimit: ({ name, config }, clock, random) => new LocalRateLimitFilter(name, config, clock, random),
+  local_ratelimit: ({ name, config }, { clock, random, scope, shared }) => new LocalRateLimitFilter(name, config, clock, random, scope, shared),
 };

@@ -2,14 +2,16 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock';
 import type { HeaderValue, RateLimitConfig, TokenBucketConfig } from '../config/types';
 import { compileKey, type RequestHead } from '../route';
-import { TOLERANCE, TokenBuckets } from './token-bucket';
+import type { SharedMemory } from '../shared-memory';
+import { SharedTokenBuckets } from './shared-token-bucket';
+import { TOLERANCE, TokenBuckets, type Buckets } from './token-bucket';
 import type { FilterRequest, HttpFilter, LocalReply } from './types';
 
 interface Limit {
   readonly name: string;
   /** How an item of RateLimit begins: the name as a String, and `r`. */
   readonly item: string;
-  readonly buckets: TokenBuckets;
+  readonly buckets: Buckets;
   /** Reads the key; undefined: one bucket for all. */
   readonly read: ((head: RequestHead) => string | undefined) | undefined;
   /** The limit's bucket for the present request. */
@@ -27,9 +29,16 @@ export class RateLimiter {
   /** What every refusal carries. */
   private readonly added: readonly HeaderValue[];
 
-  constructor(readonly config: RateLimitConfig, private readonly clock: Clock, private readonly random: () => number) {
-    this.limits = config.buckets.map((bucket) => ({
-      name: bucket.name, item: `${quoted(bucket.name)};r=`, buckets: new TokenBuckets(bucket, random), read: bucket.key && compileKey(bucket.key), slot: 0,
+  /** `scope` names what is counted apart from all else, where workers count together in `memory`. */
+  constructor(
+    readonly config: RateLimitConfig, private readonly clock: Clock, private readonly random: () => number, scope: string, memory?: SharedMemory,
+  ) {
+    this.limits = config.buckets.map((bucket, index) => ({
+      name: bucket.name,
+      item: `${quoted(bucket.name)};r=`,
+      buckets: memory === undefined ? new TokenBuckets(bucket, random) : new SharedTokenBuckets(bucket, memory, `bucket ${scope} ${index}`, random),
+      read: bucket.key && compileKey(bucket.key),
+      slot: 0,
     }));
     this.policy = config.buckets.map(policyItem).join(', ');
     this.added = [...config.responseHeaders.set, ...config.responseHeaders.append];
@@ -43,10 +52,21 @@ export class RateLimiter {
       limit.slot = limit.buckets.slot(limit.read === undefined ? '' : limit.read(request) ?? '', now);
       if (limit.buckets.available(limit.slot) < 1 - TOLERANCE) refusing ??= limit;
     }
-    if (refusing === undefined) for (const limit of limits) limit.buckets.take(limit.slot);
+    refusing ??= this.take();
     if (config.headers && limits.length > 0) this.addHeaders(request);
     if (refusing === undefined || !this.enforced()) return undefined;
     return this.reply(request, refusing);
+  }
+
+  /** Takes a token of each limit, or of none; returns the limit whose last one another worker has just taken. */
+  private take(): Limit | undefined {
+    const { limits } = this;
+    for (let i = 0; i < limits.length; i++) {
+      if (limits[i].buckets.take(limits[i].slot)) continue;
+      for (let taken = 0; taken < i; taken++) limits[taken].buckets.giveBack(limits[taken].slot);
+      return limits[i];
+    }
+    return undefined;
   }
 
   private enforced(): boolean {
@@ -85,7 +105,7 @@ export class RateLimiter {
 const REMEMBERED_ROUTES = 4096;
 
 /**
- * envoy.filters.http.local_ratelimit: limits counted in this proxy alone. A route may bring its own configuration, which then counts apart for that
+ * envoy.filters.http.local_ratelimit: limits counted in this pod alone, by all its workers together. A route may bring its own configuration, which then counts apart for that
  * route and replaces the listener's. Counts are kept over a change of the route table as long as a route's configuration stays the same.
  */
 export class LocalRateLimitFilter implements HttpFilter {
@@ -95,8 +115,9 @@ export class LocalRateLimitFilter implements HttpFilter {
 
   constructor(
     readonly name: string, config: RateLimitConfig | undefined, private readonly clock: Clock, private readonly random: () => number,
+    private readonly scope = '', private readonly memory?: SharedMemory,
   ) {
-    this.listener = config && new RateLimiter(config, clock, random);
+    this.listener = config && new RateLimiter(config, clock, random, `${scope} ${name}`, memory);
   }
 
   onRequest(request: FilterRequest): LocalReply | undefined {
@@ -111,7 +132,8 @@ export class LocalRateLimitFilter implements HttpFilter {
   /** First request since the route's configuration came. */
   private adopt(route: string, config: RateLimitConfig): RateLimiter {
     const known = this.byRoute.get(route);
-    const limiter = known && isDeepStrictEqual(known.config, config) ? known : new RateLimiter(config, this.clock, this.random);
+    const limiter = known && isDeepStrictEqual(known.config, config) ? known
+      : new RateLimiter(config, this.clock, this.random, `${this.scope} ${this.name} ${route}`, this.memory);
     // Routes come and go. What is forgotten here only starts with full buckets at the next change of its route's table.
     if (this.byRoute.size >= REMEMBERED_ROUTES) this.byRoute.clear();
     this.byRoute.set(route, limiter);

@@ -1,6 +1,20 @@
 import { xxHash64, xxHashResult } from '../cluster/xxhash64';
 import type { TokenBucketConfig } from '../config/types';
 
+/** Token buckets, one for each key: whoever keeps them. */
+export interface Buckets {
+  /** The bucket of a key, filled up to `now`. The slot is good until the next call. */
+  slot(key: string, now: number): number;
+  /** Tokens in the bucket. */
+  available(slot: number): number;
+  /** Takes a token; false where another worker has just taken the last. */
+  take(slot: number): boolean;
+  /** Undoes `take`. */
+  giveBack(slot: number): void;
+  /** Milliseconds until the bucket has one whole token more than it has now, or its first one. */
+  untilNext(slot: number): number;
+}
+
 /** Longer keys are counted by their beginning, length and hash: what a client sends does not say how much memory its bucket takes. */
 const LONGEST_KEY = 128;
 
@@ -11,7 +25,7 @@ const LONGEST_KEY = 128;
  * At most `maxKeys` values are counted; for one more, the least recently seen is forgotten, and starts with a full bucket should it come again.
  * State lies in flat arrays that grow with the number of values seen; a request allocates nothing. No key takes more than LONGEST_KEY bytes and some.
  */
-export class TokenBuckets {
+export class TokenBuckets implements Buckets {
   private readonly rate: number;
   private readonly capacity: number;
   private tokens: Float64Array;
@@ -43,7 +57,6 @@ export class TokenBuckets {
     return this.slots.size;
   }
 
-  /** The bucket of a key, filled up to `now`. The slot is good until the next call. */
   slot(key: string, now: number): number {
     if (key.length > LONGEST_KEY) key = this.shortened(key);
     const known = this.slots.get(key);
@@ -56,16 +69,19 @@ export class TokenBuckets {
     return known;
   }
 
-  /** Tokens in the bucket. */
   available(slot: number): number {
     return this.tokens[slot]!;
   }
 
-  take(slot: number): void {
+  take(slot: number): boolean {
     this.tokens[slot]! -= 1;
+    return true;
   }
 
-  /** Milliseconds until the bucket has one whole token more than it has now, or its first one. */
+  giveBack(slot: number): void {
+    this.tokens[slot]! += 1;
+  }
+
   untilNext(slot: number): number {
     const tokens = this.tokens[slot]!;
     return (Math.floor(tokens + TOLERANCE) + 1 - tokens) / this.rate;

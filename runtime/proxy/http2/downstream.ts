@@ -32,6 +32,16 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner {
     super.onData(length);
   }
 
+  get bufferedBytes(): number {
+    let bytes = this.connection.pendingBytes;
+    for (const stream of this.streams.values()) bytes += stream.keptBytes + (stream.handler as Downstream).bufferedBytes;
+    return bytes;
+  }
+
+  holdReading(hold: boolean): void {
+    this.connection.hold?.(hold);
+  }
+
   protected createHandler(stream: ServerStream): ConnectionHandler {
     return new Downstream(this.manager, this.router, stream, 2);
   }

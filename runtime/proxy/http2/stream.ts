@@ -55,6 +55,9 @@ export abstract class Http2Stream implements Connection {
 
   get peerAddress(): string { return this.http2.connection.peerAddress; }
   get peerPort(): number { return this.http2.connection.peerPort; }
+  /** What was read and nobody took yet. */
+  get keptBytes(): number { return this.inbox === undefined ? 0 : this.inbox.reduce((sum, { length }) => sum + length, 0); }
+
   get pendingBytes(): number { return this.pending === undefined ? 0 : this.pending.length; }
 
   /** A stream begins. */

@@ -43,6 +43,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
 
   abstract onDeadline(kind: number): void;
   abstract drain(): void;
+  abstract get bufferedBytes(): number;
   abstract destroy(): void;
 
   // What forwarding asks of the connection.
@@ -59,6 +60,10 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
 
   get peerAddress(): string { return (this.address ??= plainAddress(this.connection.peerAddress)); }
   get peerPort(): number { return this.connection.peerPort; }
+
+  holdReading(hold: boolean): void {
+    this.connection.hold?.(hold);
+  }
 
   /** The authority in lower case. Requests of one connection most often name the same. */
   authorityOf(head: Head, start: number, end: number): string {

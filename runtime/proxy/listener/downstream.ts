@@ -37,6 +37,10 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
 
   get takesRequests(): boolean { return this.isIdle && !this.closing && !this.lingering && !this.gone; }
 
+  get bufferedBytes(): number {
+    return (this.stash?.length ?? 0) + this.connection.pendingBytes + (this.active?.bufferedBytes ?? 0);
+  }
+
   onConnect(): void {}
 
   onData(length: number): void {

@@ -8,6 +8,10 @@ import type { PendingConnection } from './transport-socket';
 export interface Served extends PendingConnection {
   /** Ends when it has nothing under way. */
   drain(): void;
+  /** Bytes of messages that wait in it, its upstream's included. */
+  readonly bufferedBytes: number;
+  /** Reads nothing from the client, whatever else wants it to, or goes on. */
+  holdReading(hold: boolean): void;
 }
 
 /** What a filter chain tells and asks the listener that it belongs to. */
@@ -76,6 +80,16 @@ export abstract class FilterChain<Tables extends ChainTables = ChainTables> {
   async empty(): Promise<void> {
     if (this.connections.size === 0 && this.shaking.size === 0) return;
     await new Promise<void>((resolve) => this.emptied.push(resolve));
+  }
+
+  get bufferedBytes(): number {
+    let bytes = 0;
+    for (const connection of this.connections) bytes += connection.bufferedBytes;
+    return bytes;
+  }
+
+  holdReading(hold: boolean): void {
+    for (const connection of this.connections) connection.holdReading(hold);
   }
 
   /** Closes every connection, whatever it is at. */

@@ -101,6 +101,16 @@ export class Listener implements ChainOwner {
     await Promise.all([...this.chains, ...this.leaving].map(async (chain) => chain.empty()));
   }
 
+  /** Bytes of messages that wait in it, those of its upstreams included. */
+  get bufferedBytes(): number {
+    return [...this.chains, ...this.leaving].reduce((sum, chain) => sum + chain.bufferedBytes, 0);
+  }
+
+  /** Reads nothing from clients, or goes on. */
+  holdReading(hold: boolean): void {
+    for (const chain of [...this.chains, ...this.leaving]) chain.holdReading(hold);
+  }
+
   /** Closes every connection, whatever it is at. */
   destroy(): void {
     for (const chain of [...this.chains, ...this.leaving]) chain.destroy();

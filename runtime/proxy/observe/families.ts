@@ -1,12 +1,27 @@
-import { BUCKETS, type Histogram as Counted, Histogram } from './histogram';
+import { BUCKETS, Histogram } from './histogram';
 
 export type Labels = Readonly<Record<string, string>>;
 export type FamilyType = 'counter' | 'gauge' | 'histogram';
 
+/** How the values of a pod's workers become one: a gauge of what all of them share is the `same` in each. */
+export type Merge = 'sum' | 'same';
+
+type Counted = Pick<Histogram, 'counts' | 'sum'>;
+
+/** Metrics as plain data, for another thread. */
+export interface FamilyData {
+  readonly name: string;
+  readonly type: FamilyType;
+  readonly help: string;
+  readonly stat: string;
+  readonly merge: Merge;
+  readonly series: readonly { readonly labels: Labels; readonly value: number; readonly histogram: Counted | undefined }[];
+}
+
 interface Series {
   readonly labels: Labels;
   value: number;
-  readonly histogram: Counted | undefined;
+  readonly histogram: Histogram | undefined;
 }
 
 /** One metric with all its series. Two values of the same labels are added up, so that no series is there twice. */
@@ -16,11 +31,27 @@ export class Family {
   /**
    * @param stat Envoy's name of a series in `/stats`, with `{label}` for the value of a label: `cluster.{envoy_cluster_name}.upstream_rq_total`.
    */
-  constructor(readonly name: string, readonly type: FamilyType, readonly help: string, private readonly stat: string) {}
+  constructor(
+    readonly name: string, readonly type: FamilyType, readonly help: string, private readonly stat: string, private readonly merge: Merge,
+  ) {}
 
   add(labels: Labels, value: number): void {
     const found = this.find(labels, undefined);
     found.value += value;
+  }
+
+  /** Takes what another worker has of it; of what is the same in all, the larger: one of them may be a moment ahead. */
+  mergeFrom({ series, merge }: FamilyData): void {
+    for (const { labels, value, histogram } of series) {
+      const found = this.find(labels, histogram && new Histogram());
+      if (histogram) found.histogram!.add(histogram);
+      else found.value = merge === 'same' ? Math.max(found.value, value) : found.value + value;
+    }
+  }
+
+  toData(): FamilyData {
+    const { name, type, help, stat, merge } = this;
+    return { name, type, help, stat, merge, series: [...this.series.values()] };
   }
 
   addHistogram(labels: Labels, counted: Counted): void {
@@ -46,7 +77,7 @@ export class Family {
     }
   }
 
-  private find(labels: Labels, histogram: Counted | undefined): Series {
+  private find(labels: Labels, histogram: Histogram | undefined): Series {
     const key = labelSet(labels);
     let found = this.series.get(key);
     if (!found) this.series.set(key, found = { labels, value: 0, histogram });
@@ -59,15 +90,24 @@ export class Families {
   private readonly families = new Map<string, Family>();
 
   counter(name: string, help: string, stat: string): Family {
-    return this.family(name, 'counter', help, stat);
+    return this.family(name, 'counter', help, stat, 'sum');
   }
 
-  gauge(name: string, help: string, stat: string): Family {
-    return this.family(name, 'gauge', help, stat);
+  gauge(name: string, help: string, stat: string, merge: Merge = 'sum'): Family {
+    return this.family(name, 'gauge', help, stat, merge);
   }
 
   histogram(name: string, help: string, stat: string): Family {
-    return this.family(name, 'histogram', help, stat);
+    return this.family(name, 'histogram', help, stat, 'sum');
+  }
+
+  toData(): FamilyData[] {
+    return [...this.families.values()].map((family) => family.toData());
+  }
+
+  /** Takes the metrics of another worker of the same pod. */
+  mergeFrom(families: readonly FamilyData[]): void {
+    for (const data of families) this.family(data.name, data.type, data.help, data.stat, data.merge).mergeFrom(data);
   }
 
   exposition(): string {
@@ -75,14 +115,14 @@ export class Families {
   }
 
   /** `name: value` in the order of names; only those that match. */
-  stats(filter?: RegExp): string {
-    const lines = [...this.families.values()].flatMap((family) => [...family.stats()]).filter(([name]) => !filter || filter.test(name));
+  stats(matches: (name: string) => boolean = () => true): string {
+    const lines = [...this.families.values()].flatMap((family) => [...family.stats()]).filter(([name]) => matches(name));
     return lines.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}: ${value}\n`).join('');
   }
 
-  private family(name: string, type: FamilyType, help: string, stat: string): Family {
+  private family(name: string, type: FamilyType, help: string, stat: string, merge: Merge): Family {
     let family = this.families.get(name);
-    if (!family) this.families.set(name, family = new Family(name, type, help, stat));
+    if (!family) this.families.set(name, family = new Family(name, type, help, stat, merge));
     return family;
   }
 }
@@ -93,7 +133,7 @@ function labelSet(labels: Labels, more = ''): string {
   return parts.length === 0 ? '' : `{${parts.join(',')}}`;
 }
 
-function histogramLines(name: string, labels: Labels, histogram: Counted): string {
+function histogramLines(name: string, labels: Labels, histogram: Histogram): string {
   let cumulative = 0;
   let text = '';
   BUCKETS.forEach((bound, bucket) => {
@@ -105,7 +145,7 @@ function histogramLines(name: string, labels: Labels, histogram: Counted): strin
 }
 
 /** The bucket bounds that the quantiles lie below. */
-function quantiles(histogram: Counted): string {
+function quantiles(histogram: Histogram): string {
   const { count } = histogram;
   return [0.5, 0.9, 0.99].map((quantile) => {
     let seen = 0;

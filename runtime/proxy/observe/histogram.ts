@@ -23,7 +23,7 @@ export class Histogram {
   }
 
   /** Adds what another one counted. */
-  add(other: Histogram): void {
+  add(other: Pick<Histogram, 'counts' | 'sum'>): void {
     other.counts.forEach((count, bucket) => { this.counts[bucket] += count; });
     this.sum += other.sum;
   }

@@ -12,14 +12,27 @@ export type WriteBytes = (
   fd: number, buffer: Buffer, offset: number, length: number, done: (error: NodeJS.ErrnoException | null, written: number) => void,
 ) => void;
 
+/** Takes the lines of an access log. */
+export interface LineSink {
+  /** Lines that were lost. */
+  readonly dropped: number;
+  /** Why they cannot be written; undefined while they can. */
+  readonly problem: string | undefined;
+  /** Takes a line, its newline included. */
+  write(line: string): void;
+  /** Opens the file anew: somebody has renamed it (SIGUSR1). */
+  reopen(): void;
+  /** Resolves when everything was handed to the system, or could not be. */
+  close(): Promise<void>;
+}
+
 /**
  * Lines into a file or standard output, from a buffer that is allocated once. Writing is done by the system's threads: a reader that stands still
  * costs lines, which are counted, and never stops the proxy.
  */
-export class LineWriter {
-  /** Lines that were lost because nobody took what was written before. */
+export class LineWriter implements LineSink {
+  /** Because nobody took what was written before. */
   dropped = 0;
-  /** Why the file cannot be written; undefined while it can. */
   problem: string | undefined;
   private filling: Buffer = Buffer.allocUnsafeSlow(SIZE);
   private used = 0;
@@ -34,7 +47,6 @@ export class LineWriter {
     this.open();
   }
 
-  /** Takes a line, its newline included. */
   write(line: string): void {
     // Three bytes are the most that a UTF-16 unit needs.
     if (this.used + line.length * 3 > SIZE) {
@@ -62,14 +74,12 @@ export class LineWriter {
     this.writeRest(this.fd, full, 0, length);
   }
 
-  /** Opens the file anew: somebody has renamed it (SIGUSR1). */
   reopen(): void {
     if (this.path === '-') return;
     if (this.spare) this.swapFile();
     else this.reopening = true;
   }
 
-  /** Resolves when everything was handed to the system, or could not be. */
   async close(): Promise<void> {
     this.timer?.cancel();
     await new Promise<void>((resolve) => {

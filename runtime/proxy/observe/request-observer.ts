@@ -5,7 +5,7 @@ import type { ResponseFlag } from '../error';
 import { compileFormat, DEFAULT_FORMAT, type FormatLine } from './access-log';
 import { compileFilter, type IsLogged } from './access-log-filter';
 import { Histogram } from './histogram';
-import { LineWriter } from './line-writer';
+import { LineWriter, type LineSink } from './line-writer';
 import type { Observer, RequestRecord } from './types';
 
 const FIRST_STATUS = 100;
@@ -36,14 +36,14 @@ interface ChainHandle {
   readonly counts: RequestCounts;
   readonly isLogged: IsLogged;
   readonly format: FormatLine | undefined;
-  readonly writer: LineWriter | undefined;
+  readonly writer: LineSink | undefined;
 }
 
 /** Metrics and access log of every request. What a request needs is resolved when the configuration changes. */
 export class RequestObserver implements Observer {
   private handles = new Map<string, ChainHandle>();
   private readonly clusters = new WeakMap<Cluster, RequestCounts>();
-  private readonly writers = new Map<string, LineWriter>();
+  private readonly writers = new Map<string, LineSink>();
 
   /**
    * @param random gives 0 ≤ x < 1.
@@ -52,7 +52,7 @@ export class RequestObserver implements Observer {
   constructor(
     private readonly clock: Clock,
     private readonly random: () => number,
-    private readonly open = (path: string) => new LineWriter(path, clock),
+    private readonly open: (path: string) => LineSink = (path) => new LineWriter(path, clock),
   ) {}
 
   /** The listeners that requests will come from; counts of those that stay go on. */

@@ -16,6 +16,16 @@ export function compilePattern(source: string): Pattern {
 }
 
 /**
+ * Looks for the pattern anywhere in a text, as operators expect of a filter; linear as `compilePattern` is.
+ *
+ * @throws Error that says what is wrong with the pattern.
+ */
+export function compileSearch(source: string): (text: string) => boolean {
+  const compiled = RE2JS.compile(source);
+  return (text) => compiled.test(text);
+}
+
+/**
  * Replaces every match of the pattern in a text (envoy.type.matcher.v3.RegexMatchAndSubstitute): in the substitution `\0` is the match, `\1` to
  * `\9` are its groups, `\\` is a backslash.
  *

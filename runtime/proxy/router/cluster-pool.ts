@@ -35,6 +35,16 @@ export class ClusterPool {
     return this.cluster.config.statName || this.cluster.config.name;
   }
 
+  /** Bytes that wait on connections that many requests share. */
+  get pendingBytes(): number {
+    if (this.cluster.config.http2 === undefined) return 0;
+    let bytes = 0;
+    for (const host of this.cluster.hosts()) {
+      for (const { connection } of (host.pool as HostConnections | undefined)?.http2 ?? []) bytes += connection.pendingBytes;
+    }
+    return bytes;
+  }
+
   /** The cluster left the configuration: it ends with the last request that uses it. */
   retire(): void {
     this.retired = true;

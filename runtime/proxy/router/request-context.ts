@@ -216,6 +216,11 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     return this.head.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
   }
 
+  /** What is kept of it to be sent (again), and what waits at its upstream. */
+  get bufferedBytes(): number {
+    return this.replayEnd + (this.connection?.bufferedBytes ?? 0);
+  }
+
   get requestId(): string {
     const { requestIdStart, requestIdEnd } = this.ids;
     return requestIdEnd > 0 ? latin1(this.replay, requestIdStart, requestIdEnd) : this.known(Known.RequestId);

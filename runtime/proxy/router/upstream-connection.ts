@@ -65,6 +65,10 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     if (connectTimeout > 0) router.deadlines.set(this.connectDeadline, connectTimeout, router.clock.now());
   }
 
+  get bufferedBytes(): number {
+    return (this.stash?.length ?? 0) + this.connection.pendingBytes;
+  }
+
   onConnect(): void {
     this.pool.router.deadlines.clear(this.connectDeadline);
     this.ready = true;

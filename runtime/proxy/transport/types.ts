@@ -78,6 +78,8 @@ export interface Connection {
   readStop(): void;
   /** An accepted connection reads from the start unless `accept` stops it, a connecting one once it is connected. */
   readStart(): void;
+  /** Stops reading whatever its owner wants, until it is let go. Streams of HTTP/2 have none: their connection is held. */
+  hold?(on: boolean): void;
   /** Sends what was written, then tells the peer that no more will come. */
   shutdown(): void;
   /** Closes at once where all was sent, else as soon as it is. */

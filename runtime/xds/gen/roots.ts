@@ -24,6 +24,8 @@ import { WrrLocalitySchema } from './envoy/extensions/load_balancing_policies/wr
 import { PreviousHostsPredicateSchema } from './envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
 import { FileAccessLogSchema } from './envoy/extensions/access_loggers/file/v3/file_pb';
 import { StdoutAccessLogSchema } from './envoy/extensions/access_loggers/stream/v3/stream_pb';
+import { FixedHeapConfigSchema } from './envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb';
+import { EventLoopDelayConfigSchema, BufferedBytesConfigSchema } from './meshwright/v1/resource_monitors_pb';
 import { CircuitBreakerSchema } from './meshwright/v1/circuit_breaker_pb';
 import { RetryExtensionSchema } from './meshwright/v1/retry_pb';
 import { UnsupportedSchema } from './meshwright/v1/unsupported_pb';
@@ -54,6 +56,9 @@ export const roots = [
   PreviousHostsPredicateSchema,
   FileAccessLogSchema,
   StdoutAccessLogSchema,
+  FixedHeapConfigSchema,
+  EventLoopDelayConfigSchema,
+  BufferedBytesConfigSchema,
   CircuitBreakerSchema,
   RetryExtensionSchema,
   UnsupportedSchema,

@@ -13,6 +13,7 @@ describe('command line', () => {
   test('the least', () => {
     expect(parseCommandLine(['-c', 'b.yaml'])).toEqual({
       configPath: 'b.yaml',
+      concurrency: 1,
       configYaml: undefined,
       node: {},
       drainTime: 600_000,
@@ -26,8 +27,9 @@ describe('command line', () => {
 
   test('everything', () => {
     expect(parseCommandLine(['--config-path=b.yaml', '--config-yaml', 'node: {}', '--service-node', 'n', '--service-cluster', 'c', '--service-zone', 'z',
-      '--concurrency', '1', '--drain-time-s', '5', '-l', 'warn', '--mode', 'validate', '--snapshot-path', '/s', '--health-address', '[::1]:15020'])).toEqual({
+      '--concurrency', '8', '--drain-time-s', '5', '-l', 'warn', '--mode', 'validate', '--snapshot-path', '/s', '--health-address', '[::1]:15020'], '24.0.0')).toEqual({
       configPath: 'b.yaml',
+      concurrency: 8,
       configYaml: 'node: {}',
       node: { id: 'n', cluster: 'c', zone: 'z' },
       drainTime: 5_000,
@@ -38,10 +40,16 @@ describe('command line', () => {
     });
   });
 
+  test.each([['20.16.0', false], ['22.20.0', false], ['23.0.0', false], ['23.1.0', true], ['24.0.0', true]])('several workers on Node.js %s', (version, possible) => {
+    const parse = () => parseCommandLine(['-c', 'b.yaml', '--concurrency', '2'], version);
+    if (possible) expect(parse()!.concurrency).toBe(2);
+    else expect(parse).toThrow(`--concurrency: 2 threads share their ports (SO_REUSEPORT), and Node.js ${version} cannot do that: run the proxy with Node.js 23.1 or later`);
+  });
+
   test('every mistake at once', () => {
-    expect(problems('--concurrency', '4', '--drain-time-s', 'x', '--log-level', 'loud', '--mode', 'init_only', '--health-address', 'localhost:1')).toEqual([
+    expect(problems('--concurrency', '0', '--drain-time-s', 'x', '--log-level', 'loud', '--mode', 'init_only', '--health-address', 'localhost:1')).toEqual([
       '--config-path or --config-yaml is required',
-      '--concurrency: 4 is not supported yet: 1',
+      '--concurrency: 0 must be a number of threads from 1 to 64',
       '--drain-time-s: x must be a number of seconds',
       '--log-level: loud must be one of trace, debug, info, warning, error, critical, off',
       '--mode: init_only must be serve or validate',

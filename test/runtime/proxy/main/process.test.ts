@@ -79,9 +79,9 @@ describe('the process', () => {
   });
 
   test('a command line that is wrong, and --help', async () => {
-    const wrong = run('--concurrency', '2');
+    const wrong = run('--concurrency', 'x');
     expect(await wrong.exit).toBe(1);
-    expect(wrong.lines).toMatchObject([{ fields: { problems: ['--config-path or --config-yaml is required', '--concurrency: 2 is not supported yet: 1'] } }]);
+    expect(wrong.lines).toMatchObject([{ fields: { problems: ['--config-path or --config-yaml is required', '--concurrency: x must be a number of threads from 1 to 64'] } }]);
     const help = run('--help');
     expect(await help.exit).toBe(0);
     expect(help.stdout()).toMatch(/^usage: /);

@@ -1,0 +1,36 @@
+import type { Cluster, Host } from '../cluster';
+import type { ClusterView, DataPlaneReport, HostView } from './types';
+
+export function viewOf(cluster: Cluster): ClusterView {
+  const { config, connections, pending, activeRequests, activeRetries, breakerState } = cluster;
+  const { name, statName, discovery, limits } = config;
+  const stats = Object.fromEntries(Object.entries(cluster.stats).filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
+  return {
+    name, statName, discovery, limits, connections, pending, activeRequests, activeRetries, breakerState, stats, hosts: cluster.hosts().map(viewOfHost),
+  };
+}
+
+function viewOfHost({ key, address, port, region, zone, priority, weight, healthy, reportedHealthy, ejected, active }: Host): HostView {
+  return { key, address, port, region, zone, priority, weight, healthy, reportedHealthy, ejected, active };
+}
+
+/** The clusters of a pod from what its workers see: counters and requests in flight add up, the rest is the same in all. */
+export function mergeClusters(reports: readonly DataPlaneReport[]): ClusterView[] {
+  const merged = new Map<string, ClusterView>();
+  for (const { clusters } of reports) {
+    for (const cluster of clusters) {
+      const other = merged.get(cluster.name);
+      merged.set(cluster.name, other === undefined ? cluster : mergeTwo(other, cluster));
+    }
+  }
+  return [...merged.values()];
+}
+
+function mergeTwo(one: ClusterView, other: ClusterView): ClusterView {
+  const active = new Map(other.hosts.map((host) => [host.key, host.active]));
+  return {
+    ...one,
+    stats: Object.fromEntries(Object.entries(one.stats).map(([name, value]) => [name, value + (other.stats[name] ?? 0)])),
+    hosts: one.hosts.map((host) => ({ ...host, active: host.active + (active.get(host.key) ?? 0) })),
+  };
+}

@@ -11,6 +11,11 @@ export interface ExampleImage {
   readonly args: readonly string[];
 }
 
+/** The part of a Deployment, or of any other object, that is read here. */
+interface Workload {
+  readonly spec?: { readonly template?: { readonly spec?: { readonly containers?: ReadonlyArray<{ readonly image: string }> } } };
+}
+
 interface Settings {
   readonly images: Readonly<Record<string, { readonly command: readonly string[] }>>;
 }
@@ -37,8 +42,8 @@ export function exampleImages(root: string): ExampleImage[] {
 function imagesOf(manifests: string): string[] {
   const images = new Set<string>();
   for (const document of parseAllDocuments(manifests)) {
-    const containers = (document.toJS() as { spec?: { template?: { spec?: { containers?: Array<{ image: string }> } } } } | null)?.spec?.template?.spec?.containers;
-    for (const { image } of containers ?? []) images.add(image);
+    const object = document.toJS() as Workload | null;
+    for (const { image } of object?.spec?.template?.spec?.containers ?? []) images.add(image);
   }
   return [...images].sort();
 }

@@ -41,8 +41,8 @@ async function main(): Promise<void> {
   const base = await packLayer(`Node ${NODE_VERSION} and its libraries`, runtime.entries, epoch);
   mkdirSync(out, { recursive: true });
 
-  const make = async (file: string, content: Pick<ImageContent, 'reference' | 'entrypoint' | 'user' | 'labels'>, program: readonly Entry[]): Promise<Image> => {
-    const layers = [base, await packLayer(content.reference, program, epoch)];
+  const make = async (file: string, content: Pick<ImageContent, 'reference' | 'entrypoint' | 'user' | 'labels'>, files: readonly Entry[]): Promise<Image> => {
+    const layers = [base, await packLayer(content.reference, files, epoch)];
     const image = await ociImage({ ...content, architecture, epoch, environment: ['NODE_ENV=production'], layers });
     writeFileSync(join(out, `${file}.tar`), image.archive);
     console.log(`${content.reference}@${image.digest}  ${(image.compressed / 1e6).toFixed(1)} MB compressed  ${join(values.out, `${file}.tar`)}`);
@@ -72,7 +72,8 @@ async function main(): Promise<void> {
 
   for (const { reference, program: path, args } of values.examples ? exampleImages(root) : []) {
     // Whatever a service runs as, it is not what its proxy runs as.
-    await make(reference.replace(/[/:]/g, '-'), { reference, user: '1000:1000', entrypoint: ['/usr/bin/node', `/app/${basename(path)}`, ...args], labels: {} },
+    const entrypoint = ['/usr/bin/node', `/app/${basename(path)}`, ...args];
+    await make(reference.replace(/[/:]/g, '-'), { reference, user: '1000:1000', entrypoint, labels: {} },
       [{ path: `app/${basename(path)}`, content: readFileSync(path) }]);
   }
 }

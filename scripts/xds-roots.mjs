@@ -47,6 +47,7 @@ export const roots = {
   [`${v3}/access_loggers/file/v3/file.proto`]: ['envoy.extensions.access_loggers.file.v3.FileAccessLog'],
   [`${v3}/access_loggers/stream/v3/stream.proto`]: ['envoy.extensions.access_loggers.stream.v3.StdoutAccessLog'],
 
+  'meshwright/v1/certificate.proto': ['meshwright.v1.IssueCertificateRequest', 'meshwright.v1.IssueCertificateResponse'],
   // Overload.
   [`${v3}/resource_monitors/fixed_heap/v3/fixed_heap.proto`]: ['envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig'],
   'meshwright/v1/resource_monitors.proto': ['meshwright.v1.EventLoopDelayConfig', 'meshwright.v1.BufferedBytesConfig'],

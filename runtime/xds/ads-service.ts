@@ -2,6 +2,7 @@ import {
   Metadata, makeClientConstructor, type Client, type ClientDuplexStream, type ChannelCredentials, type ClientOptions, type ServerDuplexStream,
   type ServiceDefinition, type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { asBuffer } from './buffer';
 import { decode, encode } from './codec';
 import {
   DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse,
@@ -45,8 +46,4 @@ export interface AdsClient extends Client {
 export function createAdsClient(address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): AdsClient {
   const constructor = makeClientConstructor(AdsService, 'AggregatedDiscoveryService');
   return new constructor(address, credentials, options) as unknown as AdsClient;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

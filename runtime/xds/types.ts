@@ -73,6 +73,7 @@ export {
 } from './gen/envoy/type/matcher/v3/regex_pb';
 
 export { StatusSchema, type Status } from './gen/google/rpc/status_pb';
+export * from './gen/meshwright/v1/certificate_pb';
 export * from './gen/meshwright/v1/circuit_breaker_pb';
 export * from './gen/meshwright/v1/retry_pb';
 

@@ -24,6 +24,7 @@ import { WrrLocalitySchema } from './envoy/extensions/load_balancing_policies/wr
 import { PreviousHostsPredicateSchema } from './envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';
 import { FileAccessLogSchema } from './envoy/extensions/access_loggers/file/v3/file_pb';
 import { StdoutAccessLogSchema } from './envoy/extensions/access_loggers/stream/v3/stream_pb';
+import { IssueCertificateRequestSchema, IssueCertificateResponseSchema } from './meshwright/v1/certificate_pb';
 import { FixedHeapConfigSchema } from './envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb';
 import { EventLoopDelayConfigSchema, BufferedBytesConfigSchema } from './meshwright/v1/resource_monitors_pb';
 import { CircuitBreakerSchema } from './meshwright/v1/circuit_breaker_pb';
@@ -56,6 +57,8 @@ export const roots = [
   PreviousHostsPredicateSchema,
   FileAccessLogSchema,
   StdoutAccessLogSchema,
+  IssueCertificateRequestSchema,
+  IssueCertificateResponseSchema,
   FixedHeapConfigSchema,
   EventLoopDelayConfigSchema,
   BufferedBytesConfigSchema,

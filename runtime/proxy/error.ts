@@ -1,5 +1,6 @@
 /** Envoy's response flags, as access logs and metrics show them. */
-export type ResponseFlag = 'UH' | 'UF' | 'UO' | 'NR' | 'URX' | 'NC' | 'UT' | 'DC' | 'UC' | 'UR' | 'RL' | 'UPE' | 'DPE' | 'SI' | 'UAEX' | 'OM' | 'LR';
+/** Of several for one end the usual combination is a member of its own. */
+export type ResponseFlag = 'UH' | 'UF' | 'UO' | 'NR' | 'URX' | 'NC' | 'UT' | 'DC' | 'UC' | 'UR' | 'RL' | 'UPE' | 'DPE' | 'SI' | 'UAEX' | 'OM' | 'LR' | 'DT' | 'UF,URX';
 
 /** Everything that ends a request in another way than by its upstream's answer: one row each. */
 export interface ProxyError {

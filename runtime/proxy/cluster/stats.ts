@@ -10,6 +10,11 @@ export class ClusterStats {
   cxDestroyWithActiveRq = 0;
   /** Connections refused by max_connections. */
   cxOverflow = 0;
+  /** TCP sessions that failed with their last attempt to connect. */
+  cxConnectAttemptsExceeded = 0;
+  /** Bytes received and sent by TCP sessions. */
+  cxRxBytes = 0;
+  cxTxBytes = 0;
   /** Tries started (cluster). */
   rqTotal = 0;
   rqTimeout = 0;

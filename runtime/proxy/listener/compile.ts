@@ -2,6 +2,7 @@ import type { Clock } from '../../clock';
 import { allChains, type DownstreamTlsConfig, type FilterChainConfig, type ListenerConfig } from '../config/types';
 import { compileFilters } from '../filter';
 import type { RouteTable } from '../route/types';
+import { compileChoice } from '../route/weighted-clusters';
 import type { SharedMemory } from '../shared-memory';
 import { compileFilterChainMatch } from './filter-chain-match';
 import { isHttp, type ChainTables, type ListenerTables } from './tables';
@@ -37,13 +38,16 @@ function compileChain(
   const transportSocket = chain.transportSocket === before?.chain.transportSocket
     ? before?.transportSocket : compileSocket(listener, chain, dependencies);
   const { filter: config } = chain;
-  if (config.kind === 'tcp_proxy') return before?.chain === chain ? before : { chain, transportSocket, config };
+  if (config.kind === 'tcp_proxy') {
+    return before?.chain === chain ? before : { chain, transportSocket, config, choose: compileChoice(config.clusters, false) };
+  }
   const routes = dependencies.routes(config.routeTable);
   if (routes === undefined) throw new Error(`listener ${listener}: route table ${config.routeTable} is not in the snapshot`);
   const known = before !== undefined && isHttp(before) ? before : undefined;
   if (known !== undefined && known.chain === chain && known.routes === routes) return known;
   const { clock, random, shared } = dependencies;
-  return { chain, transportSocket, config, routes, filters: compileFilters(config.filters, { clock, random, shared, scope: chain.key, previous: known?.filters }) };
+  const filters = compileFilters(config.filters, { clock, random, shared, scope: chain.key, previous: known?.filters });
+  return { chain, transportSocket, config, routes, filters };
 }
 
 function compileSocket(listener: string, { key, transportSocket }: FilterChainConfig, dependencies: ListenerDependencies) {

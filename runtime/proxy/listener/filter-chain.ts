@@ -44,16 +44,16 @@ export abstract class FilterChain<Tables extends ChainTables = ChainTables> {
 
   abstract readonly stats: HttpStats | TcpStats;
 
-  /** Serves a connection as this chain does, by way of its transport socket. */
-  accept(connection: Connection): void {
+  /** Serves a connection as this chain does, by way of its transport socket. `serverName`: the SNI that the inspection found. */
+  accept(connection: Connection, serverName = ''): void {
     const { transportSocket } = this.tables;
     if (transportSocket === undefined) {
-      this.serve(connection, undefined);
+      this.serve(connection, undefined, serverName);
       return;
     }
     const pending = transportSocket.accept(connection, (secured, protocol) => {
       this.shaking.delete(pending);
-      this.serve(secured, protocol);
+      this.serve(secured, protocol, serverName);
     }, () => {
       this.shaking.delete(pending);
       this.owner.connectionGone();
@@ -62,8 +62,8 @@ export abstract class FilterChain<Tables extends ChainTables = ChainTables> {
     this.shaking.add(pending);
   }
 
-  /** Becomes the connection's handler. `protocol`: what ALPN agreed on. */
-  protected abstract serve(connection: Connection, protocol: string | undefined): void;
+  /** Becomes the connection's handler. `protocol`: what ALPN agreed on; `serverName`: the client's SNI. */
+  protected abstract serve(connection: Connection, protocol: string | undefined, serverName: string): void;
 
   /** Requests, or connections where those are what is served, under way. */
   protected abstract get active(): number;

@@ -1,5 +1,6 @@
 import type { ListenerConfig } from '../config/types';
 import type { Router } from '../router/router';
+import { TcpProxy } from '../tcp/tcp-proxy';
 import type { Connection } from '../transport';
 import { authority } from './address';
 import type { ChainOwner, FilterChain } from './filter-chain';
@@ -117,8 +118,7 @@ export class Listener implements ChainOwner {
   }
 
   private makeChain(tables: ChainTables): FilterChain {
-    if (!isHttp(tables)) throw new Error(`filter chain ${tables.chain.key}: there is no tcp_proxy`);
-    const chain = new HttpConnectionManager(tables, this, this.router);
+    const chain = isHttp(tables) ? new HttpConnectionManager(tables, this, this.router) : new TcpProxy(tables, this, this.router);
     chain.draining = this.draining;
     return chain;
   }

@@ -1,6 +1,6 @@
 import type { FilterChainConfig, HttpConnectionManagerConfig, ListenerConfig, TcpProxyConfig } from '../config/types';
 import type { HttpFilter } from '../filter/types';
-import type { RouteTable } from '../route/types';
+import type { ClusterChoice, RouteTable } from '../route/types';
 import type { FilterChainMatcher } from './filter-chain-match';
 import type { DownstreamTransportSocket } from './transport-socket';
 
@@ -29,6 +29,8 @@ export interface HttpTables extends CommonTables {
 
 export interface TcpTables extends CommonTables {
   readonly config: TcpProxyConfig;
+  /** Picks a cluster. */
+  readonly choose: (hash: undefined, random: () => number) => ClusterChoice;
 }
 
 export function isHttp(tables: ChainTables): tables is HttpTables {

@@ -85,6 +85,13 @@ export class RequestObserver implements Observer {
     if (handle.format !== undefined && handle.isLogged(record)) handle.writer!.write(handle.format(record));
   }
 
+  connectionEnded(record: RequestRecord): void {
+    const handle = this.handles.get(record.chain);
+    if (handle === undefined) return;
+    handle.counts.count(record);
+    if (handle.format !== undefined && handle.isLogged(record)) handle.writer!.write(handle.format(record));
+  }
+
   ofCluster(cluster: Cluster): RequestCounts | undefined {
     return this.clusters.get(cluster);
   }

@@ -10,13 +10,16 @@ export interface RequestRecord {
   /** Path and query as the client sent them. */
   readonly path: string;
   readonly authority: string;
-  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
+  /** Undefined for a TCP connection. */
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | undefined;
   readonly requestId: string;
   /** W3C traceparent as it was sent upstream. */
   readonly traceparent: string;
   readonly userAgent: string;
   readonly forwardedFor: string;
   readonly downstreamAddress: string;
+  /** SNI of the client. */
+  readonly serverName?: string;
   readonly listener: string;
   /** Key of the filter chain. */
   readonly chain: string;
@@ -42,4 +45,6 @@ export interface RequestRecord {
 export interface Observer {
   /** Exactly once for every request, whatever ended it; `record` is reused as soon as this returns. */
   requestEnded(record: RequestRecord): void;
+  /** Exactly once for every connection of a tcp_proxy; what only requests have is empty. */
+  connectionEnded?(record: RequestRecord): void;
 }

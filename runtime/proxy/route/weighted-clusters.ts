@@ -13,7 +13,7 @@ const EXACT = 2 ** 26;
  * @throws Error where the weights sum to 0, as nothing could be picked then.
  */
 export function compileChoice(
-  clusters: readonly WeightedClusterConfig[], byHash: boolean,
+  clusters: readonly Pick<WeightedClusterConfig, 'cluster' | 'weight'>[], byHash: boolean,
 ): (hash: RequestHash | undefined, random: () => number) => ClusterChoice {
   const choices = clusters.map(({ cluster }, index): ClusterChoice => ({ cluster, index }));
   const total = clusters.reduce((sum, { weight }) => sum + weight, 0);

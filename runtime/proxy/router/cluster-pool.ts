@@ -1,6 +1,7 @@
 import type { Cluster, Host, HostPool } from '../cluster/types';
 import { ERRORS } from '../error';
 import { Http2Upstream } from '../http2/upstream';
+import type { Connection, ConnectionHandler } from '../transport';
 import type { RequestContext } from './request-context';
 import type { Router } from './router';
 import { UpstreamConnection } from './upstream-connection';
@@ -157,6 +158,27 @@ export class ClusterPool {
       return this.cluster.mayConnect;
     }
     return false;
+  }
+
+  /** Room for a connection that is no request's, held until `giveUp`; false: max_connections is reached, and nobody waits for such a place. */
+  reserve(): boolean {
+    const { cluster } = this;
+    if (!cluster.mayConnect && !this.evict()) {
+      cluster.stats.cxOverflow++;
+      return false;
+    }
+    cluster.connectionOpened();
+    return true;
+  }
+
+  giveUp(): void {
+    this.cluster.connectionClosed();
+    this.serveWaiting();
+  }
+
+  /** Begins a connection that was reserved. */
+  dial(host: Host, handler: ConnectionHandler): Connection {
+    return this.router.transport.connect(host.address, host.port, handler);
   }
 
   /** A connection has nothing to do. */

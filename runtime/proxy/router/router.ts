@@ -61,7 +61,7 @@ export class Router {
   readonly ids: IdSource;
   readonly tries = new TryLoop(this);
   readonly httpDate: HttpDate;
-  private readonly observer: Observer | undefined;
+  readonly observer: Observer | undefined;
   private readonly responseEdits: Edits;
   private readonly free: RequestContext[] = [];
 

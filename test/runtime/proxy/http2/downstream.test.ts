@@ -20,7 +20,7 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
   let upstream: Upstream;
   let client: http2.ClientHttp2Session;
   let port: number;
-  let records: { status: number; protocol: string; flag: string | undefined }[];
+  let records: { status: number; protocol: string | undefined; flag: string | undefined }[];
 
   beforeEach(async () => {
     clock = new EventClock();

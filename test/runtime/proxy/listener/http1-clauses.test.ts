@@ -60,7 +60,7 @@ describe('slow requests are bounded in time', () => {
     expect(parseAnswer(client.received)).toMatchObject({ status: 408, headers: { connection: 'close' } });
     expect(harness.transport.last.wasReset).toBe(true);
     expect(harness.seen).toMatchObject([{ status: 408, detail: 'request_overall_timeout' }]);
-    expect(harness.listener.stats.rqOverallTimeout).toBe(1);
+    expect(harness.manager.stats.rqOverallTimeout).toBe(1);
   });
 
   test('a complete one is not, nor one whose answer has begun', async () => {

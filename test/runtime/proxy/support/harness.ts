@@ -25,7 +25,7 @@ export interface Seen {
   end: number;
   upstreamFirstByte: number;
   userAgent: string;
-  protocol: string;
+  protocol: string | undefined;
   host: string | undefined;
 }
 

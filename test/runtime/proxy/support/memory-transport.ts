@@ -143,6 +143,7 @@ export class MemoryConnection implements Connection {
   }
 
   reset(): void {
+    if (this.closed) return;
     this.closed = true;
     this.wasReset = true;
   }
@@ -151,6 +152,7 @@ export class MemoryConnection implements Connection {
 /** A transport without sockets or time: what the proxy connects to appears in `connected`, and the test decides what happens there. */
 export class MemoryTransport implements Transport {
   readonly name = 'portable';
+  tlsBackend: Transport['tlsBackend'] = 'portable';
   readonly input = Buffer.alloc(READ_OFFSET + READ_SIZE);
   readonly output = Buffer.alloc(OUTPUT_SIZE);
   readonly connected: MemoryConnection[] = [];
@@ -186,6 +188,10 @@ export class MemoryTransport implements Transport {
     this.connected.push(connection);
     if (this.autoConnect) this.later(() => connection.connect());
     return connection;
+  }
+
+  secure(): never {
+    throw new Error('there is no TLS in memory');
   }
 
   /** A client connects to the proxy. */

@@ -9,7 +9,7 @@ export type HeadMatcher = (head: RequestHead) => boolean;
 const INTEGER = /^\s*[+-]?\d+\s*$/;
 
 /** @throws Error for a pattern that does not compile. */
-function compileValue(match: Exclude<ValueMatchConfig, { kind: 'present' }>): (value: string) => boolean {
+export function compileValue(match: Exclude<ValueMatchConfig, { kind: 'present' }>): (value: string) => boolean {
   switch (match.kind) {
     case 'regex': {
       const pattern = compilePattern(match.value);

@@ -1,71 +1,14 @@
-import { isIPv6 } from 'node:net';
-import { getSystemErrorName } from 'node:util';
+import { isIPv6, Socket, type SocketConstructorOpts } from 'node:net';
 import { giveBackOutput, takeOutput } from './output';
+import { connectPortableTls, securePortable } from './portable-tls';
+import { check, loadBinding, type Address, type Binding, type Handle, type HandleOwner, type PendingWrite } from './raw-binding';
+import { RawTlsClient, RawTlsConnection } from './raw-tls';
+import { loadTlsBinding, type TlsBinding } from './raw-tls-binding';
+import type { ClientTls, ServerTls } from './tls';
 import { READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions, type Transport } from './types';
-
-/**
- * The runtime's TCP handles. They are what `node:net` itself stands on; nobody promises that they stay, therefore `chooseTransport` tries them out
- * before it trusts them.
- */
-interface Handle {
-  owner: RawConnection | undefined;
-  onread: (() => void) | undefined;
-  onconnection: ((error: number, handle: Handle) => void) | undefined;
-  readonly writeQueueSize: number;
-  bind(address: string, port: number, flags?: number): number;
-  bind6(address: string, port: number, flags: number): number;
-  listen(backlog: number): number;
-  connect(request: object, address: string, port: number): number;
-  connect6(request: object, address: string, port: number): number;
-  getsockname(out: Partial<Address>): number;
-  getpeername(out: Partial<Address>): number;
-  setNoDelay(on: boolean): number;
-  useUserBuffer(buffer: Uint8Array): void;
-  readStart(): number;
-  readStop(): number;
-  writeBuffer(request: object, bytes: Uint8Array): number;
-  shutdown(request: object): number;
-  close(callback?: () => void): void;
-  reset(callback?: () => void): number;
-}
-
-interface Address {
-  address: string;
-  port: number;
-}
-
-interface PendingWrite {
-  connection: RawConnection;
-  /** Keeps the bytes from being collected or composed in again. */
-  buffer: Buffer;
-  isOutput: boolean;
-  oncomplete: (status: number) => void;
-}
-
-interface Binding {
-  readonly TCP: new (type: number) => Handle;
-  readonly TCPConnectWrap: new () => { oncomplete: (status: number) => void };
-  readonly constants: { readonly SOCKET: number; readonly SERVER: number; readonly UV_TCP_REUSEPORT?: number };
-  readonly WriteWrap: new () => PendingWrite;
-  readonly ShutdownWrap: new () => { oncomplete: (status: number) => void };
-  readonly streamBaseState: Int32Array;
-  readonly kReadBytesOrError: number;
-  readonly kLastWriteWasAsync: number;
-  readonly endOfFile: number;
-}
 
 /** Views kept of the output; a power of two. */
 const VIEWS = 256;
-
-function loadBinding(): Binding {
-  const { binding } = process as unknown as { binding(name: string): Record<string, unknown> };
-  const bound = binding.bind(process);
-  return { ...bound('tcp_wrap'), ...bound('stream_wrap'), endOfFile: bound('uv').UV_EOF } as unknown as Binding;
-}
-
-function check(error: number, call: string): void {
-  if (error !== 0) throw Object.assign(new Error(`${call}: ${getSystemErrorName(error)}`), { code: getSystemErrorName(error), syscall: call });
-}
 
 /** Throws where the runtime lacks the handles or any call that is needed of them. */
 export function createRawTransport(): Transport {
@@ -74,11 +17,13 @@ export function createRawTransport(): Transport {
 
 class RawTransport implements Transport {
   readonly name = 'raw';
+  tlsBackend: Transport['tlsBackend'] = 'raw';
   readonly input = Buffer.from(new ArrayBuffer(READ_OFFSET + READ_SIZE));
   output = takeOutput();
   /** The request of the next write; used again as long as writes are done at once. */
   spareWrite: PendingWrite;
-  private readonly readView: Uint8Array;
+  readonly readView: Uint8Array;
+  private tlsBinding: TlsBinding | undefined;
   private readonly views: (Uint8Array | undefined)[] = new Array<undefined>(VIEWS).fill(undefined);
 
   constructor(readonly binding: Binding) {
@@ -111,16 +56,30 @@ class RawTransport implements Transport {
     }
   }
 
-  connect(address: string, port: number, handler: ConnectionHandler): Connection {
+  connect(address: string, port: number, handler: ConnectionHandler, tls?: ClientTls): Connection {
+    if (tls !== undefined && this.tlsBackend === 'portable') return connectPortableTls(this, address, port, handler, tls);
     const { TCP, TCPConnectWrap, constants } = this.binding;
     const handle = new TCP(constants.SOCKET);
-    const connection = new RawConnection(this, handle);
+    const connection = tls === undefined ? new RawConnection(this, handle) : new RawTlsClient(this, handle, tls, handler);
     connection.handler = handler;
     const request = new TCPConnectWrap();
     request.oncomplete = (status) => connection.connected(status);
     const error = isIPv6(address) ? handle.connect6(request, address, port) : handle.connect(request, address, port);
     if (error !== 0) process.nextTick(() => connection.connected(error));
     return connection;
+  }
+
+  secure(connection: Connection, tls: ServerTls, handler: ConnectionHandler, first?: Uint8Array): Connection {
+    const handle = (connection as RawConnection).takeHandle();
+    if (this.tlsBackend === 'portable') return securePortable(this, new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts), tls, handler, first);
+    const secured = new RawTlsConnection(this, handle, tls, handler, true);
+    secured.startServer(tls, first);
+    return secured;
+  }
+
+  /** Throws where the runtime lacks it. */
+  get tls(): TlsBinding {
+    return (this.tlsBinding ??= loadTlsBinding());
   }
 
   /** [0, end) of the output. Lengths recur, and a view costs more than to look whether there is one. */
@@ -167,7 +126,7 @@ function afterWrite(this: PendingWrite, status: number): void {
 
 const unset = undefined as unknown as ConnectionHandler;
 
-class RawConnection implements Connection {
+class RawConnection implements Connection, HandleOwner {
   handler = unset;
   closed = false;
   private pendingWrites = 0;
@@ -193,6 +152,13 @@ class RawConnection implements Connection {
     this.open();
     this.handler.onConnect();
     this.readStart();
+  }
+
+  /** The handle is somebody else's from now on. */
+  takeHandle(): Handle {
+    this.readStop();
+    this.release();
+    return this.handle;
   }
 
   get pendingBytes(): number {

@@ -1,17 +1,29 @@
+import type { ClientTls, ServerTls, TlsFailure, TlsSession } from './tls';
+
 /**
  * Bytes in and out of TCP connections, and nothing above that. Two backends stand behind it: `raw` on the runtime's own TCP handles, `portable` on
  * `node:net`. All connections of a transport read into one buffer and write out of another, so an idle connection holds no memory for either.
  */
 export interface Transport {
   readonly name: 'raw' | 'portable';
+  /** What stands behind TLS; `portable` is the one that may differ from `name`. Set before the first use of TLS, by `chooseTls`. */
+  tlsBackend: 'raw' | 'portable';
   /** What was read: `onData(n)` finds it in [READ_OFFSET, READ_OFFSET + n). The headroom before it is the handler's to prepend what it kept. */
   readonly input: Buffer;
   /** Where a write is composed that `Connection.flush` sends; another buffer may stand here after every flush. */
   readonly output: Buffer;
   /** Rejects with the system's error (EADDRINUSE …) when the address cannot be bound. */
   listen(options: ListenOptions, accept: (connection: Connection) => void): Promise<Acceptor>;
-  /** Begins to connect to an IP address; the handler hears `onConnect`, or `onClosed` with `connect_failed`. */
-  connect(address: string, port: number, handler: ConnectionHandler): Connection;
+  /**
+   * Begins to connect to an IP address; the handler hears `onConnect`, or `onClosed` with `connect_failed`. With `tls` the handshake is a part of
+   * that, and `failure` says why it failed.
+   */
+  connect(address: string, port: number, handler: ConnectionHandler, tls?: ClientTls): Connection;
+  /**
+   * Speaks TLS as the server on an accepted connection, which nobody uses from then on but by what is returned. `first` was read of it already.
+   * The handler hears as after `connect`.
+   */
+  secure(connection: Connection, tls: ServerTls, handler: ConnectionHandler, first?: Uint8Array): Connection;
 }
 
 /** Offset of what is read in `Transport.input`. A head that comes in pieces is put together before it, so no head may be longer. */
@@ -62,6 +74,10 @@ export interface Connection {
   readonly pendingBytes: number;
   readonly peerAddress: string;
   readonly peerPort: number;
+  /** Of a TLS connection, once its handshake is done. */
+  readonly tls?: TlsSession;
+  /** Why a TLS connection has ended, where TLS was the reason. */
+  readonly failure?: TlsFailure;
   /**
    * Sends bytes, copied before this returns, perhaps by way of `Transport.output`: what was composed there is lost. False: the system did not take
    * all; stop producing until `onDrain`. More may be written, and goes out in order. A connection that is broken says so by `onClosed`, later,

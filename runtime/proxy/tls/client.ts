@@ -1,0 +1,90 @@
+import type { SecureContext } from 'node:tls';
+import type { Clock } from '../../clock';
+import type { NameMatchConfig, UpstreamTlsConfig, ValidationConfig } from '../config/tls-types';
+import type { ClientTls } from '../transport/tls';
+import { alpnWire, secureContexts } from './context';
+import { explain } from './explain';
+import { nameOf, readIdentity } from './identity';
+import { PeerJudge } from './judge';
+import { resolveTls, type Secrets } from './resolve';
+
+/** Hosts whose sessions are remembered; the one that was heard of longest ago is forgotten. */
+const HOSTS = 1024;
+
+interface RememberedSession {
+  readonly session: Buffer;
+  /** Of the peer that it was agreed with. */
+  readonly certificate: Buffer;
+}
+
+/**
+ * TLS of a cluster: its context, what it expects of endpoints, and the sessions that they gave. A change of any of it is another context, so no
+ * session outlives a change.
+ */
+export class ClientTlsContext {
+  private readonly context: SecureContext;
+  private readonly alpn: Buffer | undefined;
+  private readonly judgement: PeerJudge;
+  private readonly sessions = new Map<string, RememberedSession>();
+
+  /** @throws Error for certificates that the runtime refuses. */
+  constructor(private readonly config: UpstreamTlsConfig, secrets: Secrets, clock: Clock) {
+    const resolved = resolveTls(config, secrets);
+    [this.context] = secureContexts(config, resolved, {});
+    this.alpn = alpnWire(config.alpn);
+    const [own] = resolved.certificates;
+    const validation = withSni(resolved.validation, config);
+    this.judgement = new PeerJudge({
+      role: 'client',
+      own: own && nameOf(readIdentity(own.chain)),
+      expected: validation?.names ?? [],
+      versions: config.minVersion === config.maxVersion ? config.minVersion : `${config.minVersion} to ${config.maxVersion}`,
+      alpn: config.alpn,
+    }, validation, clock);
+  }
+
+  /** For one connection to a host. */
+  to(host: string): ClientTls {
+    const remembered = this.sessions.get(host);
+    let certificate: Buffer | undefined;
+    let early: Buffer | undefined;
+    const { context, alpn, config } = this;
+    return {
+      context,
+      alpn,
+      serverName: config.sni,
+      session: remembered?.session,
+      onSession: config.maxSessionKeys === 0 ? undefined : (session) => {
+        if (certificate === undefined) early = session;
+        else this.remember(host, { session, certificate });
+      },
+      judge: (session) => {
+        // Of a resumed session the library keeps the peer's certificate to itself.
+        if (session.reused) session.certificate ??= remembered?.certificate;
+        const failure = this.judgement.judge(session, true);
+        if (failure !== undefined) this.sessions.delete(host);
+        else certificate = session.certificate;
+        if (early !== undefined && certificate !== undefined) this.remember(host, { session: early, certificate });
+        return failure;
+      },
+      explain: (error, done) => {
+        this.sessions.delete(host);
+        return explain(this.judgement.side, error, done);
+      },
+    };
+  }
+
+  private remember(host: string, session: RememberedSession): void {
+    const { sessions } = this;
+    sessions.delete(host);
+    if (sessions.size >= HOSTS) sessions.delete(sessions.keys().next().value!);
+    sessions.set(host, session);
+  }
+}
+
+/** auto_sni_san_validation: the name that is asked for takes the place of all other names. */
+function withSni(validation: ValidationConfig | undefined, { nameIsSni, sni }: UpstreamTlsConfig): ValidationConfig | undefined {
+  if (validation === undefined || !nameIsSni || sni === undefined) return validation;
+  const names: NameMatchConfig[] = [{ type: 'dns', match: { kind: 'exact', value: sni, ignoreCase: true } }];
+  return { ...validation, names };
+}

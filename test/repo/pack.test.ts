@@ -26,9 +26,11 @@ function filesOf(folder: string): string[] {
 
 /** Libraries that the proxy loads when something of them is used first. */
 const loadedWhenUsed = ['lib/runtime/grpc-js.js', 'lib/runtime/re2js.js', 'lib/runtime/yaml.js'];
+/** What the proxy runs in threads. */
+const threads = ['lib/runtime/proxy-worker.js', 'lib/runtime/certificate-request.js'];
 /** Each plane is one file, beside the licences of what is bundled in it. */
 const bundles = [
-  'lib/runtime/proxy.js', 'lib/runtime/control-plane.js', 'lib/runtime/guardian.js', 'lib/cli/meshwright.js', 'lib/testing/index.js', ...loadedWhenUsed,
+  'lib/runtime/proxy.js', ...threads, 'lib/runtime/control-plane.js', 'lib/runtime/guardian.js', 'lib/cli/meshwright.js', 'lib/testing/index.js', ...loadedWhenUsed,
 ];
 
 describe('the package', () => {

@@ -1,13 +1,13 @@
 import type { Cluster, Host } from '../cluster';
 import type { ClusterView, DataPlaneReport, HostView } from './types';
 
+/** A cluster as it is now. */
 export function viewOf(cluster: Cluster): ClusterView {
   const { config, connections, pending, activeRequests, activeRetries, breakerState } = cluster;
   const { name, statName, discovery, limits } = config;
   const stats = Object.fromEntries(Object.entries(cluster.stats).filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
-  return {
-    name, statName, discovery, limits, connections, pending, activeRequests, activeRetries, breakerState, stats, hosts: cluster.hosts().map(viewOfHost),
-  };
+  const hosts = cluster.hosts().map(viewOfHost);
+  return { name, statName, discovery, limits, connections, pending, activeRequests, activeRetries, breakerState, stats, hosts };
 }
 
 function viewOfHost({ key, address, port, region, zone, priority, weight, healthy, reportedHealthy, ejected, active }: Host): HostView {

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../clock';
-import type { OverloadActionKind, OverloadConfig, OverloadResource } from './types';
+import type { OverloadActionKind, OverloadConfig, OverloadResource, OverloadState } from './types';
 
 /**
  * A listener that has stood still for so long, in milliseconds, and is still overloaded sheds instead: standing still has not helped, and clients
@@ -30,8 +30,7 @@ export interface Overloadable {
  * While it sheds it reads: a request has to be read to be refused. The delay of the event loop is what the manager's own timer came late by, the
  * largest since the look before.
  */
-export class OverloadManager {
-  /** By monitor, 0 to 1 and above. */
+export class OverloadManager implements OverloadState {
   readonly pressures = new Map<string, number>();
   private readonly active = new Set<OverloadActionKind>();
   private timer: Timer | undefined;
@@ -51,11 +50,6 @@ export class OverloadManager {
     this.timer?.cancel();
     this.timer = undefined;
     this.set(false, false);
-  }
-
-  /** Whether the action is what the configuration's triggers ask for now. */
-  triggered(kind: OverloadActionKind): boolean {
-    return this.active.has(kind);
   }
 
   get isStopped(): boolean {

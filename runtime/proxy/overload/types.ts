@@ -27,6 +27,15 @@ export interface OverloadAction {
   readonly triggers: readonly { readonly monitor: string; readonly threshold: number }[];
 }
 
+/** How an overload manager is, for metrics. */
+export interface OverloadState {
+  readonly config: OverloadConfig;
+  /** By monitor, 0 to 1 and above. */
+  readonly pressures: ReadonlyMap<string, number>;
+  readonly isStopped: boolean;
+  readonly isShedding: boolean;
+}
+
 /** envoy.config.overload.v3.OverloadManager. */
 export interface OverloadConfig {
   /** Milliseconds between two looks. */

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../clock';
-import { SharedResources, isResourcesName } from '../cluster/resources';
 import { Ejections } from '../cluster/ejections';
+import { SharedResources, isResourcesName } from '../cluster/resources';
 import type { ProxySnapshot } from '../config/types';
 import { mergeClusters } from '../data-plane/report';
 import type { BoundListener, DataPlane, DataPlaneReport } from '../data-plane/types';

@@ -1,9 +1,9 @@
-import type { OverloadManager } from '../overload/manager';
-import type { Families } from './families';
+import type { Families } from '../observe/families';
+import type { OverloadState } from './types';
 
 /** What is known of overload, under Envoy's names where it has one, and the bytes that wait in the proxy. */
 export function collectOverload(
-  { overload, bufferedBytes }: { readonly overload: OverloadManager | undefined; readonly bufferedBytes: number }, into: Families,
+  { overload, bufferedBytes }: { readonly overload: OverloadState | undefined; readonly bufferedBytes: number }, into: Families,
 ): void {
   into.gauge('meshwright_buffered_bytes', 'Bytes of messages that wait in the proxy', 'overload.buffered_bytes').add({}, bufferedBytes);
   if (overload === undefined) return;
@@ -13,7 +13,6 @@ export function collectOverload(
       .add({ envoy_resource_monitor: name }, Math.round(pressure * 100));
   }
   for (const { name, kind } of overload.config.actions) {
-
     into.gauge('envoy_overload_active', 'Whether an action is in force', 'overload.{envoy_overload_action}.active', 'same')
       .add({ envoy_overload_action: name }, Number(kind === 'stop_reading' ? overload.isStopped : overload.isShedding));
   }

@@ -108,6 +108,8 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   /** After the last answer. `quiet`: the client has sent nothing that was not read. */
   protected finish(quiet: boolean): void {
     this.quiet = quiet || this.peerEnded;
+    this.connection.commit?.();
+    if (this.connection.pendingBytes > 0) this.lastWriteTaken = false;
     if (this.quiet && this.lastWriteTaken) {
       this.close();
       return;

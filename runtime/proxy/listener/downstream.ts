@@ -257,6 +257,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
 
   finishTunnel(): void {
     this.peerEnded = true;
+    this.connection.commit?.();
     this.lastWriteTaken = this.connection.pendingBytes === 0;
   }
 

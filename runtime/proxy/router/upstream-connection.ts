@@ -388,6 +388,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   finishTunnel(): void {
     this.ctx!.connection = undefined;
     this.ctx = undefined;
+    this.connection.commit?.();
     if (this.connection.pendingBytes === 0) {
       this.discard();
       return;

@@ -6,6 +6,7 @@ import { RawTlsClient, RawTlsConnection } from './raw-tls';
 import { loadTlsBinding, type TlsBinding } from './raw-tls-binding';
 import type { ClientTls, ServerTls } from './tls';
 import { READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions, type Transport } from './types';
+import { SLOT_BYTES, WriteBatch, type BatchedWriter, type Slot } from './write-batch';
 
 /** Views kept of the output; a power of two. */
 const VIEWS = 256;
@@ -20,6 +21,7 @@ class RawTransport implements Transport {
   tlsBackend: Transport['tlsBackend'] = 'raw';
   readonly input = Buffer.from(new ArrayBuffer(READ_OFFSET + READ_SIZE));
   output = takeOutput();
+  readonly batch = new WriteBatch();
   /** The request of the next write; used again as long as writes are done at once. */
   spareWrite: PendingWrite;
   readonly readView: Uint8Array;
@@ -126,9 +128,10 @@ function afterWrite(this: PendingWrite, status: number): void {
 
 const unset = undefined as unknown as ConnectionHandler;
 
-class RawConnection implements Connection, HandleOwner {
+class RawConnection implements Connection, HandleOwner, BatchedWriter {
   handler = unset;
   closed = false;
+  slot: Slot | undefined;
   private pendingWrites = 0;
   private ending = false;
   private shutDown = false;
@@ -162,7 +165,8 @@ class RawConnection implements Connection, HandleOwner {
   }
 
   get pendingBytes(): number {
-    return this.closed ? 0 : this.handle.writeQueueSize;
+    if (this.closed) return 0;
+    return this.handle.writeQueueSize + (this.slot === undefined ? 0 : this.slot.used);
   }
 
   get peerAddress(): string {
@@ -191,6 +195,7 @@ class RawConnection implements Connection, HandleOwner {
   }
 
   write(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.waits(bytes, start, end)) return true;
     const length = end - start;
     const { output } = this.transport;
     if (length <= output.length) {
@@ -201,19 +206,40 @@ class RawConnection implements Connection, HandleOwner {
   }
 
   writeStable(bytes: Buffer, end: number): boolean {
+    if (this.waits(bytes, 0, end)) return true;
     return this.send(new Uint8Array(bytes.buffer, bytes.byteOffset, end), false);
   }
 
   flush(end: number): boolean {
     if (this.closed) return true;
     if (end === 0) return this.pendingWrites === 0;
+    if (this.waits(this.transport.output, 0, end)) return true;
     // Behind bytes that wait already it would only wait too: keep no more of it than it is long.
     if (this.pendingWrites > 0) return this.send(Buffer.from(this.transport.view(end)), false);
     return this.send(this.transport.view(end), true);
   }
 
+  /** Whether short bytes go out with all others of this round. That the system did not take them is heard by the next write, and by `onDrain`. */
+  private waits(bytes: Uint8Array, start: number, end: number): boolean {
+    if (end - start > SLOT_BYTES || this.pendingWrites > 0 || this.closed) return false;
+    if (this.slot !== undefined) {
+      if (this.slot.append(bytes, start, end)) return true;
+      this.commit();
+    }
+    this.slot = this.transport.batch.take(this);
+    return this.slot !== undefined && this.slot.append(bytes, start, end);
+  }
+
+  commit(): void {
+    const { slot } = this;
+    if (slot === undefined) return;
+    this.slot = slot.owner = undefined;
+    if (!this.send(slot.view(), false)) slot.lend();
+  }
+
   private send(bytes: Uint8Array, isOutput: boolean): boolean {
     if (this.closed) return true;
+    this.commit();
     const { transport } = this;
     const { binding } = transport;
     const request = transport.spareWrite;
@@ -260,6 +286,7 @@ class RawConnection implements Connection, HandleOwner {
 
   shutdown(): void {
     if (this.closed || this.shutDown) return;
+    this.commit();
     this.shutDown = true;
     const request = new this.transport.binding.ShutdownWrap();
     request.oncomplete = () => undefined;
@@ -267,18 +294,21 @@ class RawConnection implements Connection, HandleOwner {
   }
 
   end(): void {
+    this.commit();
     if (this.pendingWrites === 0) this.close();
     else this.ending = true;
   }
 
   close(): void {
     if (this.closed) return;
+    this.commit();
     this.release();
     this.handle.close();
   }
 
   reset(): void {
     if (this.closed) return;
+    this.commit();
     this.release();
     if (this.handle.reset() !== 0) this.handle.close();
   }

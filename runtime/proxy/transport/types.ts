@@ -60,7 +60,7 @@ export interface ConnectionHandler {
   onData(length: number): void;
   /** The peer sends no more; writing is still possible. */
   onEnd(): void;
-  /** All that was written went out, after a write that returned false. */
+  /** All that was written went out, after a write that returned false, or that the system did not take at the end of its round. */
   onDrain(): void;
   /** The connection is gone; the last event. */
   onClosed(reason: CloseReason): void;
@@ -70,7 +70,7 @@ export interface ConnectionHandler {
 export interface Connection {
   handler: ConnectionHandler;
   readonly closed: boolean;
-  /** Bytes that were written and that the system has not taken. */
+  /** Bytes that were written and that the system has not taken, or not been given yet. */
   readonly pendingBytes: number;
   readonly peerAddress: string;
   readonly peerPort: number;
@@ -79,8 +79,8 @@ export interface Connection {
   /** Why a TLS connection has ended, where TLS was the reason. */
   readonly failure?: TlsFailure;
   /**
-   * Sends bytes, copied before this returns, perhaps by way of `Transport.output`: what was composed there is lost. False: the system did not take
-   * all; stop producing until `onDrain`. More may be written, and goes out in order. A connection that is broken says so by `onClosed`, later,
+   * Sends bytes, copied before this returns, perhaps by way of `Transport.output`: what was composed there is lost. Short ones may go out at the
+   * end of the present round of events, with all others of it. False: the system did not take all; stop producing until `onDrain`. More may be written, and goes out in order. A connection that is broken says so by `onClosed`, later,
    * never from within.
    */
   write(bytes: Uint8Array, start: number, end: number): boolean;
@@ -91,6 +91,8 @@ export interface Connection {
   writeStable(bytes: Buffer, end: number): boolean;
   /** Sends [0, end) of `Transport.output`; as `write`. */
   flush(end: number): boolean;
+  /** What waits for the end of the round goes out now, before somebody asks for `pendingBytes` to close behind the last. */
+  commit?(): void;
   readStop(): void;
   /** An accepted connection reads from the start unless `accept` stops it, a connecting one once it is connected. */
   readStart(): void;

@@ -159,6 +159,7 @@ class RawConnection implements Connection, HandleOwner, BatchedWriter {
 
   /** The handle is somebody else's from now on. */
   takeHandle(): Handle {
+    this.commit();
     this.readStop();
     this.release();
     return this.handle;

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 const entries = [
   { in: 'runtime/proxy/main.ts', out: 'lib/runtime/proxy', apart: ['@grpc/grpc-js', 're2js', 'yaml'] },
   { in: 'runtime/proxy/worker/main.ts', out: 'lib/runtime/proxy-worker', apart: ['re2js'] },
-  { in: 'runtime/proxy/identity/certificate-request-worker.ts', out: 'lib/runtime/certificate-request' },
+  { in: 'runtime/proxy/identity/certificate-request-process.ts', out: 'lib/runtime/certificate-request' },
   { in: 'runtime/control-plane/main.ts', out: 'lib/runtime/control-plane' },
   { in: 'runtime/local/guardian/main.ts', out: 'lib/runtime/guardian' },
   { in: 'cli/main.ts', out: 'lib/cli/meshwright', executable: true },

@@ -26,7 +26,7 @@ function filesOf(folder: string): string[] {
 
 /** Libraries that the proxy loads when something of them is used first. */
 const loadedWhenUsed = ['lib/runtime/grpc-js.js', 'lib/runtime/re2js.js', 'lib/runtime/yaml.js'];
-/** What the proxy runs in threads. */
+/** What the proxy runs in threads, and in a process that ends at once. */
 const threads = ['lib/runtime/proxy-worker.js', 'lib/runtime/certificate-request.js'];
 /** Each plane is one file, beside the licences of what is bundled in it. */
 const bundles = [

@@ -2,7 +2,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { createRoot } from '../../../../runtime/control-plane/identity/authority-material';
 import { CertificateAuthority } from '../../../../runtime/control-plane/identity/certificate-authority';
-import { makeCertificateRequest } from '../../../../runtime/proxy/identity/certificate-request';
+import { certificateRequest } from '../../../../runtime/proxy/identity/certificate-request';
+import { newKey } from '../../../../runtime/proxy/identity/key';
 import { SvidKeeper } from '../../../../runtime/proxy/identity/svid-keeper';
 import type { Svid } from '../../../../runtime/proxy/identity/types';
 import { createLog } from '../../../../runtime/proxy/observe/log';
@@ -10,6 +11,12 @@ import { createLog } from '../../../../runtime/proxy/observe/log';
 const HOUR = 3_600_000;
 const LIFETIME = 24 * HOUR;
 const IDENTITY = 'spiffe://shop.example/ns/shop/sa/payment';
+
+/** As in a process of its own. */
+async function makeCertificateRequest() {
+  const { privateKey, publicKey, sign } = await newKey();
+  return { privateKey, request: await certificateRequest(publicKey, async (bytes) => sign(bytes)) };
+}
 
 async function keeper(options: { random?: () => number } = {}) {
   const clock = new VirtualClock();

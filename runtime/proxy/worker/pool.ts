@@ -240,7 +240,7 @@ export class WorkerPool implements DataPlane {
     families.counter('meshwright_worker_restarts_total', 'Worker threads that died and were replaced', 'server.worker_restarts').add({}, this.restarts);
     for (const [envoy_cluster_name, ejections] of this.ejections.made()) {
       families.counter('envoy_cluster_outlier_detection_ejections_enforced_total', 'Ejections of endpoints',
-        'cluster.{envoy_cluster_name}.outlier_detection.ejections_enforced_total').add({ envoy_cluster_name }, ejections);
+        'cluster.{envoy_cluster_name}.outlier_detection_ejections_enforced_total').add({ envoy_cluster_name }, ejections);
     }
     for (const [path, { sink }] of this.logs) {
       families.counter('meshwright_access_log_dropped_total', 'Lines of the access log that were lost because nobody took them', 'access_log.{path}.dropped')

@@ -5,7 +5,7 @@ export const MAX_EXTENSION_BYTES = 8 * 1024;
 /** Bytes of a trailer section at most. */
 export const MAX_TRAILER_BYTES = 16 * 1024;
 /** Fields that frame, route or authenticate may not come late (RFC 9110 §6.5.1): whoever merges them would read another message than we did. */
-const FORBIDDEN_TRAILERS = new Set([
+export const FORBIDDEN_TRAILERS = new Set([
   'transfer-encoding', 'content-length', 'content-encoding', 'host', 'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade',
   'expect', 'authorization', 'cookie', 'set-cookie', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-client-cert', 'x-request-id', 'traceparent',
   'tracestate',

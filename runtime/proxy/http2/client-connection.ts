@@ -1,10 +1,15 @@
-import type { CloseReason, ConnectionHandler } from '../transport';
-import { ClientStream } from './client-stream';
+import type { CloseReason } from '../transport';
+import type { ClientStream } from './client-stream';
 import { Http2Connection } from './connection';
-import { ErrorCode } from './protocol';
+import type { Http2Dependencies } from './connection-output';
+import { ErrorCode, MAX_STREAM_ID } from './protocol';
+import type { Http2Settings } from './settings';
 import type { Http2Stream } from './stream';
 
-/** The role that asks. Its slots are what may be open at the same time; each rests between two requests, and is taken for the next. */
+/** Streams that an upstream is taken to carry before it has said how many: RFC 9113 §6.5.2 recommends to allow no fewer. */
+const UNTOLD_STREAMS = 100;
+
+/** The role that asks. */
 export abstract class ClientConnection extends Http2Connection {
   protected readonly isClient = true;
   /** Of streams that the peer opened: none, since it may not push. */
@@ -13,35 +18,65 @@ export abstract class ClientConnection extends Http2Connection {
   private nextId = 1;
   /** No stream is opened any more. */
   private goingAway = false;
-  protected readonly slots = new Set<ClientStream>();
+  /** Requests that wait until the connection is made, or until the peer's settings have come. */
+  private readonly queued = new Set<ClientStream>();
+
+  constructor(deps: Http2Dependencies, settings: Http2Settings) {
+    super(deps, settings);
+    this.peerMaxStreams = UNTOLD_STREAMS;
+  }
+
+  /** Requests on it, those that wait for it included. */
+  get active(): number {
+    return this.streams.size + this.queued.size;
+  }
 
   /** Whether another request may be under way on it. */
   get hasRoom(): boolean {
-    if (this.goingAway || this.gone || this.failed) return false;
-    return this.slots.size < Math.min(this.settings.maxConcurrentStreams, this.peerMaxStreams);
+    if (this.goingAway || this.gone || this.failed || this.nextId > MAX_STREAM_ID) return false;
+    return this.active < Math.min(this.settings.maxConcurrentStreams, this.peerMaxStreams);
   }
 
   connect(address: string, port: number): void {
     this.connection = this.transport.connect(address, port, this);
   }
 
-  slot(handler: ConnectionHandler): ClientStream {
-    const stream = new ClientStream(this);
-    stream.handler = handler;
-    this.slots.add(stream);
-    return stream;
+  /** Sends the request of `stream` now, or as soon as it may. */
+  begin(stream: ClientStream): void {
+    if (this.connected && (this.settingsSeen || !stream.needsSettings)) stream.send();
+    else this.queued.add(stream);
+  }
+
+  /** It went away while it waited. */
+  unqueue(stream: ClientStream): void {
+    if (!this.queued.delete(stream)) return;
+    this.afterStream();
   }
 
   override onConnect(): void {
     this.connected = true;
     this.out.preface();
     this.greet();
-    for (const slot of [...this.slots]) slot.handler.onConnect();
+    this.sendQueued();
+  }
+
+  private sendQueued(): void {
+    for (const stream of [...this.queued]) {
+      if (stream.needsSettings && !this.settingsSeen) continue;
+      this.queued.delete(stream);
+      stream.send();
+    }
+  }
+
+  protected override onSettled(first: boolean): void {
+    // RFC 9113 §6.5.2: one that says nothing sets no limit.
+    if (first && !this.limitTold) this.peerMaxStreams = Infinity;
+    this.sendQueued();
   }
 
   /** 0: there will be no more. */
   nextStreamId(): number {
-    if (this.goingAway || this.gone || this.failed || this.nextId > 0x7fffffff) return 0;
+    if (this.goingAway || this.gone || this.failed || this.nextId > MAX_STREAM_ID) return 0;
     const id = this.nextId;
     this.nextId += 2;
     return id;
@@ -64,18 +99,13 @@ export abstract class ClientConnection extends Http2Connection {
     return ErrorCode.ProtocolError;
   }
 
-  /** What still comes on it is of no interest. */
-  release(stream: Http2Stream): void {
-    this.forget(stream, true);
-  }
-
   /** RFC 9113 §6.8: later streams were not looked at, the others are still answered. */
   protected onGoAway(lastStreamId: number): void {
     this.retire();
     for (const stream of [...this.streams.values()]) {
       if (stream.id <= lastStreamId) continue;
       this.forget(stream, true);
-      stream.lost('reset');
+      stream.lost('reset', true);
     }
   }
 
@@ -83,23 +113,35 @@ export abstract class ClientConnection extends Http2Connection {
   retire(): void {
     if (this.goingAway) return;
     this.goingAway = true;
-    for (const slot of [...this.slots]) if (slot.id === 0 && this.connected) slot.lost('reset');
-    this.closeIfUnused();
+    if (this.connected) this.loseQueued('reset');
+    this.afterStream();
   }
 
-  slotClosed(stream: Http2Stream): void {
-    this.slots.delete(stream as ClientStream);
-    if (this.goingAway || !this.connected) this.closeIfUnused();
-    else if (this.slots.size === 0 && !this.gone) this.onQuiet();
+  private loseQueued(reason: CloseReason): void {
+    for (const stream of [...this.queued]) {
+      this.queued.delete(stream);
+      this.loseQueuedStream(stream, reason);
+    }
   }
 
-  /** Nobody holds a slot. */
+  /** A request that waited for a connection that is gone. */
+  protected loseQueuedStream(stream: ClientStream, reason: CloseReason): void {
+    stream.lost(reason, reason === 'reset');
+  }
+
+  protected override forget(stream: Http2Stream, byUs: boolean): void {
+    super.forget(stream, byUs);
+    this.afterStream();
+  }
+
+  private afterStream(): void {
+    if (this.active > 0 || this.gone || this.failed) return;
+    if (this.goingAway || !this.connected) this.close();
+    else this.onQuiet();
+  }
+
+  /** Nothing is under way on it. */
   protected abstract onQuiet(): void;
-
-  private closeIfUnused(): void {
-    if (this.slots.size > 0 || this.gone) return;
-    this.close();
-  }
 
   protected close(): void {
     if (this.gone) return;
@@ -111,22 +153,22 @@ export abstract class ClientConnection extends Http2Connection {
   }
 
   override onClosed(reason: CloseReason): void {
-    const { connected } = this;
-    this.gone = true;
-    this.out.release();
-    for (const slot of [...this.slots]) slot.lost(connected ? 'reset' : reason);
-    this.ended();
+    if (this.gone) return;
+    this.closeReason = reason;
+    this.finish();
   }
+
+  private closeReason: CloseReason = 'reset';
 
   protected override finish(): void {
     if (this.gone) return;
     super.finish();
-    for (const slot of [...this.slots]) slot.lost('reset');
-    this.ended();
+    this.ended(this.connected ? undefined : this.closeReason);
+    this.loseQueued(this.connected ? 'reset' : this.closeReason);
   }
 
-  /** It is gone. */
-  protected abstract ended(): void;
+  /** It is gone. `failure`: it was never made. */
+  protected abstract ended(failure: CloseReason | undefined): void;
 
   protected linger(): void {
     // An upstream that errs is not worth to wait for.

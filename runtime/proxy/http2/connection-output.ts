@@ -30,8 +30,8 @@ export abstract class ConnectionOutput {
   protected inRead = false;
   /** Streams whose DATA waits for windows. */
   protected readonly waiting = new Set<Http2Stream>();
-  /** Streams that have something to tell the engine. */
-  private readonly kept = new Set<Http2Stream>();
+  /** Bytes that its streams keep until windows let them go out. */
+  streamBytes = 0;
   private scheduled = false;
   private readonly run = () => this.runLater();
   private blockWritten = false;
@@ -42,10 +42,15 @@ export abstract class ConnectionOutput {
 
   abstract destroy(): void;
 
+  buffered(change: number): void {
+    this.streamBytes += change;
+  }
+
   private send(bytes: Buffer, end: number): boolean {
     if (this.gone || this.connection.writeStable(bytes, end)) return true;
     this.blocked = true;
-    if (this.connection.pendingBytes > MAX_PENDING) this.destroy();
+    // Not within the call of whoever writes.
+    if (this.connection.pendingBytes > MAX_PENDING) this.deps.defer(() => this.destroy());
     return false;
   }
 
@@ -61,21 +66,7 @@ export abstract class ConnectionOutput {
       this.out.release();
       return;
     }
-    this.inRead = true;
-    for (const stream of [...this.kept]) {
-      this.kept.delete(stream);
-      stream.deliverKept();
-    }
-    this.inRead = false;
     this.out.flush();
-  }
-
-  /** `stream` has something for the engine that could not be told within its call. */
-  later(stream: Http2Stream): void {
-    this.kept.add(stream);
-    if (this.scheduled) return;
-    this.scheduled = true;
-    this.deps.defer(this.run);
   }
 
   onDrain(): void {
@@ -90,11 +81,18 @@ export abstract class ConnectionOutput {
 
   /** Every stream that waits sends what it may; who was first comes last next time. */
   protected pumpAll(): void {
+    if (this.waiting.size === 0) return;
     for (const stream of [...this.waiting]) {
       if (this.blocked || this.sendWindow <= 0 || this.gone) return;
       this.waiting.delete(stream);
-      if (!stream.closed && stream.id !== 0 && !stream.pump()) this.waiting.add(stream);
+      if (stream.id !== 0 && !stream.pump()) this.waiting.add(stream);
     }
+  }
+
+  /** As `pumpAll`, of one. */
+  protected pumpOne(stream: Http2Stream): void {
+    if (this.blocked || this.gone || !this.waiting.has(stream)) return;
+    if (stream.pump()) this.waiting.delete(stream);
   }
 
   /** Before the first block of the connection: the table is not used. Returns where the block begins. */
@@ -105,16 +103,17 @@ export abstract class ConnectionOutput {
     return at + 1;
   }
 
-  /** The block in [start + 9, stop) of what goes out becomes a frame, or several. */
-  finishBlock(id: number, start: number, stop: number, flags: number): void {
+  /** The block in [start + 9, stop) of what goes out becomes a frame, or several. Whether it is one. */
+  finishBlock(id: number, start: number, stop: number, flags: number): boolean {
     const { out } = this;
     const from = start + FRAME_HEAD;
     if (stop - from > this.peerMaxFrame) {
       this.writeBlock(id, Buffer.from(out.bytes.subarray(from, stop)), flags);
-      return;
+      return false;
     }
     out.headAt(start, stop - from, FrameType.Headers, flags | Flag.EndHeaders, id);
     out.end = stop;
+    return true;
   }
 
   /** A header block as HEADERS, and CONTINUATION where the peer's frames are too small for it. */

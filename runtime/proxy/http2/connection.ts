@@ -1,7 +1,7 @@
 import { READ_OFFSET, READ_SIZE, type CloseReason, type ConnectionHandler } from '../transport';
 import { ConnectionOutput, type Http2Dependencies } from './connection-output';
 import { EndedStreams } from './ended-streams';
-import { Flood } from './flood';
+import { Flood, type Flooding } from './flood';
 import { FrameReader, type FrameSink } from './frame-reader';
 import { Decoded, HpackDecoder } from './hpack/decoder';
 import { FieldSection } from './hpack/field-section';
@@ -23,9 +23,12 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
   readonly flood = new Flood();
   peerInitialWindow = DEFAULT_WINDOW;
   peerMaxStreams = Infinity;
+  protected limitTold = false;
+  /** SETTINGS_ENABLE_CONNECT_PROTOCOL of the peer (RFC 8441 §3). */
+  peerTakesConnect = false;
   /** GOAWAY with an error has been sent: nothing is read any more. */
   protected failed = false;
-  protected settingsSeen = false;
+  settingsSeen = false;
   private receiveWindow = DEFAULT_WINDOW;
   private toCredit = 0;
   private readonly reader = new FrameReader();
@@ -89,11 +92,11 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
       case FrameType.Headers: return this.onHeaders(flags, id, bytes, start, end);
       case FrameType.Continuation: return this.onContinuation(flags, bytes, start, end);
       case FrameType.WindowUpdate: return this.onWindowUpdate(id, bytes, start, end);
-      case FrameType.RstStream: return this.onRstStream(id, start, end);
+      case FrameType.RstStream: return this.onRstStream(id, bytes, start, end);
       case FrameType.PushPromise: return ErrorCode.ProtocolError;
       default: break;
     }
-    if (!this.flood.controlFrame(this.deps.clock.now())) return ErrorCode.EnhanceYourCalm;
+    if (!this.flood.controlFrame(this.deps.clock.now())) return this.calm(type === FrameType.Ping ? 'ping' : type === FrameType.Settings ? 'settings' : 'control');
     switch (type) {
       case FrameType.Settings: return this.onSettings(flags, id, bytes, start, end);
       case FrameType.Ping:
@@ -132,7 +135,7 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
     }
     const endStream = (flags & Flag.EndStream) !== 0;
     if (end > start) this.flood.fullFrame();
-    else if (!endStream && !this.flood.emptyFrame()) return ErrorCode.EnhanceYourCalm;
+    else if (!endStream && !this.flood.emptyFrame()) return this.calm('empty_data');
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (this.isIdle(id)) return ErrorCode.ProtocolError;
@@ -195,7 +198,7 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
     if (this.blockStream === 0) return ErrorCode.ProtocolError;
     this.block.push(Buffer.from(bytes.subarray(start, end)));
     this.blockLength += end - start;
-    if (this.blockLength > MAX_BLOCK || this.block.length > MAX_CONTINUATIONS) return ErrorCode.EnhanceYourCalm;
+    if (this.blockLength > MAX_BLOCK || this.block.length > MAX_CONTINUATIONS) return this.calm('continuation');
     if ((flags & Flag.EndHeaders) === 0) return ErrorCode.NoError;
     const whole = Buffer.concat(this.block);
     const id = this.blockStream;
@@ -209,7 +212,7 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
     // Also of streams that are refused: the tables have to stay alike.
     const decoded = this.decoder.decode(bytes, start, end, fields);
     if (decoded === Decoded.Invalid) return ErrorCode.CompressionError;
-    if (decoded === Decoded.Bomb) return ErrorCode.EnhanceYourCalm;
+    if (decoded === Decoded.Bomb) return this.calm('hpack');
     const endStream = (flags & Flag.EndStream) !== 0;
     const stream = this.streams.get(id);
     if (stream === undefined) {
@@ -232,7 +235,7 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
   private onWindowUpdate(id: number, bytes: Buffer, start: number, end: number): number {
     if (end - start !== 4) return ErrorCode.FrameSizeError;
     const increment = bytes.readUInt32BE(start) & 0x7fffffff;
-    if (!this.flood.windowUpdate()) return ErrorCode.EnhanceYourCalm;
+    if (!this.flood.windowUpdate()) return this.calm('window_update');
     if (id === 0) {
       if (increment === 0) return ErrorCode.ProtocolError;
       this.sendWindow += increment;
@@ -245,37 +248,42 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
     stream.sendWindow += increment;
     if (increment === 0) this.streamError(stream, ErrorCode.ProtocolError);
     else if (stream.sendWindow > MAX_WINDOW) this.streamError(stream, ErrorCode.FlowControlError);
-    else this.pumpAll();
+    else this.pumpOne(stream);
     return ErrorCode.NoError;
   }
 
-  private onRstStream(id: number, start: number, end: number): number {
+  private onRstStream(id: number, bytes: Buffer, start: number, end: number): number {
     if (id === 0) return ErrorCode.ProtocolError;
     if (end - start !== 4) return ErrorCode.FrameSizeError;
     const stream = this.streams.get(id);
     if (stream === undefined) return this.isIdle(id) ? ErrorCode.ProtocolError : ErrorCode.NoError;
-    if (!this.isClient && !this.flood.streamReset()) return ErrorCode.EnhanceYourCalm;
+    if (!this.isClient && !this.flood.streamReset()) return this.calm('rapid_reset');
+    const code = bytes.readUInt32BE(start);
     this.forget(stream, false);
-    stream.lost('reset');
+    // RFC 9113 §8.7: a refused stream was not processed in any way.
+    stream.lost('reset', code === ErrorCode.RefusedStream);
     return ErrorCode.NoError;
   }
 
   private onSettings(flags: number, id: number, bytes: Buffer, start: number, end: number): number {
     if (id !== 0) return ErrorCode.ProtocolError;
-    this.settingsSeen = true;
+    if ((flags & Flag.Ack) !== 0 && !this.settingsSeen) return ErrorCode.ProtocolError;
     if ((flags & Flag.Ack) !== 0) return end === start ? ErrorCode.NoError : ErrorCode.FrameSizeError;
     if ((end - start) % 6 !== 0) return ErrorCode.FrameSizeError;
     for (let at = start; at < end; at += 6) {
       const error = this.applySetting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
       if (error !== ErrorCode.NoError) return error;
     }
+    const first = !this.settingsSeen;
+    this.settingsSeen = true;
     this.out.settingsAck();
-    this.onSettled();
+    this.onSettled(first);
     this.pumpAll();
     return ErrorCode.NoError;
   }
 
-  protected onSettled(): void {}
+  /** The peer's settings hold. `first`: those that it begins with. */
+  protected onSettled(_first: boolean): void {}
 
   private applySetting(setting: number, value: number): number {
     switch (setting) {
@@ -283,6 +291,7 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
         return value > 1 || (this.isClient && value === 1) ? ErrorCode.ProtocolError : ErrorCode.NoError;
       case Setting.MaxConcurrentStreams:
         this.peerMaxStreams = value;
+        this.limitTold = true;
         return ErrorCode.NoError;
       case Setting.InitialWindowSize: {
         if (value > MAX_WINDOW) return ErrorCode.FlowControlError;
@@ -299,6 +308,10 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
         if (value < MAX_FRAME || value > 0xffffff) return ErrorCode.ProtocolError;
         // Longer frames would only make others wait, and do not fit the buffer that they are composed in.
         this.peerMaxFrame = MAX_FRAME;
+        return ErrorCode.NoError;
+      case Setting.EnableConnectProtocol:
+        if (value > 1 || (this.peerTakesConnect && value === 0)) return ErrorCode.ProtocolError;
+        this.peerTakesConnect = value === 1;
         return ErrorCode.NoError;
       default:
         return ErrorCode.NoError;
@@ -326,16 +339,16 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
   /** What the peer did to a stream was wrong. */
   streamError(stream: Http2Stream, code: number): void {
     this.reset(stream, code);
-    stream.lost('reset');
-    if (!this.isClient && !this.flood.streamReset()) this.fail(ErrorCode.EnhanceYourCalm);
+    stream.lost('protocol', false);
+    if (!this.isClient && !this.flood.streamReset()) this.flooded('rapid_reset');
   }
 
   protected forget(stream: Http2Stream, byUs: boolean): void {
-    const owed = byUs ? stream.takeOwed() : 0;
-    this.streams.delete(stream.id);
+    const { id } = stream;
+    this.streams.delete(id);
     this.waiting.delete(stream);
-    this.endedStreams.add(stream.id, byUs);
-    stream.id = 0;
+    this.endedStreams.add(id, byUs);
+    const owed = stream.forgotten();
     if (owed > 0) this.credit(undefined, owed);
   }
 
@@ -344,9 +357,19 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
     return this.isClient || this.endedStreams.wasGivenUp(id);
   }
 
-  abstract slotClosed(stream: Http2Stream): void;
-
   // The end.
+
+  /** The peer did more of something than is bearable. */
+  flooded(kind: Flooding): void {
+    this.fail(this.calm(kind));
+  }
+
+  private calm(kind: Flooding): number {
+    this.onFlood(kind);
+    return ErrorCode.EnhanceYourCalm;
+  }
+
+  protected onFlood(_kind: Flooding): void {}
 
   /** A connection error: tells the peer, ends every stream, and lets it read that. */
   fail(code: number): void {
@@ -367,7 +390,7 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
   private loseStreams(): void {
     for (const stream of [...this.streams.values()]) {
       this.forget(stream, false);
-      stream.lost('reset');
+      stream.lost('reset', false);
     }
   }
 

@@ -12,6 +12,9 @@ const FREE_WINDOW_UPDATES = 1000;
 const TINY_FRAMES = 1000;
 const TINY = 64;
 
+/** What a connection was ended for. */
+export type Flooding = 'rapid_reset' | 'continuation' | 'hpack' | 'settings' | 'ping' | 'control' | 'empty_data' | 'window_update' | 'tiny_window';
+
 /**
  * What a peer may do that costs it less than us, counted. Each answers whether it is still bearable; what is not ends the connection with
  * ENHANCE_YOUR_CALM (RFC 9113 §10.5).

@@ -12,7 +12,7 @@ export const ErrorCode = {
 } as const;
 
 export const Setting = {
-  HeaderTableSize: 1, EnablePush: 2, MaxConcurrentStreams: 3, InitialWindowSize: 4, MaxFrameSize: 5, MaxHeaderListSize: 6,
+  HeaderTableSize: 1, EnablePush: 2, MaxConcurrentStreams: 3, InitialWindowSize: 4, MaxFrameSize: 5, MaxHeaderListSize: 6, EnableConnectProtocol: 8,
 } as const;
 
 export const FRAME_HEAD = 9;
@@ -20,5 +20,6 @@ export const FRAME_HEAD = 9;
 export const MAX_FRAME = 16_384;
 export const DEFAULT_WINDOW = 65_535;
 export const MAX_WINDOW = 0x7fffffff;
+export const MAX_STREAM_ID = 0x7fffffff;
 /** RFC 9113 §3.4. */
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');

@@ -1,13 +1,9 @@
-import type { ConnectionHandler } from '../transport';
 import { Http2Connection } from './connection';
-import type { Http2Dependencies } from './connection-output';
 import type { FieldSection } from './hpack/field-section';
 import { ErrorCode, MAX_WINDOW, PREFACE } from './protocol';
-import { ServerStream } from './server-stream';
-import type { Http2Settings } from './settings';
 import type { Http2Stream } from './stream';
 
-/** The role that answers. Streams are served by handlers that stay when a stream ends, for the next one. */
+/** The role that answers. */
 export abstract class ServerConnection extends Http2Connection {
   protected readonly isClient = false;
   /** The highest stream that was taken on. */
@@ -15,12 +11,6 @@ export abstract class ServerConnection extends Http2Connection {
   private prefaceSeen = 0;
   private draining = false;
   private refusing = false;
-  private readonly slots = new Set<ServerStream>();
-  private readonly free: ServerStream[] = [];
-
-  constructor(deps: Http2Dependencies, settings: Http2Settings) {
-    super(deps, settings);
-  }
 
   start(prefaceRead: boolean): void {
     if (prefaceRead) this.prefaceSeen = PREFACE.length;
@@ -47,33 +37,22 @@ export abstract class ServerConnection extends Http2Connection {
     if (this.refusing) return ErrorCode.NoError;
     this.lastStreamId = id;
     if (this.streams.size >= this.settings.maxConcurrentStreams) {
-      this.out.rstStream(id, ErrorCode.RefusedStream);
-      this.endedStreams.add(id, true);
-      return this.flood.streamReset() ? ErrorCode.NoError : ErrorCode.EnhanceYourCalm;
+      this.refuse(id, ErrorCode.RefusedStream);
+      if (!this.flood.streamReset()) this.flooded('rapid_reset');
+      return ErrorCode.NoError;
     }
-    let stream = this.free.pop();
-    while (stream !== undefined && (stream.closed || !this.takesRequests(stream))) stream = this.free.pop();
-    if (stream === undefined) {
-      stream = new ServerStream(this);
-      stream.handler = this.createHandler(stream);
-      this.slots.add(stream);
-    }
-    stream.begin(id);
-    stream.onHead(section, endStream);
+    this.newStream(id).onHead(section, endStream);
     return ErrorCode.NoError;
   }
 
-  /** Who serves the requests of a new slot. */
-  protected abstract createHandler(stream: ServerStream): ConnectionHandler;
-  /** Whether its handler is ready for the next request. */
-  protected abstract takesRequests(stream: ServerStream): boolean;
-  /** The header list is larger than is allowed. */
-  abstract refuseTooLarge(stream: ServerStream): void;
-
-  override finished(stream: Http2Stream): void {
-    super.finished(stream);
-    if (!stream.closed) this.free.push(stream as ServerStream);
+  /** Ends a stream that was not opened. */
+  protected refuse(id: number, code: number): void {
+    this.out.rstStream(id, code);
+    this.endedStreams.add(id, true);
   }
+
+  /** Opens a stream. */
+  protected abstract newStream(id: number): Http2Stream;
 
   protected override forget(stream: Http2Stream, byUs: boolean): void {
     super.forget(stream, byUs);
@@ -84,10 +63,6 @@ export abstract class ServerConnection extends Http2Connection {
 
   /** No stream is open. */
   protected abstract onQuiet(): void;
-
-  slotClosed(stream: Http2Stream): void {
-    this.slots.delete(stream as ServerStream);
-  }
 
   protected onGoAway(): void {}
 
@@ -113,11 +88,5 @@ export abstract class ServerConnection extends Http2Connection {
     this.out.flush();
     this.connection.end();
     this.finish();
-  }
-
-  protected override finish(): void {
-    super.finish();
-    // Handlers that rest between two streams.
-    for (const slot of [...this.slots]) slot.lost('reset');
   }
 }

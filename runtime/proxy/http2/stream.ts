@@ -1,367 +1,215 @@
-import { Body } from '../http1/framing';
-import { READ_OFFSET, READ_SIZE, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
+import type { CloseReason } from '../transport';
 import type { Http2Connection } from './connection';
-import { Dechunker } from './dechunker';
 import type { FieldSection } from './hpack/field-section';
-import { trailerBlock } from './message-encoder';
-import { HeadFacts, HeadResult, areTrailers, writeLastChunk } from './message-head';
-import { ErrorCode, Flag, FrameType } from './protocol';
+import { ErrorCode, FRAME_HEAD, Flag, FrameType } from './protocol';
 
 /**
- * One stream after the other, seen from the HTTP/1.1 engine as a connection: what it writes, an HTTP/1.1 message, leaves as frames; frames that come
- * are read into an HTTP/1.1 message and told as `onData`. So a stream runs through the same phases as a request of HTTP/1.1, under the same policies.
+ * One stream of either role: what it sends, as far as windows reach, and what it owes its peer. Objects are used again for other streams, also of other
+ * connections; `id` is 0 meanwhile.
  *
- *     engine ── write / flush ──▶ head → HEADERS │ body → DATA, as far as windows reach; the rest waits ──▶ frames
- *     engine ◀── onData ───────── head ◀ HEADERS │ body ◀ DATA; its window is given back when the engine takes it ◀── frames
+ *     sendData ──▶ DATA frames in the connection's output │ beyond the windows: kept, in order, until `pump`
+ *     onBody   ◀── DATA frames; their window is given back when the other side of the proxy has taken them
  *
- * Between two streams (`id` 0) it rests, as a connection that is kept alive.
+ * What is kept of either direction is never more than a window.
  */
-export abstract class Http2Stream implements Connection {
-  handler!: ConnectionHandler;
+export abstract class Http2Stream {
+  http2!: Http2Connection;
   /** 0: no stream is open. */
   id = 0;
-  closed = false;
   sendWindow = 0;
   receiveWindow = 0;
   localClosed = false;
   remoteClosed = false;
-  protected readonly facts = new HeadFacts();
   /** The sender's head has come; what follows in HEADERS are trailers. */
   hasHead = false;
-
-  // What the engine writes.
-  private inBody = false;
-  private bodyKind: number = Body.None;
-  private bodyLeft = 0;
-  private readonly dechunker = new Dechunker();
-  private pending: Buffer | undefined;
+  /** Bytes that wait for windows, or for the system. */
+  pendingBytes = 0;
+  /** Of the body that is received; -1: not said. */
+  protected contentLength = -1;
+  private received = 0;
+  /** Window that is given back once the other side goes on. */
+  private owed = 0;
+  private pending: Buffer[] | undefined;
   private trailers: Buffer | undefined;
   /** The message is complete; END_STREAM follows what is pending. */
   private ending = false;
-  /** Where the last DATA frame stands, as long as it has not gone out. */
-  private lastData = -1;
+  /** Where the last frame stands, as long as it has not gone out. */
+  private lastFrame = -1;
   private lastGeneration = -1;
 
-  // What comes from the peer.
-  private reading = true;
-  private inbox: Buffer[] | undefined;
-  /** Window that is given back once the engine reads again. */
-  private owed = 0;
-  private shutDown = false;
-  private losing = false;
-  private received = 0;
-
-  constructor(readonly http2: Http2Connection) {}
-
-  get peerAddress(): string { return this.http2.connection.peerAddress; }
-  get peerPort(): number { return this.http2.connection.peerPort; }
-  /** What was read and nobody took yet. */
-  get keptBytes(): number { return this.inbox === undefined ? 0 : this.inbox.reduce((sum, { length }) => sum + length, 0); }
-
-  get pendingBytes(): number { return this.pending === undefined ? 0 : this.pending.length; }
-
   /** A stream begins. */
-  protected open(id: number): void {
+  protected open(http2: Http2Connection, id: number): void {
+    this.http2 = http2;
     this.id = id;
-    this.sendWindow = this.http2.peerInitialWindow;
-    this.receiveWindow = this.http2.settings.initialStreamWindow;
-    this.localClosed = this.remoteClosed = this.hasHead = this.inBody = this.ending = false;
-    this.pending = this.trailers = this.inbox = undefined;
-    this.lastData = this.lastGeneration = -1;
-    this.owed = this.received = 0;
-    this.reading = true;
-    this.dechunker.reset();
-    this.http2.opened(this);
+    this.sendWindow = http2.peerInitialWindow;
+    this.receiveWindow = http2.settings.initialStreamWindow;
+    this.localClosed = this.remoteClosed = this.hasHead = this.ending = false;
+    this.pending = this.trailers = undefined;
+    this.pendingBytes = this.owed = this.received = 0;
+    this.contentLength = this.lastFrame = this.lastGeneration = -1;
+    http2.opened(this);
   }
 
-  write(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.take(bytes as Buffer, start, end);
+  // What goes out.
+
+  /** The block in [start + 9, stop) of the output becomes HEADERS. */
+  protected sendBlock(start: number, stop: number, endStream: boolean): void {
+    const { http2 } = this;
+    this.lastFrame = http2.finishBlock(this.id, start, stop, endStream ? Flag.EndStream : 0) ? start : -1;
+    this.lastGeneration = http2.out.generation;
+    if (endStream) this.ended();
   }
 
-  writeStable(bytes: Buffer, end: number): boolean {
-    return this.take(bytes, 0, end);
-  }
-
-  flush(end: number): boolean {
-    return this.take(this.http2.transport.output, 0, end);
-  }
-
-  private take(bytes: Buffer, start: number, end: number): boolean {
-    if (this.closed || this.losing) return true;
-    if (this.ending) {
-      // Another message, though the last one has not gone out: its answer came before its end.
-      this.http2.reset(this, ErrorCode.NoError);
-      this.pending = undefined;
-      this.ending = this.inBody = false;
-    }
+  /** Sends or keeps [start, end) of a body. False: stop producing until `onWritable`. */
+  protected sendBytes(bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
+    if (this.id === 0 || this.localClosed || this.ending) return true;
     let at = start;
-    while (at < end && !this.closed && !this.losing) {
-      if (!this.inBody) {
-        at = this.takeHead(bytes, at, end);
-      } else if (this.bodyKind === Body.Chunked) {
-        const { dechunker } = this;
-        at = dechunker.next(bytes, at, end);
-        if (dechunker.dataEnd > dechunker.dataStart) this.sendData(bytes, dechunker.dataStart, dechunker.dataEnd);
-        if (dechunker.done) {
-          const lines = dechunker.trailers;
-          if (lines.length > 2) this.trailers = trailerBlock(lines);
-          this.finish();
-        }
-      } else {
-        const length = Math.min(end - at, this.bodyLeft);
-        this.bodyLeft -= length;
-        this.sendData(bytes, at, at + length);
-        at += length;
-        if (this.bodyLeft === 0) this.finish();
+    if (this.pendingBytes === 0) {
+      if (start < end) {
+        at = this.emit(bytes, start, end, endStream);
+        if (this.id === 0) return true;
       }
-      if (this.localClosed || this.ending) break;
+      if (at === end) {
+        if (endStream && !this.localClosed) this.sendEnd();
+        return true;
+      }
     }
-    return this.pending === undefined;
+    (this.pending ??= []).push(Buffer.from(bytes.subarray(at, end)));
+    this.pendingBytes += end - at;
+    this.http2.buffered(end - at);
+    if (endStream) this.ending = true;
+    this.http2.wait(this);
+    return false;
   }
 
-  /** Encodes the head at `at`; returns where the body begins. */
-  protected abstract takeHead(bytes: Buffer, at: number, end: number): number;
-
-  /** A final head has been sent, without END_STREAM. */
-  protected startBody(kind: number, length: number): void {
-    this.inBody = true;
-    this.bodyKind = kind;
-    this.bodyLeft = length;
-  }
-
-  private sendData(bytes: Buffer, start: number, end: number): void {
-    if (this.closed || this.localClosed) return;
-    if (this.pending !== undefined) {
-      this.pending = Buffer.concat([this.pending, bytes.subarray(start, end)]);
-      return;
-    }
-    const at = this.emit(bytes, start, end);
-    if (at < end && !this.closed) {
-      this.pending = Buffer.from(bytes.subarray(at, end));
-      this.http2.wait(this);
-    }
+  /** END_STREAM, with trailers or without, behind all that was sent. */
+  protected finish(trailers: Buffer | undefined): void {
+    if (this.id === 0 || this.localClosed || this.ending) return;
+    this.trailers = trailers;
+    if (this.pendingBytes === 0) this.sendEnd();
+    else this.ending = true;
   }
 
   /** DATA frames as far as the windows reach. */
-  private emit(bytes: Buffer, start: number, end: number): number {
+  private emit(bytes: Buffer, start: number, end: number, endStream: boolean): number {
     const { http2 } = this;
+    const { out } = http2;
     let at = start;
     while (at < end && !http2.blocked) {
       const length = Math.min(end - at, this.sendWindow, http2.sendWindow, http2.peerMaxFrame);
       if (length <= 0) break;
-      const { out } = http2;
-      out.head(length, FrameType.Data, 0, this.id);
-      this.lastData = out.end - 9;
+      const isLast = endStream && at + length === end;
+      out.head(length, FrameType.Data, isLast ? Flag.EndStream : 0, this.id);
+      this.lastFrame = out.end - FRAME_HEAD;
       this.lastGeneration = out.generation;
-      bytes.copy(out.bytes, out.end, at, at + length);
+      if (length <= 64) for (let i = 0, to = out.end; i < length; i++) out.bytes[to + i] = bytes[at + i];
+      else bytes.copy(out.bytes, out.end, at, at + length);
       out.end += length;
       at += length;
       this.sendWindow -= length;
       http2.sendWindow -= length;
       if (!http2.flood.dataSent(length, end - at + length)) {
-        http2.fail(ErrorCode.EnhanceYourCalm);
+        http2.flooded('tiny_window');
         return end;
       }
+      if (isLast) this.ended();
     }
     return at;
   }
 
   /** Windows have opened, or the system takes bytes again. False: there is still something that waits. */
   pump(): boolean {
-    const { pending } = this;
+    const { pending, http2 } = this;
     if (pending === undefined) return true;
-    const at = this.emit(pending, 0, pending.length);
-    if (this.closed) return true;
-    if (at < pending.length) {
-      if (at > 0) this.pending = pending.subarray(at);
-      return false;
+    while (pending.length > 0) {
+      const first = pending[0];
+      const at = this.emit(first, 0, first.length, this.ending && this.trailers === undefined && pending.length === 1);
+      if (this.id === 0 || this.localClosed) return true;
+      this.pendingBytes -= at;
+      http2.buffered(-at);
+      if (at < first.length) {
+        if (at > 0) pending[0] = first.subarray(at);
+        return false;
+      }
+      pending.shift();
     }
     this.pending = undefined;
     if (this.ending) this.sendEnd();
-    this.handler.onDrain();
+    else this.onWritable();
     return true;
-  }
-
-  protected finish(): void {
-    if (this.closed || this.localClosed) return;
-    if (this.pending === undefined) this.sendEnd();
-    else this.ending = true;
   }
 
   private sendEnd(): void {
     const { http2, trailers } = this;
     const { out } = http2;
     if (trailers !== undefined) http2.writeBlock(this.id, trailers, Flag.EndStream);
-    else if (this.lastData >= 0 && this.lastGeneration === out.generation && out.end > 0) out.bytes[this.lastData + 4] |= Flag.EndStream;
+    else if (this.lastFrame >= 0 && this.lastGeneration === out.generation && out.end > 0) out.bytes[this.lastFrame + 4] |= Flag.EndStream;
     else out.head(0, FrameType.Data, Flag.EndStream, this.id);
     this.ended();
   }
 
   /** END_STREAM has been sent. */
-  protected ended(): void {
+  private ended(): void {
+    this.dropPending();
     this.localClosed = true;
-    this.inBody = false;
     this.ending = false;
     if (this.remoteClosed) this.http2.finished(this);
     else this.endedFirst();
   }
 
+  private dropPending(): void {
+    if (this.pendingBytes > 0) this.http2.buffered(-this.pendingBytes);
+    this.pending = this.trailers = undefined;
+    this.pendingBytes = 0;
+  }
+
   /** This side has said all while the peer still sends. */
   protected abstract endedFirst(): void;
+  /** What waited has gone out. */
+  protected abstract onWritable(): void;
+
+  // What comes.
 
   /** The header section of the message, in `fields`. */
   abstract onHead(fields: FieldSection, endStream: boolean): void;
-
-  /** A second header section. */
-  onTrailers(fields: FieldSection): void {
-    this.remoteClosed = true;
-    const { input } = this.http2.transport;
-    if (this.facts.contentLength >= 0 && this.received !== this.facts.contentLength) {
-      this.http2.streamError(this, ErrorCode.ProtocolError);
-      return;
-    }
-    if (!this.facts.chunked) {
-      if (!areTrailers(fields)) this.http2.streamError(this, ErrorCode.ProtocolError);
-      else if (this.localClosed) this.http2.finished(this);
-      return;
-    }
-    const end = writeLastChunk(fields, input, READ_OFFSET, READ_OFFSET + READ_SIZE);
-    if (end < 0) {
-      this.http2.streamError(this, end === HeadResult.TooLarge ? ErrorCode.EnhanceYourCalm : ErrorCode.ProtocolError);
-      return;
-    }
-    if (this.localClosed) this.http2.finished(this);
-    this.deliver(end - READ_OFFSET);
-  }
-
+  /** A second header section; it ends the stream. */
+  abstract onTrailers(fields: FieldSection): void;
   /** DATA; `flow` bytes count against the windows. */
-  onBody(bytes: Buffer, start: number, end: number, flow: number, endStream: boolean): void {
-    const { http2, facts } = this;
-    const { input } = http2.transport;
-    const { id } = this;
-    this.received += end - start;
-    if (facts.contentLength >= 0 && (this.received > facts.contentLength || (endStream && this.received < facts.contentLength))) {
-      http2.credit(undefined, flow);
-      http2.streamError(this, ErrorCode.ProtocolError);
-      return;
-    }
-    let at = READ_OFFSET;
-    if (facts.chunked) {
-      if (end > start) {
-        at += input.write(`${(end - start).toString(16)}\r\n`, at, 'latin1');
-        at += bytes.copy(input, at, start, end);
-        input[at++] = 13;
-        input[at++] = 10;
-      }
-      if (endStream) at = writeLastChunk(undefined, input, at, input.length);
-    } else {
-      at += bytes.copy(input, at, start, end);
-    }
-    if (endStream) {
-      this.remoteClosed = true;
-      if (this.localClosed) http2.finished(this);
-    }
-    if (at > READ_OFFSET) this.deliver(at - READ_OFFSET);
-    if (this.id !== id || this.closed || endStream) http2.credit(undefined, flow);
-    else if (this.reading) http2.credit(this, flow);
-    else this.owed += flow;
+  abstract onBody(bytes: Buffer, start: number, end: number, flow: number, endStream: boolean): void;
+
+  /** Counts bytes of the body. False: content-length says otherwise (RFC 9113 §8.1.1). */
+  protected counts(length: number, endStream: boolean): boolean {
+    this.received += length;
+    const { contentLength } = this;
+    return contentLength < 0 || (endStream ? this.received === contentLength : this.received <= contentLength);
   }
 
-  /** Tells the engine of `length` bytes in the input; what it does not want to read yet is kept, at most a window. */
-  protected deliver(length: number): void {
-    if (this.closed) return;
-    if (this.reading && this.inbox === undefined) {
-      this.handler.onData(length);
-      return;
-    }
-    (this.inbox ??= []).push(Buffer.from(this.http2.transport.input.subarray(READ_OFFSET, READ_OFFSET + length)));
+  /** Window that the peer gets back when whoever takes the body goes on. */
+  protected owe(flow: number): void {
+    this.owed += flow;
   }
 
-  readStop(): void {
-    this.reading = false;
-  }
-
-  readStart(): void {
-    if (this.reading || this.closed) return;
-    this.reading = true;
-    if (this.inbox !== undefined || this.owed > 0) this.http2.later(this);
-  }
-
-  /** What was kept goes to the engine, outside of any other read. */
-  deliverKept(): void {
-    const { inbox, http2 } = this;
-    if (this.losing) {
-      this.lost('reset');
-      return;
-    }
-    while (inbox !== undefined && inbox.length > 0 && this.reading && !this.closed && this.inbox === inbox) {
-      const bytes = inbox.shift()!;
-      bytes.copy(http2.transport.input, READ_OFFSET);
-      if (inbox.length === 0) this.inbox = undefined;
-      this.handler.onData(bytes.length);
-    }
-    if (this.shutDown && !this.closed) {
-      this.handler.onEnd();
-      return;
-    }
-    if (this.owed > 0 && this.reading && this.inbox === undefined) {
-      const { owed } = this;
-      this.owed = 0;
-      http2.credit(this.closed || this.id === 0 || this.remoteClosed ? undefined : this, owed);
-    }
-  }
-
-  /** Window that nobody will read for any more. */
-  takeOwed(): number {
+  protected payOwed(): void {
     const { owed } = this;
+    if (owed === 0 || this.id === 0) return;
     this.owed = 0;
-    this.inbox = undefined;
+    this.http2.credit(this.remoteClosed ? undefined : this, owed);
+  }
+
+  /** The connection knows the stream no more. Returns the window that nobody will read for. */
+  forgotten(): number {
+    const { owed } = this;
+    this.dropPending();
+    this.owed = 0;
+    this.id = 0;
     return owed;
   }
 
-  /** The engine says no more after this stream, and waits for the other side, which has nothing to say either. */
-  shutdown(): void {
-    if (this.closed || this.id !== 0) return;
-    this.shutDown = true;
-    this.http2.later(this);
-  }
+  /** The stream is gone, by the peer's will or with the connection: it is forgotten already. `unprocessed`: the peer did not look at it. */
+  abstract lost(reason: CloseReason, unprocessed: boolean): void;
 
-  end(): void {
-    if (this.pending === undefined || this.id === 0) this.close();
-  }
-
-  close(): void {
-    if (this.closed) return;
-    // A stream that is not at its end may not look as if it were.
-    if (this.id !== 0 && !(this.localClosed && this.remoteClosed)) this.http2.reset(this, this.localClosed ? ErrorCode.NoError : ErrorCode.Cancel);
-    this.letGo();
-  }
-
-  reset(): void {
-    if (this.closed) return;
-    if (this.id !== 0) this.http2.reset(this, this.abortCode);
-    this.letGo();
-  }
-
-  protected abstract readonly abortCode: number;
-
-  private letGo(): void {
-    this.closed = true;
-    const owed = this.takeOwed();
-    if (owed > 0) this.http2.credit(undefined, owed);
-    this.http2.slotClosed(this);
-  }
-
-  /** The stream is gone, by the peer's will or with the connection. */
-  lost(reason: CloseReason): void {
-    if (this.closed) return;
-    this.letGo();
-    this.handler.onClosed(reason);
-  }
-
-  /** As `lost`, once the engine's call has returned. */
-  protected loseLater(): void {
-    this.losing = true;
-    this.http2.later(this);
+  /** What the peer did to it was wrong: it is gone, with RST_STREAM. */
+  protected wrong(): void {
+    this.http2.streamError(this, ErrorCode.ProtocolError);
   }
 }

@@ -1,5 +1,7 @@
-import type { ForwardingRules } from '../http1/forward';
+import { forwardResponse, type ForwardingRules, type ResponseEdits } from '../http1/forward';
+import type { Framing } from '../http1/framing';
 import type { Head } from '../http1/head';
+import { REPLY_BODY_TOGETHER, hasBody, writeReply, type Reply } from '../router/local-reply';
 import type { RequestContext } from '../router/request-context';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
@@ -31,10 +33,9 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   private address: string | undefined;
   private lastAuthority = '';
 
-  /** `major`: what the client speaks; a stream of HTTP/2 is a connection that it does not count as one. */
-  constructor(
-    readonly manager: HttpConnectionManager, protected readonly router: Router, protected readonly connection: Connection, readonly major: 1 | 2 = 1,
-  ) {
+  readonly major = 1;
+
+  constructor(readonly manager: HttpConnectionManager, protected readonly router: Router, protected readonly connection: Connection) {
     this.idleDeadline = new Deadline(this, DownstreamDeadline.Idle);
     this.headDeadline = new Deadline(this, DownstreamDeadline.Head);
     this.lingerDeadline = new Deadline(this, DownstreamDeadline.Linger);
@@ -42,6 +43,11 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   }
 
   abstract onDeadline(kind: number): void;
+  /** Its deadline could not be dealt with. */
+  onFault(): void {
+    this.destroy();
+  }
+
   abstract drain(): void;
   abstract get bufferedBytes(): number;
   abstract destroy(): void;
@@ -75,6 +81,19 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
       if (i === last.length) return last;
     }
     return (this.lastAuthority = head.text(start, end).toLowerCase());
+  }
+
+  /** Whether the connection ends after this answer. */
+  abstract closesAfter(ctx: RequestContext): boolean;
+
+  composeHead(ctx: RequestContext, head: Head, framing: Framing, edits: ResponseEdits): number {
+    return forwardResponse(head, framing, this.router.transport.output, ctx.rules, edits);
+  }
+
+  sendReply(ctx: RequestContext, reply: Reply, date: string): void {
+    const close = this.closesAfter(ctx);
+    this.sendComposed(ctx, writeReply(this.router.transport.output, reply, ctx, date, close));
+    if (reply.body.length > REPLY_BODY_TOGETHER && hasBody(reply, ctx)) this.send(ctx, reply.body, 0, reply.body.length);
   }
 
   /** Sends [0, end) of the transport's output. False: stop until the client has taken it. */

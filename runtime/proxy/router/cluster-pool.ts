@@ -9,9 +9,16 @@ import { UpstreamConnection } from './upstream-connection';
 /** The connections of one host that wait for a request, the most recently used at the end: it is taken first, so that the others may age out. */
 export class HostConnections implements HostPool {
   readonly idle: UpstreamConnection[] = [];
-  /** Those that carry many requests at once; `idle` are their free places then. */
+  /** Those that carry many requests at once, the oldest first. */
   readonly http2: Http2Upstream[] = [];
   draining = false;
+
+  /** The first with room for another request, so that the later ones may age out. */
+  withRoom(): Http2Upstream | undefined {
+    const { http2 } = this;
+    for (let i = 0; i < http2.length; i++) if (http2[i].hasRoom) return http2[i];
+    return undefined;
+  }
 
   drain(): void {
     this.draining = true;
@@ -66,6 +73,10 @@ export class ClusterPool {
   /** Gives the request a connection to `host` now, when it is made, or when its turn comes; or refuses it. */
   acquire(ctx: RequestContext, host: Host): void {
     const { cluster } = this;
+    if (cluster.config.http2 !== undefined) {
+      this.acquireStream(ctx, host);
+      return;
+    }
     const idle = (host.pool as HostConnections | undefined)?.idle.pop();
     if (idle !== undefined) {
       ctx.host = host;
@@ -74,10 +85,48 @@ export class ClusterPool {
       idle.use(ctx);
       return;
     }
-    if (this.mayConnect(host) || (cluster.config.http2 === undefined && this.evict())) {
+    if (this.mayConnect(host) || this.evict()) {
       this.connect(ctx, host);
       return;
     }
+    this.wait(ctx, host);
+  }
+
+  /** As `acquire`, where many requests share a connection. */
+  private acquireStream(ctx: RequestContext, host: Host): void {
+    const { cluster } = this;
+    const connections = (host.pool ??= new HostConnections()) as HostConnections;
+    let connection = connections.withRoom();
+    if (connection === undefined && (cluster.mayConnect || this.evictQuiet())) connection = this.openHttp2(host, connections);
+    if (connection === undefined) {
+      this.wait(ctx, host);
+      return;
+    }
+    this.starts(ctx, host);
+    connection.request(ctx);
+  }
+
+  private openHttp2(host: Host, { http2 }: HostConnections): Http2Upstream {
+    this.cluster.connectionOpened();
+    const made = new Http2Upstream(this, host);
+    http2.push(made);
+    return made;
+  }
+
+  private starts(ctx: RequestContext, host: Host): void {
+    ctx.host = host;
+    if (ctx.started) return;
+    ctx.started = true;
+    this.cluster.started(host);
+  }
+
+  /** A try that its connection did not look at goes to another one, or waits for it. */
+  again(ctx: RequestContext, host: Host): void {
+    this.acquireStream(ctx, host);
+  }
+
+  private wait(ctx: RequestContext, host: Host): void {
+    const { cluster } = this;
     cluster.stats.cxOverflow++;
     if (!cluster.mayWait) {
       cluster.stats.rqPendingOverflow++;
@@ -103,35 +152,20 @@ export class ClusterPool {
     const { cluster } = this;
     host.pool ??= new HostConnections();
     ctx.host = host;
-    if (!ctx.started) {
-      ctx.started = true;
-      cluster.started(host);
-    }
+    this.starts(ctx, host);
     if (cluster.config.http2 !== undefined) {
-      new UpstreamConnection(this, host, this.http2To(host)).connect(ctx);
+      this.acquireStream(ctx, host);
       return;
     }
     cluster.connectionOpened();
-    new UpstreamConnection(this, host, undefined).connect(ctx);
+    new UpstreamConnection(this, host).connect(ctx);
   }
 
   /** Whether there is, or may be made, a connection to `host` with room for a request. */
   private mayConnect(host: Host): boolean {
     const { cluster } = this;
     if (cluster.mayConnect) return true;
-    return cluster.config.http2 !== undefined && ((host.pool as HostConnections | undefined)?.http2.some(({ hasRoom }) => hasRoom) ?? false);
-  }
-
-  /** The first connection with room, so that the later ones may age out; or another one. */
-  private http2To(host: Host): Http2Upstream {
-    const { cluster } = this;
-    const { http2 } = host.pool as HostConnections;
-    const present = http2.find(({ hasRoom }) => hasRoom);
-    if (present !== undefined) return present;
-    cluster.connectionOpened();
-    const made = new Http2Upstream(this, host);
-    http2.push(made);
-    return made;
+    return cluster.config.http2 !== undefined && (host.pool as HostConnections | undefined)?.withRoom() !== undefined;
   }
 
   http2Closed(connection: Http2Upstream): void {
@@ -145,7 +179,7 @@ export class ClusterPool {
 
   /** A new connection for a try whose own has ended, in its place: whoever waits goes on waiting. */
   replace(ctx: RequestContext, ended: UpstreamConnection): void {
-    if (ended.http2 === undefined) this.cluster.connectionClosed();
+    this.cluster.connectionClosed();
     this.connect(ctx, ended.host);
   }
 
@@ -179,6 +213,17 @@ export class ClusterPool {
   /** Begins a connection that was reserved. */
   dial(host: Host, handler: ConnectionHandler): Connection {
     return this.router.transport.connect(host.address, host.port, handler);
+  }
+
+  /** As `evict`, of a shared connection on which nothing is under way. */
+  private evictQuiet(): boolean {
+    for (const host of this.cluster.hosts()) {
+      const quiet = (host.pool as HostConnections | undefined)?.http2.find(({ active }) => active === 0);
+      if (quiet === undefined) continue;
+      quiet.retire();
+      return this.cluster.mayConnect;
+    }
+    return false;
   }
 
   /** A connection has nothing to do. */
@@ -215,8 +260,8 @@ export class ClusterPool {
   }
 
   /** A connection has ended: whoever waits gets its place. */
-  closed(connection: UpstreamConnection): void {
-    if (connection.http2 === undefined) this.cluster.connectionClosed();
+  closed(): void {
+    this.cluster.connectionClosed();
     this.serveWaiting();
   }
 

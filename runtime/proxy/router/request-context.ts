@@ -8,13 +8,13 @@ import { copyBytes, latin1 } from '../http1/bytes';
 import { ForwardedIds, type ResponseRules } from '../http1/forward';
 import { Framing } from '../http1/framing';
 import { Head, Known } from '../http1/head';
-import type { Downstream } from '../listener/downstream';
 import type { RequestRecord } from '../observe/types';
 import type { ClusterChoice, ForwardAction, MadeCookie, RouteMatch } from '../route/types';
 import { Deadline, type DeadlineOwner } from '../timer';
 import type { ClusterPool } from './cluster-pool';
+import type { RequestClient } from './request-client';
 import type { Router } from './router';
-import type { UpstreamConnection } from './upstream-connection';
+import type { UpstreamRequest } from './upstream-request';
 
 /** Which of a request's deadlines passed. */
 export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2, PerTryIdle: 3, Receive: 4 } as const;
@@ -45,7 +45,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   /** Name, value, name, value … that filters and policies put on whatever answer the client gets. */
   readonly addedHeaders: string[] = [];
 
-  downstream!: Downstream;
+  downstream!: RequestClient;
   route!: RouteMatch;
   action: ForwardAction | undefined;
   choice: ClusterChoice | undefined;
@@ -64,6 +64,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   replayLent = false;
   /** Bytes of body that are kept for another try. */
   replayLimit = 0;
+  /** Trailers of a body that came and goes on in HTTP/2, as a header block. */
+  requestTrailers: Buffer | undefined;
   /** All of the body that has come is in `replay`. */
   replayable = true;
 
@@ -78,7 +80,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   ended = false;
 
   // The try under way.
-  connection: UpstreamConnection | undefined;
+  connection: UpstreamRequest | undefined;
   /** Picked for this try; `started` at the cluster. */
   host: Host | undefined;
   started = false;
@@ -92,6 +94,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   tryStart = 0;
   /** A reused connection turned out to be closed, and the try went to a new one. Once a request: what tries are declared bounds what an upstream sees. */
   replayedOnce = false;
+  /** Times that an upstream of HTTP/2 did not look at it (RFC 9113 §6.8, §8.7) and it went to another connection. */
+  unprocessed = 0;
 
   // RequestRecord.
   tries = 0;
@@ -164,7 +168,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.route = undefined as unknown as RouteMatch;
     this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = undefined;
     this.connection = this.host = this.backoff = this.triedHosts = this.upstreamHost = undefined;
-    this.replayEnd = this.replayLimit = 0;
+    this.requestTrailers = undefined;
+    this.replayEnd = this.replayLimit = this.unprocessed = 0;
     this.replayable = true;
     this.requestComplete = this.responseStarted = this.tunnel = this.ended = this.clientEnded = this.upstreamEnded = false;
     this.started = this.admitted = this.waitsForConnection = this.replayedOnce = false;
@@ -219,6 +224,11 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   /** What is kept of it to be sent (again), and what waits at its upstream. */
   get bufferedBytes(): number {
     return this.replayEnd + (this.connection?.bufferedBytes ?? 0);
+  }
+
+  /** Its deadline could not be dealt with. */
+  onFault(): void {
+    this.downstream.destroy();
   }
 
   get requestId(): string {

@@ -3,13 +3,14 @@ import type { HeaderMutation } from '../config/types';
 import { ERRORS, type ProxyError } from '../error';
 import { forwardRequest, forwardedRequestSize, type ResponseEdits } from '../http1/forward';
 import { IdSource } from '../http1/ids';
+import { blockOverhead, forwardRequestBlock } from '../http2/forward';
 import type { HttpTables } from '../listener/tables';
 import type { Observer } from '../observe/types';
 import { Deadlines } from '../timer';
 import type { Transport } from '../transport';
 import type { ClusterPool } from './cluster-pool';
 import { HttpDate } from './http-date';
-import { REPLY_BODY_TOGETHER, directReply, errorReply, filterReply, hasBody, redirectReply, writeReply, type Reply } from './local-reply';
+import { directReply, errorReply, filterReply, redirectReply, type Reply } from './local-reply';
 import { RequestContext, RequestDeadline } from './request-context';
 import { TryLoop } from './try-loop';
 
@@ -34,6 +35,8 @@ export interface RouterDependencies {
   readonly random: () => number;
   readonly transport: Transport;
   readonly observer: Observer | undefined;
+  /** Told of what is thrown when a deadline has passed. Throws it on by default. */
+  readonly onFault?: (error: unknown) => void;
   /** Runs soon, when no bytes are being read; what was made ready by one round of events goes out together then. */
   readonly defer?: (run: () => void) => void;
 }
@@ -65,13 +68,13 @@ export class Router {
   private readonly responseEdits: Edits;
   private readonly free: RequestContext[] = [];
 
-  constructor({ clock, random, transport, observer, defer = setImmediate }: RouterDependencies) {
+  constructor({ clock, random, transport, observer, onFault, defer = setImmediate }: RouterDependencies) {
     this.defer = defer;
     this.clock = clock;
     this.random = random;
     this.transport = transport;
     this.observer = observer;
-    this.deadlines = new Deadlines(clock);
+    this.deadlines = new Deadlines(clock, onFault);
     this.ids = new IdSource(random);
     this.httpDate = new HttpDate(clock);
     this.responseEdits = new Edits(this.httpDate);
@@ -148,9 +151,16 @@ export class Router {
   }
 
   private compose(ctx: RequestContext, path: string | undefined, host: string | undefined, mutation: HeaderMutation | undefined): void {
-    const rules = ctx.downstream.forwarding;
-    ctx.reserveReplay(forwardedRequestSize(ctx.head, rules, path, host, mutation));
-    ctx.replayEnd = forwardRequest(ctx.head, ctx.framing, ctx.replay, rules, ctx.ids, path, host, mutation);
+    const { head, framing, ids, downstream } = ctx;
+    const rules = downstream.forwarding;
+    const size = forwardedRequestSize(head, rules, path, host, mutation);
+    if (ctx.pool!.cluster.config.http2 === undefined) {
+      ctx.reserveReplay(size);
+      ctx.replayEnd = forwardRequest(head, framing, ctx.replay, rules, ids, path, host, mutation);
+    } else {
+      ctx.reserveReplay(size + blockOverhead(head));
+      ctx.replayEnd = forwardRequestBlock(head, framing, ctx.replay, rules, ids, path, host, mutation, downstream.section, false);
+    }
     ctx.replayLimit = ctx.retry === undefined ? 0 : Math.min(ctx.retry.maxReplayBytes, ctx.downstream.manager.config.bufferLimit);
   }
 
@@ -161,16 +171,15 @@ export class Router {
   }
 
   /** More of the request's body, checked already. False: stop reading until `resumeBody`. */
-  forwardBody(ctx: RequestContext, start: number, end: number): boolean {
+  forwardBody(ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {
     this.touch(ctx);
     const { connection } = ctx;
-    const { input } = this.transport;
     const ready = connection !== undefined && connection.ready;
     if (ctx.replayable && end > start) {
-      if (!ready || ctx.replayEnd - ctx.ids.end + end - start <= ctx.replayLimit) ctx.appendReplay(input, start, end);
+      if (!ready || ctx.replayEnd - ctx.ids.end + end - start <= ctx.replayLimit) ctx.appendReplay(bytes, start, end);
       else ctx.forgetBody();
     }
-    const taken = ready && connection.connection.write(input, start, end);
+    const taken = ready && connection.sendBody(ctx, bytes, start, end);
     if (ctx.requestComplete && ctx.receiveDeadline.set) this.deadlines.clear(ctx.receiveDeadline);
     if (ctx.requestComplete && !ctx.responseStarted) {
       this.startTimeout(ctx);
@@ -184,6 +193,22 @@ export class Router {
     this.now = this.clock.now();
     if (ctx.idleTimeout > 0) this.deadlines.set(ctx.idleDeadline, ctx.idleTimeout, this.now);
     if (ctx.perTryIdleDeadline.set) this.deadlines.set(ctx.perTryIdleDeadline, ctx.retry!.perTryIdleTimeout, this.now);
+  }
+
+  /** The head of a final answer has come. Whether the answer is set aside for another try. */
+  answered(ctx: RequestContext, status: number): boolean {
+    ctx.outcome.latency = (this.now = this.clock.now()) - ctx.tryStart;
+    return ctx.retry !== undefined && this.tries.setsAside(ctx, status);
+  }
+
+  /** It is passed on to the client. */
+  passesOn(ctx: RequestContext, status: number): void {
+    ctx.status = status;
+    ctx.detail = 'via_upstream';
+    ctx.responseStarted = true;
+    ctx.upstreamFirstByte = this.now;
+    // The head has come in time; the body has its own bounds.
+    if (ctx.perTryDeadline.set) this.deadlines.clear(ctx.perTryDeadline);
   }
 
   edits(ctx: RequestContext): Edits {
@@ -252,9 +277,7 @@ export class Router {
     ctx.detail = reply.detail;
     ctx.responseStarted = true;
     const { downstream } = ctx;
-    const close = downstream.closesAfter(ctx);
-    downstream.sendComposed(ctx, writeReply(this.transport.output, reply, ctx, this.httpDate.now(), close));
-    if (reply.body.length > REPLY_BODY_TOGETHER && hasBody(reply, ctx)) downstream.send(ctx, reply.body, 0, reply.body.length);
+    downstream.sendReply(ctx, reply, this.httpDate.now());
     this.end(ctx);
   }
 
@@ -298,7 +321,7 @@ export class Router {
   tunnelEnded(ctx: RequestContext, byClient: boolean): void {
     if (byClient) {
       ctx.clientEnded = true;
-      ctx.connection!.connection.shutdown();
+      ctx.connection!.shutdown();
     } else {
       ctx.upstreamEnded = true;
       ctx.downstream.shutdown();

@@ -5,6 +5,9 @@ import { backoff, parseRetryAfter, retriesError, retriesStatus } from '../retry/
 import type { RequestContext } from './request-context';
 import type { Router } from './router';
 
+/** Times that a try may go to another connection of its host as the one before did not look at it. */
+const MAX_UNPROCESSED = 3;
+
 type Failure = NonNullable<TryOutcome['failure']>;
 
 const ERROR_OF: Record<Failure, ProxyError> = {
@@ -93,6 +96,14 @@ export class TryLoop {
       || !ctx.action!.mayRetry(ctx)) return false;
     ctx.replayedOnce = true;
     return true;
+  }
+
+  /**
+   * Whether a try goes out again that its upstream did not look at, as it said by GOAWAY or REFUSED_STREAM: nothing can have come of it, whatever its
+   * method (RFC 9113 §8.7). Bounded, since an upstream may go on to say so.
+   */
+  replaysUnprocessed(ctx: RequestContext): boolean {
+    return ctx.replayable && ctx.host !== undefined && !ctx.host.removed && ctx.unprocessed++ < MAX_UNPROCESSED;
   }
 
   /** The try ended without an answer. */

@@ -1,15 +1,14 @@
 import type { Host } from '../cluster/types';
 import { BodyReader } from '../http1/body';
 import { LF, copyBytes } from '../http1/bytes';
-import { forwardResponse } from '../http1/forward';
 import { Body, Framing, Refuse, readResponse } from '../http1/framing';
 import { Head } from '../http1/head';
-import type { Http2Upstream } from '../http2/upstream';
 import { Deadline, type DeadlineOwner } from '../timer';
 import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
 import type { ClusterPool } from './cluster-pool';
 import { Relay } from './relay';
 import type { RequestContext } from './request-context';
+import type { UpstreamRequest } from './upstream-request';
 
 /** Bytes of an answer's head at most; more is a protocol error, as Envoy has it. */
 const MAX_RESPONSE_HEAD = 60 * 1024;
@@ -23,7 +22,7 @@ const head = new Head();
 const framing = new Framing();
 
 /** A connection to a host: it reads answers and passes them on. */
-export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
+export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, UpstreamRequest {
   connection!: Connection;
   /** Requests that were sent on it. */
   requests = 0;
@@ -46,8 +45,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   /** Bytes of the input that belonged to the message, after `append`. */
   private stop = 0;
 
-  /** `http2`: what it has a slot on; else it is a connection of its own. */
-  constructor(private readonly pool: ClusterPool, readonly host: Host, readonly http2: Http2Upstream | undefined) {
+  constructor(private readonly pool: ClusterPool, readonly host: Host) {
     this.deadline = new Deadline(this, UpstreamDeadline.Idle);
     this.connectDeadline = new Deadline(this, UpstreamDeadline.Connect);
   }
@@ -56,11 +54,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     const { router } = this.pool;
     this.ctx = ctx;
     ctx.connection = this;
-    this.connection = this.http2 === undefined ? router.transport.connect(this.host.address, this.host.port, this) : this.http2.slot(this);
-    if (this.http2?.connected) {
-      this.onConnect();
-      return;
-    }
+    this.connection = router.transport.connect(this.host.address, this.host.port, this);
     const { connectTimeout } = this.pool.cluster.config;
     if (connectTimeout > 0) router.deadlines.set(this.connectDeadline, connectTimeout, router.clock.now());
   }
@@ -113,14 +107,14 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   discard(): void {
     this.leave();
     this.connection.close();
-    this.pool.closed(this);
+    this.pool.closed();
   }
 
   /** As `discard`, with a reset: the upstream shall stop working on the request at once. */
   abandon(): void {
     this.leave();
     this.connection.reset();
-    this.pool.closed(this);
+    this.pool.closed();
   }
 
   private leave(): void {
@@ -264,7 +258,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
       }
       // RFC 9110 §15.2: every interim answer goes on, but not to a client that cannot know them.
       if (ctx.head.minor === 1) {
-        ctx.downstream.sendComposed(ctx, forwardResponse(head, framing, router.transport.output, ctx.rules, router.edits(ctx)));
+        ctx.downstream.sendComposed(ctx, ctx.downstream.composeHead(ctx, head, framing, router.edits(ctx)));
       }
       start += length;
       if (start === end) return;
@@ -278,7 +272,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
   private upgrade(ctx: RequestContext, bodyStart: number, end: number): void {
     const { router } = this.pool;
     const { output, input } = router.transport;
-    const at = copyBytes(input, bodyStart, end, output, forwardResponse(head, framing, output, ctx.rules, router.edits(ctx)));
+    const at = copyBytes(input, bodyStart, end, output, ctx.downstream.composeHead(ctx, head, framing, router.edits(ctx)));
     // Sent before the tunnel opens: that writes what came ahead, through the same output.
     const sent = ctx.downstream.sendComposed(ctx, at);
     router.tunnelStarted(ctx);
@@ -291,8 +285,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     const status = (this.status = head.status);
     this.closeAfter = framing.close;
     this.body.start(framing);
-    ctx.outcome.latency = (router.now = router.clock.now()) - ctx.tryStart;
-    if (ctx.retry !== undefined && router.tries.setsAside(ctx, status)) {
+    if (router.answered(ctx, status)) {
       this.setAside(ctx, bodyStart, end);
       return;
     }
@@ -304,19 +297,14 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     edits.dropCoding = !knowsChunks;
     edits.close = ctx.downstream.closesAfter(ctx);
     const { output } = router.transport;
-    let at = forwardResponse(head, framing, output, ctx.rules, edits);
+    let at = ctx.downstream.composeHead(ctx, head, framing, edits);
     at = this.append(output, at, bodyStart, end);
     if (at < 0) {
       this.fail('protocol');
       return;
     }
     this.inBody = true;
-    ctx.status = status;
-    ctx.detail = 'via_upstream';
-    ctx.responseStarted = true;
-    ctx.upstreamFirstByte = router.now;
-    // The head has come in time; the body has its own bounds.
-    if (ctx.perTryDeadline.set) router.deadlines.clear(ctx.perTryDeadline);
+    router.passesOn(ctx, status);
     const sent = ctx.downstream.sendComposed(ctx, at);
     if (this.body.done) this.complete(ctx, this.stop < end);
     else if (this.stop < end) this.breakOff(ctx, 'protocol');
@@ -395,6 +383,14 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner {
     }
     this.finishing = true;
     this.rest(this.pool.cluster.config.idleTimeout);
+  }
+
+  sendBody(_ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {
+    return this.connection.write(bytes, start, end);
+  }
+
+  shutdown(): void {
+    this.connection.shutdown();
   }
 
   /** The tunnel or the body may go on. */

@@ -1,8 +1,9 @@
-import { copyBytes } from '../../http1/bytes';
+import { CR, LF, copyBytes } from '../../http1/bytes';
 import { DynamicTable } from './dynamic-table';
 import type { FieldSection } from './field-section';
+import { isValue, knownName } from './field-syntax';
 import { decodeHuffman, decodedAtMost } from './huffman';
-import { STATIC_ENTRIES, findStaticName, staticBytes, staticEnd, staticName, staticStart, staticValueStart } from './static-table';
+import { STATIC_ENTRIES, staticBytes, staticEnd, staticName, staticNameEnd, staticStart } from './static-table';
 
 /** What became of a header block. */
 export const Decoded = {
@@ -13,12 +14,14 @@ export const Decoded = {
   Bomb: 2,
 } as const;
 
-/** SETTINGS_HEADER_TABLE_SIZE that peers are told: the default. */
+/** SETTINGS_HEADER_TABLE_SIZE that a client is told: the default. */
 export const TABLE_SIZE = 4096;
 /** A list this many times over the limit is not read to its end, not even to keep the tables alike. */
 const BOMB_FACTOR = 4;
 /** Bytes of an integer after its prefix at most: 2^28 is more than any length or index here. */
 const MAX_INTEGER_BYTES = 4;
+/** A field's `known` where its name or value is not valid. */
+const MALFORMED = 255;
 
 /** Reads the header blocks of one connection (RFC 7541 §3) in their order. */
 export class HpackDecoder {
@@ -29,6 +32,7 @@ export class HpackDecoder {
   /** Decodes [start, end) into `fields`. A list beyond its limit is still read, for the tables' sake, and says `tooLarge`. */
   decode(bytes: Buffer, start: number, end: number, fields: FieldSection): number {
     fields.clear();
+    fields.raw = bytes;
     let i = start;
     // Size updates stand at the beginning only (RFC 7541 §4.2).
     while (i < end && (bytes[i] & 0xe0) === 0x20) {
@@ -41,7 +45,7 @@ export class HpackDecoder {
     while (i < end) {
       const first = bytes[i];
       if (first >= 0x80) {
-        if (!this.indexed(this.integer(bytes, i, end, 0x7f), fields)) return Decoded.Invalid;
+        if (!this.indexed(this.integer(bytes, i, end, 0x7f), i, fields)) return Decoded.Invalid;
       } else if (first >= 0x40) {
         if (!this.literal(bytes, i, end, 0x3f, true, fields)) return Decoded.Invalid;
       } else if (first >= 0x20 || !this.literal(bytes, i, end, 0x0f, false, fields)) {
@@ -53,63 +57,71 @@ export class HpackDecoder {
     return Decoded.Ok;
   }
 
-  private indexed(index: number, fields: FieldSection): boolean {
-    if (this.at < 0 || index === 0) return false;
-    const { table } = this;
+  private indexed(index: number, i: number, fields: FieldSection): boolean {
+    const { at, table } = this;
+    if (at < 0 || index === 0) return false;
     if (index <= STATIC_ENTRIES) {
-      this.copyField(staticBytes, staticStart[index], staticValueStart[index], staticEnd[index], staticName[index], fields);
+      this.copyField(staticBytes, staticStart[index], staticNameEnd[index], staticEnd[index], staticName[index], i, at, fields);
       return true;
     }
-    const dynamic = index - STATIC_ENTRIES - 1;
-    if (dynamic >= table.count) return false;
-    this.copyField(table.bytes, table.start(dynamic), table.valueStart(dynamic), table.end(dynamic), table.knownName(dynamic), fields);
+    const entry = index - STATIC_ENTRIES - 1;
+    if (entry >= table.count) return false;
+    this.copyField(table.bytes, table.start(entry), table.nameEnd(entry), table.end(entry), table.known(entry), -1, -1, fields);
     return true;
   }
 
-  private copyField(from: Buffer, start: number, valueStart: number, end: number, known: number, fields: FieldSection): void {
+  /** A whole entry, which stands in its table as it shall stand in the section. */
+  private copyField(
+    from: Buffer, start: number, nameEnd: number, end: number, known: number, rawStart: number, rawEnd: number, fields: FieldSection,
+  ): void {
     const at = fields.end;
     // What will not be kept is counted only.
     if (!fields.tooLarge) {
       fields.reserve(at, end - start);
       copyBytes(from, start, end, fields.bytes, at);
     }
-    fields.add(at + valueStart - start, at + end - start, known);
+    if (known === MALFORMED) fields.malformed = true;
+    fields.add(at + nameEnd - start, at + end - start - 2, known, rawStart, rawEnd);
   }
 
   private literal(bytes: Buffer, i: number, end: number, mask: number, inserts: boolean, fields: FieldSection): boolean {
     const index = this.integer(bytes, i, end, mask);
     if (this.at < 0) return false;
-    let known = 0;
-    let valueStart: number;
+    const start = fields.end;
+    let known: number;
+    let nameEnd: number;
     if (index === 0) {
-      valueStart = this.string(bytes, this.at, end, fields, fields.end);
+      nameEnd = this.string(bytes, this.at, end, fields, start);
       if (this.at < 0) return false;
-      known = findStaticName(fields.bytes, fields.end, valueStart);
+      known = knownName(fields.bytes, start, nameEnd);
+      if (known < 0) known = MALFORMED;
+    } else if (index <= STATIC_ENTRIES) {
+      known = staticName[index];
+      fields.reserve(start, 64);
+      nameEnd = copyBytes(staticBytes, staticStart[index], staticNameEnd[index], fields.bytes, start);
     } else {
-      valueStart = this.name(index, fields);
-      if (valueStart < 0) return false;
-      known = index <= STATIC_ENTRIES ? staticName[index] : this.table.knownName(index - STATIC_ENTRIES - 1);
+      const { table } = this;
+      const entry = index - STATIC_ENTRIES - 1;
+      if (entry >= table.count) return false;
+      known = table.known(entry);
+      const from = table.start(entry), to = table.nameEnd(entry);
+      fields.reserve(start, to - from);
+      nameEnd = copyBytes(table.bytes, from, to, fields.bytes, start);
     }
-    const valueEnd = this.string(bytes, this.at, end, fields, valueStart);
+    const valueEnd = this.string(bytes, this.at, end, fields, nameEnd + 2);
     if (this.at < 0) return false;
-    if (inserts) this.table.insert(fields.bytes, fields.end, valueStart, valueEnd, known);
-    fields.add(valueStart, valueEnd, known);
+    const to = fields.bytes;
+    to[nameEnd] = 58;
+    to[nameEnd + 1] = 32;
+    to[valueEnd] = CR;
+    to[valueEnd + 1] = LF;
+    if (!isValue(to, nameEnd + 2, valueEnd)) known = MALFORMED;
+    if (known === MALFORMED) fields.malformed = true;
+    if (inserts) this.table.insert(to, start, nameEnd, valueEnd, known);
+    // A name of the table, or an insertion, means something in this block only.
+    const own = inserts || index > STATIC_ENTRIES;
+    fields.add(nameEnd, valueEnd, known, own ? -1 : i, this.at);
     return true;
-  }
-
-  /** The name of entry `index`, written behind the fields; returns its end, or -1. */
-  private name(index: number, fields: FieldSection): number {
-    const { table } = this;
-    const at = fields.end;
-    if (index <= STATIC_ENTRIES) {
-      fields.reserve(at, 64);
-      return copyBytes(staticBytes, staticStart[index], staticValueStart[index], fields.bytes, at);
-    }
-    const dynamic = index - STATIC_ENTRIES - 1;
-    if (dynamic >= table.count) return -1;
-    const start = table.start(dynamic), valueStart = table.valueStart(dynamic);
-    fields.reserve(at, valueStart - start);
-    return copyBytes(table.bytes, start, valueStart, fields.bytes, at);
   }
 
   /** A string literal (RFC 7541 §5.2), written at `to` of the fields' bytes; returns its end there. */
@@ -127,10 +139,10 @@ export class HpackDecoder {
     }
     this.at = at + length;
     if (!coded) {
-      fields.reserve(to, length);
+      fields.reserve(to, length + 2);
       return copyBytes(bytes, at, at + length, fields.bytes, to);
     }
-    fields.reserve(to, decodedAtMost(length));
+    fields.reserve(to, decodedAtMost(length) + 2);
     const stop = decodeHuffman(bytes, at, at + length, fields.bytes, to);
     if (stop < 0) this.at = -1;
     return stop;

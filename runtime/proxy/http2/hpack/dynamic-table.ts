@@ -5,7 +5,7 @@ import { ENTRY_OVERHEAD } from './field-section';
  * the front, and where the end of the room is reached the rest moves to the front:
  *
  *     bytes:    │ (evicted) │ oldest │ … │ newest │ (free)        twice the largest size
- *     entries:  a ring of { start, value's start, end, known name }; index 62 is the newest
+ *     entries:  a ring of { start, name's end, end, known name }; index 62 is the newest; each a line, `name: value` and CRLF
  *
  * Nothing is allocated before the first insertion: a peer that never indexes costs nothing.
  */
@@ -16,7 +16,7 @@ export class DynamicTable {
   private newest = 0;
   private free = 0;
   private starts: Uint32Array = NONE;
-  private valueStarts: Uint32Array = NONE;
+  private nameEnds: Uint32Array = NONE;
   private ends: Uint32Array = NONE;
   private names: Uint8Array = NO_NAMES;
   private mask = 0;
@@ -26,19 +26,21 @@ export class DynamicTable {
 
   // `index` counts from the newest, which is 0.
   start(index: number): number { return this.starts[(this.newest - index) & this.mask]; }
-  valueStart(index: number): number { return this.valueStarts[(this.newest - index) & this.mask]; }
+  nameEnd(index: number): number { return this.nameEnds[(this.newest - index) & this.mask]; }
   end(index: number): number { return this.ends[(this.newest - index) & this.mask]; }
-  knownName(index: number): number { return this.names[(this.newest - index) & this.mask]; }
+  known(index: number): number { return this.names[(this.newest - index) & this.mask]; }
 
   resize(maxSize: number): void {
     this.maxSize = maxSize;
     this.evict(maxSize);
   }
 
-  /** [start, end) of `bytes`, the value from `valueStart` on; one that is larger than the table empties it (RFC 7541 §4.4). */
-  insert(bytes: Buffer, start: number, valueStart: number, end: number, known: number): void {
+  /** The line at `start`; one that is larger than the table empties it (RFC 7541 §4.4). */
+  insert(bytes: Buffer, start: number, nameEnd: number, valueEnd: number, known: number): void {
+    const end = valueEnd + 2;
     const length = end - start;
-    const size = length + ENTRY_OVERHEAD;
+    // `: ` and CRLF are ours.
+    const size = length - 4 + ENTRY_OVERHEAD;
     if (size > this.maxSize) {
       this.evict(0);
       return;
@@ -52,7 +54,7 @@ export class DynamicTable {
     const slot = (this.newest + 1) & this.mask;
     this.newest = slot;
     this.starts[slot] = at;
-    this.valueStarts[slot] = at + valueStart - start;
+    this.nameEnds[slot] = at + nameEnd - start;
     this.ends[slot] = at + length;
     this.names[slot] = known;
     this.count++;
@@ -62,7 +64,7 @@ export class DynamicTable {
   private evict(size: number): void {
     while (this.size > size) {
       const oldest = this.count - 1;
-      this.size -= this.end(oldest) - this.start(oldest) + ENTRY_OVERHEAD;
+      this.size -= this.end(oldest) - this.start(oldest) - 4 + ENTRY_OVERHEAD;
       this.count--;
     }
   }
@@ -72,7 +74,7 @@ export class DynamicTable {
     this.bytes = Buffer.allocUnsafeSlow(this.most * 2);
     this.mask = entries - 1;
     this.starts = new Uint32Array(entries);
-    this.valueStarts = new Uint32Array(entries);
+    this.nameEnds = new Uint32Array(entries);
     this.ends = new Uint32Array(entries);
     this.names = new Uint8Array(entries);
   }
@@ -84,7 +86,7 @@ export class DynamicTable {
     for (let i = 0; i < this.count; i++) {
       const slot = (this.newest - i) & this.mask;
       this.starts[slot] -= from;
-      this.valueStarts[slot] -= from;
+      this.nameEnds[slot] -= from;
       this.ends[slot] -= from;
     }
   }

@@ -1,4 +1,4 @@
-import { copyBytes } from '../../http1/bytes';
+import { copyBytes, writeLatin1 } from '../../http1/bytes';
 import { Static, findStaticName } from './static-table';
 
 /*
@@ -96,6 +96,43 @@ function isText(bytes: Buffer, start: number, end: number, text: string): boolea
   if (end - start !== text.length) return false;
   for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
   return true;
+}
+
+/** A field whose name is not in the static table, as it stands in front of a value. */
+export function literalName(name: string): Buffer {
+  return Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name, 'latin1')]);
+}
+
+/** A value of fewer than 127 bytes, or of any length. */
+export function writeTextValue(to: Buffer, at: number, text: string): number {
+  return writeLatin1(to, writeInteger(to, at, text.length, 0x7f, 0), text);
+}
+
+/** A field that is given as texts. */
+export function writeTextField(to: Buffer, at: number, name: string, value: string): number {
+  const lower = name.toLowerCase();
+  const start = at + 16 + lower.length;
+  const nameEnd = writeLatin1(to, start, lower);
+  return writeTextValue(to, writeName(to, at, to, start, nameEnd), value);
+}
+
+/** The name of a field that stands in lower case. */
+function writeName(to: Buffer, at: number, bytes: Buffer, start: number, end: number): number {
+  const index = findStaticName(bytes, start, end);
+  if (index !== 0) return writeInteger(to, at, index, 0x0f, isSecret(index) ? NEVER_INDEXED : 0);
+  to[at] = 0;
+  const name = writeInteger(to, at + 1, end - start, 0x7f, 0);
+  to.copyWithin(name, start, end);
+  return name + end - start;
+}
+
+/** A field in lower case of a name that is not in the static table. */
+export function writeLiteral(to: Buffer, at: number, bytes: Buffer, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): number {
+  to[at] = 0;
+  at = writeInteger(to, at + 1, nameEnd - nameStart, 0x7f, 0);
+  at = copyBytes(bytes, nameStart, nameEnd, to, at);
+  at = writeInteger(to, at, valueEnd - valueStart, 0x7f, 0);
+  return copyBytes(bytes, valueStart, valueEnd, to, at);
 }
 
 /** `te: trailers`. */

@@ -2,27 +2,38 @@ import { latin1 } from '../../http1/bytes';
 
 /** Fields of a section at most: the lines of a head (`MAX_HEADERS` of `http1/head`), pseudo-headers, and crumbs of cookies. */
 export const MAX_FIELDS = 256;
-const STRIDE = 3;
+const STRIDE = 5;
 /** RFC 7541 §4.1. */
 export const ENTRY_OVERHEAD = 32;
+/** Bytes before the first field: a status-line takes the place of `:status`, and is longer. */
+export const SECTION_START = 16;
+
+/** A name that is not in the static table, though `http1/head` knows it: this and its `Known`. */
+export const KNOWN_BASE = 64;
+/** `:protocol` (RFC 8441 §4). */
+export const PROTOCOL = 127;
 
 /**
- * The decoded fields of one header block, each a range of one buffer, name and value side by side:
+ * The decoded fields of one header block, written as the lines of an HTTP/1.1 head, so that whoever reads heads can read them where they are:
  *
- *     bytes:  …│:path/cart│accept-encodinggzip│…
- *              nameStart  │
- *                   valueStart …  valueEnd
+ *     bytes:  …│:path: /cart\r\n│accept-encoding: gzip\r\n│…
+ *              nameStart         │
+ *                     nameEnd = valueStart - 2 …  valueEnd, then CRLF
  *
+ * `raw` is the block that they came from; a field that stands there in a form that means the same in every other block is [rawStart, rawEnd) of it.
  * Fields beyond the bound are counted and not kept. It is used again for the next block.
  */
 export class FieldSection {
   bytes = Buffer.allocUnsafeSlow(4 * 1024);
-  end = 0;
+  end = SECTION_START;
   count = 0;
   /** As RFC 9113 §6.5.2 counts SETTINGS_MAX_HEADER_LIST_SIZE, those that are not kept included. */
   size = 0;
   tooLarge = false;
-  /** Index of the name's first entry in the static table; 0: another name. */
+  /** A name or value that no message may have (RFC 9113 §8.2.1), or a field that concerns a connection (§8.2.2). */
+  malformed = false;
+  raw: Buffer = this.bytes;
+  /** First entry of its name in the static table, or `KNOWN_BASE` + `Known`; 0: another name. */
   readonly known = new Uint8Array(MAX_FIELDS);
   private readonly offsets = new Int32Array(MAX_FIELDS * STRIDE);
 
@@ -31,15 +42,19 @@ export class FieldSection {
 
   nameStart(i: number): number { return this.offsets[i * STRIDE]; }
   nameEnd(i: number): number { return this.offsets[i * STRIDE + 1]; }
-  valueStart(i: number): number { return this.offsets[i * STRIDE + 1]; }
+  valueStart(i: number): number { return this.offsets[i * STRIDE + 1] + 2; }
   valueEnd(i: number): number { return this.offsets[i * STRIDE + 2]; }
+  /** -1: it has to be encoded anew. */
+  rawStart(i: number): number { return this.offsets[i * STRIDE + 3]; }
+  rawEnd(i: number): number { return this.offsets[i * STRIDE + 4]; }
 
   name(i: number): string { return latin1(this.bytes, this.nameStart(i), this.nameEnd(i)); }
   value(i: number): string { return latin1(this.bytes, this.valueStart(i), this.valueEnd(i)); }
 
   clear(): void {
-    this.end = this.count = this.size = 0;
-    this.tooLarge = false;
+    this.end = SECTION_START;
+    this.count = this.size = 0;
+    this.tooLarge = this.malformed = false;
   }
 
   /** Makes room for `length` bytes behind `at`. */
@@ -50,19 +65,50 @@ export class FieldSection {
     this.bytes = larger;
   }
 
-  /** The field that was written at `end`. */
-  add(valueStart: number, valueEnd: number, known: number): void {
-    this.size += valueEnd - this.end + ENTRY_OVERHEAD;
+  /** The field that was written at `end`, its CRLF included. */
+  add(nameEnd: number, valueEnd: number, known: number, rawStart: number, rawEnd: number): void {
+    // Without `: ` and CRLF.
+    this.size += valueEnd - this.end - 2 + ENTRY_OVERHEAD;
     if (this.count === MAX_FIELDS || this.size > this.limit) {
       this.tooLarge = true;
       return;
     }
     const { count, offsets } = this;
-    offsets[count * STRIDE] = this.end;
-    offsets[count * STRIDE + 1] = valueStart;
-    offsets[count * STRIDE + 2] = valueEnd;
+    const at = count * STRIDE;
+    offsets[at] = this.end;
+    offsets[at + 1] = nameEnd;
+    offsets[at + 2] = valueEnd;
+    offsets[at + 3] = rawStart;
+    offsets[at + 4] = rawEnd;
     this.known[count] = known;
-    this.count++;
-    this.end = valueEnd;
+    this.count = count + 1;
+    this.end = valueEnd + 2;
+  }
+
+  /** Another value for field `i`, not longer than the one it has. */
+  setValue(i: number, text: string): void {
+    const start = this.valueStart(i);
+    this.offsets[i * STRIDE + 2] = start + this.bytes.write(text, start, 'latin1');
+    this.offsets[i * STRIDE + 3] = -1;
+  }
+
+  /** Forgets the fields from `count` on. */
+  truncate(count: number): void {
+    if (count < this.count) this.end = this.nameStart(count);
+    this.count = count;
+  }
+
+  /** A field that stands elsewhere. */
+  append(from: Buffer, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, known: number): void {
+    const at = this.end;
+    this.reserve(at, nameEnd - nameStart + valueEnd - valueStart + 4);
+    const { bytes } = this;
+    const name = at + from.copy(bytes, at, nameStart, nameEnd);
+    bytes[name] = 58;
+    bytes[name + 1] = 32;
+    const end = name + 2 + from.copy(bytes, name + 2, valueStart, valueEnd);
+    bytes[end] = 13;
+    bytes[end + 1] = 10;
+    this.add(name, end, known, -1, -1);
   }
 }

@@ -16,14 +16,14 @@ export const STATIC_ENTRIES = ENTRIES.length;
 
 /** First entry of a name: what a field is known by, wherever it came from. */
 export const Static = {
-  Authority: 1, Method: 2, Path: 4, Scheme: 6, Status: 8, Authorization: 23, ContentLength: 28, Cookie: 32, Host: 38, ProxyAuthorization: 49,
-  SetCookie: 55, TransferEncoding: 57,
+  Authority: 1, Method: 2, Path: 4, Scheme: 6, Status: 8, Authorization: 23, ContentEncoding: 26, ContentLength: 28, Cookie: 32, Date: 33, Expect: 35,
+  Host: 38, ProxyAuthorization: 49, RetryAfter: 53, Server: 54, SetCookie: 55, TransferEncoding: 57, UserAgent: 58,
 } as const;
 
-/** All names and values in one piece; entry i is name [start, valueStart), value [valueStart, end). */
-export const staticBytes = Buffer.from(ENTRIES.map(([name, value]) => name + value).join(''), 'latin1');
+/** All entries as lines, `name: value` and CRLF, in one piece; entry i is [start, end), its name [start, nameEnd). */
+export const staticBytes = Buffer.from(ENTRIES.map(([name, value]) => `${name}: ${value}\r\n`).join(''), 'latin1');
 export const staticStart = new Uint16Array(STATIC_ENTRIES + 1);
-export const staticValueStart = new Uint16Array(STATIC_ENTRIES + 1);
+export const staticNameEnd = new Uint16Array(STATIC_ENTRIES + 1);
 export const staticEnd = new Uint16Array(STATIC_ENTRIES + 1);
 /** The first entry with the same name. */
 export const staticName = new Uint8Array(STATIC_ENTRIES + 1);
@@ -41,8 +41,8 @@ const firsts = new Map<string, number>();
 ENTRIES.forEach(([name, value], i) => {
   const index = i + 1;
   staticStart[index] = at;
-  staticValueStart[index] = at += name.length;
-  staticEnd[index] = at += value.length;
+  staticNameEnd[index] = at + name.length;
+  staticEnd[index] = at += name.length + value.length + 4;
   const known = firsts.get(name);
   staticName[index] = known ?? index;
   if (known !== undefined) return;
@@ -59,7 +59,7 @@ export function findStaticName(bytes: Uint8Array, start: number, end: number): n
   let index = buckets[bucketOf(length, bytes[start], bytes[end - 1])];
   for (; index !== 0; index = next[index]) {
     const from = staticStart[index];
-    if (staticValueStart[index] - from !== length) continue;
+    if (staticNameEnd[index] - from !== length) continue;
     let i = 0;
     while (i < length && bytes[start + i] === staticBytes[from + i]) i++;
     if (i === length) return index;

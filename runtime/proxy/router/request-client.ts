@@ -1,0 +1,54 @@
+import type { ForwardingRules, ResponseEdits } from '../http1/forward';
+import type { Framing } from '../http1/framing';
+import type { Head } from '../http1/head';
+import type { FieldSection } from '../http2/hpack/field-section';
+import type { HttpConnectionManager } from '../listener/http-connection-manager';
+import type { Reply } from './local-reply';
+import type { RequestContext } from './request-context';
+
+/**
+ * The client's side of a request, of either version: who it is, and what becomes of its answer. `router` decides, and tells it in terms that both
+ * versions have.
+ */
+export interface RequestClient {
+  readonly major: 1 | 2;
+  readonly manager: HttpConnectionManager;
+  readonly forwarding: ForwardingRules;
+  readonly fallbackHost: string;
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  /** The fields that the request's head came in, during `Router.start`. */
+  readonly section: FieldSection | undefined;
+  /** The authority in lower case. */
+  authorityOf(head: Head, start: number, end: number): string;
+
+  /** Whether its connection ends after this answer; asked when the answer's head is written. */
+  closesAfter(ctx: RequestContext): boolean;
+  /** An answer of the proxy's own, whole. */
+  sendReply(ctx: RequestContext, reply: Reply, date: string): void;
+  /**
+   * An upstream's head, changed by `edits`. Returns where it ends in the transport's output: what is composed behind it, of a body as HTTP/1.1 frames it,
+   * goes out with it by `sendComposed`.
+   */
+  composeHead(ctx: RequestContext, head: Head, framing: Framing, edits: ResponseEdits): number;
+  /** Sends [0, end) of the transport's output. False: stop until the client has taken it. */
+  sendComposed(ctx: RequestContext, end: number): boolean;
+  /** Sends [start, end) of a body as HTTP/1.1 frames it, or of a tunnel. */
+  send(ctx: RequestContext, bytes: Uint8Array, start: number, end: number): boolean;
+  sendLastChunk(ctx: RequestContext): void;
+  /** Ends in a way that cannot be taken for the end of a whole answer. */
+  abort(): void;
+
+  /** The upstream takes no more of the body for now; it goes on. */
+  pauseBody(): void;
+  resumeBody(ctx: RequestContext): void;
+
+  tunnelStarted(): void;
+  /** The tunnel's upstream sends no more. */
+  shutdown(): void;
+  finishTunnel(): void;
+
+  /** The request has ended. Whether `next` shall be called. */
+  release(ctx: RequestContext): boolean;
+  next(): void;
+}

@@ -99,17 +99,26 @@ export class ControlPlane {
     const generations = new Map(this.objects.map(({ id, generation }) => [describeId(id), generation]));
     const connections = this.ads.connections();
     const own = progress(this.model ?? EMPTY, connections);
-    const { shared } = this.options;
+    const { shared, source } = this.options;
+    const connected = countBy(connections.map(({ peer }) => peer.service));
+    const others = shared?.others() ?? [];
     this.report = statusReport({
       objects: this.objects,
       unreadable: this.unreadable,
-      reached: shared ? together(own, shared.others(), generations) : own,
+      reached: together(own, others, generations),
       connections,
+      pods: new Map([...source.pods?.() ?? []].map(([service, running]) => {
+        const elsewhere = others.map((other) => other.get(proxiesOf(service))?.concerned ?? 0);
+        return [service, { running, connected: elsewhere.reduce((sum, count) => sum + count, connected.get(service) ?? 0) }];
+      })),
       previous: this.report,
       now: this.options.clock.wallTime(),
     });
     // An object that is no longer there has no generation, and nobody asks for it.
-    shared?.publish(new Map([...own].map(([object, reached]) => [object, { ...reached, generation: generations.get(object) ?? 0 }])), this.report);
+    shared?.publish(new Map([
+      ...[...own].map(([object, reached]) => [object, { ...reached, generation: generations.get(object) ?? 0 }] as const),
+      ...[...connected].map(([service, count]) => [proxiesOf(service), { programmed: 0, concerned: count, refusals: [], generation: 0 }] as const),
+    ]), this.report);
     return this.report;
   }
 
@@ -196,6 +205,17 @@ export class ControlPlane {
       }
     }
   }
+}
+
+/** What replicas tell each other of how many proxies a service has, beside its objects. */
+function proxiesOf(service: string): string {
+  return `Proxies ${service}`;
+}
+
+function countBy(values: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
 }
 
 /** A control plane that serves. */

@@ -30,6 +30,10 @@ export class CombinedSource implements Source {
     return reasons.join('; ') || undefined;
   }
 
+  pods(): ReadonlyMap<string, number> | undefined {
+    return this.sources.map((source) => source.pods?.()).find((pods) => pods !== undefined);
+  }
+
   async start(): Promise<void> {
     await Promise.all(this.sources.map(async (source) => source.start()));
   }

@@ -12,6 +12,8 @@ export interface Source {
   subscribe(listener: (documents: Documents) => void): () => void;
   /** What has to come before everything is read, for people; undefined once it is. */
   waitingFor?(): string | undefined;
+  /** Running pods of each service of the mesh, by its key; undefined where the source does not know pods. */
+  pods?(): ReadonlyMap<string, number> | undefined;
   /** Begins. Rejects where the source cannot work at all: no such folder. */
   start(): Promise<void>;
   close(): Promise<void>;

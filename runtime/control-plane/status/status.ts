@@ -1,6 +1,6 @@
 import type { Connection } from '../ads';
 import type { ObjectReport, Verdict } from '../resolve';
-import { describeId, type Unreadable } from '../resources';
+import { describeId, keyOf, type Unreadable } from '../resources';
 import type { ObjectName } from './causes';
 import type { Progress } from './progress';
 
@@ -54,6 +54,8 @@ export interface StatusInput {
   /** How far the proxies are with each object: those of this replica, and of others. */
   readonly reached: ReadonlyMap<ObjectName, Progress>;
   readonly connections: readonly Connection[];
+  /** By key of the service: its running pods, and the proxies of them that are connected to any replica; undefined where pods are not known. */
+  readonly pods: ReadonlyMap<string, { readonly running: number; readonly connected: number }> | undefined;
   /** The report before this one: a condition whose status is the same keeps its time. */
   readonly previous: StatusReport | undefined;
   /** Milliseconds since 1970. */
@@ -61,12 +63,12 @@ export interface StatusInput {
 }
 
 /** What is shown of everything: as a page, as a file, as conditions on objects. */
-export function statusReport({ objects, unreadable, reached, connections, previous, now }: StatusInput): StatusReport {
+export function statusReport({ objects, unreadable, reached, connections, pods, previous, now }: StatusInput): StatusReport {
   const before = new Map((previous?.objects ?? []).map((object) => [`${object.kind} ${object.namespace}/${object.name} ${object.location}`, object]));
   const made = objects.map((object): ObjectStatus => {
     const { id, apiVersion, location, generation } = object;
     const old = before.get(`${describeId(id)} ${location}`);
-    const conditions = conditionsOf(object, reached.get(describeId(id))).map((draft): Condition => {
+    const conditions = conditionsOf(object, reached.get(describeId(id)), id.kind === 'MeshService' ? pods?.get(keyOf(id)) : undefined).map((draft): Condition => {
       const same = old?.conditions.find(({ type, status }) => type === draft.type && status === draft.status);
       return { ...draft, observedGeneration: generation, lastTransitionTime: same?.lastTransitionTime ?? new Date(now).toISOString() };
     });
@@ -81,10 +83,10 @@ export function statusReport({ objects, unreadable, reached, connections, previo
   };
 }
 
-function conditionsOf({ id, accepted, resolvedRefs, inForce }: ObjectReport, reached: Progress | undefined): Draft[] {
+function conditionsOf({ id, accepted, resolvedRefs, inForce }: ObjectReport, reached: Progress | undefined, pods: Pods | undefined): Draft[] {
   const conditions = [condition('Accepted', accepted), condition('ResolvedRefs', resolvedRefs)];
   // Only objects of the mesh become configuration that can be traced back to them.
-  return ['Mesh', 'MeshService', 'HTTPRoute'].includes(id.kind) ? [...conditions, inForce ? programmed(reached) : NOT_IN_FORCE] : [conditions[0]];
+  return ['Mesh', 'MeshService', 'HTTPRoute'].includes(id.kind) ? [...conditions, inForce ? programmed(reached, pods) : NOT_IN_FORCE] : [conditions[0]];
 }
 
 const NOT_IN_FORCE: Draft = { type: 'Programmed', status: 'False', reason: 'NotAccepted', message: 'no proxy gets this version of the object' };
@@ -93,10 +95,13 @@ function condition(type: Draft['type'], { ok, reason, messages }: Verdict): Draf
   return { type, status: ok ? 'True' : 'False', reason, message: messages.join('\n') };
 }
 
-function programmed(reached: Progress | undefined): Draft {
+type Pods = NonNullable<StatusInput['pods']> extends ReadonlyMap<string, infer P> ? P : never;
+
+function programmed(reached: Progress | undefined, pods: Pods | undefined): Draft {
   const type = 'Programmed';
   if (!reached || reached.concerned === 0) return { type, status: 'Unknown', reason: 'NoProxies', message: 'no proxy that it concerns is connected' };
-  const count = `${reached.programmed} of ${reached.concerned} proxies run it`;
+  const absent = pods === undefined ? 0 : pods.running - pods.connected;
+  const count = `${reached.programmed} of ${reached.concerned} proxies run it${absent > 0 ? `; of ${absent} of its ${pods!.running} pods no proxy is connected` : ''}`;
   if (reached.refusals.length > 0) return { type, status: 'False', reason: 'Refused', message: [count, ...reached.refusals].join('\n') };
   if (reached.programmed < reached.concerned) return { type, status: 'False', reason: 'Pending', message: count };
   return { type, status: 'True', reason: 'Programmed', message: count };

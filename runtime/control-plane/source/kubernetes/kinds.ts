@@ -1,15 +1,11 @@
-import { GROUP, VERSION } from '../../../../src/contract';
+import { GROUP, SERVICE_LABEL, VERSION } from '../../../../src/contract';
 import type { ApiMetadata, ApiObject } from '../../kubernetes';
 import { SERVICE_NAME_LABEL } from '../../resources';
+import type { Collection } from './reflector';
 
 /** A kind of object that is watched, in all namespaces. */
-export interface WatchedKind {
+export interface WatchedKind extends Omit<Collection, 'namespace'> {
   readonly kind: string;
-  readonly group: string;
-  /** Served versions, the one that is wanted first; an API that does not serve it is asked for the next. */
-  readonly versions: readonly string[];
-  /** Name in paths. */
-  readonly plural: string;
   /** What is kept of an object: memory goes with what is read of it, not with what others write into it. */
   readonly keep: (object: ApiObject) => Readonly<Record<string, unknown>>;
   /** Its status is written by the control plane, so that what stands there is kept beside the document. */
@@ -23,20 +19,17 @@ export const WATCHED: readonly WatchedKind[] = [
   { kind: 'Mesh', group: GROUP, versions: [VERSION], plural: 'meshes', keep: specOnly, reported: true },
   { kind: 'MeshService', group: GROUP, versions: [VERSION], plural: 'meshservices', keep: specOnly, reported: true },
   { kind: 'HTTPRoute', group: GATEWAY, versions: ['v1'], plural: 'httproutes', keep: specOnly, reported: true },
+  { kind: 'GRPCRoute', group: GATEWAY, versions: ['v1'], plural: 'grpcroutes', keep: specOnly, reported: true },
   { kind: 'ReferenceGrant', group: GATEWAY, versions: ['v1beta1', 'v1'], plural: 'referencegrants', keep: specOnly, reported: false },
   { kind: 'Service', group: '', versions: ['v1'], plural: 'services', keep: service, reported: false },
+  // For how many of a service's pods have a proxy that is connected; in a large cluster there is nothing as many as pods.
+  {
+    kind: 'Pod', group: '', versions: ['v1'], plural: 'pods', keep: pod, reported: false, metadataOnly: true,
+    labelSelector: SERVICE_LABEL, fieldSelector: 'status.phase=Running',
+  },
+  { kind: 'Namespace', group: '', versions: ['v1'], plural: 'namespaces', keep: ({ metadata: { name } }) => ({ metadata: { name } }), reported: false, metadataOnly: true },
   { kind: 'EndpointSlice', group: 'discovery.k8s.io', versions: ['v1'], plural: 'endpointslices', keep: endpointSlice, reported: false },
 ];
-
-/** `/apis/discovery.k8s.io/v1`, `/api/v1`. */
-export function apiPath(group: string, version: string): string {
-  return group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-}
-
-/** Path of one object, which is also its name for people. */
-export function objectPath({ group, versions, plural }: Pick<WatchedKind, 'group' | 'versions' | 'plural'>, { namespace, name }: ApiMetadata, version = versions[0]): string {
-  return `${apiPath(group, version)}/${namespace === undefined ? '' : `namespaces/${namespace}/`}${plural}/${name}`;
-}
 
 function identity({ name, namespace }: ApiMetadata) {
   return { name, namespace };
@@ -45,6 +38,10 @@ function identity({ name, namespace }: ApiMetadata) {
 function specOnly({ metadata, spec }: ApiObject) {
   const { generation, creationTimestamp } = metadata;
   return { metadata: { ...identity(metadata), generation, creationTimestamp }, spec };
+}
+
+function pod({ metadata }: ApiObject) {
+  return { metadata: { ...identity(metadata), labels: { [SERVICE_LABEL]: metadata.labels?.[SERVICE_LABEL] } } };
 }
 
 function service({ metadata, spec }: ApiObject) {

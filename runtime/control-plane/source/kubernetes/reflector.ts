@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../../clock';
 import { ApiError, Backoff, type ApiList, type ApiObject, type KubernetesApi, type WatchEvent } from '../../kubernetes';
 import type { Gate } from './gate';
-import { apiPath } from './kinds';
+import { apiPath } from './paths';
 
 /** What is listed and watched. */
 export interface Collection {
@@ -11,6 +11,9 @@ export interface Collection {
   /** Of one namespace; of all without it. */
   readonly namespace?: string;
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** Nothing but metadata is sent (PartialObjectMetadata). */
+  readonly metadataOnly?: boolean;
 }
 
 export interface ReflectorDeps<T> {
@@ -123,7 +126,7 @@ export class Reflector<T> {
     for (;;) {
       let page: ApiList;
       try {
-        page = await this.deps.api.request<ApiList>({ method: 'GET', path: this.listPath(token, paged) });
+        page = await this.deps.api.request<ApiList>({ method: 'GET', path: this.listPath(token, paged), accept: this.accept('PartialObjectMetadataList') });
       } catch (error) {
         // The pages that are left were forgotten by the server: all of it in one answer, then.
         if (token === undefined || !(error as ApiError).expired) throw error;
@@ -141,16 +144,21 @@ export class Reflector<T> {
   private listPath(token: string | undefined, paged: boolean): string {
     const query = new URLSearchParams();
     if (paged) query.set('limit', `${PAGE}`);
-    if (token !== undefined) query.set('continue', token);
-    else if (this.newest !== undefined) {
+    if (token !== undefined) {query.set('continue', token);} else if (this.newest !== undefined) {
       query.set('resourceVersion', this.newest);
       query.set('resourceVersionMatch', 'NotOlderThan');
     }
     return this.withSelector(query);
   }
 
+  private accept(as: string): string {
+    return this.collection.metadataOnly ? `application/json;as=${as};v=v1;g=meta.k8s.io` : 'application/json';
+  }
+
   private withSelector(query: URLSearchParams): string {
-    if (this.collection.labelSelector !== undefined) query.set('labelSelector', this.collection.labelSelector);
+    const { labelSelector, fieldSelector } = this.collection;
+    if (labelSelector !== undefined) query.set('labelSelector', labelSelector);
+    if (fieldSelector !== undefined) query.set('fieldSelector', fieldSelector);
     return `${this.path}?${query.toString()}`;
   }
 
@@ -179,6 +187,7 @@ export class Reflector<T> {
     let began: number | undefined;
     let told = false;
     this.watching = api.watch(this.withSelector(query), {
+      accept: this.accept('PartialObjectMetadata'),
       idle: IDLE,
       started: () => {
         began = clock.now();

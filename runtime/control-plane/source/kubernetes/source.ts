@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
+import { SERVICE_LABEL } from '../../../../src/contract';
 import type { Clock, Timer } from '../../../clock';
 import type { ApiObject, KubernetesApi } from '../../kubernetes';
 import { silentLog, type Log } from '../../log';
 import type { Documents, RawDocument } from '../../resources';
 import type { Source } from '../types';
 import { Gate } from './gate';
-import { objectPath, WATCHED, type WatchedKind } from './kinds';
+import { WATCHED, type WatchedKind } from './kinds';
+import { objectPath } from './paths';
 import { Reflector } from './reflector';
 
 export interface KubernetesSourceOptions {
@@ -28,6 +30,8 @@ export interface Observed {
   /** `spec.parentRefs` of a route, as they stand there. */
   readonly parentRefs: readonly unknown[];
 }
+
+const POD = WATCHED.findIndex(({ kind }) => kind === 'Pod');
 
 interface Kept {
   /** `MeshService shop/payment`: the form of `describeId`. */
@@ -90,6 +94,16 @@ export class KubernetesSource implements Source {
   observed(): ReadonlyMap<string, Observed> {
     const all = this.kinds.flatMap(({ kept }) => [...kept.values()]);
     return new Map(all.flatMap(({ name, observed }) => (observed ? [[name, observed] as const] : [])));
+  }
+
+  pods(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { document } of this.kinds[POD].kept.values()) {
+      const { metadata: { namespace, labels } } = document.value as { metadata: { namespace: string; labels: Record<string, string> } };
+      const service = `${namespace}/${labels[SERVICE_LABEL]}`;
+      counts.set(service, (counts.get(service) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** Resolves when everything has been listed once, however long the API takes to be there. */

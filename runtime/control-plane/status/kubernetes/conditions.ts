@@ -74,7 +74,7 @@ function withTime({ type, status, reason, message }: Draft, observedGeneration: 
 }
 
 function changed(before: readonly Condition[], next: readonly Condition[]): boolean {
-  const said = ({ type, status, reason, message, observedGeneration }: Condition) => JSON.stringify([type, status, reason, message, observedGeneration]);
+  const said = ({ lastTransitionTime: _, ...rest }: Condition) => JSON.stringify(Object.entries(rest).sort());
   const old = before.map(said);
   return before.length !== next.length || next.some((one) => !old.includes(said(one)));
 }

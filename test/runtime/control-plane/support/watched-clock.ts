@@ -22,6 +22,14 @@ export class WatchedClock extends VirtualClock {
     };
   }
 
+  /** Time goes on, beside what comes over sockets, until it holds. */
+  async run(until: () => boolean, step = 50): Promise<void> {
+    while (!until()) {
+      this.advance(step);
+      await new Promise((done) => setImmediate(done));
+    }
+  }
+
   /** Waits for a timer whose delay it is, and lets it fire. */
   async pass(delay: (milliseconds: number) => boolean): Promise<void> {
     const due = await new Promise<number>((done) => {

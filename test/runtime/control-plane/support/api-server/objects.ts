@@ -4,7 +4,8 @@ export interface StoredObject {
   apiVersion: string;
   kind: string;
   metadata: {
-    name: string; namespace?: string; resourceVersion: string; uid: string; generation: number; labels?: Record<string, string>; [member: string]: unknown;
+    name: string; namespace?: string; resourceVersion: string; uid: string; generation: number; labels?: Record<string, string>;
+    [member: string]: unknown;
   };
   [member: string]: any;
 }
@@ -27,6 +28,7 @@ export const KINDS: readonly Served[] = [
   { group: 'mesh.meshwright.dev', versions: ['v1alpha1'], plural: 'meshes', kind: 'Mesh' },
   { group: 'mesh.meshwright.dev', versions: ['v1alpha1'], plural: 'meshservices', kind: 'MeshService' },
   { group: 'gateway.networking.k8s.io', versions: ['v1'], plural: 'httproutes', kind: 'HTTPRoute' },
+  { group: 'gateway.networking.k8s.io', versions: ['v1'], plural: 'grpcroutes', kind: 'GRPCRoute' },
   { group: 'gateway.networking.k8s.io', versions: ['v1'], plural: 'grpcroutes', kind: 'GRPCRoute' },
   { group: 'gateway.networking.k8s.io', versions: ['v1beta1', 'v1'], plural: 'referencegrants', kind: 'ReferenceGrant' },
   { group: '', versions: ['v1'], plural: 'services', kind: 'Service' },

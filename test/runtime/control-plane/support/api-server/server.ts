@@ -14,6 +14,8 @@ export interface Recorded {
   readonly verb: string;
   /** `httproutes/status`. */
   readonly resource: string;
+  /** Only metadata is wanted. */
+  readonly partial: boolean;
   status?: number;
 }
 
@@ -116,7 +118,7 @@ export class FakeApiServer {
       if (plural !== undefined && watcher.collection.served.plural !== plural) continue;
       watcher.stop();
       if (how === 'reset') watcher.response.socket?.resetAndDestroy();
-      else watcher.response.end(how === 'end' ? undefined : `${JSON.stringify({ type: 'ERROR', object: statusOf({ status: 410, reason: 'Expired', message: 'too old resource version' }) })}\n`);
+      else watcher.response.end(how === 'end' ? undefined : EXPIRED);
     }
   }
 
@@ -181,7 +183,10 @@ export class FakeApiServer {
     const verb = method === 'GET' ? (searchParams.get('watch') === 'true' ? 'watch' : name === undefined ? 'list' : 'get')
       : { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }[method]!;
     const resource = subresource === undefined ? plural : `${plural}/${subresource}`;
-    const request: Recorded = { method, path: pathname, query: searchParams, body: text === '' ? undefined : JSON.parse(text) as unknown, verb, resource };
+    const body = text === '' ? undefined : JSON.parse(text) as unknown;
+    const request: Recorded = {
+      method, path: pathname, query: searchParams, body, verb, resource, partial: /as=PartialObjectMetadata/.test(message.headers.accept ?? ''),
+    };
     this.requests.push(request);
     const refuse = (trouble: Trouble) => {
       request.status = trouble.status;
@@ -213,8 +218,9 @@ export class FakeApiServer {
   ): Trouble | object | undefined {
     const before = key === undefined ? undefined : collection.objects.get(key);
     const notFound = { status: 404, reason: 'NotFound', message: `${request.path} not found` };
-    const conflict = { status: 409, reason: 'Conflict', message: 'the object has been modified; please apply your changes to the latest version and try again' };
-    const stale = () => before && request.body?.metadata?.resourceVersion !== undefined && request.body.metadata.resourceVersion !== before.metadata.resourceVersion;
+    const conflict = { status: 409, reason: 'Conflict', message: 'the object has been modified; please apply your changes to the latest version' };
+    const version: string | undefined = request.body?.metadata?.resourceVersion;
+    const stale = () => before && version !== undefined && version !== before.metadata.resourceVersion;
     switch (request.verb) {
       case 'list':
         return this.list(collection, request, namespace);
@@ -224,7 +230,7 @@ export class FakeApiServer {
         return before ?? notFound;
       case 'create': {
         const { name } = request.body.metadata;
-        if (collection.objects.has(Collection.key(namespace, name))) return { status: 409, reason: 'AlreadyExists', message: `${name} already exists` };
+        if (collection.objects.has(Collection.key(namespace, name))) return { ...conflict, reason: 'AlreadyExists' };
         return collection.put({ ...request.body, metadata: { ...request.body.metadata, namespace } });
       }
       case 'update':
@@ -245,9 +251,11 @@ export class FakeApiServer {
     }
   }
 
-  private list(collection: Collection, { query }: Recorded, namespace: string | undefined): Trouble | object {
+  private list(collection: Collection, { query, partial }: Recorded, namespace: string | undefined): Trouble | object {
     const [at = `${this.version}`, from = '0'] = query.get('continue')?.split('/') ?? [];
-    if (query.has('continue') && Number(at) < collection.compacted) return { status: 410, reason: 'Expired', message: 'The provided continue parameter is too old' };
+    if (query.has('continue') && Number(at) < collection.compacted) {
+      return { status: 410, reason: 'Expired', message: 'The provided continue parameter is too old' };
+    }
     if (Number(query.get('resourceVersion') ?? 0) > this.version) {
       return { status: 504, reason: 'Timeout', message: 'Too large resource version: 1, current: 0', retryAfterSeconds: 1 };
     }
@@ -260,7 +268,7 @@ export class FakeApiServer {
       kind: `${collection.served.kind}List`,
       metadata: { resourceVersion: at, ...next < all.length ? { continue: `${at}/${next}`, remainingItemCount: all.length - next } : {} },
       // Items of Kubernetes' own kinds do not say what they are.
-      items: isOwn ? items : items.map(({ apiVersion: _a, kind: _k, ...rest }) => rest),
+      items: partial ? items.map(metadataOf) : isOwn ? items : items.map(({ apiVersion: _a, kind: _k, ...rest }) => rest),
     };
   }
 
@@ -271,11 +279,12 @@ export class FakeApiServer {
     response.flushHeaders();
     request.status = 200;
     if (from < collection.compacted) {
-      response.end(`${JSON.stringify({ type: 'ERROR', object: statusOf({ status: 410, reason: 'Expired', message: `too old resource version: ${from}` }) })}\n`);
+      response.end(EXPIRED);
       return undefined;
     }
     const tell = (change: Change) => {
-      if (this.selects(change.object, request.query, namespace)) this.write(response, { type: change.type, object: change.object });
+      if (!this.selects(change.object, request.query, namespace)) return;
+      this.write(response, { type: change.type, object: request.partial ? metadataOf(change.object) : change.object });
     };
     for (const change of collection.history) if (change.version > from) tell(change);
     collection.watchers.add(tell);
@@ -296,8 +305,10 @@ export class FakeApiServer {
     for (let at = 0; at < bytes.length; at += this.chunk) response.write(bytes.subarray(at, Math.min(bytes.length, at + this.chunk)));
   }
 
-  private selects({ metadata }: StoredObject, query: URLSearchParams, namespace: string | undefined): boolean {
+  private selects({ metadata, status }: StoredObject, query: URLSearchParams, namespace: string | undefined): boolean {
     if (namespace !== undefined && metadata.namespace !== namespace) return false;
+    const [field, wanted] = (query.get('fieldSelector') ?? '').split('=');
+    if (field === 'status.phase' && status?.phase !== wanted) return false;
     const labels = (query.get('labelSelector') ?? '').split(',').filter((part) => part !== '');
     return labels.every((part) => {
       const [name, value] = part.split('=');
@@ -306,9 +317,16 @@ export class FakeApiServer {
   }
 }
 
-function statusOf({ status, reason, message, retryAfterSeconds }: Trouble): object {
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: status, reason, message, ...retryAfterSeconds === undefined ? {} : { details: { retryAfterSeconds } } };
+function metadataOf({ metadata }: StoredObject): object {
+  return { apiVersion: 'meta.k8s.io/v1', kind: 'PartialObjectMetadata', metadata };
 }
+
+function statusOf({ status, reason, message, retryAfterSeconds }: Trouble): object {
+  const details = retryAfterSeconds === undefined ? {} : { details: { retryAfterSeconds } };
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: status, reason, message, ...details };
+}
+
+const EXPIRED = `${JSON.stringify({ type: 'ERROR', object: statusOf({ status: 410, reason: 'Expired', message: 'too old resource version' }) })}\n`;
 
 function answer(response: ServerResponse, trouble: Trouble): void {
   response.writeHead(trouble.status, { 'content-type': 'application/json' });

@@ -163,6 +163,8 @@ export interface LocalityPolicy {
 export interface Rule {
   /** `<route>/<rule>`, in the backend's namespace. */
   readonly name: string;
+  /** What its requests are: `grpc` of a GRPCRoute, which takes calls of gRPC only. */
+  readonly kind: 'http' | 'grpc';
   readonly match: Match;
   readonly action: Forward | Redirect;
   readonly requestHeaders: HeaderChanges;

@@ -44,7 +44,8 @@ export class Backends {
     const key = backendKey(namespace, name, port);
     const found = this.drafts.get(key);
     if (found) return found;
-    const draft: BackendDraft = { key, name, namespace, port, protocol: this.protocolOf(namespace, name, port), service: undefined, policies: NO_POLICIES, mesh, owner };
+    const protocol = this.protocolOf(namespace, name, port);
+    const draft: BackendDraft = { key, name, namespace, port, protocol, service: undefined, policies: NO_POLICIES, mesh, owner };
     this.drafts.set(key, draft);
     return draft;
   }

@@ -2,9 +2,11 @@ import type * as z from 'zod';
 import { API_VERSION, GROUP, mesh, meshService } from '../../../src/contract';
 import { explain } from './explain';
 import { endpointSlice, kubernetesService } from './schema/core';
-import { httpRoute, isServiceParent } from './schema/http-route';
+import { grpcRoute } from './schema/grpc-route';
+import { httpRoute } from './schema/http-route';
 import { referenceGrant } from './schema/reference-grant';
-import type { Kind, Kinds, RawDocument, ResourceId } from './types';
+import { isServiceParent } from './schema/route';
+import { isRouteKind, type Kind, type Kinds, type RawDocument, type ResourceId } from './types';
 
 /** What a document turned out to be. */
 export type Read =
@@ -36,6 +38,7 @@ const READERS: readonly Reader[] = [
   { kind: 'Mesh', group: GROUP, schema: mesh },
   { kind: 'MeshService', group: GROUP, schema: meshService },
   { kind: 'HTTPRoute', group: GATEWAY, schema: httpRoute },
+  { kind: 'GRPCRoute', group: GATEWAY, schema: grpcRoute },
   { kind: 'ReferenceGrant', group: GATEWAY, schema: referenceGrant },
   { kind: 'Service', group: '', schema: kubernetesService },
   { kind: 'EndpointSlice', group: 'discovery.k8s.io', schema: endpointSlice },
@@ -60,7 +63,7 @@ function readValue(value: unknown): Read {
   const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
   const reader = READERS.find((one) => one.kind === kind && one.group === group);
   if (!reader) return unknownKind(group, kind);
-  if (reader.kind === 'HTTPRoute' && !hasServiceParent(value)) return IGNORED;
+  if (isRouteKind(reader.kind) && !hasServiceParent(value)) return IGNORED;
   const { name, namespace, generation } = isObject(metadata) ? metadata : {};
   if (typeof name !== 'string' || name === '') return { kind: 'unreadable', message: `metadata.name of this ${kind} is missing: every object must have one` };
   if (typeof namespace !== 'string' || namespace === '') {

@@ -1,5 +1,6 @@
 import type { MeshResource, MeshServiceResource } from '../../../src/contract';
 import type { EndpointSlice, KubernetesService } from './schema/core';
+import type { GrpcRoute } from './schema/grpc-route';
 import type { HttpRoute } from './schema/http-route';
 import type { ReferenceGrant } from './schema/reference-grant';
 
@@ -27,11 +28,19 @@ export interface Kinds {
   Mesh: MeshResource;
   MeshService: MeshServiceResource;
   HTTPRoute: HttpRoute;
+  GRPCRoute: GrpcRoute;
   ReferenceGrant: ReferenceGrant;
   Service: KubernetesService;
   EndpointSlice: EndpointSlice;
 }
 export type Kind = keyof Kinds;
+
+/** Kinds that say where the requests to a service go. */
+export type RouteKind = 'HTTPRoute' | 'GRPCRoute';
+
+export function isRouteKind(kind: string): kind is RouteKind {
+  return kind === 'HTTPRoute' || kind === 'GRPCRoute';
+}
 
 /** Names an object: `HTTPRoute shop/payment-canary`. */
 export interface ResourceId {

@@ -63,8 +63,9 @@ function serviceName(key: string): ObjectName {
   return `MeshService ${key}`;
 }
 
-/** The HTTPRoute of a rule `<route>/<rule>`; without a rule the service itself. */
+/** The route of a rule `<route>/<rule>`; without a rule the service itself. */
 function routeObject(backend: Backend, rule: string | undefined): ObjectName {
   const route = rule?.split('/');
-  return route?.length === 2 ? `HTTPRoute ${backend.namespace}/${route[0]}` : serviceName(backend.service ?? `${backend.namespace}/${backend.name}`);
+  const kind = backend.rules?.find(({ name }) => name === rule)?.kind === 'grpc' ? 'GRPCRoute' : 'HTTPRoute';
+  return route?.length === 2 ? `${kind} ${backend.namespace}/${route[0]}` : serviceName(backend.service ?? `${backend.namespace}/${backend.name}`);
 }

@@ -36,6 +36,7 @@ export function routesOf(call: Call, backend: Backend, backendOf: BackendLookup)
 function everything(backend: Backend): Rule {
   return {
     name: 'default',
+    kind: 'http',
     match: DEFAULT_MATCH,
     requestHeaders: NO_CHANGES,
     responseHeaders: NO_CHANGES,
@@ -55,15 +56,15 @@ function routesOfRule(rule: Rule, call: Call, parent: Backend, backendOf: Backen
   const { action } = rule;
   const fields: RouteInit = { name: rule.name, ...headerFields(rule.requestHeaders, rule.responseHeaders) };
   if (action.kind === 'redirect') {
-    return [create(RouteSchema, { ...fields, match: routeMatch(rule.match), action: { case: 'redirect', value: redirect(action, rule.match, parent) } })];
+    return [create(RouteSchema, { ...fields, match: routeMatch(rule), action: { case: 'redirect', value: redirect(action, rule.match, parent) } })];
   }
   const targets = liveTargets(action, backendOf);
   const retry = action.retry ?? parent.policies.retry;
   const route = (region: string | undefined, geohash: HeaderMatcherInit[]) => create(RouteSchema, {
     ...fields,
-    match: routeMatch(rule.match, geohash),
+    match: routeMatch(rule, geohash),
     metadata: retryMetadata(retry),
-    action: { case: 'route', value: forward(action, rule.match, call, parent, targets, region, uses) },
+    action: { case: 'route', value: forward(action, rule, call, parent, targets, region, uses) },
   });
   const located = targets.find(({ backend }) => backend?.policies.locality?.geohashHeader !== undefined)?.backend;
   if (!located) return [route(undefined, [])];
@@ -89,13 +90,15 @@ function liveTargets({ targets }: Forward, backendOf: BackendLookup): LiveTarget
 }
 
 function forward(
-  action: Forward, { path }: Match, call: Call, parent: Backend, targets: readonly LiveTarget[], region: string | undefined, uses: ClusterUse[],
+  action: Forward, { kind, match: { path } }: Rule, call: Call, parent: Backend, targets: readonly LiveTarget[], region: string | undefined,
+  uses: ClusterUse[],
 ): ActionInit {
   const { total, perTry } = bounds(action, call, parent);
   const rewrite = xdsRewrite(action.rewritePath, path);
   return {
     ...destination(action, targets, region, uses),
-    clusterNotFoundResponseCode: targets.every(({ backend }) => backend)
+    // What cannot be resolved is 500 in an HTTPRoute and UNAVAILABLE in a GRPCRoute, which is 503.
+    clusterNotFoundResponseCode: kind === 'grpc' || targets.every(({ backend }) => backend)
       ? RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE : RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR,
     timeout: duration(total ?? 0),
     retryPolicy: retryPolicy(action.retry ?? parent.policies.retry, perTry, total),
@@ -173,11 +176,17 @@ function redirectPort({ scheme, host, port }: Redirect, parent: Backend): number
   return wanted === (usual ?? DEFAULT_PORTS.http) ? undefined : wanted;
 }
 
-function routeMatch({ path, method, headers, queryParams }: Match, more: HeaderMatcherInit[] = []): RouteInit['match'] {
+/** What every call of gRPC has: `application/grpc`, perhaps with the coding of its messages behind it. */
+const GRPC_CALL: HeaderMatcherInit = {
+  name: 'content-type', headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'prefix', value: 'application/grpc' } } },
+};
+
+function routeMatch({ kind, match: { path, method, headers, queryParams } }: Rule, more: HeaderMatcherInit[] = []): RouteInit['match'] {
   return {
     pathSpecifier: pathSpecifier(path),
     headers: [
       ...method === undefined ? [] : [headerMatcher({ name: ':method', kind: 'exact', value: method })],
+      ...kind === 'grpc' ? [GRPC_CALL] : [],
       ...headers.map(headerMatcher),
       ...more,
     ],

@@ -8,6 +8,7 @@ const value = (name: string) => ({ name, kind: 'exact', value: 'x' }) as const;
 function candidate(name: string, match: Partial<Match>, more: Partial<Candidate> = {}): Candidate {
   const rule: Rule = {
     name,
+    kind: 'http',
     match: { ...NOTHING, ...match },
     requestHeaders: NO_CHANGES,
     responseHeaders: NO_CHANGES,

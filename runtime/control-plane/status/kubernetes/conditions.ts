@@ -1,5 +1,6 @@
 import { GROUP } from '../../../../src/contract';
-import { isServiceParent } from '../../resources/schema/http-route';
+import { isRouteKind } from '../../resources';
+import { isServiceParent } from '../../resources/schema/route';
 import type { Observed } from '../../source/kubernetes';
 import type { Condition, Draft, ObjectStatus } from '../status';
 
@@ -25,7 +26,7 @@ interface ParentStatus {
 
 /** @returns undefined where the object has that status already. */
 export function desiredStatus(object: ObjectStatus, observed: Observed, now: string): Desired | undefined {
-  return object.kind === 'HTTPRoute' ? routeStatus(object, observed, now) : ownStatus(object, observed, now);
+  return isRouteKind(object.kind) ? routeStatus(object, observed, now) : ownStatus(object, observed, now);
 }
 
 function ownStatus({ conditions }: ObjectStatus, { status }: Observed, now: string): Desired | undefined {

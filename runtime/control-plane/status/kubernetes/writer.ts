@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../../clock';
 import { Backoff, type ApiError, type KubernetesApi } from '../../kubernetes';
 import { silentLog, type Log } from '../../log';
+import { isRouteKind } from '../../resources';
 import { objectPath, WATCHED, type Observed } from '../../source/kubernetes';
 import type { ObjectStatus } from '../status';
 import { desiredStatus, withoutOurs, type Desired } from './conditions';
@@ -105,7 +106,7 @@ export class StatusWriter {
       if (desired) yield { name, have, want: desired.status, turnedTo: delayOf(desired) };
     }
     for (const [name, have] of observed) {
-      const want = known.has(name) || !name.startsWith('HTTPRoute ') ? undefined : withoutOurs(have);
+      const want = known.has(name) || !/^(HTTP|GRPC)Route /.test(name) ? undefined : withoutOurs(have);
       if (want !== undefined) yield { name, have, want, turnedTo: UNHURRIED };
     }
   }
@@ -153,7 +154,7 @@ function patch(name: string, { uid, resourceVersion }: Observed, status: unknown
       apiVersion: `${kind.group}/${kind.versions[0]}`,
       kind: kindName,
       // Only into the object that was read, not into one of the same name; a list that is written as a whole, only over the one that was read.
-      metadata: { name: object, namespace, uid, ...kindName === 'HTTPRoute' ? { resourceVersion } : {} },
+      metadata: { name: object, namespace, uid, ...isRouteKind(kindName) ? { resourceVersion } : {} },
       status,
     },
   };

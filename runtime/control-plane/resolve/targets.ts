@@ -1,0 +1,70 @@
+import type { MeshResource } from '../../../src/contract';
+import { NO_CHANGES, type HeaderChanges, type Target } from '../model';
+import { keyOf, type BackendRef, type HeaderFilter, type HttpRouteFilter, type Resource, type ResourceSet, type RouteKind } from '../resources';
+import type { BackendDraft, Backends } from './backends';
+import type { Report } from './report';
+
+/** What rules of routes are resolved in. */
+export interface Context {
+  readonly set: ResourceSet;
+  readonly backends: Backends;
+  readonly report: Report;
+}
+
+/** Where a reference of a rule sends its share of the requests; to nowhere, which is told, where it cannot be followed. */
+export function targetOf(
+  ref: BackendRef, path: string, { id }: Resource<RouteKind>, parent: BackendDraft, { set, backends, report }: Context,
+): Target {
+  const namespace = ref.namespace ?? id.namespace;
+  const share = { weight: ref.weight, requestHeaders: requestHeadersOf(ref.filters), responseHeaders: responseHeadersOf(ref.filters) };
+  const invalid = (reason: string, message: string): Target => {
+    report.unresolved(id, reason, `${path} is Service ${namespace}/${ref.name}, port ${ref.port}: ${message}; its share of the requests is answered ${id.kind === 'GRPCRoute' ? 'UNAVAILABLE' : '500'}`);
+    return { backend: undefined, ...share };
+  };
+  if (namespace !== id.namespace && !granted(set, id, namespace, ref.name)) {
+    return invalid('RefNotPermitted', `no ReferenceGrant in namespace ${namespace} admits ${id.kind}s of namespace ${id.namespace}`);
+  }
+  const service = set.resources.Service.get(keyOf({ namespace, name: ref.name }));
+  if (!service) return invalid('BackendNotFound', 'it does not exist');
+  const ports = service.value.spec.ports.map(({ port }) => port);
+  if (!ports.includes(ref.port)) return invalid('BackendNotFound', `it serves ${ports.length === 0 ? 'no port' : `port ${ports.join(', ')}`}`);
+  const meshed = backends.ofService(namespace, ref.name);
+  if (meshed && meshed.port !== ref.port) return invalid('BackendNotFound', `MeshService ${meshed.service} serves port ${meshed.port}`);
+  if (meshed?.protocol === 'tcp') return invalid('UnsupportedProtocol', `MeshService ${meshed.service} carries bytes (protocol tcp), not requests`);
+  if (meshed && !sameMesh(meshed, parent)) return invalid('WrongMesh', `it belongs to mesh ${describeMesh(meshed.mesh)}, the route to mesh ${describeMesh(parent.mesh)}`);
+  return { backend: (meshed ?? backends.plain(namespace, ref.name, ref.port, parent.mesh, id)).key, ...share };
+}
+
+function sameMesh(a: BackendDraft, b: BackendDraft): boolean {
+  return a.mesh?.metadata.name === b.mesh?.metadata.name && a.mesh?.metadata.namespace === b.mesh?.metadata.namespace;
+}
+
+function describeMesh(mesh: MeshResource | undefined): string {
+  return mesh ? keyOf(mesh.metadata) : '(missing)';
+}
+
+function granted(set: ResourceSet, { kind, namespace: from }: Resource<RouteKind>['id'], to: string, name: string): boolean {
+  return [...set.resources.ReferenceGrant.values()].some(({ id, value: { spec } }) => id.namespace === to
+    && spec.from.some((one) => one.group === 'gateway.networking.k8s.io' && one.kind === kind && one.namespace === from)
+    && spec.to.some((one) => one.group === '' && one.kind === 'Service' && (one.name === undefined || one.name === name)));
+}
+
+type AnyFilter = HttpRouteFilter | HeaderFilter;
+
+export function requestHeadersOf(filters: readonly AnyFilter[]): HeaderChanges {
+  return changesOf(filters.find((filter) => filter.type === 'RequestHeaderModifier')?.requestHeaderModifier);
+}
+
+export function responseHeadersOf(filters: readonly AnyFilter[]): HeaderChanges {
+  return changesOf(filters.find((filter) => filter.type === 'ResponseHeaderModifier')?.responseHeaderModifier);
+}
+
+type HeaderModifier = Extract<HttpRouteFilter, { type: 'RequestHeaderModifier' }>['requestHeaderModifier'];
+
+function changesOf(modifier: HeaderModifier | undefined): HeaderChanges {
+  if (!modifier) return NO_CHANGES;
+  const lower = (headers: { name: string; value: string }[]) => headers.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
+  return {
+    set: lower(modifier.set ?? []), add: lower(modifier.add ?? []), remove: (modifier.remove ?? []).map((name) => name.toLowerCase()),
+  };
+}

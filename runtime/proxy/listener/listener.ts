@@ -6,14 +6,18 @@ import { authority } from './address';
 import type { ChainOwner, FilterChain } from './filter-chain';
 import { matchesAll } from './filter-chain-match';
 import { HttpConnectionManager } from './http-connection-manager';
+import { Inspector, type InspectedTraits, type InspectionOwner, type Outcome } from './inspector';
 import { ListenerStats } from './stats';
 import { isHttp, type ChainTables, type ListenerTables } from './tables';
+
+/** What is known of a connection whose first bytes nobody looks at. */
+const PLAIN: InspectedTraits = { serverName: '', transportProtocol: 'raw_buffer', applicationProtocols: [] };
 
 /**
  * One configured listener: looks at the first bytes of its connections where its filter chains differ by them, and hands each to its chain. Who accepts
  * for it is the proxy's business.
  */
-export class Listener implements ChainOwner {
+export class Listener implements ChainOwner, InspectionOwner {
   readonly stats = new ListenerStats();
   readonly authority: string;
   private current!: ListenerTables;
@@ -21,7 +25,9 @@ export class Listener implements ChainOwner {
   private chains: readonly FilterChain[] = [];
   /** Serves every connection, whatever its first bytes are. */
   private only: FilterChain | undefined;
+  private readonly inspectors = new Set<Inspector>();
   private readonly leaving = new Set<FilterChain>();
+  private readonly inspectedAll: (() => void)[] = [];
   private draining = false;
 
   constructor(tables: ListenerTables, readonly port: number, private readonly router: Router) {
@@ -72,18 +78,51 @@ export class Listener implements ChainOwner {
       only.accept(connection);
       return;
     }
-    this.choose(connection);
-  }
-
-  private choose(connection: Connection): void {
-    const index = this.current.matcher({ destinationPort: this.port, serverName: '', transportProtocol: 'raw_buffer', applicationProtocols: [] });
-    if (index < 0) {
-      this.stats.noFilterChainMatch++;
-      connection.close();
-      this.connectionGone();
+    const { inspect } = this.config;
+    if (!inspect.tls && !inspect.http) {
+      this.choose(connection, PLAIN);
       return;
     }
-    this.chains[index].accept(connection);
+    stats.preCxActive++;
+    this.inspectors.add(new Inspector(this, this.router, connection, inspect));
+  }
+
+  /** Gives the connection to the chain that matches; false: none does. */
+  private choose(connection: Connection, { serverName, transportProtocol, applicationProtocols }: InspectedTraits): boolean {
+    const index = this.current.matcher({ destinationPort: this.port, serverName, transportProtocol, applicationProtocols });
+    if (index >= 0) {
+      this.chains[index].accept(connection, serverName);
+      return true;
+    }
+    this.stats.noFilterChainMatch++;
+    connection.reset();
+    this.connectionGone();
+    return false;
+  }
+
+  inspected(inspector: Inspector, traits: InspectedTraits, outcome: Outcome): boolean {
+    const { stats } = this;
+    if (outcome === 'tls') stats.foundTls++;
+    else if (outcome === 'http') stats.foundHttp++;
+    else stats.foundOther++;
+    const served = this.choose(inspector.connection, traits);
+    this.forget(inspector);
+    return served;
+  }
+
+  inspectionTimedOut(): void {
+    this.stats.preCxTimeout++;
+  }
+
+  inspectionEnded(inspector: Inspector): void {
+    this.connectionGone();
+    this.forget(inspector);
+  }
+
+  private forget(inspector: Inspector): void {
+    if (!this.inspectors.delete(inspector)) return;
+    this.stats.preCxActive--;
+    if (this.inspectors.size === 0) for (const resolve of this.inspectedAll.splice(0)) resolve();
   }
 
   connectionGone(): void {
@@ -99,21 +138,27 @@ export class Listener implements ChainOwner {
 
   /** Resolves when it has no connection any more. */
   async empty(): Promise<void> {
+    // A chain gets them before the last of them is forgotten here.
+    if (this.inspectors.size > 0) await new Promise<void>((resolve) => this.inspectedAll.push(resolve));
     await Promise.all([...this.chains, ...this.leaving].map(async (chain) => chain.empty()));
   }
 
   /** Bytes of messages that wait in it, those of its upstreams included. */
   get bufferedBytes(): number {
-    return [...this.chains, ...this.leaving].reduce((sum, chain) => sum + chain.bufferedBytes, 0);
+    return [...this.inspectors, ...this.chains, ...this.leaving].reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
   }
 
   /** Reads nothing from clients, or goes on. */
   holdReading(hold: boolean): void {
-    for (const chain of [...this.chains, ...this.leaving]) chain.holdReading(hold);
+    for (const holder of [...this.inspectors, ...this.chains, ...this.leaving]) holder.holdReading(hold);
   }
 
   /** Closes every connection, whatever it is at. */
   destroy(): void {
+    for (const inspector of [...this.inspectors]) {
+      inspector.destroy();
+      this.inspectionEnded(inspector);
+    }
     for (const chain of [...this.chains, ...this.leaving]) chain.destroy();
   }
 

@@ -20,6 +20,11 @@ export class ProtocolDetector implements ConnectionHandler {
   onConnect(): void {}
 
   onData(length: number): void {
+    if (!this.http1.takesRequests) {
+      // The time for a head is over, and it is answered.
+      this.http1.onData(length);
+      return;
+    }
     const { input } = this.transport;
     const { kept } = this;
     const known = Math.min(length, PREFACE.length - kept);
@@ -30,7 +35,11 @@ export class ProtocolDetector implements ConnectionHandler {
       }
     }
     this.kept = kept + known;
-    if (this.kept < PREFACE.length) return;
+    if (this.kept < PREFACE.length) {
+      // It may be the beginning of either; a head is bounded in time.
+      this.http1.headBegan();
+      return;
+    }
     input.copyWithin(READ_OFFSET, READ_OFFSET + known, READ_OFFSET + length);
     this.http2(length - known);
   }

@@ -22,6 +22,8 @@ export interface ProxyDependencies {
    * out among them (SO_REUSEPORT). Undefined: it is alone.
    */
   readonly shared?: SharedClusters;
+  /** Runs soon, when no bytes are being read; setImmediate by default. */
+  readonly defer?: (run: () => void) => void;
 }
 
 /** A bound address and the listener that its connections belong to. */
@@ -74,12 +76,12 @@ export class Proxy {
   private held = false;
   private readonly shared: SharedClusters | undefined;
 
-  constructor({ clock, transport, random, observer, shared }: ProxyDependencies) {
+  constructor({ clock, transport, random, observer, shared, defer }: ProxyDependencies) {
     this.shared = shared;
     this.clock = clock;
     this.random = random;
     this.transport = transport;
-    this.router = new Router({ clock, random, transport, observer });
+    this.router = new Router({ clock, random, transport, observer, defer });
   }
 
   /** The listeners in force, for admin pages and metrics. */

@@ -106,9 +106,71 @@ export function readLlhttp(bytes: Buffer, isResponse: boolean): Reading {
     inMessage = false;
     messages.push({ first, headers, body });
   };
-  const result = parser.execute(bytes);
-  if (typeof result !== 'number') return { messages, end: 'refused' };
-  return { messages, end: inMessage ? 'partial' : 'complete' };
+  // It stops behind a request that asks for an upgrade; a server that does not upgrade goes on.
+  for (let at = 0; at < bytes.length;) {
+    const read = parser.execute(at === 0 ? bytes : bytes.subarray(at));
+    if (typeof read !== 'number') return { messages, end: 'refused' };
+    if (read === 0) break;
+    at += read;
+  }
+  const open = inMessage;
+  // An answer may end with its connection.
+  if (isResponse && open && parser.finish() !== undefined) return { messages, end: 'partial' };
+  return { messages, end: open && inMessage ? 'partial' : 'complete' };
 }
 
 export const KNOWN_METHODS = new Set(methods);
+
+/** Reads bytes that come in pieces, as a connection does: a head is looked at again with each piece, a body goes on where it was. */
+export function readOursInPieces(pieces: readonly Buffer[], isResponse: boolean): Reading {
+  const messages: Message[] = [];
+  const head = new Head();
+  const framing = new Framing();
+  const body = new BodyReader();
+  let stash = Buffer.alloc(0);
+  let current: { first: string; headers: string[]; body: string } | undefined;
+  const finish = (): boolean => {
+    messages.push(current!);
+    current = undefined;
+    return framing.close || framing.upgrade;
+  };
+  for (const piece of pieces) {
+    let bytes = current === undefined ? Buffer.concat([stash, piece]) : piece;
+    stash = Buffer.alloc(0);
+    while (bytes.length > 0) {
+      if (current === undefined) {
+        const length = isResponse ? head.parseResponse(bytes, 0, bytes.length) : head.parseRequest(bytes, 0, bytes.length);
+        if (length < 0) return { messages, end: 'refused' };
+        if (length === 0) {
+          stash = bytes;
+          break;
+        }
+        if ((isResponse ? readResponse(head, framing, false) : readRequest(head, framing)) !== Refuse.Nothing) return { messages, end: 'refused' };
+        const headers: string[] = [];
+        for (let i = 0; i < head.count; i++) headers.push(head.text(head.nameStart(i), head.nameEnd(i)), head.value(i));
+        const first = isResponse ? String(head.status) : `${head.text(head.methodStart, head.methodEnd)} ${head.text(head.targetStart, head.targetEnd)}`;
+        current = { first, headers, body: '' };
+        body.start(framing);
+        bytes = bytes.subarray(length);
+        if (body.done && finish()) return { messages, end: 'complete' };
+        continue;
+      }
+      let stop = 0;
+      if (framing.body === Body.Chunked) {
+        stop = body.scanner.nextData(bytes, 0, bytes.length);
+        if (stop >= 0) current.body += bytes.toString('latin1', body.scanner.dataStart, body.scanner.dataEnd);
+      } else {
+        stop = body.read(bytes, 0, bytes.length);
+        if (stop >= 0) current.body += bytes.toString('latin1', 0, stop);
+      }
+      if (stop < 0) return { messages, end: 'refused' };
+      bytes = bytes.subarray(stop);
+      if (body.done && finish()) return { messages, end: 'complete' };
+    }
+  }
+  if (current !== undefined && framing.body === Body.Close) {
+    finish();
+    return { messages, end: 'complete' };
+  }
+  return { messages, end: current !== undefined || stash.length > 0 ? 'partial' : 'complete' };
+}

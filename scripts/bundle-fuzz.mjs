@@ -15,6 +15,7 @@ await build({
   target: 'node20.16',
   tsconfigRaw: {},
   sourcemap: 'inline',
+  banner: { js: 'globalThis.__edge = () => {};' },
   define: { MESHWRIGHT_VERSION: '"fuzz"' },
   logLevel: 'warning',
   plugins: [{

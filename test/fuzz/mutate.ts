@@ -85,6 +85,6 @@ const MUTATIONS: readonly Mutation[] = [
 /** Another input, one to eight steps away. */
 export function mutate(input: Buffer, random: Random, dictionary: readonly Buffer[], other: Buffer): Buffer {
   let made = input;
-  for (let steps = 1 << random.below(4); steps > 0; steps--) made = random.pick(MUTATIONS)(made, random, dictionary, other);
+  for (let steps = 1 << Math.max(0, random.below(6) - 2); steps > 0; steps--) made = random.pick(MUTATIONS)(made, random, dictionary, other);
   return made.subarray(0, LONGEST);
 }

@@ -148,8 +148,9 @@ export class Head {
     i++;
     if (i + 10 > end) return incomplete(bytes, i, end);
     const version = this.parseVersion(bytes, i);
+    if (version === HeadError.Syntax) return incomplete(bytes, i, end);
     i += 8;
-    if (version === HeadError.Syntax || bytes[i] !== CR || bytes[i + 1] !== LF) return incomplete(bytes, i, end);
+    if (bytes[i] !== CR || bytes[i + 1] !== LF) return incomplete(bytes, i, end);
     if (version !== 0) return version;
     return this.parseLines(bytes, start, i + 2, end);
   }

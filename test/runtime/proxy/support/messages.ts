@@ -127,7 +127,7 @@ export function readOursInPieces(pieces: readonly Buffer[], isResponse: boolean)
   const head = new Head();
   const framing = new Framing();
   const body = new BodyReader();
-  let stash = Buffer.alloc(0);
+  let stash: Buffer = Buffer.alloc(0);
   let current: { first: string; headers: string[]; body: string } | undefined;
   const finish = (): boolean => {
     messages.push(current!);

@@ -211,6 +211,11 @@ project.addTask('images', {
   steps: [{ spawn: bundle.name }, { exec: 'ts-node --transpile-only --project tsconfig.dev.json images/main.ts', receiveArgs: true }],
 });
 
+const fuzz = project.addTask('fuzz', {
+  description: 'Fuzzing guided by coverage of what reads bytes of others: npm run fuzz -- --seconds N [--seed N] [--target NAME]',
+});
+fuzz.exec('node scripts/bundle-fuzz.mjs');
+fuzz.exec('node --enable-source-maps build/fuzz/main.js', { receiveArgs: true });
 // Slower, needs Debian packages and an Envoy: .ci/run prepares them.
 project.addTask('e2e', {
   description: 'Tests with real peers: test/e2e, one process after the other',

@@ -8,11 +8,15 @@ import { startIsOver } from './memory';
 import { createLog, type Log } from './observe/log';
 import { ProxyServer, type WorkerSettings } from './server';
 
+/** Set once the start is over. */
+let running: ProxyServer | undefined;
+
 /** The process: signals, exit codes, errors that nobody caught. */
 async function main(args: readonly string[]): Promise<void> {
   const log = createLog(systemClock, 'info');
-  process.on('uncaughtException', (error) => fatal(log, 'uncaught exception', error));
-  process.on('unhandledRejection', (error) => fatal(log, 'unhandled rejection', error));
+  // Before all is there nobody knows what is missing; after that it is one fault of many parts that go on.
+  process.on('uncaughtException', (error) => (running ? running.fault(error) : fatal(log, 'uncaught exception', error)));
+  process.on('unhandledRejection', (error) => (running ? running.fault(error) : fatal(log, 'unhandled rejection', error)));
   // Node's own listener prints them as text.
   process.removeAllListeners('warning');
   process.on('warning', (warning) => log.warning('main', warning.message, { name: warning.name }));
@@ -54,6 +58,7 @@ async function serve(commandLine: CommandLine): Promise<void> {
   // Only who has workers loads them.
   const workers = async (settings: WorkerSettings) => (await import('./worker/start')).startWorkers(settings);
   server = await ProxyServer.start(commandLine, { clock: systemClock, random: Math.random, log, quit: stop, workers });
+  running = server;
   startIsOver();
 }
 

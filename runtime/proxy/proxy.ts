@@ -17,6 +17,8 @@ export interface ProxyDependencies {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly observer?: Observer;
+  /** Told of exceptions, which end the connection or request that they came from, and nothing else. Without it they are thrown on. */
+  readonly onFault?: (place: 'connection' | 'deadline', error: unknown) => void;
   /**
    * What it has in common with other workers of its pod: limits and their state. They listen at the same addresses, and the system shares connections
    * out among them (SO_REUSEPORT). Undefined: it is alone.

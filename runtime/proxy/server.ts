@@ -14,6 +14,7 @@ import { LocalDataPlane } from './data-plane/local';
 import type { DataPlane } from './data-plane/types';
 import { collectAds } from './observe/ads-metrics';
 import { Families } from './observe/families';
+import { Faults } from './observe/faults';
 import { createLog, type Log, type LogLevel } from './observe/log';
 import { ProcessMetrics } from './observe/process-metrics';
 import type { OverloadConfig } from './overload/types';
@@ -63,6 +64,7 @@ export class ProxyServer {
   private readonly applier: Applier;
   private readonly readiness: Readiness;
   private readonly metrics: ProcessMetrics;
+  private readonly faults: Faults;
   private readonly dns = new Map<string, DnsEndpoints>();
   private snapshotFile: SnapshotFile | undefined;
   private ads: AdsClient | undefined;
@@ -81,6 +83,7 @@ export class ProxyServer {
     private readonly plane: DataPlane,
     private readonly deps: ServerDeps,
   ) {
+    this.faults = new Faults(clock, log);
     this.metrics = new ProcessMetrics(clock, { version: VERSION, transport: transport.name });
     this.applier = new Applier(plane, clock, (snapshot) => this.onApplied(snapshot), (error) => {
       log.error('config', 'configuration could not be put in force; the one before goes on', { problem: error.message });
@@ -142,7 +145,7 @@ export class ProxyServer {
   private async begin(): Promise<void> {
     const { bootstrap, commandLine, store } = this;
     await this.openOperatorServers();
-    store.addStatic(bootstrap.listeners, bootstrap.clusters);
+    store.addStatic(bootstrap.listeners, bootstrap.clusters, bootstrap.secrets);
     if (bootstrap.ads && commandLine.snapshotPath !== undefined) this.restore(commandLine.snapshotPath);
     const first = store.snapshot;
     if (first.listeners.size > 0) {
@@ -256,8 +259,14 @@ export class ProxyServer {
     const families = new Families();
     families.mergeFrom((await this.plane.report()).families);
     if (this.ads) collectAds(this.ads.stats, families);
+    this.faults.collect(families);
     this.metrics.collect(families, this.ready);
     return families;
+  }
+
+  /** An exception that nobody caught: it is counted and logged, and the proxy goes on. */
+  fault(error: unknown): void {
+    this.faults.record('process', error);
   }
 
   /** Resolves when all configuration that has come so far is in force, or could not be put in force. */
@@ -304,7 +313,7 @@ export class ProxyServer {
 async function makePlane(
   { concurrency, logLevel }: CommandLine, { overload }: BootstrapConfig, transport: Transport, log: Log, { clock, random, workers }: ServerDeps,
 ): Promise<DataPlane> {
-  if (concurrency === 1) return new LocalDataPlane({ clock, random, transport, overload });
+  if (concurrency === 1) return new LocalDataPlane({ clock, random, transport, overload, log });
   if (!workers) throw new Error(`--concurrency: ${concurrency} is not possible here: 1`);
   return workers({ workers: concurrency, transport: transport.name, overload, clock, log, logLevel });
 }

@@ -4,6 +4,8 @@ import type { SharedClusters } from '../cluster/shared';
 import type { ListenerConfig, ProxySnapshot } from '../config/types';
 import { Families } from '../observe/families';
 import type { LineSink } from '../observe/line-writer';
+import { Faults } from '../observe/faults';
+import type { Log } from '../observe/log';
 import { collectTraffic } from '../observe/metrics';
 import { RequestObserver } from '../observe/request-observer';
 import { OverloadManager } from '../overload/manager';
@@ -19,6 +21,7 @@ export interface LocalDependencies {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly transport: Transport;
+  readonly log?: Log;
   /** Undefined: overload is not looked for. */
   readonly overload: OverloadConfig | undefined;
   /** What it shares with other workers of the pod; undefined: it is alone. */
@@ -33,13 +36,17 @@ export interface LocalDependencies {
 export class LocalDataPlane implements DataPlane {
   readonly proxy: Proxy;
   readonly overload: OverloadManager | undefined;
+  readonly faults: Faults;
   private readonly observer: RequestObserver;
   private inForce: readonly ListenerConfig[] = [];
 
   constructor(deps: LocalDependencies) {
-    const { clock, random, transport, overload, shared, openLog } = deps;
+    const { clock, random, transport, overload, shared, openLog, log } = deps;
+    this.faults = new Faults(clock, log);
     this.observer = new RequestObserver(clock, random, openLog);
-    this.proxy = new Proxy({ clock, transport, random, observer: this.observer, shared });
+    this.proxy = new Proxy({
+      clock, transport, random, observer: this.observer, shared, onFault: (place, error) => this.faults.record(place, error),
+    });
     this.overload = overload && new OverloadManager(overload, clock, {
       heapBytes: () => {
         const { used_heap_size: used, external_memory: external } = getHeapStatistics();
@@ -80,6 +87,7 @@ export class LocalDataPlane implements DataPlane {
     const { proxy, observer, overload } = this;
     const families = new Families();
     collectTraffic({ clusters: proxy.clusters.values(), listeners: proxy.listeners.values() }, observer, families);
+    this.faults.collect(families);
     collectOverload({ overload, bufferedBytes: proxy.bufferedBytes }, families);
     return { families: families.toData(), clusters: [...proxy.clusters.values()].map(viewOf), problems: [...observer.problems()] };
   }

@@ -231,6 +231,12 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.downstream.destroy();
   }
 
+  /** Its deadline could not be dealt with. */
+  onFault(): void {
+    this.downstream.abort();
+    this.router.cancel(this);
+  }
+
   get requestId(): string {
     const { requestIdStart, requestIdEnd } = this.ids;
     return requestIdEnd > 0 ? latin1(this.replay, requestIdStart, requestIdEnd) : this.known(Known.RequestId);

@@ -53,6 +53,11 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
     return (this.early?.length ?? 0) + this.client.pendingBytes + (this.upstream?.connection.pendingBytes ?? 0);
   }
 
+  /** Its deadline could not be dealt with. */
+  onFault(): void {
+    this.destroy();
+  }
+
   holdReading(hold: boolean): void {
     this.client.hold?.(hold);
   }

@@ -3,6 +3,8 @@ import type { Clock, Timer } from '../../clock';
 /** Whom a deadline tells that it has passed; `kind` tells an owner's deadlines apart, so that none needs a closure. */
 export interface DeadlineOwner {
   onDeadline(kind: number): void;
+  /** `onDeadline` has thrown: whatever it is about ends. */
+  onFault?(): void;
 }
 
 /**
@@ -34,14 +36,15 @@ export class Deadlines {
   private readonly queues = new Map<number, Queue>();
   private closed = false;
 
-  constructor(readonly clock: Clock) {}
+  /** @param onFault told of what owners throw; the others' deadlines go on. */
+  constructor(readonly clock: Clock, private readonly onFault: (error: unknown) => void = throwOn) {}
 
   /** Sets (or moves) a deadline `delay` milliseconds from `now`. */
   set(deadline: Deadline, delay: number, now: number): void {
     if (this.closed) return;
     if (deadline.queue !== undefined) deadline.queue.remove(deadline);
     let queue = this.queues.get(delay);
-    if (queue === undefined) this.queues.set(delay, (queue = new Queue(this.clock, delay)));
+    if (queue === undefined) this.queues.set(delay, (queue = new Queue(this.clock, delay, this.onFault)));
     deadline.due = now + delay;
     queue.add(deadline);
   }
@@ -57,12 +60,16 @@ export class Deadlines {
   }
 }
 
+function throwOn(error: unknown): never {
+  throw error;
+}
+
 class Queue {
   private head: Deadline | undefined;
   private tail: Deadline | undefined;
   private timer: Timer | undefined;
 
-  constructor(private readonly clock: Clock, private readonly delay: number) {}
+  constructor(private readonly clock: Clock, private readonly delay: number, private readonly onFault: (error: unknown) => void) {}
 
   add(deadline: Deadline): void {
     deadline.queue = this;
@@ -88,6 +95,19 @@ class Queue {
     while (this.head !== undefined) this.remove(this.head);
   }
 
+  private tell({ owner, kind }: Deadline): void {
+    try {
+      owner.onDeadline(kind);
+    } catch (error) {
+      this.onFault(error);
+      try {
+        owner.onFault?.();
+      } catch (again) {
+        this.onFault(again);
+      }
+    }
+  }
+
   private arm(delay: number): void {
     this.timer = this.clock.setTimer(delay, () => this.fire());
   }
@@ -98,7 +118,7 @@ class Queue {
     while (this.head !== undefined && this.head.due - now < 1) {
       const deadline = this.head;
       this.remove(deadline);
-      deadline.owner.onDeadline(deadline.kind);
+      this.tell(deadline);
     }
     this.timer = undefined;
     if (this.head !== undefined) this.arm(Math.max(1, this.head.due - this.clock.now()));

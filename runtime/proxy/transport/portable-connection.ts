@@ -1,4 +1,5 @@
 import type * as net from 'node:net';
+import { endFaulty, type OnFault } from './fault';
 import { giveBackOutput } from './output';
 import { READ_OFFSET, READ_SIZE, type CloseReason, type Connection, type ConnectionHandler } from './types';
 
@@ -8,6 +9,7 @@ const unset = undefined as unknown as ConnectionHandler;
 export interface PortableHost {
   readonly input: Buffer;
   readonly output: Buffer;
+  readonly onFault: OnFault;
   /** A pending write reads from the output: compose in another from now on. */
   replaceOutput(): void;
 }
@@ -21,9 +23,10 @@ export class PortableConnection implements Connection {
   private waiting = false;
   /** The output that the waiting write reads from. */
   private lent: Buffer | undefined;
-  private readonly afterWrite = () => this.written();
+  private readonly afterWrite = () => this.safely(() => this.written());
   protected connecting: boolean;
   private reading = false;
+  private held = false;
   private endHeld = false;
   private readonly address: string;
   private readonly port: number;
@@ -35,19 +38,22 @@ export class PortableConnection implements Connection {
       this.reading = true;
       this.awaitConnect();
     } else {
-      socket.on('data', (bytes) => this.take(bytes));
+      socket.on('data', (bytes) => this.safely(() => this.take(bytes)));
       socket.pause();
     }
     this.address = socket.remoteAddress ?? '';
     this.port = socket.remotePort ?? 0;
-    socket.on('end', () => this.ended());
-    socket.on('error', (error: NodeJS.ErrnoException) => this.onError(error));
+    socket.on('end', () => this.safely(() => this.ended()));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.safely(() => this.onError(error)));
     // A stream whose both directions have ended destroys itself; that is no event.
-    socket.on('close', (hadError) => (hadError || !socket.readableEnded || !socket.writableFinished ? this.fail() : (this.closed = true)));
+    socket.on('close', (hadError) => {
+      if (hadError || !socket.readableEnded || !socket.writableFinished) this.safely(() => this.fail());
+      else this.closed = true;
+    });
   }
 
   protected awaitConnect(): void {
-    this.socket.on('connect', () => this.connected());
+    this.socket.on('connect', () => this.safely(() => this.connected()));
   }
 
   protected connected(): void {
@@ -75,7 +81,20 @@ export class PortableConnection implements Connection {
   }
 
   read(length: number): void {
-    if (!this.closed) this.handler.onData(length);
+    if (!this.closed) this.safely(() => this.handler.onData(length));
+  }
+
+  /** Hands it to whoever accepts. */
+  accepted(accept: (connection: Connection) => void): void {
+    this.safely(() => accept(this));
+  }
+
+  protected safely(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      endFaulty(this, error, this.host.onFault);
+    }
   }
 
   protected take(bytes: Buffer): void {
@@ -138,15 +157,28 @@ export class PortableConnection implements Connection {
   readStart(): void {
     if (this.closed || this.reading) return;
     this.reading = true;
+    if (this.held) return;
     this.socket.resume();
-    if (this.endHeld) process.nextTick(() => this.ended());
+    if (this.endHeld) process.nextTick(() => this.safely(() => this.ended()));
+  }
+
+  hold(on: boolean): void {
+    if (this.closed || this.held === on) return;
+    this.held = on;
+    if (!this.reading) return;
+    if (on) {
+      this.socket.pause();
+    } else {
+      this.reading = false;
+      this.readStart();
+    }
   }
 
   /** A stream tells of its end also when it is paused. */
   protected ended(): void {
     if (this.closed) return;
-    this.endHeld = !this.reading;
-    if (this.reading) this.handler.onEnd();
+    this.endHeld = !this.reading || this.held;
+    if (!this.endHeld) this.handler.onEnd();
   }
 
   shutdown(): void {

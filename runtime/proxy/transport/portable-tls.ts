@@ -60,15 +60,15 @@ class PortableTlsConnection extends PortableConnection {
     super(host, secured, handler);
     secured.on('data', (bytes) => {
       this.received = true;
-      this.take(bytes);
+      this.safely(() => this.take(bytes));
     });
     // A server's socket tells of an error after the handshake by this event only.
-    secured.on('_tlsError', (error: NodeJS.ErrnoException) => this.onError(error));
+    secured.on('_tlsError', (error: NodeJS.ErrnoException) => this.safely(() => this.onError(error)));
     secured.resume();
   }
 
   protected override awaitConnect(): void {
-    this.socket.on('secure', () => this.connected());
+    this.socket.on('secure', () => this.safely(() => this.connected()));
   }
 
   protected override connected(): void {

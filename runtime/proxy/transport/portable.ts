@@ -1,4 +1,5 @@
 import * as net from 'node:net';
+import { throwFault } from './fault';
 import { takeOutput } from './output';
 import { PortableConnection, type PortableHost } from './portable-connection';
 import { connectPortableTls, securePortable } from './portable-tls';
@@ -13,6 +14,7 @@ export function createPortableTransport(): Transport {
 class PortableTransport implements Transport, PortableHost {
   readonly name = 'portable';
   tlsBackend: Transport['tlsBackend'] = 'portable';
+  onFault = throwFault;
   readonly input = Buffer.from(new ArrayBuffer(READ_OFFSET + READ_SIZE));
   output = takeOutput();
   private readonly readView = new Uint8Array(this.input.buffer, READ_OFFSET, READ_SIZE);
@@ -21,7 +23,7 @@ class PortableTransport implements Transport, PortableHost {
     const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       const connection = new PortableConnection(this, socket);
       connection.readStart();
-      accept(connection);
+      connection.accepted(accept);
     });
     const { address: host, port, backlog = 4096, reusePort } = options;
     await new Promise<void>((resolve, reject) => {

@@ -30,6 +30,8 @@ export interface Handle {
 export interface HandleOwner {
   read(): void;
   written(status: number): void;
+  /** Either has thrown. */
+  faulted(error: unknown): void;
 }
 
 export interface Address {

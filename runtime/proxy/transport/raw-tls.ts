@@ -1,4 +1,5 @@
 import type { SecureContext } from 'node:tls';
+import { endFaulty, type OnFault } from './fault';
 import type { Address, Binding, Handle, HandleOwner, PendingWrite } from './raw-binding';
 import type { TlsBinding, TlsHandle } from './raw-tls-binding';
 import type { ClientTls, ServerTls, TlsError, TlsFailure, TlsSession, TlsSettings } from './tls';
@@ -11,6 +12,7 @@ export interface RawTlsHost {
   readonly input: Buffer;
   readonly output: Buffer;
   readonly readView: Uint8Array;
+  readonly onFault: OnFault;
   /** [0, end) of the output. */
   view(end: number): Uint8Array;
 }
@@ -21,19 +23,39 @@ const COPIED = 4 * 1024;
 const native = (context: SecureContext): unknown => context.context;
 
 function onRead(this: Handle): void {
-  this.owner?.read();
+  const { owner } = this;
+  if (owner === undefined) return;
+  try {
+    owner.read();
+  } catch (error) {
+    owner.faulted(error);
+  }
 }
 
 function onHandshakeDone(this: TlsHandle): void {
-  (this.owner as RawTlsConnection | undefined)?.agreed();
+  const owner = this.owner as RawTlsConnection | undefined;
+  try {
+    owner?.agreed();
+  } catch (error) {
+    owner!.faulted(error);
+  }
 }
 
 function onError(this: TlsHandle, error: TlsError): void {
-  (this.owner as RawTlsConnection | undefined)?.broken(error);
+  const owner = this.owner as RawTlsConnection | undefined;
+  try {
+    owner?.broken(error);
+  } catch (fault) {
+    owner!.faulted(fault);
+  }
 }
 
 function afterWrite(this: PendingWrite, status: number): void {
-  this.connection.written(status);
+  try {
+    this.connection.written(status);
+  } catch (error) {
+    this.connection.faulted(error);
+  }
 }
 
 const nothing = (): void => {};
@@ -58,6 +80,7 @@ export class RawTlsConnection implements Connection, HandleOwner {
   private ending = false;
   private shutDown = false;
   private reading = true;
+  private onHold = false;
   private held: Buffer[] | undefined;
   private endHeld = false;
   private heardEnd = false;
@@ -270,13 +293,26 @@ export class RawTlsConnection implements Connection, HandleOwner {
   readStop(): void {
     if (this.closed || !this.reading) return;
     this.reading = false;
-    if (this.established) this.handle.readStop();
+    if (this.established && !this.onHold) this.handle.readStop();
+  }
+
+  /** Not within the handshake, which ends by itself. */
+  hold(on: boolean): void {
+    if (this.closed || this.onHold === on || !this.established) return;
+    this.onHold = on;
+    if (!this.reading) return;
+    if (on) this.handle.readStop();
+    else if (this.handle.readStart() !== 0) this.failLater();
+  }
+
+  faulted(error: unknown): void {
+    endFaulty(this, error, this.host.onFault);
   }
 
   readStart(): void {
     if (this.closed || this.reading) return;
     this.reading = true;
-    if (this.handle.readStart() !== 0) this.failLater();
+    if (!this.onHold && this.handle.readStart() !== 0) this.failLater();
     if (this.held !== undefined || this.endHeld) process.nextTick(() => this.deliverHeld());
   }
 

@@ -1,4 +1,5 @@
 import { isIPv6, Socket, type SocketConstructorOpts } from 'node:net';
+import { endFaulty, throwFault } from './fault';
 import { giveBackOutput, takeOutput } from './output';
 import { connectPortableTls, securePortable } from './portable-tls';
 import { check, loadBinding, type Address, type Binding, type Handle, type HandleOwner, type PendingWrite } from './raw-binding';
@@ -19,6 +20,7 @@ export function createRawTransport(): Transport {
 class RawTransport implements Transport {
   readonly name = 'raw';
   tlsBackend: Transport['tlsBackend'] = 'raw';
+  onFault = throwFault;
   readonly input = Buffer.from(new ArrayBuffer(READ_OFFSET + READ_SIZE));
   output = takeOutput();
   readonly batch = new WriteBatch();
@@ -46,7 +48,11 @@ class RawTransport implements Transport {
         const connection = new RawConnection(this, accepted);
         connection.open();
         connection.readStart();
-        accept(connection);
+        try {
+          accept(connection);
+        } catch (fault) {
+          connection.faulted(fault);
+        }
       };
       check(handle.listen(options.backlog ?? 4096), `listen ${address}:${port}`);
       const bound: Partial<Address> = {};
@@ -65,9 +71,15 @@ class RawTransport implements Transport {
     const connection = tls === undefined ? new RawConnection(this, handle) : new RawTlsClient(this, handle, tls, handler);
     connection.handler = handler;
     const request = new TCPConnectWrap();
-    request.oncomplete = (status) => connection.connected(status);
+    request.oncomplete = (status) => {
+      try {
+        connection.connected(status);
+      } catch (fault) {
+        connection.faulted(fault);
+      }
+    };
     const error = isIPv6(address) ? handle.connect6(request, address, port) : handle.connect(request, address, port);
-    if (error !== 0) process.nextTick(() => connection.connected(error));
+    if (error !== 0) process.nextTick(request.oncomplete, error);
     return connection;
   }
 
@@ -118,12 +130,22 @@ class RawAcceptor implements Acceptor {
 
 /** `this` is the handle. */
 function onRead(this: Handle): void {
-  this.owner?.read();
+  const { owner } = this;
+  if (owner === undefined) return;
+  try {
+    owner.read();
+  } catch (error) {
+    owner.faulted(error);
+  }
 }
 
 function afterWrite(this: PendingWrite, status: number): void {
   if (this.isOutput) giveBackOutput(this.buffer);
-  this.connection.written(status);
+  try {
+    this.connection.written(status);
+  } catch (error) {
+    this.connection.faulted(error);
+  }
 }
 
 const unset = undefined as unknown as ConnectionHandler;
@@ -136,6 +158,7 @@ class RawConnection implements Connection, HandleOwner, BatchedWriter {
   private ending = false;
   private shutDown = false;
   private reading = false;
+  private held = false;
   private peer: Partial<Address> | undefined;
 
   constructor(private readonly transport: RawTransport, private readonly handle: Handle) {
@@ -276,13 +299,25 @@ class RawConnection implements Connection, HandleOwner, BatchedWriter {
   readStop(): void {
     if (this.closed || !this.reading) return;
     this.reading = false;
-    this.handle.readStop();
+    if (!this.held) this.handle.readStop();
   }
 
   readStart(): void {
     if (this.closed || this.reading) return;
     this.reading = true;
-    if (this.handle.readStart() !== 0) this.failLater();
+    if (!this.held && this.handle.readStart() !== 0) this.failLater();
+  }
+
+  hold(on: boolean): void {
+    if (this.closed || this.held === on) return;
+    this.held = on;
+    if (!this.reading) return;
+    if (on) this.handle.readStop();
+    else if (this.handle.readStart() !== 0) this.failLater();
+  }
+
+  faulted(error: unknown): void {
+    endFaulty(this, error, this.transport.onFault);
   }
 
   shutdown(): void {

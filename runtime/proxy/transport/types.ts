@@ -1,3 +1,4 @@
+import type { OnFault } from './fault';
 import type { ClientTls, ServerTls, TlsFailure, TlsSession } from './tls';
 
 /**
@@ -12,6 +13,8 @@ export interface Transport {
   readonly input: Buffer;
   /** Where a write is composed that `Connection.flush` sends; another buffer may stand here after every flush. */
   readonly output: Buffer;
+  /** Told of what owners of connections throw; their connections have ended. Throws it on by default. */
+  onFault?: OnFault;
   /** Rejects with the system's error (EADDRINUSE …) when the address cannot be bound. */
   listen(options: ListenOptions, accept: (connection: Connection) => void): Promise<Acceptor>;
   /**

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../clock';
 import type { SharedClusters } from '../cluster/shared';
 import { LocalDataPlane } from '../data-plane/local';
+import type { Log } from '../observe/log';
 import type { PreparedSnapshot } from '../proxy';
 import type { Transport } from '../transport';
 import { ForwardedLog } from './log-sink';
@@ -15,6 +16,7 @@ export interface WorkerDependencies {
   readonly random: () => number;
   readonly transport: Transport;
   readonly receive: Receive;
+  readonly log?: Log;
   /** Tells the main thread. */
   readonly post: (message: FromWorker) => void;
 }
@@ -27,7 +29,7 @@ export class DataPlaneWorker {
   private prepared: { readonly snapshot: PreparedSnapshot; readonly changes: SnapshotChanges } | undefined;
 
   constructor(init: Omit<WorkerInit, 'memory'> & { readonly memory: MessagePort }, private readonly deps: WorkerDependencies) {
-    const { clock, random, transport, receive, post } = deps;
+    const { clock, random, transport, receive, post, log } = deps;
     const memory = new MemoryClient(init.memory, receive);
     const shared: SharedClusters = {
       worker: init.index,
@@ -37,7 +39,7 @@ export class DataPlaneWorker {
     };
     const buffered = new Float64Array(init.buffered);
     this.plane = new LocalDataPlane({
-      clock, random, transport, shared,
+      clock, random, transport, shared, log,
       overload: init.overload,
       openLog: (path) => {
         const log = new ForwardedLog(path, clock, post);
@@ -50,6 +52,11 @@ export class DataPlaneWorker {
       },
     });
     post({ kind: 'ready' });
+  }
+
+  /** An exception that nobody caught. */
+  fault(error: unknown): void {
+    this.plane.faults.record('process', error);
   }
 
   onMessage(message: ToWorker): void {

@@ -11,9 +11,6 @@ const init = workerData as WorkerInit;
 const port = parentPort!;
 const log = createLog(systemClock, init.logLevel);
 
-// Of one connection, at the most: the others go on. What nobody can go on after ends the thread, and the main thread starts another.
-process.on('uncaughtException', (error) => log.error('worker', 'uncaught exception', { worker: init.index, error }));
-
 const skew = performance.timeOrigin - init.timeOrigin;
 const clock: Clock = skew === 0 ? systemClock : { ...systemClock, now: () => performance.now() + skew };
 
@@ -23,5 +20,9 @@ const worker = new DataPlaneWorker(init, {
   transport: init.transport === 'raw' ? createRawTransport() : createPortableTransport(),
   receive: receiveMessageOnPort,
   post: (message) => port.postMessage(message),
+  log,
 });
+// From now on an exception is one fault of many parts that go on; what nobody can go on after ends the thread, and the main thread starts another.
+process.on('uncaughtException', (error) => worker.fault(error));
+process.on('unhandledRejection', (error) => worker.fault(error));
 port.on('message', (message: ToWorker) => worker.onMessage(message));

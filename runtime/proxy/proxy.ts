@@ -78,12 +78,19 @@ export class Proxy {
   private held = false;
   private readonly shared: SharedClusters | undefined;
 
-  constructor({ clock, transport, random, observer, shared, defer }: ProxyDependencies) {
+  constructor({ clock, transport, random, observer, shared, defer, onFault }: ProxyDependencies) {
     this.shared = shared;
     this.clock = clock;
     this.random = random;
     this.transport = transport;
-    this.router = new Router({ clock, random, transport, observer, defer });
+    this.router = new Router({ clock, random, transport, observer, defer, onFault: onFault && ((error) => onFault('deadline', error)) });
+    if (onFault !== undefined) {
+      transport.onFault = (error) => {
+        // Whoever was reading is not any more.
+        this.router.reading = false;
+        onFault('connection', error);
+      };
+    }
   }
 
   /** The listeners in force, for admin pages and metrics. */

@@ -1,4 +1,5 @@
 import type { Timer } from '../../clock';
+import type { VerifiedPeer } from '../authorization/subject';
 import type { Host, RequestHash, TryOutcome } from '../cluster/types';
 import type { HeaderMutation, RetryConfig } from '../config/types';
 import type { ResponseFlag } from '../error';
@@ -208,6 +209,18 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     return this.downstream.peerAddress;
   }
 
+  get peer(): VerifiedPeer | undefined {
+    return this.downstream.tls?.peer;
+  }
+
+  get destinationPort(): number {
+    return this.downstream.manager.owner.port;
+  }
+
+  get request(): this {
+    return this;
+  }
+
   header(name: string): string | undefined {
     return this.head.header(name);
   }
@@ -224,11 +237,6 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   /** What is kept of it to be sent (again), and what waits at its upstream. */
   get bufferedBytes(): number {
     return this.replayEnd + (this.connection?.bufferedBytes ?? 0);
-  }
-
-  /** Its deadline could not be dealt with. */
-  onFault(): void {
-    this.downstream.destroy();
   }
 
   /** Its deadline could not be dealt with. */

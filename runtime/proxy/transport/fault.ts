@@ -8,6 +8,15 @@ export const throwFault: OnFault = (error) => {
   throw error;
 };
 
+/** Runs what a connection does on an event that is rare enough for a closure. */
+export function safely(owner: { faulted(error: unknown): void } | undefined, run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    owner?.faulted(error);
+  }
+}
+
 /** The owner of a connection has thrown while it was told something: the connection ends, and the owner is told; all others go on. */
 export function endFaulty(connection: Connection, error: unknown, onFault: OnFault): void {
   onFault(error);

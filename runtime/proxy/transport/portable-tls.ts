@@ -2,7 +2,7 @@ import * as net from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { PortableConnection, type PortableHost } from './portable-connection';
 import type { ClientTls, ServerTls, TlsError, TlsFailure, TlsSession, TlsSettings } from './tls';
-import { type CloseReason, type Connection, type ConnectionHandler } from './types';
+import type { CloseReason, Connection, ConnectionHandler, SecuredConnection } from './types';
 
 /** Milliseconds for a peer to take the last bytes of a connection that this side closes. */
 const LAST_BYTES = 1000;
@@ -12,9 +12,8 @@ const tls = () => process.getBuiltinModule('node:tls');
 
 /** Speaks TLS as the server on a socket that nobody else reads. */
 export function securePortable(
-  host: PortableHost, socket: net.Socket, settings: ServerTls, handler: ConnectionHandler, first?: Uint8Array,
-): Connection {
-  if (first !== undefined && first.length > 0) socket.unshift(Buffer.from(first));
+  host: PortableHost, socket: net.Socket, settings: ServerTls, handler: ConnectionHandler,
+): SecuredConnection {
   const { context, alpn, clientCertificate, contextOf } = settings;
   const secured = new (tls().TLSSocket)(socket, {
     isServer: true,
@@ -48,7 +47,7 @@ export function connectPortableTls(host: PortableHost, address: string, port: nu
 }
 
 /** TLS by the public API of `node:tls`, but for what that keeps to itself of a client's certificate. */
-class PortableTlsConnection extends PortableConnection {
+class PortableTlsConnection extends PortableConnection implements SecuredConnection {
   tls: TlsSession | undefined;
   failure: TlsFailure | undefined;
   private received = false;
@@ -65,6 +64,11 @@ class PortableTlsConnection extends PortableConnection {
     // A server's socket tells of an error after the handshake by this event only.
     secured.on('_tlsError', (error: NodeJS.ErrnoException) => this.safely(() => this.onError(error)));
     secured.resume();
+  }
+
+  /** The runtime looks for what was read before once this event is over. */
+  receive(first: Uint8Array): void {
+    if (!this.closed) this.below.unshift(Buffer.from(first));
   }
 
   protected override awaitConnect(): void {

@@ -4,7 +4,7 @@ import { takeOutput } from './output';
 import { PortableConnection, type PortableHost } from './portable-connection';
 import { connectPortableTls, securePortable } from './portable-tls';
 import type { ClientTls, ServerTls } from './tls';
-import { READ_OFFSET, READ_SIZE, type Acceptor, type Connection, type ConnectionHandler, type ListenOptions, type Transport } from './types';
+import { READ_OFFSET, READ_SIZE, type Acceptor, type Connection, type ConnectionHandler, type ListenOptions, type SecuredConnection, type Transport } from './types';
 
 /** The public API of `node:net` only: `onread` into the shared buffer where this side connects, a copy into it where it accepts. */
 export function createPortableTransport(): Transport {
@@ -40,8 +40,8 @@ class PortableTransport implements Transport, PortableHost {
     this.output = takeOutput();
   }
 
-  secure(connection: Connection, tls: ServerTls, handler: ConnectionHandler, first?: Uint8Array): Connection {
-    return securePortable(this, (connection as PortableConnection).takeSocket(), tls, handler, first);
+  secure(connection: Connection, tls: ServerTls, handler: ConnectionHandler): SecuredConnection {
+    return securePortable(this, (connection as PortableConnection).takeSocket(), tls, handler);
   }
 
   connect(address: string, port: number, handler: ConnectionHandler, tls?: ClientTls): Connection {

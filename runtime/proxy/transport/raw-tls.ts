@@ -1,9 +1,9 @@
 import type { SecureContext } from 'node:tls';
-import { endFaulty, type OnFault } from './fault';
+import { endFaulty, safely, type OnFault } from './fault';
 import type { Address, Binding, Handle, HandleOwner, PendingWrite } from './raw-binding';
 import type { TlsBinding, TlsHandle } from './raw-tls-binding';
 import type { ClientTls, ServerTls, TlsError, TlsFailure, TlsSession, TlsSettings } from './tls';
-import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from './types';
+import { READ_OFFSET, type CloseReason, type ConnectionHandler, type SecuredConnection } from './types';
 
 /** What a TLS connection needs of its transport. */
 export interface RawTlsHost {
@@ -34,28 +34,16 @@ function onRead(this: Handle): void {
 
 function onHandshakeDone(this: TlsHandle): void {
   const owner = this.owner as RawTlsConnection | undefined;
-  try {
-    owner?.agreed();
-  } catch (error) {
-    owner!.faulted(error);
-  }
+  safely(owner, () => owner?.agreed());
 }
 
 function onError(this: TlsHandle, error: TlsError): void {
   const owner = this.owner as RawTlsConnection | undefined;
-  try {
-    owner?.broken(error);
-  } catch (fault) {
-    owner!.faulted(fault);
-  }
+  safely(owner, () => owner?.broken(error));
 }
 
 function afterWrite(this: PendingWrite, status: number): void {
-  try {
-    this.connection.written(status);
-  } catch (error) {
-    this.connection.faulted(error);
-  }
+  safely(this.connection, () => this.connection.written(status));
 }
 
 const nothing = (): void => {};
@@ -65,7 +53,7 @@ const nothing = (): void => {};
  * event at the earliest: what is written meanwhile waits here and goes out together. It decrypts all of one read, so records may come after
  * `readStop`: they are held.
  */
-export class RawTlsConnection implements Connection, HandleOwner {
+export class RawTlsConnection implements SecuredConnection, HandleOwner {
   closed = false;
   tls: TlsSession | undefined;
   failure: TlsFailure | undefined;
@@ -104,7 +92,7 @@ export class RawTlsConnection implements Connection, HandleOwner {
     if (settings.alpn !== undefined) handle.setALPNProtocols(settings.alpn);
   }
 
-  startServer({ clientCertificate, contextOf }: ServerTls, first: Uint8Array | undefined): void {
+  startServer({ clientCertificate, contextOf }: ServerTls): void {
     const { handle } = this;
     if (clientCertificate !== 'none') handle.setVerifyMode(true, clientCertificate === 'required');
     if (contextOf !== undefined) {
@@ -114,9 +102,12 @@ export class RawTlsConnection implements Connection, HandleOwner {
       };
       handle.enableCertCb();
     }
-    if (first !== undefined && first.length > 0) handle.receive(first);
     // An error that says that it reads already is none.
-    if (!this.closed) handle.readStart();
+    handle.readStart();
+  }
+
+  receive(first: Uint8Array): void {
+    if (!this.closed) this.handle.receive(first);
   }
 
   protected startClient({ serverName, session, onSession }: ClientTls): void {

@@ -6,7 +6,7 @@ import { check, loadBinding, type Address, type Binding, type Handle, type Handl
 import { RawTlsClient, RawTlsConnection } from './raw-tls';
 import { loadTlsBinding, type TlsBinding } from './raw-tls-binding';
 import type { ClientTls, ServerTls } from './tls';
-import { READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions, type Transport } from './types';
+import { READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions, type SecuredConnection, type Transport } from './types';
 import { SLOT_BYTES, WriteBatch, type BatchedWriter, type Slot } from './write-batch';
 
 /** Views kept of the output; a power of two. */
@@ -83,11 +83,11 @@ class RawTransport implements Transport {
     return connection;
   }
 
-  secure(connection: Connection, tls: ServerTls, handler: ConnectionHandler, first?: Uint8Array): Connection {
+  secure(connection: Connection, tls: ServerTls, handler: ConnectionHandler): SecuredConnection {
     const handle = (connection as RawConnection).takeHandle();
-    if (this.tlsBackend === 'portable') return securePortable(this, new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts), tls, handler, first);
+    if (this.tlsBackend === 'portable') return securePortable(this, new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts), tls, handler);
     const secured = new RawTlsConnection(this, handle, tls, handler, true);
-    secured.startServer(tls, first);
+    secured.startServer(tls);
     return secured;
   }
 

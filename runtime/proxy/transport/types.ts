@@ -23,10 +23,9 @@ export interface Transport {
    */
   connect(address: string, port: number, handler: ConnectionHandler, tls?: ClientTls): Connection;
   /**
-   * Speaks TLS as the server on an accepted connection, which nobody uses from then on but by what is returned. `first` was read of it already.
-   * The handler hears as after `connect`.
+   * Speaks TLS as the server on an accepted connection, which nobody uses from then on but by what is returned. The handler hears as after `connect`.
    */
-  secure(connection: Connection, tls: ServerTls, handler: ConnectionHandler, first?: Uint8Array): Connection;
+  secure(connection: Connection, tls: ServerTls, handler: ConnectionHandler): SecuredConnection;
 }
 
 /** Offset of what is read in `Transport.input`. A head that comes in pieces is put together before it, so no head may be longer. */
@@ -109,4 +108,10 @@ export interface Connection {
   close(): void;
   /** Closes by a reset, so that the peer cannot take what it got for complete. */
   reset(): void;
+}
+
+/** A connection whose TLS has begun. */
+export interface SecuredConnection extends Connection {
+  /** What was read of it before, at once after `secure`. */
+  receive(first: Uint8Array): void;
 }

@@ -42,9 +42,9 @@ export class DataPlaneWorker {
       clock, random, transport, shared, log,
       overload: init.overload,
       openLog: (path) => {
-        const log = new ForwardedLog(path, clock, post);
-        this.logs.set(path, log);
-        return log;
+        const forwarded = new ForwardedLog(path, clock, post);
+        this.logs.set(path, forwarded);
+        return forwarded;
       },
       bufferedInPod: (own) => {
         buffered[init.index] = own;

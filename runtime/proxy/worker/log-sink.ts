@@ -33,6 +33,10 @@ export class ForwardedLog implements LineSink {
     else this.timer ??= this.clock.setTimer(LONGEST_WAIT, () => this.flush());
   }
 
+  append(bytes: Buffer, end: number): void {
+    this.write(bytes.toString('utf8', 0, end));
+  }
+
   /** The main thread has taken so much. */
   taken(length: number): void {
     this.underWay -= length;

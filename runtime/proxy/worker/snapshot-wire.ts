@@ -1,7 +1,7 @@
 import type { ProxySnapshot } from '../config/types';
 
 type Part = keyof ProxySnapshot;
-const PARTS: readonly Part[] = ['listeners', 'routes', 'clusters', 'endpoints'];
+const PARTS: readonly Part[] = ['listeners', 'routes', 'clusters', 'endpoints', 'secrets'];
 
 /** A snapshot for a worker: every object that it does not have yet, and what the maps of the snapshot hold by the number of each. */
 export interface SnapshotChanges {

@@ -92,7 +92,9 @@ test('the delay of the event loop is what the look itself came late by', () => {
     },
   };
   const did: boolean[] = [];
-  const manager = new OverloadManager(CONFIG, clock, { heapBytes: () => 0, bufferedBytes: () => 0, stopReading: (stop) => void did.push(stop), shed: () => undefined });
+  const manager = new OverloadManager(CONFIG, clock, {
+    heapBytes: () => 0, bufferedBytes: () => 0, stopReading: (stop) => void did.push(stop), shed: () => undefined,
+  });
   manager.start();
   for (const late of [10, 49, 50, 0]) {
     now += 250 + late;

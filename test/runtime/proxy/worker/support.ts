@@ -30,6 +30,7 @@ export class FakeLogs {
       dropped: 0,
       problem: undefined,
       write: (line) => void this.lines.push(line),
+      append: (bytes, end) => void this.lines.push(bytes.toString('utf8', 0, end)),
       reopen: () => void this.reopened++,
       close: async () => void this.open.delete(path),
     };
@@ -117,7 +118,8 @@ export class PoolHarness {
     const before = transport.connected.length;
     client.deliver(`GET ${path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n`);
     transport.settle();
-    const upstream = transport.connected.length > before ? transport.last : transport.connected.find(({ closed, writes }) => !closed && writes.length > 0);
+    const upstream = transport.connected.length > before ? transport.last
+      : transport.connected.find(({ closed, writes }) => !closed && writes.length > 0);
     if (client.received === '' && upstream) upstream.deliver(`HTTP/1.1 ${status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
     transport.settle();
     return client.received.split('\r\n')[0].split(' ')[1];

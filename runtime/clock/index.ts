@@ -1,3 +1,6 @@
+// Not the global of the same name, which is looked up by a getter each time: the data path asks a few times a request.
+import { performance } from 'node:perf_hooks';
+
 /**
  * Time, as everything in the planes sees it. It is always passed in: production gives `systemClock`, tests and the behaviour harness a
  * `VirtualClock`, on which nothing happens until the test advances it.

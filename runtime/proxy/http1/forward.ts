@@ -90,7 +90,7 @@ export function forwardedRequestSize(
 /** Decides what becomes of the lines of a request that is forwarded. */
 export function planRequest(head: Head, framing: Framing, rules: ForwardingRules, mutation: HeaderMutation | undefined): void {
   const { bytes, base, count, known } = head;
-  drop.fill(0, 0, count);
+  for (let i = 0; i < count; i++) drop[i] = 0;
   if (mutation !== undefined) markMutated(head, mutation);
   let hostLine = -1, idLine = -1, traceLine = -1, forLine = -1, protoLine = -1;
   let traces = 0;
@@ -274,7 +274,7 @@ export function planResponse(head: Head, framing: Framing, rules: ResponseRules,
   const { count, known, status } = head;
   const interim = status < 200;
   const { mutation } = edits;
-  drop.fill(0, 0, count);
+  for (let i = 0; i < count; i++) drop[i] = 0;
   if (mutation !== undefined && !interim) markMutated(head, mutation);
   let hasServer = false, hasDate = false;
   for (let i = 0; i < count; i++) {

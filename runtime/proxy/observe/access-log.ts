@@ -1,19 +1,23 @@
 import type { Clock } from '../../clock';
 import { parseFormat, requestHeaders, type FormatPart, type Operator } from './format';
+import type { LineBuffer } from './line-buffer';
 import type { RequestRecord } from './types';
 
-/** Makes the line of a request, newline included. */
-export type FormatLine = (record: RequestRecord) => string;
+/** Writes the line of a request, newline included. */
+export type FormatLine = (record: RequestRecord, to: LineBuffer) => void;
 
 type Value = string | number | undefined;
 type ReadValue = (record: RequestRecord) => Value;
 
-/** Ours: what one needs to know who called whom, what came of it, and which policy acted. */
+/**
+ * Ours: what one needs to know who called whom, what came of it, and which policy acted. The path is without its query, where applications put
+ * tokens and names of people; who wants the query too says `%REQ(:PATH)%`.
+ */
 export const DEFAULT_FORMAT: ReadonlyMap<string, string> = new Map([
   ['time', '%START_TIME%'],
   ['listener', '%LISTENER_NAME%'],
   ['method', '%REQ(:METHOD)%'],
-  ['path', '%REQ(:PATH)%'],
+  ['path', '%PATH(NQ:PATH)%'],
   ['authority', '%REQ(:AUTHORITY)%'],
   ['protocol', '%PROTOCOL%'],
   ['status', '%RESPONSE_CODE%'],
@@ -39,30 +43,40 @@ export const DEFAULT_FORMAT: ReadonlyMap<string, string> = new Map([
  */
 export function compileFormat(format: ReadonlyMap<string, string>, clock: Clock): FormatLine {
   const members = [...format].map(([name, value], index) => ({
-    head: `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`,
-    value: compileMember(parseFormat(value).parts, clock),
+    head: `${index === 0 ? '{' : ','}${ascii(name)}:`,
+    write: compileMember(parseFormat(value).parts, clock),
   }));
-  if (members.length === 0) return () => '{}\n';
-  return (record) => {
-    let line = '';
-    for (const member of members) line += member.head + member.value(record);
-    return `${line}}\n`;
+  const tail = members.length === 0 ? '{}\n' : '}\n';
+  return (record, to) => {
+    to.start();
+    for (let i = 0; i < members.length; i++) {
+      to.literal(members[i].head);
+      members[i].write(record, to);
+    }
+    to.literal(tail);
   };
 }
 
-function compileMember(parts: readonly FormatPart[], clock: Clock): (record: RequestRecord) => string {
+/** A JSON string of ASCII alone. */
+function ascii(name: string): string {
+  return JSON.stringify(name).replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function compileMember(parts: readonly FormatPart[], clock: Clock): FormatLine {
   const reads = parts.map((part): ReadValue => (part.kind === 'text' ? () => part.text : compileOperator(part.operator, clock)));
   if (parts.length === 1 && parts[0].kind === 'operator') {
     const [read] = reads;
-    return (record) => {
+    return (record, to) => {
       const value = read(record);
-      return value === undefined ? 'null' : typeof value === 'number' ? String(value) : quoted(value);
+      if (value === undefined) to.literal('null');
+      else if (typeof value === 'number') to.number(value);
+      else to.quoted(value);
     };
   }
-  return (record) => {
+  return (record, to) => {
     let joined = '';
     for (const read of reads) joined += read(record) ?? '-';
-    return quoted(joined);
+    to.quoted(joined);
   };
 }
 
@@ -79,6 +93,7 @@ function compileOperator(operator: Operator, clock: Clock): ReadValue {
 const OPERATOR_VALUES: Readonly<Record<Operator['name'], (operator: Operator, clock: Clock) => ReadValue>> = {
   START_TIME: (_, clock) => startTime(clock),
   REQ: ({ argument }) => firstOf(requestHeaders(argument)),
+  PATH: ({ argument }) => (argument.startsWith('NQ') ? (record) => text(withoutQuery(record.path)) : HEADER_VALUES[':path']),
   PROTOCOL: () => (record) => record.protocol,
   RESPONSE_CODE: () => (record) => record.status,
   RESPONSE_FLAGS: () => (record) => record.flag ?? '-',
@@ -99,12 +114,21 @@ const OPERATOR_VALUES: Readonly<Record<Operator['name'], (operator: Operator, cl
   LISTENER_NAME: () => (record) => text(record.listener),
 };
 
+/** Milliseconds after which the wall is looked at again. */
+const WALL_CHECK = 100;
+
 /** The record has times of the clock, which does not jump; the log has those of the wall. Many requests begin in the same millisecond. */
 function startTime(clock: Clock): ReadValue {
+  let offset = 0;
+  let checked = -Infinity;
   let last = Number.NaN;
   let shown = '';
   return (record) => {
-    const time = Math.round(clock.wallTime() - clock.now() + record.start);
+    if (record.end - checked >= WALL_CHECK) {
+      checked = record.end;
+      offset = clock.wallTime() - clock.now();
+    }
+    const time = Math.round(offset + record.start);
     if (time !== last) {
       last = time;
       shown = new Date(time).toISOString();
@@ -145,9 +169,7 @@ function withoutPort(address: string): string | undefined {
   return text(colon >= 0 && colon === address.lastIndexOf(':') ? address.slice(0, colon) : address);
 }
 
-// What JSON has to escape, and the two separators that some readers take for line ends.
-const SPECIAL = /["\\\u0000-\u001f\u2028\u2029\ud800-\udfff]/;
-
-function quoted(value: string): string {
-  return SPECIAL.test(value) ? JSON.stringify(value) : `"${value}"`;
+function withoutQuery(path: string): string {
+  const query = path.indexOf('?');
+  return query < 0 ? path : path.slice(0, query);
 }

@@ -11,7 +11,7 @@ export interface Operator {
 }
 
 export const OPERATORS = [
-  'START_TIME', 'REQ', 'PROTOCOL', 'RESPONSE_CODE', 'RESPONSE_FLAGS', 'RESPONSE_CODE_DETAILS', 'BYTES_RECEIVED', 'BYTES_SENT', 'DURATION',
+  'START_TIME', 'REQ', 'PATH', 'PROTOCOL', 'RESPONSE_CODE', 'RESPONSE_FLAGS', 'RESPONSE_CODE_DETAILS', 'BYTES_RECEIVED', 'BYTES_SENT', 'DURATION',
   'RESPONSE_DURATION', 'UPSTREAM_HOST', 'UPSTREAM_CLUSTER', 'UPSTREAM_CLUSTER_RAW', 'UPSTREAM_REQUEST_ATTEMPT_COUNT', 'ROUTE_NAME', 'TRACE_ID',
   'DOWNSTREAM_REMOTE_ADDRESS', 'DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', 'DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT', 'LISTENER_NAME',
 ] as const;
@@ -54,7 +54,11 @@ export function parseFormat(text: string): ParsedFormat {
   return { parts, problem: undefined };
 }
 
+/** With or without its query; of what the client sent, which is also what is left of it: no filter here keeps an original path. */
+const PATHS = ['WQ:PATH', 'NQ:PATH', 'WQ:ORIG_OR_PATH', 'NQ:ORIG_OR_PATH'];
+
 function argumentProblem(name: OperatorName, argument: string): string | undefined {
+  if (name === 'PATH') return PATHS.includes(argument) ? undefined : `%PATH(${argument})% is not supported: one of ${PATHS.join(', ')}`;
   if (name !== 'REQ') return argument === '' ? undefined : `%${name}% takes no argument`;
   const headers = requestHeaders(argument);
   if (headers.length === 0 || headers.length > 2) return '%REQ(name)% or %REQ(name?other)% names one or two headers';

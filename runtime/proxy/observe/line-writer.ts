@@ -20,6 +20,8 @@ export interface LineSink {
   readonly problem: string | undefined;
   /** Takes a line, its newline included. */
   write(line: string): void;
+  /** As `write`, of the line that is [0, end) of `bytes`; copied before this returns. */
+  append(bytes: Buffer, end: number): void;
   /** Opens the file anew: somebody has renamed it (SIGUSR1). */
   reopen(): void;
   /** Resolves when everything was handed to the system, or could not be. */
@@ -49,15 +51,30 @@ export class LineWriter implements LineSink {
 
   write(line: string): void {
     // Three bytes are the most that a UTF-16 unit needs.
-    if (this.used + line.length * 3 > SIZE) {
-      this.flush();
-      if (this.used + line.length * 3 > SIZE) {
-        this.dropped++;
-        return;
-      }
-    }
+    if (!this.hasRoom(line.length * 3)) return;
     this.used += this.filling.write(line, this.used);
-    this.timer ??= this.clock.setTimer(FLUSH_INTERVAL, () => {
+    this.flushSoon();
+  }
+
+  append(bytes: Buffer, end: number): void {
+    if (!this.hasRoom(end)) return;
+    bytes.copy(this.filling, this.used, 0, end);
+    this.used += end;
+    this.flushSoon();
+  }
+
+  /** Room for a line of that many bytes; without, it is lost. */
+  private hasRoom(length: number): boolean {
+    if (this.used + length <= SIZE) return true;
+    this.flush();
+    if (this.used + length <= SIZE) return true;
+    this.dropped++;
+    return false;
+  }
+
+  private flushSoon(): void {
+    if (this.timer !== undefined) return;
+    this.timer = this.clock.setTimer(FLUSH_INTERVAL, () => {
       this.timer = undefined;
       this.flush();
     });

@@ -5,6 +5,7 @@ import type { ResponseFlag } from '../error';
 import { compileFormat, DEFAULT_FORMAT, type FormatLine } from './access-log';
 import { compileFilter, type IsLogged } from './access-log-filter';
 import { Histogram } from './histogram';
+import { LineBuffer } from './line-buffer';
 import { LineWriter, type LineSink } from './line-writer';
 import type { Observer, RequestRecord } from './types';
 
@@ -19,9 +20,8 @@ export class RequestCounts {
   readonly byStatus = new Float64Array(LAST_STATUS - FIRST_STATUS + 1);
   readonly byFlag = new Map<ResponseFlag, number>();
 
-  count(record: RequestRecord): void {
-    this.time.record(record.end - record.start);
-    const { status, flag } = record;
+  count({ start, end, status, flag }: RequestRecord): void {
+    this.time.record(end - start);
     if (status >= FIRST_STATUS && status <= LAST_STATUS) this.byStatus[status - FIRST_STATUS]++;
     if (flag !== undefined) this.byFlag.set(flag, (this.byFlag.get(flag) ?? 0) + 1);
   }
@@ -44,6 +44,12 @@ export class RequestObserver implements Observer {
   private handles = new Map<string, ChainHandle>();
   private readonly clusters = new WeakMap<Cluster, RequestCounts>();
   private readonly writers = new Map<string, LineSink>();
+  private readonly line = new LineBuffer();
+  // Of the request before, most often of the next one, too.
+  private lastCluster: Cluster | undefined;
+  private lastCounts: RequestCounts | undefined;
+  private lastHandle: ChainHandle | undefined;
+  private lastChain = '';
 
   /**
    * @param random gives 0 ≤ x < 1.
@@ -64,6 +70,7 @@ export class RequestObserver implements Observer {
     }
     // Listeners that left may still end requests; whoever has their record finds nothing to count it under.
     this.handles = handles;
+    this.lastHandle = undefined;
     const used = new Set([...handles.values()].map((handle) => handle.writer));
     for (const [path, writer] of this.writers) {
       if (used.has(writer)) continue;
@@ -74,22 +81,36 @@ export class RequestObserver implements Observer {
 
   requestEnded(record: RequestRecord): void {
     const { cluster } = record;
-    if (cluster !== undefined) {
-      let counts = this.clusters.get(cluster);
-      if (counts === undefined) this.clusters.set(cluster, counts = new RequestCounts());
-      counts.count(record);
-    }
-    const handle = this.handles.get(record.chain);
-    if (handle === undefined) return;
-    handle.counts.count(record);
-    if (handle.format !== undefined && handle.isLogged(record)) handle.writer!.write(handle.format(record));
+    if (cluster !== undefined) this.countsOf(cluster).count(record);
+    this.ended(record);
   }
 
   connectionEnded(record: RequestRecord): void {
-    const handle = this.handles.get(record.chain);
+    this.ended(record);
+  }
+
+  private ended(record: RequestRecord): void {
+    const handle = this.handleOf(record.chain);
     if (handle === undefined) return;
     handle.counts.count(record);
-    if (handle.format !== undefined && handle.isLogged(record)) handle.writer!.write(handle.format(record));
+    if (handle.format === undefined || !handle.isLogged(record)) return;
+    const { line } = this;
+    handle.format(record, line);
+    handle.writer!.append(line.bytes, line.end);
+  }
+
+  private countsOf(cluster: Cluster): RequestCounts {
+    if (cluster === this.lastCluster) return this.lastCounts!;
+    let counts = this.clusters.get(cluster);
+    if (counts === undefined) this.clusters.set(cluster, counts = new RequestCounts());
+    this.lastCluster = cluster;
+    return (this.lastCounts = counts);
+  }
+
+  private handleOf(chain: string): ChainHandle | undefined {
+    if (this.lastHandle !== undefined && chain === this.lastChain) return this.lastHandle;
+    this.lastChain = chain;
+    return (this.lastHandle = this.handles.get(chain));
   }
 
   ofCluster(cluster: Cluster): RequestCounts | undefined {

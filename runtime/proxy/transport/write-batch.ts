@@ -30,7 +30,7 @@ export class Slot {
     const { bytes, used } = this;
     if (used + length > SLOT_BYTES) return false;
     if (length < 64) for (let i = 0; i < length; i++) bytes[used + i] = from[start + i];
-    else bytes.set(start === 0 && end === from.length ? from : from.subarray(start, end), used);
+    else Buffer.prototype.copy.call(from, bytes, used, start, end);
     this.used = used + length;
     return true;
   }

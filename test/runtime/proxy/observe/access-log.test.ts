@@ -2,9 +2,11 @@ import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
+import type { Clock } from '../../../../runtime/clock';
 import { VirtualClock } from '../../../../runtime/clock/virtual';
-import { compileFormat, DEFAULT_FORMAT } from '../../../../runtime/proxy/observe/access-log';
+import { compileFormat, DEFAULT_FORMAT, type FormatLine } from '../../../../runtime/proxy/observe/access-log';
 import { parseFormat } from '../../../../runtime/proxy/observe/format';
+import { LineBuffer } from '../../../../runtime/proxy/observe/line-buffer';
 import { LineWriter, type WriteBytes } from '../../../../runtime/proxy/observe/line-writer';
 import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 
@@ -15,10 +17,15 @@ const record = {
   detail: 'circuit_open{payment}', tries: 2, bytesReceived: 10, bytesSent: 20, start: 1_000, upstreamFirstByte: 1_020.4, end: 1_030.6,
 } as unknown as RequestRecord;
 
+function written(format: FormatLine, of: RequestRecord, to = new LineBuffer()): string {
+  format(of, to);
+  return to.bytes.toString('utf8', 0, to.end);
+}
+
 function line(format: Record<string, string>, of: Partial<RequestRecord> = {}): unknown {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1));
   clock.advance(5_000);
-  const text = compileFormat(new Map(Object.entries(format)), clock)({ ...record, ...of });
+  const text = written(compileFormat(new Map(Object.entries(format)), clock), { ...record, ...of });
   expect(text.endsWith('}\n')).toBe(true);
   return JSON.parse(text);
 }
@@ -26,11 +33,47 @@ function line(format: Record<string, string>, of: Partial<RequestRecord> = {}): 
 describe('access log lines', () => {
   test('the default says who called whom, what came of it and which policy acted', () => {
     expect(line(Object.fromEntries(DEFAULT_FORMAT))).toEqual({
-      time: '2026-01-01T00:00:01.000Z', listener: 'out', method: 'POST', path: '/pay?x=1', authority: 'payment', protocol: 'HTTP/1.1', status: 503,
+      time: '2026-01-01T00:00:01.000Z', listener: 'out', method: 'POST', path: '/pay', authority: 'payment', protocol: 'HTTP/1.1', status: 503,
       flags: 'UO', detail: 'circuit_open{payment}', duration: 31, upstream_duration: 20, tries: 2, cluster: 'payment_v1', upstream: '127.0.0.2:80',
       route: 'v/r', client: '127.0.0.1', request_id: 'r-1', trace_id: '0af7651916cd43dd8448eb211c80319c', user_agent: 'curl', bytes_received: 10,
       bytes_sent: 20,
     });
+  });
+
+  test('the default keeps queries out, where secrets are; who wants them says so', () => {
+    for (const path of ['/reset?token=s3cret', '/reset?a=1?token=s3cret', '?token=s3cret']) {
+      expect(JSON.stringify(line(Object.fromEntries(DEFAULT_FORMAT), { path }))).not.toContain('s3cret');
+    }
+    expect(line({ all: '%PATH(WQ:PATH)%', some: '%PATH(NQ:ORIG_OR_PATH):3%' }, { path: '/reset?token=x' })).toEqual({ all: '/reset?token=x', some: '/re' });
+    expect(parseFormat('%PATH(NQ:ORIG)%').problem).toBe(
+      '"%PATH(NQ:ORIG)%": %PATH(NQ:ORIG)% is not supported: one of WQ:PATH, NQ:PATH, WQ:ORIG_OR_PATH, NQ:ORIG_OR_PATH');
+  });
+
+  test('numbers are what JavaScript makes of them, whatever their size', () => {
+    const format = compileFormat(new Map([['n', '%BYTES_SENT%']]), new VirtualClock());
+    fc.assert(fc.property(fc.oneof(fc.nat(), fc.maxSafeInteger(), fc.constantFrom(0, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31)), (bytesSent) => {
+      expect(written(format, { ...record, bytesSent })).toBe(`{"n":${bytesSent}}\n`);
+    }));
+  });
+
+  test('names of members may be any text, and a line of any length leaves nothing in the next', () => {
+    const to = new LineBuffer();
+    const format = compileFormat(new Map([['größe "1"', '%REQ(:PATH)%']]), new VirtualClock());
+    for (const path of ['/a', `/${'ä'.repeat(30_000)}`, '/b']) expect(JSON.parse(written(format, { ...record, path }, to))).toEqual({ 'größe "1"': path });
+    to.start();
+    expect(to.bytes.length).toBeLessThanOrEqual(64 * 1024);
+  });
+
+  test('a clock of the wall that was set is followed', () => {
+    let wall = 1_000_000;
+    let now = 500;
+    const clock: Clock = { now: () => now, wallTime: () => wall, setTimer: () => { throw new Error('no timer is needed'); } };
+    const format = compileFormat(new Map([['t', '%START_TIME%']]), clock);
+    const time = (start: number, end: number) => Date.parse((JSON.parse(written(format, { ...record, start, end })) as { t: string }).t);
+    expect(time(490, 500)).toBe(999_990);
+    wall += 3_600_000;
+    now += 100;
+    expect(time(600, 600)).toBe(4_600_000 - 0);
   });
 
   test('one operator keeps the type of its value, null where there is none; text around it makes a string', () => {
@@ -52,7 +95,7 @@ describe('access log lines', () => {
   test('whatever a client sends, a line is one line of JSON', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (path, userAgent) => {
       const format = compileFormat(new Map([['p', '%REQ(:PATH)%'], ['t', 'x%REQ(USER-AGENT)%']]), new VirtualClock());
-      const text = format({ ...record, path, userAgent });
+      const text = written(format, { ...record, path, userAgent });
       expect(text.slice(0, -1)).not.toMatch(/[\n\r]/);
       expect(JSON.parse(text)).toEqual({ p: path === '' ? null : path, t: `x${userAgent === '' ? '-' : userAgent}` });
     }));
@@ -85,7 +128,10 @@ describe('line writer', () => {
     expect(clock.untilNext()).toBe(200);
     expect(readFileSync(path, 'utf8')).toBe('');
     clock.advance(200);
-    for (let at = 3; at < 5; at++) writer.write(`line ${at} ä\n`);
+    writer.write('line 3 ä\n');
+    const bytes = Buffer.from('line 4 ä\nnot of it');
+    writer.append(bytes, bytes.indexOf('\n') + 1);
+    bytes.fill(0);
     await writer.close();
     expect(readFileSync(path, 'utf8')).toBe('line 0\nline 1\nline 2\nline 3 ä\nline 4 ä\n');
     expect(clock.timers).toBe(0);

@@ -1,12 +1,10 @@
 import type { ProxySnapshot } from '../config/types';
 
-type Part = keyof ProxySnapshot;
-const PARTS: readonly Part[] = ['listeners', 'routes', 'clusters', 'endpoints', 'secrets'];
-
 /** A snapshot for a worker: every object that it does not have yet, and what the maps of the snapshot hold by the number of each. */
 export interface SnapshotChanges {
   readonly objects: ReadonlyMap<number, object>;
-  readonly parts: Readonly<Record<Part, readonly (readonly [name: string, object: number])[]>>;
+  /** By the names of the snapshot's maps. */
+  readonly parts: Readonly<Record<string, readonly (readonly [name: string, object: number])[]>>;
 }
 
 /** Gives every object of a snapshot a number, once: what did not change is sent to a worker once, and is the same object there, too. */
@@ -17,11 +15,12 @@ export class SnapshotNumbers {
   /** What `worker` has to be sent; it counts as sent then. */
   changes(snapshot: ProxySnapshot, worker: KnownObjects): SnapshotChanges {
     const objects = new Map<number, object>();
-    const parts = Object.fromEntries(PARTS.map((part) => [part, [...snapshot[part] as ReadonlyMap<string, object>].map(([name, object]) => {
-      const number = this.numberOf(object);
-      if (!worker.has(number)) objects.set(number, object);
-      return [name, number] as const;
-    })])) as unknown as SnapshotChanges['parts'];
+    const number = ([name, object]: [string, object]): readonly [string, number] => {
+      const numbered = this.numberOf(object);
+      if (!worker.has(numbered)) objects.set(numbered, object);
+      return [name, numbered];
+    };
+    const parts = Object.fromEntries(Object.entries<ReadonlyMap<string, object>>({ ...snapshot }).map(([part, map]) => [part, [...map].map(number)]));
     worker.add(objects.keys());
     return { objects, parts };
   }
@@ -56,7 +55,7 @@ export class SnapshotReader {
 
   read({ objects, parts }: SnapshotChanges): ProxySnapshot {
     for (const [number, object] of objects) this.objects.set(number, object);
-    const maps = PARTS.map((part) => [part, new Map(parts[part].map(([name, number]) => [name, this.objects.get(number)!]))]);
+    const maps = Object.entries(parts).map(([part, entries]) => [part, new Map(entries.map(([name, number]) => [name, this.objects.get(number)!]))]);
     return Object.fromEntries(maps) as unknown as ProxySnapshot;
   }
 
@@ -67,5 +66,5 @@ export class SnapshotReader {
 }
 
 function numbersOf({ parts }: SnapshotChanges): number[] {
-  return PARTS.flatMap((part) => parts[part].map(([, number]) => number));
+  return Object.values(parts).flatMap((entries) => entries.map(([, number]) => number));
 }

@@ -164,7 +164,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
 
   /** Back to how a new one is; it is in nobody's hands. */
   reset(): void {
-    this.addedHeaders.length = 0;
+    if (this.addedHeaders.length > 0) this.addedHeaders.length = 0;
     this.cookie.setCookie = undefined;
     this.route = undefined as unknown as RouteMatch;
     this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = undefined;

@@ -1,0 +1,25 @@
+import type { RequestHead } from '../route/types';
+
+/** Names of a certificate that was verified. */
+export interface VerifiedPeer {
+  readonly subject: string;
+  readonly uris: readonly string[];
+  readonly dnsNames: readonly string[];
+}
+
+/** Who asks, and for what: a request, or a connection of bytes. */
+export interface Subject {
+  /** Undefined: the connection is not TLS, or its client has no certificate. */
+  readonly peer: VerifiedPeer | undefined;
+  /** Without the port. */
+  readonly peerAddress: string;
+  /** Port of the listener. */
+  readonly destinationPort: number;
+  /** Undefined of a connection of bytes. */
+  readonly request: RequestHead | undefined;
+}
+
+/** Whom a log names. */
+export function nameOfPeer({ peer, peerAddress }: Subject): string {
+  return peer === undefined ? `${peerAddress} without identity` : peer.uris[0] ?? peer.dnsNames[0] ?? peer.subject;
+}

@@ -13,13 +13,18 @@ export interface FilterDependencies extends FilterContext {
 /** What each filter was made from. */
 const madeFrom = new WeakMap<HttpFilter, HttpFilterConfig>();
 
+function make<K extends HttpFilterConfig['kind']>(config: Extract<HttpFilterConfig, { kind: K }>, context: FilterContext): HttpFilter {
+  const kind: (config: Extract<HttpFilterConfig, { kind: K }>, context: FilterContext) => HttpFilter = FILTER_KINDS[config.kind as K];
+  return kind(config, context);
+}
+
 /** The filters of a listener, ready to run, in the order of their configuration. */
 export function compileFilters(configs: readonly HttpFilterConfig[], dependencies: FilterDependencies): HttpFilter[] {
   const { previous = [] } = dependencies;
   return configs.map((config) => {
     const same = previous.find((filter) => isDeepStrictEqual(madeFrom.get(filter), config));
     if (same) return same;
-    const made = FILTER_KINDS[config.kind](config, dependencies);
+    const made = make(config, dependencies);
     madeFrom.set(made, config);
     return made;
   });

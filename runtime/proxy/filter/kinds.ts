@@ -2,6 +2,7 @@ import type { Clock } from '../../clock';
 import type { HttpFilterConfig } from '../config/types';
 import type { SharedMemory } from '../shared-memory';
 import { LocalRateLimitFilter } from './local-ratelimit';
+import { RbacFilter } from './rbac';
 import type { HttpFilter } from './types';
 
 /** What a filter is made with. */
@@ -21,11 +22,13 @@ export interface FilterContext {
  *
  * | kind              | why there                                                                                                       |
  * | ----------------- | --------------------------------------------------------------------------------------------------------------- |
+ * | `rbac`            | First: whoever may not ask uses up nothing, of a limit either.                                                   |
  * | `local_ratelimit` | Before anything that costs: a request over the limit must not take a place in a queue, a retry, a buffered body. |
  * | the router        | It sends the request, nothing can follow it. It is the data path itself and no filter here.                      |
  */
 export const FILTER_KINDS: {
   readonly [K in HttpFilterConfig['kind']]: (config: Extract<HttpFilterConfig, { kind: K }>, context: FilterContext) => HttpFilter;
 } = {
+  rbac: ({ name, config }) => new RbacFilter(name, config),
   local_ratelimit: ({ name, config }, { clock, random, scope, shared }) => new LocalRateLimitFilter(name, config, clock, random, scope, shared),
 };

@@ -124,7 +124,7 @@ export class LocalRateLimitFilter implements HttpFilter {
     const { route } = request;
     const own = route.config.filters.size === 0 ? undefined : route.config.filters.get(this.name);
     if (own === undefined) return this.listener === undefined ? undefined : this.listener.check(request);
-    if (own.config === undefined) return undefined;
+    if (own.kind !== 'local_ratelimit' || own.config === undefined) return undefined;
     const limiter = this.byConfig.get(own.config) ?? this.adopt(route.fullName, own.config);
     return limiter.check(request);
   }

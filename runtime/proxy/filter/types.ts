@@ -1,8 +1,9 @@
+import type { Subject } from '../authorization/subject';
 import type { ResponseFlag } from '../error';
 import type { RequestHead, RouteMatch } from '../route/types';
 
 /** A request on its way through the filters in front of the router. */
-export interface FilterRequest extends RequestHead {
+export interface FilterRequest extends RequestHead, Subject {
   readonly route: RouteMatch;
   /** Adds a header to whatever answer the client gets. */
   addResponseHeader(name: string, value: string): void;

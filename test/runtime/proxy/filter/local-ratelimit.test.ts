@@ -40,7 +40,10 @@ interface Sent {
 
 function send(filter: HttpFilter, headers: Record<string, string> = {}, match = PLAIN): Sent {
   const added: Record<string, string> = {};
-  const request: FilterRequest = { ...head('/', { headers }), route: match, addResponseHeader: (name, value) => { added[name] = value; } };
+  const request: FilterRequest = {
+    ...head('/', { headers }), route: match, peer: undefined, destinationPort: 80, request: undefined,
+    addResponseHeader: (name, value) => { added[name] = value; },
+  };
   return { reply: filter.onRequest(request), headers: added };
 }
 

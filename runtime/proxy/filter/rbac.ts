@@ -1,0 +1,38 @@
+import { Authorizer } from '../authorization/authorizer';
+import type { RbacConfig } from '../config/rbac-types';
+import { ERRORS } from '../error';
+import type { FilterRequest, HttpFilter, LocalReply } from './types';
+
+/**
+ * envoy.filters.http.rbac: who may ask for what. A route may bring its own rules, which replace the listener's, or switch the filter off. Whoever may
+ * not gets 403 without a word about the rules; the log names the rule, or that there is none, and the identity.
+ */
+export class RbacFilter implements HttpFilter {
+  private readonly listener: Authorizer | undefined;
+  private readonly byConfig = new WeakMap<RbacConfig, Authorizer>();
+
+  constructor(readonly name: string, config: RbacConfig | undefined) {
+    this.listener = config && new Authorizer(config);
+  }
+
+  /** Of the listener's rules and of all routes' own. */
+  get stats(): Authorizer['stats'] | undefined {
+    return this.listener?.stats;
+  }
+
+  onRequest(request: FilterRequest): LocalReply | undefined {
+    const { route } = request;
+    const own = route.config.filters.size === 0 ? undefined : route.config.filters.get(this.name);
+    const authorizer = own === undefined ? this.listener : own.kind === 'rbac' && own.config !== undefined ? this.of(own.config) : undefined;
+    const denial = authorizer?.check(request);
+    if (denial === undefined) return undefined;
+    const { status, flag, problem, title, policy } = ERRORS.accessDenied;
+    return { status, flag, detail: denial.detail, problem, title, policy: policy! };
+  }
+
+  private of(config: RbacConfig): Authorizer {
+    let authorizer = this.byConfig.get(config);
+    if (authorizer === undefined) this.byConfig.set(config, authorizer = new Authorizer(config, this.listener?.stats));
+    return authorizer;
+  }
+}

@@ -27,7 +27,8 @@ export interface ContainerOptions {
    */
   readonly resources?: ContainerResources;
   /**
-   * Environment. `HTTP_PROXY`, `NO_PROXY` and their lower-case forms are added where they are not set.
+   * Environment. `HTTP_PROXY`, `NO_PROXY` and their lower-case forms are added where they are not set, and where services of `tcp` are reached
+   * (`CallOptions.localPort`).
    *
    * @default - none; of a version: as the service
    */
@@ -45,7 +46,8 @@ export interface ContainerOptions {
    */
   readonly args?: string[];
   /**
-   * Path that is asked by GET on the service's port: a pod gets requests while it answers 200 to 399.
+   * Path that is asked by GET, over HTTP/1.1, on the service's port: a pod gets requests while it answers 200 to 399. A server of HTTP/2 must take
+   * HTTP/1.1 too for that; services of `grpc` and `tcp` have none.
    *
    * @default - a pod gets requests as soon as its containers run; of a version: as the service
    */

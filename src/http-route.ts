@@ -5,10 +5,8 @@ import { Findings } from './findings';
 import { HttpRule } from './http-rule';
 import type { MeshService } from './mesh-service';
 import { routeFindings } from './private/http-route-findings';
-import { httpRouteSpec, referenceGrants, ruleName } from './private/http-route-spec';
-import { serviceLabels } from './private/labels';
-import { RawObject } from './private/raw-object';
-import { Registry } from './private/registry';
+import { httpRouteSpec, referenceGrants } from './private/http-route-spec';
+import { emitRoute, rulePoliciesOf } from './private/route';
 import type { RulePolicySpec } from './private/spec';
 
 /** Properties of `HttpRoute`. */
@@ -39,6 +37,8 @@ export class HttpRoute extends Construct {
   public readonly resource: ApiObject;
 
   /** @internal */
+  public readonly _kind = 'HTTPRoute';
+  /** @internal */
   public readonly _name: string;
   /** @internal */
   public readonly _rules: readonly HttpRule[];
@@ -55,24 +55,7 @@ export class HttpRoute extends Construct {
     this.service = props.service;
     this._name = props.name ?? id;
     this._rules = [...props.rules];
-    const head = {
-      apiVersion: 'gateway.networking.k8s.io/v1',
-      kind: 'HTTPRoute',
-      name: this._name,
-      // A producer's route stands beside its service, whichever chart it was written in.
-      namespace: this.service.backendNamespace,
-      labels: serviceLabels(this.service.mesh.meshName, this.service.backendName),
-    };
-    this.resource = new RawObject(this, 'Resource', head, () => ({ spec: httpRouteSpec(this.service, this._rules) }));
-    for (const [namespace, spec] of referenceGrants(this.service, this._rules)) {
-      const name = `${this._name}.${this.service.backendNamespace}`;
-      const grant = { ...head, apiVersion: 'gateway.networking.k8s.io/v1beta1', kind: 'ReferenceGrant', name, namespace };
-      new RawObject(this, `ReferenceGrant-${namespace}`, grant, () => ({ spec }));
-    }
-    this.service._addRoute(this);
-    const registry = Registry.of(this);
-    registry.routes.push(this);
-    registry.validates(this);
+    this.resource = emitRoute(this, () => httpRouteSpec(this.service, this._rules), referenceGrants(this.service, this._rules, this._kind));
   }
 
   /**
@@ -91,11 +74,7 @@ export class HttpRoute extends Construct {
    * @internal
    */
   public _rulePolicies(): RulePolicySpec[] {
-    return this._rules.flatMap((rule, index) => {
-      const { stickyBy, retry } = rule._options;
-      if (stickyBy === undefined && retry === undefined) return [];
-      return [{ rule: `${this._name}/${ruleName(rule, index)}`, stickyBy: stickyBy?._toSpec(), retry: retry?._toSpec() }];
-    });
+    return rulePoliciesOf(this);
   }
 
   /** @internal */

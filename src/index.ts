@@ -4,6 +4,8 @@ export * from './bulkhead';
 export * from './circuit-breaker';
 export * from './container-options';
 export * from './findings';
+export * from './grpc-route';
+export * from './grpc-rule';
 export * from './hash-key';
 export * from './http-filter';
 export * from './http-match';

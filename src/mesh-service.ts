@@ -6,7 +6,6 @@ import { ContainerOptions } from './container-options';
 import type { MeshServiceSpec } from './contract/mesh-service';
 import { API_VERSION, BASE_VERSION, spiffeId } from './contract/names';
 import { Findings } from './findings';
-import type { HttpRoute } from './http-route';
 import { Mesh } from './mesh';
 import { CallOptions, MeshServiceBaseProps, MeshServiceProps, WorkloadServiceProps } from './mesh-service-props';
 import { containerFindings, ownPods } from './private/app-container';
@@ -16,6 +15,7 @@ import { serviceLabels } from './private/labels';
 import { JoinedPodGroup, OwnPodGroup, PodGroup, PodGroupProps } from './private/pod-group';
 import { RawObject } from './private/raw-object';
 import { Registry } from './private/registry';
+import type { Route } from './private/route';
 import { CheckedSpec, checkedServiceSpec } from './private/service-spec';
 import { asked, composed, trafficOf, trafficSpec, TrafficSource } from './private/traffic';
 import { localPortOf, upstreamVariables } from './private/upstream';
@@ -66,7 +66,7 @@ export class MeshService extends Construct implements IBackend {
   /** @internal */
   public readonly _versions: ServiceVersion[] = [];
   /** @internal */
-  public readonly _routes: HttpRoute[] = [];
+  public readonly _routes: Route[] = [];
   /** @internal */
   public readonly _calls: Call[] = [];
   /** @internal */
@@ -160,7 +160,7 @@ export class MeshService extends Construct implements IBackend {
       const value = `versions[${this._versions.length}].name: ${shown(name)}`;
       this.findings.push(error(Code.VALUE, this.node.path, value, 'is the version that every service begins with', 'write addVersion(\'v2\', …)'));
     }
-    this.findings.push(...containerFindings(version.node.path, replicas, container));
+    this.findings.push(...containerFindings(version.node.path, this.port.protocol, replicas, container));
     this._versions.push(version);
     this.registry.changed();
     return version;
@@ -189,7 +189,7 @@ export class MeshService extends Construct implements IBackend {
   }
 
   /** @internal */
-  public _addRoute(route: HttpRoute): void {
+  public _addRoute(route: Route): void {
     this._routes.push(route);
   }
 
@@ -227,7 +227,7 @@ export class MeshService extends Construct implements IBackend {
   /** @internal */
   protected _placeFindings(props: MeshServiceBaseProps): Finding[] {
     const { replicas = 1, maxUnavailable = 1, ...container } = props as MeshServiceProps;
-    return [...containerFindings(this.node.path, replicas, container), ...disruptionFindings(this.node.path, maxUnavailable)];
+    return [...containerFindings(this.node.path, this.port.protocol, replicas, container), ...disruptionFindings(this.node.path, maxUnavailable)];
   }
 
   private group(version: string, name: string): PodGroupProps {

@@ -8,8 +8,8 @@ import { httpRoute } from '../runtime/control-plane/resources/schema/http-route'
 import { parseCommandLine } from '../runtime/proxy/bootstrap/command-line';
 import { loadBootstrap } from '../runtime/proxy/bootstrap/load';
 import {
-  AccessLog, Bulkhead, CircuitBreaker, HashKey, HttpFilter, HttpMethod, HttpRoute, HttpRule, LocalityPolicy, MeshService, OutlierDetection, Rate,
-  RateLimit, Region, Retry, RetryOn, ServicePort, StringMatch, Timeout, Weighted,
+  AccessLog, Bulkhead, CircuitBreaker, GrpcRoute, GrpcRule, HashKey, HttpFilter, HttpMethod, HttpRoute, HttpRule, LocalityPolicy,
+  MeshService, OutlierDetection, Rate, RateLimit, Region, Retry, RetryOn, ServicePort, StringMatch, Timeout, Weighted,
 } from '../src';
 import { emitted, refusal, service, shopChart, shopMesh, warnings } from './program';
 
@@ -36,6 +36,24 @@ function program(): Chart {
   const ledger = MeshService.fromWorkload(bank, 'ledger', { mesh, port: ServicePort.http(8080), workload });
   const order = service(mesh, 'order', { replicas: 2 });
   for (const upstream of [payment, v2, ledger]) order.calls(upstream, { timeout: Timeout.total(Duration.seconds(3)) });
+  const db = service(mesh, 'db', {
+    port: ServicePort.tcp(5432), timeout: Timeout.connection({ connect: Duration.seconds(1) }), bulkhead: Bulkhead.connections(20),
+  });
+  order.calls(db, { localPort: 15432 });
+  const quotes = service(mesh, 'quotes', { port: ServicePort.grpc(9090) });
+  order.calls(quotes);
+  order.calls(service(mesh, 'feed', { port: ServicePort.http2(8080) }));
+  new GrpcRoute(chart, 'calls', {
+    service: quotes,
+    rules: [
+      GrpcRule.canary(quotes.addVersion('v2', { image: 'shop/quotes:2.0.0' }), 5, {
+        matches: [{ service: StringMatch.exact('shop.v1.Quotes'), method: StringMatch.regex('Get.*'), headers: { 'X-Tier': StringMatch.prefix('go') } }],
+        filters: [HttpFilter.responseHeaders({ remove: ['x-internal'] })],
+        stickyBy: HashKey.header('x-user'),
+      }),
+      GrpcRule.forward(quotes),
+    ],
+  });
   new HttpRoute(chart, 'payments', {
     service: payment,
     rules: [
@@ -59,11 +77,15 @@ test('the control plane accepts every object of a synth, and resolves every refe
   expect(set.rejected).toEqual([]);
   const verdicts = resolve(set).objects.map(({ id, accepted, resolvedRefs }) => [`${id.kind}/${id.name}`, accepted.messages, resolvedRefs.messages]);
   expect(verdicts).toEqual([
+    ['GRPCRoute/calls', [], []],
     ['HTTPRoute/payments', [], []],
     ['Mesh/mesh', [], []],
     ['MeshService/ledger', [], []],
+    ['MeshService/db', [], []],
+    ['MeshService/feed', [], []],
     ['MeshService/order', [], []],
     ['MeshService/payment', [], []],
+    ['MeshService/quotes', [], []],
   ]);
   expect(objects.find(({ kind }) => kind === 'ReferenceGrant')).toMatchObject({
     metadata: { name: 'payments.shop', namespace: 'bank' },
@@ -74,7 +96,7 @@ test('the control plane accepts every object of a synth, and resolves every refe
 test('the proxy accepts the arguments and the bootstrap of every sidecar', async () => {
   const sidecars = documents(program()).filter(({ kind }) => kind === 'Deployment')
     .flatMap(({ spec }) => spec.template.spec.initContainers ?? []) as { args: string[] }[];
-  expect(sidecars).toHaveLength(4);
+  expect(sidecars).toHaveLength(8);
   for (const { args } of sidecars) {
     const commandLine = parseCommandLine(args.map((arg) => arg.replaceAll('$(POD_IP)', '10.0.0.7').replaceAll('$(POD_NAME)', 'pod')));
     const { node, ads } = await loadBootstrap(commandLine!);

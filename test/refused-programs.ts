@@ -1,8 +1,8 @@
 import { ApiObject, Chart, Duration, JsonPatch } from 'cdk8s';
 import {
-  AccessLog, Bulkhead, CircuitBreaker, ExponentialRetryOptions, Findings, HashKey, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule,
-  LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn,
-  ServicePolicy, ServicePort, StringMatch, Timeout, Weighted,
+  AccessLog, Bulkhead, CircuitBreaker, ExponentialRetryOptions, Findings, GrpcMatch, GrpcRoute, GrpcRule, HashKey, HttpFilter, HttpMatch,
+  HttpMethod, HttpRoute, HttpRule, LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region,
+  Retry, RetryBudget, RetryOn, ServicePolicy, ServicePort, StringMatch, Timeout, Weighted,
 } from '../src';
 import { service, shopMesh } from './program';
 
@@ -44,6 +44,22 @@ function route(name: string, rules: (backends: Record<'payment' | 'v2' | 'refund
 
 function match(name: string, matched: HttpMatch): RefusedProgram {
   return route(name, (backends) => [HttpRule.forward(backends.payment, { matches: [matched] })]);
+}
+
+/** A mistake in a rule of a GrpcRoute of `payment`. */
+function call(name: string, matched: GrpcMatch, filters: HttpFilter[] = []): RefusedProgram {
+  return {
+    name,
+    build: (chart) => {
+      const parent = service(shopMesh(chart), 'payment', { port: ServicePort.grpc(9090) });
+      new GrpcRoute(chart, 'payments', { service: parent, rules: [GrpcRule.forward(parent, { matches: [matched], filters })] });
+    },
+  };
+}
+
+/** A policy that asks for requests, of a service of bytes. */
+function bytes(name: string, props: Partial<MeshServiceProps>): RefusedProgram {
+  return payment(`bytes: ${name}`, { port: ServicePort.tcp(5432), ...props });
 }
 
 function filter(name: string, ...filters: HttpFilter[]): RefusedProgram {
@@ -94,6 +110,29 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   payment('a small ring', { loadBalancer: LoadBalancer.ringHash(HashKey.sourceIp(), { minRingSize: 100 }) }),
   payment('a header with a space', { loadBalancer: LoadBalancer.ringHash(HashKey.header('x user')) }),
   payment('healthy above all', { locality: LocalityPolicy.preferLocal({ healthyPercent: 140 }) }),
+
+  bytes('a timeout of requests', { timeout: Timeout.total(second, { connect: second }) }),
+  bytes('retries', { retry: Retry.exponential({ attempts: 1, on, baseInterval: second }) }),
+  bytes('a rate limit', { rateLimits: [RateLimit.perReplica(Rate.perSecond(5))] }),
+  bytes('requests that wait', { bulkhead: Bulkhead.of({ maxConnections: 1, maxPendingRequests: 1 }) }),
+  bytes('a hash of a header', { loadBalancer: LoadBalancer.ringHash(HashKey.header('x-user')) }),
+  bytes('a geohash', { locality: LocalityPolicy.geohash('x-geohash', { healthyPercent: 70 }) }),
+  bytes('a readiness path', { readinessPath: '/ready' }),
+  payment('an idle timeout of requests', { timeout: Timeout.connection({ idle: second }) }),
+  payment('a connection in no time', { timeout: Timeout.connection({ connect: Duration.millis(0) }) }),
+  payment('a readiness path of gRPC', { port: ServicePort.grpc(9090), readinessPath: '/ready' }),
+  {
+    name: 'bounds of connections where only requests are bounded, and a local port that there is not',
+    build: (chart) => {
+      const owner = shopMesh(chart);
+      service(owner, 'order').calls(service(owner, 'payment'), { timeout: Timeout.total(second, { connect: second }) });
+      service(owner, 'stock').calls(service(owner, 'db', { port: ServicePort.tcp(5432) }), { localPort: 0 });
+    },
+  },
+
+  call('a gRPC service with a slash', { service: StringMatch.exact('shop.v1.Payment/Get') }),
+  call('a gRPC method by prefix, in a name that is none', { method: StringMatch.prefix('Get'), headers: { ':path': StringMatch.exact('x') } }),
+  call('a filter that calls do not have', { method: StringMatch.exact('Get') }, [HttpFilter.rewritePath('/x')]),
 
   {
     name: 'two policies that set one field',

@@ -82,7 +82,7 @@ export interface ServiceFacts {
   readonly idempotentMethods: readonly string[];
 }
 
-/** A rule of an HTTPRoute, in the order in which they were written. */
+/** A rule of a route, in the order in which they were written. */
 export interface RouteRule {
   readonly name: string;
   readonly matches: readonly RouteMatch[];
@@ -95,12 +95,14 @@ export interface RouteRule {
   readonly retry: MeshServiceSpec['retry'];
 }
 
-/** Gateway API's HTTPRouteMatch; an absent member matches everything. */
+/** Gateway API's HTTPRouteMatch; an absent member matches everything. One of a GRPCRoute is the request that a call is. */
 export interface RouteMatch {
   readonly path: { readonly type: 'Exact' | 'PathPrefix' | 'RegularExpression'; readonly value: string } | undefined;
   readonly method: string | undefined;
   readonly headers: readonly { readonly name: string; readonly type: 'Exact' | 'RegularExpression'; readonly value: string }[];
   readonly queryParams: readonly { readonly name: string; readonly type: 'Exact' | 'RegularExpression'; readonly value: string }[];
+  /** Of a GRPCRoute: characters of service and method, by which the order of its matches goes. */
+  readonly grpc?: { readonly service: number; readonly method: number };
 }
 
 export interface RouteBackend {
@@ -116,8 +118,10 @@ export interface RouteBackend {
 }
 
 export interface RouteNode extends GraphNode {
-  /** Name of the HTTPRoute. */
+  /** Name of the HTTPRoute or GRPCRoute. */
   readonly name: string;
+  /** A GRPCRoute. */
+  readonly grpc?: boolean;
   readonly namespace: string;
   /** Key of the service whose traffic it routes. */
   readonly parent: string | undefined;

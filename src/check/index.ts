@@ -15,6 +15,8 @@ import type { Check, Finding } from './finding';
 import { floatingImage } from './floating-image';
 import { gracePeriod } from './grace-period';
 import type { MeshGraph } from './graph';
+import { grpcNeedsHttp2 } from './grpc-needs-http2';
+import { grpcRetryMethods } from './grpc-retry-methods';
 import { hashWithLocality } from './hash-with-locality';
 import { localPort } from './local-port';
 import { mixedProtocols } from './mixed-protocols';
@@ -35,6 +37,7 @@ import { reservedPort } from './reserved-port';
 import { retriesFitTimeout } from './retries-fit-timeout';
 import { retryAmplification } from './retry-amplification';
 import { retryInCycle } from './retry-in-cycle';
+import { routeKinds } from './route-kinds';
 import { routeNeedsHttp } from './route-needs-http';
 import { shareExceedsLimit } from './share-exceeds-limit';
 import { slowDetection } from './slow-detection';
@@ -58,7 +61,8 @@ export const CHECKS: readonly Check[] = [
   failoverWithoutEndpoints, unknownRegion, noFailover, floatingImage, objectName, duplicateContainer, reservedPort, proxyUser,
   duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
   breakerVolume, requestAboveLimit, probePort,
-  peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort, localPort, timeoutOfBytes,
+  peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort, localPort, timeoutOfBytes, grpcNeedsHttp2,
+  routeKinds, grpcRetryMethods,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

@@ -6,13 +6,16 @@ const FAMILY = { http: 'http', http2: 'http', grpc: 'grpc', tcp: 'tcp' } as cons
 
 /** A split whose backends speak different protocols: the part of the requests that reaches the other one fails. */
 export const mixedProtocols = defineCheck('MW106', 'error', 'mixed-protocols', ({ routes, byKey }, report) => {
-  for (const { path, rules } of routes) {
+  for (const { path, parent, rules } of routes) {
+    // A route of bytes is told of as a whole.
+    if (byKey.get(parent ?? '')?.spec.port.protocol === 'tcp') continue;
     for (const { name, backends } of rules) {
       const spoken = backends.flatMap((backend) => {
         const protocol = byKey.get(backend.target ?? '')?.spec.port.protocol;
         return protocol === undefined ? [] : [{ backend, protocol }];
       });
-      if (new Set(spoken.map(({ protocol }) => FAMILY[protocol])).size < 2) continue;
+      // No request can be sent to a service of bytes, beside others or alone.
+      if (new Set(spoken.map(({ protocol }) => FAMILY[protocol])).size < 2 && !spoken.some(({ protocol }) => protocol === 'tcp')) continue;
       const value = `rule ${name}: ${spoken.map(({ backend, protocol }) => `${hostOf(backend)} (${protocol})`).join(', ')}`;
       report(path, value, 'backends of one rule must speak one protocol: HTTP of either version, or gRPC', 'split between backends of one protocol');
     }

@@ -1,6 +1,6 @@
 import { defineCheck } from './define';
 
-/** An HTTPRoute of a service whose requests no proxy sees: none of its rules would ever match. */
+/** A route of a service whose requests no proxy sees: none of its rules would ever match. */
 export const routeNeedsHttp = defineCheck('MW108', 'error', 'route-needs-http', ({ routes, byKey }, report) => {
   for (const { path, parent } of routes) {
     const service = byKey.get(parent ?? '');

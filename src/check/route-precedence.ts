@@ -31,6 +31,8 @@ const PATH_RANK = { Exact: 0, RegularExpression: 1, PathPrefix: 2 };
  * prefixes.
  */
 export function bySpecificity({ match: a }: Candidate, { match: b }: Candidate): number {
+  // Of GRPCRoutes: characters of the service, characters of the method, headers.
+  if (a.grpc && b.grpc) return b.grpc.service - a.grpc.service || b.grpc.method - a.grpc.method || b.headers.length - a.headers.length;
   return PATH_RANK[a.path!.type] - PATH_RANK[b.path!.type]
     || b.path!.value.length - a.path!.value.length
     || Number(b.method !== undefined) - Number(a.method !== undefined)

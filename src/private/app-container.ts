@@ -33,7 +33,9 @@ export function ownPods(name: string, port: number, replicas: number, options: C
 }
 
 /** What Kubernetes would refuse. */
-export function containerFindings(path: string, replicas: number, { image, env, readinessPath, security }: ContainerOptions): Finding[] {
+export function containerFindings(
+  path: string, protocol: string, replicas: number, { image, env, readinessPath, security }: ContainerOptions,
+): Finding[] {
   const findings: Finding[] = [];
   const bad = (name: string, value: unknown, rule: string, fix: string) => findings.push(error(Code.VALUE, path, `${name}: ${shown(value)}`, rule, fix));
   if (!Number.isInteger(replicas) || replicas < 0) bad('replicas', replicas, 'must be a whole number, at least 0', 'write replicas: 2');
@@ -44,6 +46,10 @@ export function containerFindings(path: string, replicas: number, { image, env, 
   }
   if (readinessPath !== undefined && !/^\/\S*$/.test(readinessPath)) {
     bad('readinessPath', readinessPath, 'must be a path that begins with /', 'write readinessPath: \'/ready\'');
+  }
+  if (readinessPath !== undefined && (protocol === 'tcp' || protocol === 'grpc')) {
+    const fix = 'take it out, or have a workload with a probe of its own join by MeshService.fromWorkload';
+    bad('readinessPath', readinessPath, `must be left out of a service of ${protocol}: the kubelet asks for a path by HTTP/1.1`, fix);
   }
   const user = security?.runAsUser;
   if (user !== undefined && (!Number.isInteger(user) || user < 1)) {

@@ -67,20 +67,19 @@ const FIXES: Readonly<Record<string, string>> = {
   'regions.name': 'write a region\'s name as in the node label, such as Region.of(\'eu-west\')',
   'versions.name': 'write a DNS label, such as addVersion(\'v2\', …)',
   'localPort': 'write localPort: 15432, or another number of 1 to 65535',
-  'timeout.connect': 'write it in the timeout of the service that is called, or take it out',
-  'timeout.idle': 'write it in the timeout of the service that is called, or take it out',
   'connect': 'write connect: Duration.seconds(1)',
   'idle': 'write idle: Duration.minutes(10)',
   'calls.timeout': 'write { timeout: Timeout.total(Duration.seconds(1)) }',
 };
 
-/** What to write instead where a policy asks for requests and there are only connections, or the other way round. */
+/** What to write instead where a policy asks for requests and there are only connections, or the other way round; by what the contract says. */
 const PROTOCOL_FIXES: readonly (readonly [rule: RegExp, fix: string])[] = [
   [/total or perTry with protocol tcp/, 'write Timeout.connection({ connect, idle }), or leave timeout out'],
   [/idle with a protocol/, 'write Timeout.connection({ connect }), or ServicePort.tcp(…) if it carries bytes'],
   [/maxConnections only with protocol tcp/, 'write Bulkhead.connections(100)'],
   [/hash sourceIp with protocol tcp/, 'write LoadBalancer.ringHash(HashKey.sourceIp()), or another balancer'],
   [/preferLocal with protocol tcp/, 'write LocalityPolicy.preferLocal(…), or leave locality out'],
+  [/^Unrecognized key.*"(connect|idle)"/, 'write it in the timeout of the service that is called, or take it out'],
   [/with protocol tcp/, 'take it out, or write the port as ServicePort.http(…) if it speaks HTTP'],
 ];
 

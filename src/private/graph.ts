@@ -4,13 +4,15 @@ import type { IBackend } from '../backend';
 import type { CallEdge, EmittedObject, MeshGraph, MeshNode, RouteMatch, RouteNode, RouteRule, ServiceNode } from '../check/graph';
 import { parseDuration } from '../contract/duration';
 import { BASE_VERSION } from '../contract/names';
-import type { HttpRoute } from '../http-route';
+import type { GrpcRule } from '../grpc-rule';
 import type { HttpRule } from '../http-rule';
 import type { Mesh } from '../mesh';
 import type { MeshService } from '../mesh-service';
+import { grpcMatchFacts } from './grpc-route-spec';
 import { matchesOf, ruleName } from './http-route-spec';
 import type { PodGroup } from './pod-group';
 import type { Registry } from './registry';
+import type { Route } from './route';
 
 /** Which service, and which version of it, a Kubernetes Service stands for; by `<namespace>/<name>`. */
 type Backends = ReadonlyMap<string, { readonly key: string; readonly version: string }>;
@@ -92,25 +94,48 @@ function versionOf(construct: IConstruct, pods: PodGroup, acknowledged: Acknowle
   };
 }
 
-function routeNode(route: HttpRoute, backends: Backends, acknowledged: Acknowledged): RouteNode {
+function routeNode(route: Route, backends: Backends, acknowledged: Acknowledged): RouteNode {
   const parent = keyOf(route.service);
   return {
     path: route.node.path,
     acknowledged: acknowledged(route),
     name: route._name,
+    grpc: route._kind === 'GRPCRoute',
     namespace: route.service.backendNamespace,
     parent: backends.has(parent) ? parent : undefined,
     parentName: route.service.backendName,
-    rules: route._rules.map((rule, index) => routeRule(rule, index, backends)),
+    rules: route._kind === 'GRPCRoute'
+      ? route._rules.map((rule, index) => grpcRule(rule, index, backends)) : route._rules.map((rule, index) => httpRule(rule, index, backends)),
   };
 }
 
-function routeRule(rule: HttpRule, index: number, backends: Backends): RouteRule {
-  const { matches, timeout, stickyBy, retry } = rule._options;
+function httpRule(rule: HttpRule, index: number, backends: Backends): RouteRule {
+  const { matches, timeout } = rule._options;
   const { total, perTry } = timeout?._toSpec() ?? {};
   return {
-    name: ruleName(rule, index),
+    ...ruleFacts(rule, index, backends),
     matches: matchesOf(matches).map((match): RouteMatch => ({ method: undefined, headers: [], queryParams: [], ...defined(match) } as RouteMatch)),
+    redirect: rule._redirect !== undefined,
+    totalTimeout: total === undefined ? undefined : parseDuration(total),
+    perTryTimeout: perTry === undefined ? undefined : parseDuration(perTry),
+  };
+}
+
+function grpcRule(rule: GrpcRule, index: number, backends: Backends): RouteRule {
+  const { matches = [] } = rule._options;
+  return {
+    ...ruleFacts(rule, index, backends),
+    matches: (matches.length === 0 ? [{}] : matches).map(grpcMatchFacts),
+    redirect: false,
+    totalTimeout: undefined,
+    perTryTimeout: undefined,
+  };
+}
+
+function ruleFacts(rule: HttpRule | GrpcRule, index: number, backends: Backends) {
+  const { stickyBy, retry } = rule._options;
+  return {
+    name: ruleName(rule, index),
     backends: rule._backends.map(({ _backend: backend, _weight: weight }) => {
       const known = backends.get(keyOf(backend));
       return {
@@ -122,9 +147,6 @@ function routeRule(rule: HttpRule, index: number, backends: Backends): RouteRule
         weight,
       };
     }),
-    redirect: rule._redirect !== undefined,
-    totalTimeout: total === undefined ? undefined : parseDuration(total),
-    perTryTimeout: perTry === undefined ? undefined : parseDuration(perTry),
     stickyBy: stickyBy !== undefined,
     retry: retry?._toSpec(),
   };

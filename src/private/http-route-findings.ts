@@ -4,7 +4,7 @@ import { requestTimeout } from '../contract/traffic';
 import type { HeaderChanges, HttpFilter } from '../http-filter';
 import type { HttpMatch, StringMatch } from '../http-match';
 import type { HttpRoute } from '../http-route';
-import type { HttpRule } from '../http-rule';
+import type { HttpRule, Weighted } from '../http-rule';
 import { contractFindings } from './contract-issues';
 import { Code, error, shown } from './finding';
 import { parseLocation, ruleName } from './http-route-spec';
@@ -24,49 +24,75 @@ const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 const HEADER_RULE = 'must be a header field name (RFC 9110 §5.1)';
 
-type Bad = (value: string, rule: string, fix: string) => void;
+/** Tells of one thing that is wrong. */
+export type Bad = (value: string, rule: string, fix: string) => void;
+
+/** A rule of either kind. */
+interface AnyRule {
+  readonly _backends: readonly Weighted[];
+  readonly _percent: number | undefined;
+  readonly _options: { readonly name?: string; readonly matches?: readonly unknown[] };
+}
+
+/** A route of either kind. */
+interface AnyRoute<R extends AnyRule> {
+  readonly node: { readonly path: string };
+  readonly _name: string;
+  readonly _rules: readonly R[];
+}
 
 /** What Gateway API would refuse, or could not say. */
 export function routeFindings(route: HttpRoute): Finding[] {
-  const { path } = route.node;
+  const findings: Finding[] = [];
+  const all = inEachRule(route, 'HttpRule', (rule, bad, name) => {
+    if (rule._redirect === undefined) destinations(rule, 'HttpRule', bad);
+    else redirectFindings(rule._redirect, rule, bad);
+    (rule._options.matches ?? []).forEach((match, place) => matchFindings(match, `matches[${place}]`, bad));
+    filterFindings(rule, bad);
+    findings.push(...timeoutFindings(route.node.path, name, rule));
+  });
+  return [...all, ...findings];
+}
+
+/** The bounds of a route as a whole and the names of its rules; and what `look` finds in each of them. */
+export function inEachRule<R extends AnyRule>(
+  { node: { path }, _name: routeName, _rules: rules }: AnyRoute<R>, ruleClass: string, look: (rule: R, bad: Bad, name: string) => void,
+): Finding[] {
   const findings: Finding[] = [];
   const bad: Bad = (value, rule, fix) => findings.push(error(Code.ROUTE, path, value, rule, fix));
-  if (!new RegExp(DNS_SUBDOMAIN).test(route._name)) bad(`name: ${shown(route._name)}`, 'must be a DNS name in lower case', 'give the construct another id, or set its name');
-  const amount = route._rules.length;
-  if (amount === 0 || amount > MAX_RULES) bad(`rules: ${amount}`, `must be 1 to ${MAX_RULES}`, amount === 0 ? 'write rules: [HttpRule.forward(…)]' : 'write a second route');
-  const matches = route._rules.reduce((sum, rule) => sum + (rule._options.matches?.length ?? 1), 0);
+  if (!new RegExp(DNS_SUBDOMAIN).test(routeName)) bad(`name: ${shown(routeName)}`, 'must be a DNS name in lower case', 'give the construct another id, or set its name');
+  const amount = rules.length;
+  if (amount === 0 || amount > MAX_RULES) bad(`rules: ${amount}`, `must be 1 to ${MAX_RULES}`, amount === 0 ? `write rules: [${ruleClass}.forward(…)]` : 'write a second route');
+  const matches = rules.reduce((sum, rule) => sum + (rule._options.matches?.length ?? 1), 0);
   if (matches > MAX_MATCHES_OF_ROUTE) bad(`matches: ${matches} in all`, `must be at most ${MAX_MATCHES_OF_ROUTE}`, 'write a second route');
   const names = new Set<string>();
-  route._rules.forEach((rule, index) => {
+  rules.forEach((rule, index) => {
     const name = ruleName(rule, index);
     if (names.has(name)) bad(`${name}: name`, 'stands twice in the route', 'give each rule a name of its own');
     names.add(name);
     const inRule: Bad = (value, sentence, fix) => bad(`${name}: ${value}`, sentence, fix);
     if (!new RegExp(DNS_LABEL).test(name)) inRule('name', 'must be a DNS label', 'write a name such as canary');
-    destinations(rule, inRule);
-    (rule._options.matches ?? []).forEach((match, place) => matchFindings(match, `matches[${place}]`, inRule));
     if ((rule._options.matches?.length ?? 0) > MAX_MATCHES) inRule(`matches: ${rule._options.matches!.length}`, `must be at most ${MAX_MATCHES}`, 'write a second rule');
-    filterFindings(rule, inRule);
-    findings.push(...timeoutFindings(path, name, rule));
+    look(rule, inRule, name);
   });
   return findings;
 }
 
-function destinations(rule: HttpRule, bad: Bad): void {
-  const { _backends: backends, _redirect: redirect, _percent: percent, _options: options } = rule;
-  if (redirect !== undefined) {
-    if (!REDIRECTS.includes(redirect.statusCode)) {
-      bad(`redirect statusCode: ${shown(redirect.statusCode)}`, `must be one of ${REDIRECTS.join(', ')}`, 'write HttpRule.redirect(location, 308)');
-    }
-    if (parseLocation(redirect.location) === undefined) {
-      bad(`redirect location: ${shown(redirect.location)}`, 'must be a path, or a URL of http or https without a query', 'write a location such as https://shop.example/new');
-    }
-    if (options.timeout !== undefined || options.retry !== undefined) bad('timeout, retry', 'have no effect on a redirect, no backend is asked', 'take them out');
-    return;
+function redirectFindings({ location, statusCode }: NonNullable<HttpRule['_redirect']>, { _options: options }: HttpRule, bad: Bad): void {
+  if (!REDIRECTS.includes(statusCode)) {
+    bad(`redirect statusCode: ${shown(statusCode)}`, `must be one of ${REDIRECTS.join(', ')}`, 'write HttpRule.redirect(location, 308)');
   }
-  if (backends.length === 0 || backends.length > MAX_BACKENDS) bad(`backends: ${backends.length}`, `must be 1 to ${MAX_BACKENDS}`, 'write HttpRule.split([Weighted.of(service, 1), …])');
+  if (parseLocation(location) === undefined) {
+    bad(`redirect location: ${shown(location)}`, 'must be a path, or a URL of http or https without a query', 'write a location such as https://shop.example/new');
+  }
+  if (options.timeout !== undefined || options.retry !== undefined) bad('timeout, retry', 'have no effect on a redirect, no backend is asked', 'take them out');
+}
+
+/** The backends of a rule and their shares. */
+export function destinations({ _backends: backends, _percent: percent }: AnyRule, ruleClass: string, bad: Bad): void {
+  if (backends.length === 0 || backends.length > MAX_BACKENDS) bad(`backends: ${backends.length}`, `must be 1 to ${MAX_BACKENDS}`, `write ${ruleClass}.split([Weighted.of(service, 1), …])`);
   if (percent !== undefined && !isWhole(percent, 100)) {
-    bad(`percent: ${shown(percent)}`, 'must be a whole number, 0 to 100', 'write HttpRule.canary(version, 5)');
+    bad(`percent: ${shown(percent)}`, 'must be a whole number, 0 to 100', `write ${ruleClass}.canary(version, 5)`);
   }
   const seen = new Set<string>();
   for (const { _backend: backend, _weight: weight } of backends) {
@@ -94,7 +120,17 @@ function matchFindings({ path, headers = {}, queryParams = {} }: HttpMatch, wher
     else if (/\/\/|\/\.{1,2}(\/|$)|%2f|[?#\s]/i.test(value)) bad(name, 'must be a path without //, /./, /../, %2F, query or white space', 'write the path as a request has it');
     if (value.length > MAX_PATH) bad(name, `must have at most ${MAX_PATH} characters`, 'match a prefix of it');
   }
-  for (const [member, items] of Object.entries({ headers, queryParams })) tooMany(`${where}.${member}`, Object.keys(items).length, bad);
+  tooMany(`${where}.queryParams`, Object.keys(queryParams).length, bad);
+  headerMatchFindings(headers, where, bad);
+  for (const [name, match] of Object.entries(queryParams)) {
+    if (name === '' || name.length > MAX_NAME) bad(`${where}.queryParams: ${shown(name)}`, `must have 1 to ${MAX_NAME} characters`, 'write the name of the parameter');
+    valueFindings(match, `${where}.queryParams.${name}: ${shown(match._value)}`, bad);
+  }
+}
+
+/** Matches of headers, of either kind of route. */
+export function headerMatchFindings(headers: Readonly<Record<string, StringMatch>>, where: string, bad: Bad): void {
+  tooMany(`${where}.headers`, Object.keys(headers).length, bad);
   const seen = new Set<string>();
   for (const [header, match] of Object.entries(headers)) {
     const name = `${where}.headers: ${shown(header)}`;
@@ -104,14 +140,10 @@ function matchFindings({ path, headers = {}, queryParams = {} }: HttpMatch, wher
     seen.add(header.toLowerCase());
     valueFindings(match, `${where}.headers.${header}: ${shown(match._value)}`, bad);
   }
-  for (const [name, match] of Object.entries(queryParams)) {
-    if (name === '' || name.length > MAX_NAME) bad(`${where}.queryParams: ${shown(name)}`, `must have 1 to ${MAX_NAME} characters`, 'write the name of the parameter');
-    valueFindings(match, `${where}.queryParams.${name}: ${shown(match._value)}`, bad);
-  }
 }
 
 /** Whether an expression is one is judged with the whole graph. */
-function valueFindings({ _kind: kind, _value: value }: StringMatch, name: string, bad: Bad): void {
+export function valueFindings({ _kind: kind, _value: value }: StringMatch, name: string, bad: Bad): void {
   const longest = kind === 'exact' ? MAX_VALUE : MAX_PATH;
   if (value === '') bad(name, 'must not be empty', 'take the match out, or write StringMatch.regex(\'.+\')');
   else if (value.length > longest) bad(name, `must have at most ${longest} characters`, 'match less of it');
@@ -121,7 +153,8 @@ function tooMany(name: string, amount: number, bad: Bad): void {
   if (amount > MAX_ITEMS) bad(`${name}: ${amount}`, `must be at most ${MAX_ITEMS}`, 'leave some of them to the application');
 }
 
-function filterFindings({ _options: { filters = [], matches = [] }, _redirect: redirect }: HttpRule, bad: Bad): void {
+/** Filters of a rule, of either kind of route. */
+export function filterFindings({ _options: { filters = [], matches = [] }, _redirect: redirect }: Partial<HttpRule> & Pick<HttpRule, '_options'>, bad: Bad): void {
   const kinds = new Set<string>();
   for (const { _spec: spec } of filters) {
     if (kinds.has(spec.kind)) bad(`filters: ${spec.kind}`, 'stands twice, Gateway API takes each kind once', 'put all changes into one');

@@ -4,7 +4,7 @@ import type { HttpMatch, StringMatch } from '../http-match';
 import type { HttpRule, Weighted } from '../http-rule';
 
 /** Name of a rule: its own, or by its place. */
-export function ruleName(rule: HttpRule, index: number): string {
+export function ruleName(rule: { readonly _options: { readonly name?: string } }, index: number): string {
   return rule._options.name ?? `rule-${index + 1}`;
 }
 
@@ -37,9 +37,14 @@ function matchOf({ path, method, headers = {}, queryParams = {} }: HttpMatch) {
   return {
     path: path === undefined ? { type: 'PathPrefix', value: '/' } : { type: PATH_TYPES[path._kind]!, value: path._value },
     method,
-    headers: emptyIsNone(Object.entries(headers).map(([name, match]) => ({ name: name.toLowerCase(), ...valueMatch(match) }))),
+    headers: headerMatches(headers),
     queryParams: emptyIsNone(Object.entries(queryParams).map(([name, match]) => ({ name, ...valueMatch(match) }))),
   };
+}
+
+/** `headers` of a match. */
+export function headerMatches(headers: Readonly<Record<string, StringMatch>>) {
+  return emptyIsNone(Object.entries(headers).map(([name, match]) => ({ name: name.toLowerCase(), ...valueMatch(match) })));
 }
 
 function valueMatch({ _kind: kind, _value: value }: StringMatch) {
@@ -47,19 +52,22 @@ function valueMatch({ _kind: kind, _value: value }: StringMatch) {
   return { type: 'RegularExpression', value: kind === 'prefix' ? `${value.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}.*` : value };
 }
 
-function backendRef({ _backend: backend, _weight: weight }: Weighted, namespace: string) {
+/** A backend as a rule names it. */
+export function backendRef({ _backend: backend, _weight: weight }: Weighted, namespace: string) {
   const { backendName: name, backendNamespace, backendPort: port } = backend;
   return { group: '', kind: 'Service', name, namespace: backendNamespace === namespace ? undefined : backendNamespace, port, weight };
 }
 
 /** `ReferenceGrant.spec` for each other namespace that the rules send to: there, a route of this one may name these Services (GEP-709). */
-export function referenceGrants(service: IBackend, rules: readonly HttpRule[]): Map<string, object> {
+export function referenceGrants(
+  service: IBackend, rules: readonly { readonly _backends: readonly Weighted[] }[], kind: string,
+): Map<string, object> {
   const names = new Map<string, Set<string>>();
   for (const { _backend: { backendName, backendNamespace } } of rules.flatMap((rule) => rule._backends)) {
     if (backendNamespace === service.backendNamespace) continue;
     names.set(backendNamespace, (names.get(backendNamespace) ?? new Set()).add(backendName));
   }
-  const from = [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: service.backendNamespace }];
+  const from = [{ group: 'gateway.networking.k8s.io', kind, namespace: service.backendNamespace }];
   return new Map([...names].map(([namespace, to]) => [namespace, { from, to: [...to].map((name) => ({ group: '', kind: 'Service', name })) }]));
 }
 
@@ -85,8 +93,8 @@ export function parseLocation(location: string) {
   return { scheme, hostname, port: port === undefined ? undefined : Number(port), path };
 }
 
-/** Gateway API has one `URLRewrite` for path and host. */
-function filtersOf(filters: readonly HttpFilter[]) {
+/** `filters` of a rule: Gateway API has one `URLRewrite` for path and host. */
+export function filtersOf(filters: readonly HttpFilter[]) {
   const rendered: object[] = [];
   const rewrite: { hostname?: string; path?: object } = {};
   for (const { _spec: spec } of filters) {
@@ -112,6 +120,7 @@ function headerChanges({ set = {}, add = {}, remove = [] }: HeaderChanges) {
   return { set: listed(set), add: listed(add), remove: emptyIsNone([...remove]) };
 }
 
-function emptyIsNone<T>(list: T[]): T[] | undefined {
+/** A list that is not emitted where nothing is in it. */
+export function emptyIsNone<T>(list: T[]): T[] | undefined {
   return list.length === 0 ? undefined : list;
 }

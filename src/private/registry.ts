@@ -1,9 +1,9 @@
 import { Construct, IConstruct } from 'constructs';
-import type { HttpRoute } from '../http-route';
 import type { Mesh } from '../mesh';
 import type { MeshService } from '../mesh-service';
 import type { RawObject } from './raw-object';
 import { report, Report } from './report';
+import type { Route } from './route';
 
 /**
  * What one App knows of its meshes. It owns the findings: they are made once for each state of the program, however often cdk8s asks for them
@@ -22,7 +22,7 @@ export class Registry {
 
   public readonly meshes: Mesh[] = [];
   public readonly services: MeshService[] = [];
-  public readonly routes: HttpRoute[] = [];
+  public readonly routes: Route[] = [];
   /** Objects that the user patched. */
   public readonly patched = new Set<RawObject>();
   /** Reasons by code, of the constructs on which warnings were acknowledged. */

@@ -115,6 +115,10 @@ export function route(name: string, parent: string, ...rules: readonly RouteRule
   return { path: `shop/${name}`, acknowledged: NONE, name, namespace: 'shop', parent: `shop/${parent}`, parentName: parent, rules };
 }
 
+export function grpcRoute(name: string, parent: string, ...rules: readonly RouteRule[]): RouteNode {
+  return { ...route(name, parent, ...rules), grpc: true };
+}
+
 export function object(kind: string, name: string, path = `shop/${kind}-${name}`, apiVersion = 'v1', namespace: string | undefined = 'shop'): EmittedObject {
   return { path, apiVersion, kind, name, namespace };
 }

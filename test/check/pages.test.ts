@@ -15,7 +15,7 @@ interface Page {
 
 function page(file: string): Page {
   const text = readFileSync(join(FOLDER, file), 'utf8');
-  const [, code, severity] = /^# (MW\d{3}) [a-z-]+ \((error|warning)\)$/m.exec(text)!;
+  const [, code, severity] = /^# (MW\d{3}) [a-z0-9-]+ \((error|warning)\)$/m.exec(text)!;
   const program = (heading: string): string => new RegExp(`## ${heading}\\n\\n\`\`\`ts\\n([^]*?)\`\`\``).exec(text)![1]!;
   return { code: code!, severity: severity!, wrong: program('Wrong'), right: program('Right') };
 }

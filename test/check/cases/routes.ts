@@ -1,4 +1,4 @@
-import { exact, graph, header, match, prefix, regex, rule, route, service } from '../builders';
+import { exact, graph, grpcRoute, header, match, prefix, regex, retry, rule, route, service } from '../builders';
 import type { Case } from './case';
 
 const payment = service('payment', { versions: { v2: {} } });
@@ -7,6 +7,11 @@ const toV2 = { payment: { version: 'v2' } };
 const one = (...rules: readonly ReturnType<typeof rule>[]) => graph(payment, route('payment-route', 'payment', ...rules));
 const two = (first: ReturnType<typeof rule>, second: ReturnType<typeof rule>) => (
   graph(payment, route('a-route', 'payment', first), route('b-route', 'payment', second))
+);
+
+const quotes = service('quotes', { spec: { port: { number: 8080, protocol: 'grpc' } } });
+const call = (characters: number, method: number, fields: Partial<ReturnType<typeof match>> = {}) => (
+  match({ ...fields, grpc: { service: characters, method } })
 );
 
 export const ROUTES: readonly Case[] = [
@@ -73,5 +78,40 @@ export const ROUTES: readonly Case[] = [
     path: 'shop/payment-route',
     fires: one(rule('browsers', [match(header('user-agent', 'Mozilla/[', 'RegularExpression'))], toV2)),
     silent: one(rule('browsers', [match(header('user-agent', 'Mozilla/.*', 'RegularExpression'))], toV2)),
+  },
+  {
+    code: 'MW148',
+    name: 'a GRPCRoute of HTTP/1.1',
+    path: 'shop/calls',
+    fires: graph(service('quotes'), grpcRoute('calls', 'quotes', rule('all', [], { quotes: {} }))),
+    silent: graph(quotes, grpcRoute('calls', 'quotes', rule('all', [], { quotes: {} }))),
+  },
+  {
+    code: 'MW149',
+    name: 'routes of both kinds',
+    path: 'shop/calls',
+    fires: graph(quotes, route('health', 'quotes', rule('one', [match(exact('/health'))], { quotes: {} })), grpcRoute('calls', 'quotes', rule('all', [], { quotes: {} }))),
+    silent: graph(
+      quotes, grpcRoute('health', 'quotes', rule('one', [call(18, 5, exact('/grpc.health.v1.Health/Check'))], { quotes: {} })),
+      grpcRoute('calls', 'quotes', rule('all', [call(0, 0)], { quotes: {} })),
+    ),
+  },
+  {
+    code: 'MW150',
+    name: 'a retry of gRPC that leaves POST out',
+    path: 'shop/quotes',
+    fires: graph(service('quotes', { spec: { ...quotes.spec, retry: retry(1) } })),
+    silent: graph(service('quotes', { spec: { ...quotes.spec, retry: retry(1, '100ms', { methods: ['POST'] }) }, facts: { idempotentMethods: ['POST'] } })),
+  },
+  {
+    code: 'MW109',
+    name: 'a method of a service that a rule of the whole service hides: characters of the service count first',
+    path: 'shop/calls',
+    fires: graph(quotes, grpcRoute('calls', 'quotes',
+      rule('service', [call(14, 0, prefix('/shop.v1.Quotes'))], { quotes: {} }),
+      rule('method', [call(0, 3, { path: { type: 'Exact', value: '/shop.v1.Quotes/Get' } })], { quotes: {} }))),
+    silent: graph(quotes, grpcRoute('calls', 'quotes',
+      rule('service', [call(14, 0, prefix('/shop.v1.Quotes'))], { quotes: {} }),
+      rule('method', [call(14, 3, exact('/shop.v1.Quotes/Get'))], { quotes: {} }))),
   },
 ];

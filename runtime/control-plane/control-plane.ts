@@ -1,7 +1,7 @@
 import { isAbsolute, relative, resolve as resolvePath } from 'node:path';
 import type { Clock, Timer } from '../clock';
 import { AdminServer, debugConfig, metricsText } from './admin';
-import { AdsServer } from './ads';
+import { AdsServer, type StreamAge } from './ads';
 import { silentLog, type Log } from './log';
 import type { MeshModel } from './model';
 import { resolve, type ObjectReport } from './resolve';
@@ -25,6 +25,8 @@ export interface ControlPlaneOptions {
   readonly adminAddress?: ListenAddress;
   /** File that the status is kept in; YAML, or JSON by its name. */
   readonly statusFile?: string;
+  /** How old the stream of a proxy gets, where there are several replicas that proxies are to spread over. */
+  readonly streamAge?: StreamAge;
   /** Where replicas share what they know, and where the status of all is written; without it this is the only one. */
   readonly shared?: SharedStatus;
 }
@@ -60,10 +62,10 @@ export class ControlPlane {
   adminPort = 0;
 
   constructor(private readonly options: ControlPlaneOptions) {
-    const { clock, source, log = silentLog, statusFile } = options;
+    const { clock, source, log = silentLog, statusFile, streamAge } = options;
     this.log = log;
     this.started = clock.wallTime();
-    this.ads = new AdsServer({ clock, log, changed: () => this.statusChanged() });
+    this.ads = new AdsServer({ clock, log, changed: () => this.statusChanged(), streamAge });
     this.statusFile = statusFile === undefined ? undefined
       : new StatusFile(statusFile, (error) => log.error('status', 'status file cannot be written', { file: statusFile, reason: error.message }));
     this.admin = new AdminServer({

@@ -6,13 +6,17 @@ import { OptionsError, parseOptions, USAGE, type Options } from './options';
 import { CombinedSource } from './source';
 import { sourcesOf } from './sources';
 
+/** Milliseconds: proxies are spread evenly within half an hour or so after a replica was replaced. */
+const STREAM_AGE = 30 * 60_000;
+
 async function run(options: Options): Promise<void> {
   const clock = systemClock;
   const log = createLog(clock, options.logLevel, (line) => writeSync(2, line));
   const { sources, shared } = await sourcesOf(options, { clock, random: Math.random, log, env: process.env });
   const source = sources.length === 1 ? sources[0] : new CombinedSource(sources);
   const { xdsAddress, adminAddress, statusFile } = options;
-  const controlPlane = new ControlPlane({ source, shared, clock, log, xdsAddress, adminAddress, statusFile });
+  const streamAge = shared && { mean: STREAM_AGE, random: Math.random };
+  const controlPlane = new ControlPlane({ source, shared, streamAge, clock, log, xdsAddress, adminAddress, statusFile });
   const stop = (signal: string) => {
     log.info('main', 'ending', { signal });
     controlPlane.close().then(() => process.exit(0), (error: Error) => fail(error));

@@ -1,5 +1,5 @@
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { Clock } from '../../clock';
+import type { Clock, Timer } from '../../clock';
 import type { DeltaDiscoveryRequest } from '../../xds';
 import { AdsService, type AdsHandlers, type AdsServerStream } from '../../xds/ads-service';
 import type { Log } from '../log';
@@ -27,6 +27,15 @@ export interface AdsServerDeps {
   readonly log: Log;
   /** A proxy came, went, or said something of what it runs. */
   readonly changed: () => void;
+  /** After how long a stream is ended, so that proxies spread anew over the replicas that there are; half to one and a half of it. Never without it. */
+  readonly streamAge?: StreamAge;
+}
+
+export interface StreamAge {
+  /** Milliseconds. */
+  readonly mean: number;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
 }
 
 /**
@@ -48,6 +57,7 @@ export class AdsServer {
   readonly stats = new AdsStats();
   private readonly server = new Server(OPTIONS);
   private readonly open = new Map<AdsServerStream, Mutable<Connection>>();
+  private readonly ages = new Map<AdsServerStream, Timer>();
   private model: MeshModel | undefined;
   /** Connections that have not had the present model yet. */
   private behind = new Set<Mutable<Connection>>();
@@ -95,6 +105,7 @@ export class AdsServer {
   /** Ends all streams, so that proxies go to another replica; connections that are not closed after `grace` milliseconds are cut. */
   async close(grace: number): Promise<void> {
     clearImmediate(this.slicing);
+    for (const age of this.ages.values()) age.cancel();
     for (const [stream, connection] of this.open) {
       connection.stream.close();
       stream.end();
@@ -143,10 +154,22 @@ export class AdsServer {
       peer, since: this.deps.clock.wallTime(), stream: this.deltaStream(stream, peer), node: undefined, snapshot: undefined,
     };
     this.open.set(stream, connection);
+    this.limitAge(stream);
     this.deps.log.info('ads', 'proxy connected', { node: peer.id, service: peer.service, address: stream.getPeer() });
     if (this.model) this.push(connection, this.model);
     this.deps.changed();
     return connection;
+  }
+
+  /** A Service of Kubernetes chooses a replica for each connection: one that was started later gets none of those that are there. */
+  private limitAge(stream: AdsServerStream): void {
+    const { clock, log, streamAge } = this.deps;
+    if (!streamAge) return;
+    this.ages.set(stream, clock.setTimer(streamAge.mean * (0.5 + streamAge.random()), () => {
+      log.debug('ads', 'stream is old enough; its proxy connects anew', { node: this.open.get(stream)?.peer.id });
+      this.forget(stream);
+      stream.end();
+    }));
   }
 
   private deltaStream(stream: AdsServerStream, peer: Peer): DeltaStream {
@@ -189,6 +212,8 @@ export class AdsServer {
     const connection = this.open.get(stream);
     if (!connection) return;
     this.open.delete(stream);
+    this.ages.get(stream)?.cancel();
+    this.ages.delete(stream);
     this.behind.delete(connection);
     connection.stream.close();
     this.deps.log.info('ads', 'proxy disconnected', { node: connection.peer.id });

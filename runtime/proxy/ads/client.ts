@@ -37,12 +37,15 @@ export class AdsClient {
   private stream: AdsStream | undefined;
   private session: AdsSession | undefined;
   private timer: Timer | undefined;
-  private attempts = 0;
+  /** Begins anywhere, so that the proxies of a mesh are not all with the first one. */
+  private attempts: number;
   private failures = 0;
   private closed = false;
   private readonly answered = new Set<string>();
 
-  constructor(private readonly deps: AdsDeps) {}
+  constructor(private readonly deps: AdsDeps) {
+    this.attempts = Math.floor(deps.random() * deps.config.addresses.length);
+  }
 
   start(): void {
     if (!this.closed) this.connect();

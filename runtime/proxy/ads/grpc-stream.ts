@@ -48,6 +48,8 @@ function options(config: Pick<AdsConfig, 'authority' | 'keepalive'>): Partial<Cl
     // A reconnect is the caller's, on its own clock.
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,
+    // Of several addresses of one name any, not always the first.
+    'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ pick_first: { shuffleAddressList: true } }] }),
     ...(config.authority !== undefined && { 'grpc.default_authority': config.authority }),
     ...(config.keepalive && { 'grpc.keepalive_time_ms': config.keepalive.interval, 'grpc.keepalive_timeout_ms': config.keepalive.timeout }),
   };

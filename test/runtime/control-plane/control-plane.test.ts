@@ -119,6 +119,21 @@ describe('proxies', () => {
     expect(controlPlane.status().proxies.map(({ state }) => state)).toEqual(Array.from({ length: 70 }, () => 'current'));
   });
 
+  test('a stream gets so old and no older: its proxy connects anew, to whichever replica, and gets only what it lacks', async () => {
+    clock = new VirtualClock();
+    const manifests = [mesh(), ...ORDER(['payment']), ...PAYMENT];
+    const streamAge = { mean: 1000, random: () => 0.5 };
+    controlPlane = await startControlPlane({ source: new MemorySource(manifests), clock, xdsAddress: LOOPBACK, adminAddress: LOOPBACK, streamAge });
+    const first = proxy('order').start();
+    await first.until('RouteConfiguration +outbound');
+    clock.advance(999);
+    await first.heard();
+    clock.advance(1);
+    expect(await first.ended).toBe('end');
+    expect(controlPlane.status().proxies).toEqual([]);
+    expect(await proxy('order', undefined, first).start().until('Listener')).toEqual(['Cluster', 'Listener']);
+  });
+
   test('an end sends proxies elsewhere and leaves nothing', async () => {
     await start([mesh(), ...ORDER([])]);
     const order = proxy('order').start();

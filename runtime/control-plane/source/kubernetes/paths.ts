@@ -7,7 +7,8 @@ export function apiPath(group: string, version: string): string {
 
 /** Path of one object, which is also its name for people. */
 export function objectPath(
-  { group, versions, plural }: { readonly group: string; readonly versions: readonly string[]; readonly plural: string }, { namespace, name }: ApiMetadata,
+  { group, versions, plural }: { readonly group: string; readonly versions: readonly string[]; readonly plural: string },
+  { namespace, name }: ApiMetadata,
 ): string {
   return `${apiPath(group, versions[0])}/${namespace === undefined ? '' : `namespaces/${namespace}/`}${plural}/${name}`;
 }

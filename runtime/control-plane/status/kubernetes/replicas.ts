@@ -22,9 +22,9 @@ export const PROGRESS_ANNOTATION = `${GROUP}/progress`;
 
 /** Milliseconds between two writes of changes, and without any change. */
 export const CHANGE_INTERVAL = 2000;
-export const HEARTBEAT = 10_000;
+export const HEARTBEAT = 5000;
 /** Seconds after which a replica that says nothing is gone. */
-export const REPLICA_SECONDS = 30;
+export const REPLICA_SECONDS = 15;
 /** Bytes of annotation; Kubernetes takes 256 KiB of all annotations of an object together. */
 const LARGEST = 200 * 1024;
 /** What is told of refusals: the first ones, and of each the beginning. */

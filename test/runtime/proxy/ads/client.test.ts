@@ -146,6 +146,12 @@ describe('delta ADS client', () => {
     expect(store.snapshot.clusters.size).toBe(0);
   });
 
+  test.each([[0, '127.0.0.1'], [0.34, '127.0.0.2'], [0.99, '127.0.0.3']])('begins at any of the addresses: %d of the way at %s', (random, address) => {
+    const { client, streams } = setup({ addresses: 3, random });
+    client.start();
+    expect(streams[0].address).toBe(`${address}:15010`);
+  });
+
   test('attempts go round the addresses, each after a longer wait, half of it random, up to 30 s', () => {
     const { client, clock, streams } = setup({ addresses: 3 });
     client.start();

@@ -30,6 +30,8 @@ export const DEFAULT_FORMAT: ReadonlyMap<string, string> = new Map([
   ['upstream', '%UPSTREAM_HOST%'],
   ['route', '%ROUTE_NAME%'],
   ['client', '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%'],
+  ['peer', '%DOWNSTREAM_PEER_URI_SAN%'],
+  ['upstream_failure', '%UPSTREAM_TRANSPORT_FAILURE_REASON%'],
   ['request_id', '%REQ(X-REQUEST-ID)%'],
   ['trace_id', '%TRACE_ID%'],
   ['user_agent', '%REQ(USER-AGENT)%'],
@@ -43,10 +45,10 @@ export const DEFAULT_FORMAT: ReadonlyMap<string, string> = new Map([
  */
 export function compileFormat(format: ReadonlyMap<string, string>, clock: Clock): FormatLine {
   const members = [...format].map(([name, value], index) => ({
-    head: `${index === 0 ? '{' : ','}${ascii(name)}:`,
+    head: Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(name)}:`),
     write: compileMember(parseFormat(value).parts, clock),
   }));
-  const tail = members.length === 0 ? '{}\n' : '}\n';
+  const tail = Buffer.from(members.length === 0 ? '{}\n' : '}\n');
   return (record, to) => {
     to.start();
     for (let i = 0; i < members.length; i++) {
@@ -57,10 +59,7 @@ export function compileFormat(format: ReadonlyMap<string, string>, clock: Clock)
   };
 }
 
-/** A JSON string of ASCII alone. */
-function ascii(name: string): string {
-  return JSON.stringify(name).replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
+const NULL = Buffer.from('null');
 
 function compileMember(parts: readonly FormatPart[], clock: Clock): FormatLine {
   const reads = parts.map((part): ReadValue => (part.kind === 'text' ? () => part.text : compileOperator(part.operator, clock)));
@@ -68,7 +67,7 @@ function compileMember(parts: readonly FormatPart[], clock: Clock): FormatLine {
     const [read] = reads;
     return (record, to) => {
       const value = read(record);
-      if (value === undefined) to.literal('null');
+      if (value === undefined) to.literal(NULL);
       else if (typeof value === 'number') to.number(value);
       else to.quoted(value);
     };
@@ -112,7 +111,34 @@ const OPERATOR_VALUES: Readonly<Record<Operator['name'], (operator: Operator, cl
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: () => (record) => withoutPort(record.downstreamAddress),
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: () => (record) => withoutPort(record.downstreamAddress),
   LISTENER_NAME: () => (record) => text(record.listener),
+  DOWNSTREAM_TLS_VERSION: () => (record) => record.downstreamTls?.version,
+  DOWNSTREAM_TLS_CIPHER: () => (record) => record.downstreamTls?.cipher,
+  REQUESTED_SERVER_NAME: () => (record) => record.downstreamTls?.serverName ?? text(record.serverName),
+  DOWNSTREAM_PEER_URI_SAN: () => (record) => list(record.downstreamTls?.peer?.uris),
+  DOWNSTREAM_PEER_DNS_SAN: () => (record) => list(record.downstreamTls?.peer?.dnsNames),
+  DOWNSTREAM_PEER_SUBJECT: () => (record) => record.downstreamTls?.peer?.subject,
+  DOWNSTREAM_PEER_ISSUER: () => (record) => record.downstreamTls?.peer?.issuer,
+  DOWNSTREAM_PEER_SERIAL: () => (record) => record.downstreamTls?.peer?.serial.toLowerCase(),
+  DOWNSTREAM_PEER_FINGERPRINT_256: () => (record) => record.downstreamTls?.peer?.fingerprint,
+  DOWNSTREAM_PEER_CERT_V_START: () => (record) => date(record.downstreamTls?.peer?.notBefore),
+  DOWNSTREAM_PEER_CERT_V_END: () => (record) => date(record.downstreamTls?.peer?.notAfter),
+  DOWNSTREAM_TRANSPORT_FAILURE_REASON: () => (record) => text(record.downstreamFailure),
+  UPSTREAM_TLS_VERSION: () => (record) => record.upstreamTls?.version,
+  UPSTREAM_TLS_CIPHER: () => (record) => record.upstreamTls?.cipher,
+  UPSTREAM_PEER_URI_SAN: () => (record) => list(record.upstreamTls?.peer?.uris),
+  UPSTREAM_PEER_DNS_SAN: () => (record) => list(record.upstreamTls?.peer?.dnsNames),
+  UPSTREAM_PEER_SUBJECT: () => (record) => record.upstreamTls?.peer?.subject,
+  UPSTREAM_PEER_ISSUER: () => (record) => record.upstreamTls?.peer?.issuer,
+  UPSTREAM_TRANSPORT_FAILURE_REASON: () => (record) => text(record.transportFailure),
 };
+
+function list(values: readonly string[] | undefined): string | undefined {
+  return values === undefined || values.length === 0 ? undefined : values.join(',');
+}
+
+function date(time: number | undefined): string | undefined {
+  return time === undefined ? undefined : new Date(time).toISOString();
+}
 
 /** Milliseconds after which the wall is looked at again. */
 const WALL_CHECK = 100;

@@ -16,12 +16,13 @@ export class LineBuffer {
     if (this.bytes.length > KEEP_SIZE) this.bytes = Buffer.allocUnsafeSlow(FIRST_SIZE);
   }
 
-  /** ASCII that is written as it is. */
-  literal(text: string): void {
-    let at = this.reserve(text.length);
+  /** Bytes that are written as they are. */
+  literal(from: Uint8Array): void {
+    const { length } = from;
+    const at = this.reserve(length);
     const { bytes } = this;
-    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
-    this.end = at;
+    for (let i = 0; i < length; i++) bytes[at + i] = from[i];
+    this.end = at + length;
   }
 
   /** A JSON string, quotes included. */
@@ -59,7 +60,7 @@ export class LineBuffer {
   /** A number; whole ones without a string. */
   number(value: number): void {
     if (!(value >= 0 && value <= 0x7fff_ffff && (value | 0) === value)) {
-      this.literal(String(value));
+      this.content(String(value));
       return;
     }
     let digits = 1;

@@ -1,9 +1,7 @@
-import { monitorEventLoopDelay, performance, type EventLoopUtilization, type IntervalHistogram } from 'node:perf_hooks';
+import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 import type { Clock } from '../../clock';
 import type { Families } from './families';
-
-/** Milliseconds between two looks at the event loop: seldom enough that an idle proxy stays idle. */
-const RESOLUTION = 100;
+import { LoopDelay } from './loop-delay';
 
 export interface BuildInfo {
   readonly version: string;
@@ -13,13 +11,13 @@ export interface BuildInfo {
 
 /** Metrics of the process: memory, processor, event loop, and which version it is. */
 export class ProcessMetrics {
-  private readonly delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION });
+  private readonly delay: LoopDelay;
   private readonly started: number;
   private utilization: EventLoopUtilization = performance.eventLoopUtilization();
 
   constructor(private readonly clock: Clock, private readonly build: BuildInfo) {
     this.started = clock.now();
-    this.delay.enable();
+    this.delay = new LoopDelay(clock);
   }
 
   /** Seconds since the start. */
@@ -41,17 +39,14 @@ export class ProcessMetrics {
     gauge('meshwright_event_loop_utilization', 'Part of the time since the last look that the event loop was busy', 'event_loop.utilization',
       performance.eventLoopUtilization(used, this.utilization).utilization);
     this.utilization = used;
-    const delay = into.gauge('meshwright_event_loop_delay_seconds', 'Delay of the event loop beyond the interval of its measurement',
+    const delay = into.gauge('meshwright_event_loop_delay_seconds', 'What timers came late by in the last minute',
       'event_loop.delay_seconds.p{quantile}');
-    for (const quantile of [50, 99]) {
-      const seconds = this.delay.count === 0 ? 0 : Math.max(0, this.delay.percentile(quantile) / 1e9 - RESOLUTION / 1_000);
-      delay.add({ quantile: String(quantile / 100) }, seconds);
-    }
+    for (const quantile of [0.5, 0.99]) delay.add({ quantile: String(quantile) }, this.delay.quantile(quantile) / 1_000);
     into.gauge('meshwright_build_info', 'Version of the proxy', 'server.build.{version}')
       .add({ version: this.build.version, node: process.version, transport: this.build.transport }, 1);
   }
 
   close(): void {
-    this.delay.disable();
+    this.delay.close();
   }
 }

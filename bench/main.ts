@@ -8,8 +8,9 @@ import { alone } from './lock';
 import type { Options } from './options';
 import { holds, print, printSummary, type Report } from './report';
 import { synth } from './synth';
+import { tcp } from './tcp';
 
-const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, latency };
+const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, latency, tcp };
 const USAGE = `usage: npm run bench -- ${Object.keys(SUITES).join(' | ')} | all [--json FILE] [--rounds N] [--without haproxy|nginx|envoy]… [--smoke]`;
 
 async function main(): Promise<number> {

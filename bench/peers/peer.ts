@@ -34,11 +34,12 @@ export function haproxyProgram({ folder }: Place, name: string, config: string, 
   return { command: ['haproxy', '-db', '-f', file], port };
 }
 
-/** nginx of the system; what stands inside `http` or `stream`, and those around it. */
-export function nginxProgram({ folder }: Place, name: string, config: string, port: number): Program {
+/** nginx of the system; what stands inside `http` or `stream`, and those around it. `first`: what has to stand before everything else. */
+export function nginxProgram({ folder }: Place, name: string, config: string, port: number, first = ''): Program {
   const prefix = join(folder, name);
   mkdirSync(prefix, { recursive: true });
   writeFileSync(join(prefix, 'nginx.conf'), `
+${first}
 daemon off;
 worker_processes 1;
 pid ${prefix}/nginx.pid;

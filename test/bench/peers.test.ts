@@ -1,4 +1,5 @@
 import { bootstrap } from '../../bench/peers/policies';
+import { tcpBootstrap } from '../../bench/peers/tcp';
 import { decodeBootstrap } from '../../runtime/proxy/bootstrap/decode';
 import type { HttpConnectionManagerConfig } from '../../runtime/proxy/config/types';
 
@@ -21,4 +22,12 @@ test('what the benchmark configures is what our proxy takes, every policy of it'
     cluster: { balancer: { kind: 'least_request' }, breaker: { kind: 'consecutive_failures', failures: 5, cooldown: 30_000 }, outlierDetection: { consecutive5xx: 5 } },
     endpoints: { localities: [{ endpoints: upstreams.map((port) => ({ port })) }] },
   });
+});
+
+test('so is what the benchmark of bytes configures', () => {
+  const { listeners, clusters } = decodeBootstrap(tcpBootstrap({ folder: '', root: '', upstreams: [18101, 18102] }, 18120, 18121, true), 'bench');
+  expect(listeners[0].listener.filterChains[0].filter).toMatchObject({
+    kind: 'tcp_proxy', clusters: [{ cluster: 'db.shop:5432', weight: 1 }], idleTimeout: 60_000, maxConnectAttempts: 2, accessLog: { path: '/dev/null' },
+  });
+  expect(clusters[0]).toMatchObject({ cluster: { breaker: { failures: 5 }, outlierDetection: { consecutive5xx: 5 }, limits: { maxConnections: 4000 } } });
 });

@@ -1,3 +1,4 @@
+import type { Subject, VerifiedPeer } from '../authorization/subject';
 import type { Host, RequestHash, TryOutcome } from '../cluster/types';
 import { xxHash64, xxHashResult } from '../cluster/xxhash64';
 import { ERRORS, type ProxyError } from '../error';
@@ -6,7 +7,7 @@ import type { Served } from '../listener/filter-chain';
 import type { ClusterPool } from '../router/cluster-pool';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
-import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
+import { READ_OFFSET, READ_SIZE, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
 import { TcpRecord } from './record';
 import type { TcpProxy } from './tcp-proxy';
 import { UpstreamEnd } from './upstream-end';
@@ -14,12 +15,14 @@ import { UpstreamEnd } from './upstream-end';
 const SessionDeadline = { Connect: 0, Idle: 1, Life: 2 } as const;
 /** Picks that are made to find a host that was not tried yet. */
 const SELECTION_ATTEMPTS = 3;
+/** Reads that filled their buffer after which a direction is one of many bytes. */
+const FULL_READS = 4;
 
 /**
  * A client's connection and the upstream's that it is joined to. Bytes go on as they come; whoever is slower stops the other; the end of either
  * direction is passed on alone, and the session ends with the second.
  */
-export class TcpSession extends TcpRecord implements ConnectionHandler, Served, DeadlineOwner {
+export class TcpSession extends TcpRecord implements ConnectionHandler, Served, DeadlineOwner, Subject {
   private pool: ClusterPool | undefined;
   private upstream: UpstreamEnd | undefined;
   private connected = false;
@@ -31,6 +34,8 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
   private clientEnded = false;
   private upstreamEnded = false;
   private over = false;
+  private clientFull = 0;
+  private upstreamFull = 0;
   private address: string | undefined;
   private readonly connectDeadline = new Deadline(this, SessionDeadline.Connect);
   private readonly idleDeadline = new Deadline(this, SessionDeadline.Idle);
@@ -44,10 +49,16 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
   }
 
   get cluster() { return this.pool?.cluster; }
+  get downstreamTls() { return this.client.tls; }
+  get downstreamFailure(): string { return this.client.failure?.text ?? ''; }
   get listener(): string { return this.proxy.owner.name; }
   get chain(): string { return this.proxy.chain.key; }
   get downstreamAddress(): string { return `${this.peerAddress}:${this.client.peerPort}`; }
-  private get peerAddress(): string { return (this.address ??= plainAddress(this.client.peerAddress)); }
+  // What authorization asks of it.
+  get peer(): VerifiedPeer | undefined { return this.client.tls?.peer; }
+  get destinationPort(): number { return this.proxy.owner.port; }
+  get request(): undefined { return undefined; }
+  get peerAddress(): string { return (this.address ??= plainAddress(this.client.peerAddress)); }
 
   get bufferedBytes(): number {
     return (this.early?.length ?? 0) + this.client.pendingBytes + (this.upstream?.connection.pendingBytes ?? 0);
@@ -70,6 +81,11 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
     if (hashSourceIp) {
       xxHash64(this.peerAddress);
       this.hash = { hi: xxHashResult.hi, lo: xxHashResult.lo };
+    }
+    const denial = proxy.tables.authorizer?.check(this);
+    if (denial !== undefined) {
+      this.refuse(ERRORS.accessDenied, undefined, denial.detail);
+      return;
     }
     const { cluster } = proxy.tables.choose(undefined, router.random);
     const pool = router.clusters.get(cluster);
@@ -118,6 +134,7 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
   upstreamConnected(): void {
     const { client, early, upstreamHost: host } = this;
     const { connection } = this.upstream!;
+    this.upstreamTls = connection.tls;
     this.attempted(host, 200, undefined);
     // An open session is what the balancer counts, as if it were a request under way.
     host!.active++;
@@ -162,34 +179,54 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
   onConnect(): void {}
 
   onData(length: number): void {
+    if (length === READ_SIZE && ++this.clientFull === FULL_READS) this.client.readInBulk?.();
+    this.fromClient(this.router.transport.input, READ_OFFSET, READ_OFFSET + length);
+  }
+
+  onBulk(length: number): void {
+    this.fromClient(this.router.transport.bulk!, 0, length);
+  }
+
+  private fromClient(bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
     const { stats } = this.proxy;
     this.bytesReceived += length;
     stats.bytesReceived += length;
     if (!this.connected) {
-      this.keep(length);
+      this.keep(bytes.subarray(start, end));
       return;
     }
     this.touch();
     this.cluster!.stats.cxTxBytes += length;
-    if (this.upstream!.connection.write(this.router.transport.input, READ_OFFSET, READ_OFFSET + length)) return;
+    if (this.upstream!.connection.write(bytes, start, end)) return;
     stats.flowControlPaused++;
     this.client.readStop();
   }
 
-  private keep(length: number): void {
-    const bytes = this.router.transport.input.subarray(READ_OFFSET, READ_OFFSET + length);
+  private keep(bytes: Buffer): void {
     this.early = this.early === undefined ? Buffer.from(bytes) : Buffer.concat([this.early, bytes]);
     this.client.readStop();
   }
 
-  fromUpstream(length: number): void {
+  /** `length` bytes are in the transport's input. */
+  upstreamData(length: number): void {
+    if (length === READ_SIZE && ++this.upstreamFull === FULL_READS) this.upstream!.connection.readInBulk?.();
+    this.fromUpstream(this.router.transport.input, READ_OFFSET, READ_OFFSET + length);
+  }
+
+  upstreamBulk(length: number): void {
+    this.fromUpstream(this.router.transport.bulk!, 0, length);
+  }
+
+  private fromUpstream(bytes: Buffer, start: number, end: number): void {
     const { stats } = this.proxy;
+    const length = end - start;
     this.touch();
     if (this.upstreamFirstByte === 0) this.upstreamFirstByte = this.router.now;
     this.bytesSent += length;
     stats.bytesSent += length;
     this.cluster!.stats.cxRxBytes += length;
-    if (this.client.write(this.router.transport.input, READ_OFFSET, READ_OFFSET + length)) return;
+    if (this.client.write(bytes, start, end)) return;
     stats.flowControlPaused++;
     this.upstream!.connection.readStop();
   }
@@ -235,6 +272,8 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
   }
 
   upstreamClosed(reason: CloseReason): void {
+    const failure = this.upstream?.connection.failure;
+    if (failure !== undefined) this.transportFailure = this.pool!.tlsFailed(this.upstreamHost!, failure);
     if (!this.connected) {
       this.connectFailed(ERRORS.connectFailure);
       return;
@@ -262,9 +301,9 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
     this.abort();
   }
 
-  private refuse(error: ProxyError, flag = error.flag): void {
+  private refuse(error: ProxyError, flag = error.flag, detail = error.code): void {
     this.flag = flag;
-    this.detail = error.code;
+    this.detail = detail;
     this.abort();
   }
 

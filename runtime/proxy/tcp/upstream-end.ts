@@ -12,7 +12,11 @@ export class UpstreamEnd implements ConnectionHandler {
   }
 
   onData(length: number): void {
-    this.session.fromUpstream(length);
+    this.session.upstreamData(length);
+  }
+
+  onBulk(length: number): void {
+    this.session.upstreamBulk(length);
   }
 
   onEnd(): void {

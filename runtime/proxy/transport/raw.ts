@@ -6,7 +6,7 @@ import { check, loadBinding, type Address, type Binding, type Handle, type Handl
 import { RawTlsClient, RawTlsConnection } from './raw-tls';
 import { loadTlsBinding, type TlsBinding } from './raw-tls-binding';
 import type { ClientTls, ServerTls } from './tls';
-import { READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions, type SecuredConnection, type Transport } from './types';
+import { BULK_SIZE, OUTPUT_SIZE, READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions, type SecuredConnection, type Transport } from './types';
 import { SLOT_BYTES, WriteBatch, type BatchedWriter, type Slot } from './write-batch';
 
 /** Views kept of the output; a power of two. */
@@ -22,6 +22,8 @@ class RawTransport implements Transport {
   tlsBackend: Transport['tlsBackend'] = 'raw';
   onFault = throwFault;
   readonly input = Buffer.from(new ArrayBuffer(READ_OFFSET + READ_SIZE));
+  /** Memory of it is taken by the system when it is first read into. */
+  readonly bulk = Buffer.from(new ArrayBuffer(BULK_SIZE));
   output = takeOutput();
   readonly batch = new WriteBatch();
   /** The request of the next write; used again as long as writes are done at once. */
@@ -159,6 +161,7 @@ class RawConnection implements Connection, HandleOwner, BatchedWriter {
   private shutDown = false;
   private reading = false;
   private held = false;
+  private bulk = false;
   private peer: Partial<Address> | undefined;
 
   constructor(private readonly transport: RawTransport, private readonly handle: Handle) {
@@ -213,20 +216,21 @@ class RawConnection implements Connection, HandleOwner, BatchedWriter {
     if (this.closed) return;
     const { streamBaseState, kReadBytesOrError, endOfFile } = this.transport.binding;
     const length = streamBaseState[kReadBytesOrError];
-    if (length > 0) this.handler.onData(length);
-    else if (length === endOfFile) this.handler.onEnd();
-    else if (length < 0) this.fail('reset');
+    if (length > 0) {
+      if (this.bulk) this.handler.onBulk!(length);
+      else this.handler.onData(length);
+    } else if (length === endOfFile) {this.handler.onEnd();} else if (length < 0) {this.fail('reset');}
   }
 
   write(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.waits(bytes, start, end)) return true;
-    const length = end - start;
-    const { output } = this.transport;
-    if (length <= output.length) {
-      copy(bytes, start, end, output);
-      return this.flush(length);
+    let taken = true;
+    for (let at = start; at < end; at += OUTPUT_SIZE) {
+      const to = Math.min(end, at + OUTPUT_SIZE);
+      copy(bytes, at, to, this.transport.output);
+      taken = this.flush(to - at);
     }
-    return this.send(Buffer.from(bytes.subarray(start, end)), false);
+    return taken;
   }
 
   writeStable(bytes: Buffer, end: number): boolean {
@@ -294,6 +298,12 @@ class RawConnection implements Connection, HandleOwner, BatchedWriter {
       if (this.ending) this.close();
       else this.handler.onDrain();
     }
+  }
+
+  readInBulk(): void {
+    if (this.closed || this.bulk) return;
+    this.bulk = true;
+    this.handle.useUserBuffer(this.transport.bulk);
   }
 
   readStop(): void {

@@ -1,11 +1,14 @@
 import { READ_OFFSET, type Connection, type Transport } from '../runtime/proxy/transport';
-import { MessageReader, writeMessage, type Message } from './http1';
+import { bodyBytes, isJson, MessageReader, writeMessage, type Message } from './http1';
+import { exchangeHttp2 } from './http2';
 
 export interface RequestOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text, or a value that is sent as JSON. */
+  /** Text, bytes, or a value that is sent as JSON. */
   readonly body?: unknown;
+  /** What the client speaks; HTTP/1.1 where it is left out. HTTP/2 is without TLS, with prior knowledge. */
+  readonly protocol?: 'http1' | 'http2';
 }
 
 /** What a client got. */
@@ -16,6 +19,10 @@ export class TestResponse {
     readonly body: string,
     /** Virtual milliseconds from sending to the last byte. */
     readonly elapsed: number,
+    /** The body as it came. */
+    readonly bytes: Buffer = Buffer.from(body),
+    /** Fields after the body. */
+    readonly trailers: Readonly<Record<string, string>> = {},
   ) {}
 
   /** The body as JSON. */
@@ -33,15 +40,19 @@ export class TestResponse {
 export async function exchange(
   transport: Transport, address: string, port: number, url: URL, options: RequestOptions, now: () => number,
 ): Promise<TestResponse> {
-  const { method = 'GET', headers = {}, body } = options;
-  const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
-  const json: Record<string, string> = body !== undefined && typeof body !== 'string' ? { 'content-type': 'application/json' } : {};
-  // As a client does that obeys HTTP_PROXY: the whole URL stands in the request line (RFC 9112 §3.2.2).
-  const bytes = writeMessage(`${method} ${url.href} HTTP/1.1`, { host: url.host, ...json, ...headers }, text);
+  const { method = 'GET', headers = {}, body, protocol = 'http1' } = options;
+  const content = bodyBytes(body);
+  const all = { ...isJson(body) ? { 'content-type': 'application/json' } : {}, ...headers };
   const begun = now();
+  const done = ({ status, headers: got, body: answer, bytes: raw, trailers }: Message) => (
+    new TestResponse(status, got, answer, now() - begun, raw, trailers)
+  );
+  if (protocol === 'http2') return done(await exchangeHttp2(transport, address, port, url, method, { headers: all, body: content }));
+  // As a client does that obeys HTTP_PROXY: the whole URL stands in the request line (RFC 9112 §3.2.2).
+  const bytes = writeMessage(`${method} ${url.href} HTTP/1.1`, { host: url.host, ...all }, content);
   return new Promise((resolve, reject) => {
-    const take = ({ status, headers: got, body: answer }: Message) => {
-      resolve(new TestResponse(status, got, answer, now() - begun));
+    const take = (message: Message) => {
+      resolve(done(message));
       connection.close();
     };
     const reader = new MessageReader('response', take, () => method === 'HEAD');

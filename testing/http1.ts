@@ -9,9 +9,13 @@ export interface Message {
   /** Names in lower case; several of one name joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** The body as it came. */
+  readonly bytes: Buffer;
+  /** Fields after the body, names in lower case. */
+  readonly trailers: Readonly<Record<string, string>>;
 }
 
-type Head = Omit<Message, 'body'>;
+type Head = Omit<Message, 'body' | 'bytes' | 'trailers'>;
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 
@@ -49,14 +53,7 @@ export class MessageReader {
     if (end < 0) return false;
     const [first, ...lines] = this.rest.toString('latin1', 0, end).split('\r\n') as [string, ...string[]];
     this.rest = this.rest.subarray(end + HEAD_END.length);
-    const headers: Record<string, string> = {};
-    for (const line of lines) {
-      const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-      if (!match) throw new Error(`no header field: ${JSON.stringify(line)}`);
-      const name = match[1]!.toLowerCase();
-      headers[name] = name in headers ? `${headers[name]}, ${match[2]}` : match[2]!;
-    }
-    this.begin({ ...this.firstLine(first), headers });
+    this.begin({ ...this.firstLine(first), headers: fieldsIn(lines) });
     return true;
   }
 
@@ -98,24 +95,64 @@ export class MessageReader {
       if (line < 0) return false;
       const size = Number.parseInt(this.rest.toString('latin1', 0, line), 16);
       if (!Number.isSafeInteger(size)) throw new Error(`no chunk size: ${JSON.stringify(this.rest.toString('latin1', 0, line))}`);
+      if (size === 0) return this.readTrailers(head, line);
       if (this.rest.length < line + 2 + size + 2) return false;
       this.chunks.push(this.rest.subarray(line + 2, line + 2 + size));
       this.rest = this.rest.subarray(line + 2 + size + 2);
-      if (size > 0) continue;
-      this.finish(head);
-      return true;
     }
   }
 
-  private finish(head: Head): void {
+  /** What stands from the line of the last chunk on: fields, and an empty line. */
+  private readTrailers(head: Head, line: number): boolean {
+    const end = this.rest.indexOf(HEAD_END, line);
+    if (end < 0) return false;
+    const lines = end === line ? [] : this.rest.toString('latin1', line + 2, end).split('\r\n');
+    this.rest = this.rest.subarray(end + HEAD_END.length);
+    this.finish(head, fieldsIn(lines));
+    return true;
+  }
+
+  private finish(head: Head, trailers: Readonly<Record<string, string>> = {}): void {
     this.head = undefined;
-    this.done({ ...head, body: Buffer.concat(this.chunks).toString('utf8') });
+    const bytes = Buffer.concat(this.chunks);
+    this.done({ ...head, body: bytes.toString('utf8'), bytes, trailers });
   }
 }
 
-/** A message in bytes; `content-length` is added where the headers do not have it. */
-export function writeMessage(firstLine: string, headers: Readonly<Record<string, string>>, body: string): Buffer {
-  const bytes = Buffer.from(body, 'utf8');
-  const lines = Object.entries({ ...headers, 'content-length': String(bytes.length) }).map(([name, value]) => `${name}: ${value}\r\n`);
-  return Buffer.concat([Buffer.from(`${firstLine}\r\n${lines.join('')}\r\n`, 'latin1'), bytes]);
+function fieldsIn(lines: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const line of lines) {
+    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+    if (!match) throw new Error(`no header field: ${JSON.stringify(line)}`);
+    const name = match[1]!.toLowerCase();
+    fields[name] = name in fields ? `${fields[name]}, ${match[2]}` : match[2]!;
+  }
+  return fields;
+}
+
+/** A message in bytes, with its length; with trailers in one chunk. */
+export function writeMessage(
+  firstLine: string, headers: Readonly<Record<string, string>>, body: Buffer, trailers?: Readonly<Record<string, string>>,
+): Buffer {
+  const framing: Record<string, string> = trailers === undefined ? { 'content-length': String(body.length) } : { 'transfer-encoding': 'chunked' };
+  const head = Buffer.from(`${firstLine}\r\n${fieldLines({ ...headers, ...framing })}\r\n`, 'latin1');
+  if (trailers === undefined) return Buffer.concat([head, body]);
+  const chunk = body.length === 0 ? [] : [Buffer.from(`${body.length.toString(16)}\r\n`, 'latin1'), body, Buffer.from('\r\n', 'latin1')];
+  return Buffer.concat([head, ...chunk, Buffer.from(`0\r\n${fieldLines(trailers)}\r\n`, 'latin1')]);
+}
+
+function fieldLines(fields: Readonly<Record<string, string>>): string {
+  return Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+}
+
+/** The bytes of a body as a test writes it: bytes, a text, or a value that is sent as JSON. */
+export function bodyBytes(body: unknown): Buffer {
+  if (body === undefined) return Buffer.alloc(0);
+  if (body instanceof Uint8Array) return Buffer.from(body);
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body), 'utf8');
+}
+
+/** Of a body that is no text and no bytes. */
+export function isJson(body: unknown): boolean {
+  return body !== undefined && typeof body !== 'string' && !(body instanceof Uint8Array);
 }

@@ -58,6 +58,7 @@ export class MemoryNetwork {
 
 class MemoryTransport implements Transport {
   readonly name = 'portable';
+  tlsBackend: Transport['tlsBackend'] = 'portable';
   readonly input = Buffer.alloc(READ_OFFSET + READ_SIZE);
   readonly output = Buffer.alloc(OUTPUT_SIZE);
 
@@ -72,6 +73,10 @@ class MemoryTransport implements Transport {
       accept(near);
     });
     return { port, close: async () => this.network.unlisten(key) };
+  }
+
+  secure(): never {
+    throw new Error('a network in memory has no TLS');
   }
 
   connect(address: string, port: number, handler: ConnectionHandler): Connection {

@@ -11,22 +11,23 @@ export interface Network {
 /** One turn of the event loop: promises, and what sockets have to say. */
 const turn = async () => new Promise<void>((resolve) => setImmediate(resolve));
 
+/** Turns of the event loop without an event after which nothing is on its way: what is written to the loopback can be read in the next one. */
+const QUIET_TURNS = 6;
+
 export function memoryNetwork(): Network {
   const network = new MemoryNetwork();
   return {
     transport: (address) => network.transport(address),
     settle: async () => {
-      do {
-        network.pump();
-        // Handlers and clients are promises.
+      network.pump();
+      // Handlers and clients are promises, and the streams of HTTP/2 go on in turns of their own.
+      for (let quiet = 0; quiet < QUIET_TURNS; quiet++) {
         await turn();
-      } while (network.pump());
+        if (network.pump()) quiet = -1;
+      }
     },
   };
 }
-
-/** Turns of the event loop without an event after which nothing is on its way: what is written to the loopback can be read in the next one. */
-const QUIET_TURNS = 6;
 
 /** Real sockets on the loopback. */
 export function socketNetwork(): Network {
@@ -53,6 +54,14 @@ class WatchedTransport implements Transport {
     this.name = inner.name;
   }
 
+  get tlsBackend(): Transport['tlsBackend'] {
+    return this.inner.tlsBackend;
+  }
+
+  set tlsBackend(backend: Transport['tlsBackend']) {
+    this.inner.tlsBackend = backend;
+  }
+
   get input(): Buffer {
     return this.inner.input;
   }
@@ -69,8 +78,12 @@ class WatchedTransport implements Transport {
     });
   }
 
-  connect(address: string, port: number, handler: ConnectionHandler): Connection {
-    return this.inner.connect(address, port, this.watched(handler));
+  connect(address: string, port: number, handler: ConnectionHandler, tls?: Parameters<Transport['connect']>[3]): Connection {
+    return this.inner.connect(address, port, this.watched(handler), tls);
+  }
+
+  secure(...[connection, tls, handler]: Parameters<Transport['secure']>): ReturnType<Transport['secure']> {
+    return this.inner.secure(connection, tls, this.watched(handler));
   }
 
   private watched(handler: ConnectionHandler): ConnectionHandler {

@@ -8,16 +8,21 @@ import { desiredWorkloads } from '../runtime/local/workloads';
 import type { RequestRecord } from '../runtime/proxy/observe/types';
 import { INBOUND_PORT, OUTBOUND_PORT } from '../src/contract/ports';
 import { exchange, type RequestOptions, type TestResponse } from './client';
+import { callHeaders, framed, grpcAnswer, grpcStub, type GrpcAnswer, type GrpcOptions } from './grpc';
 import type { Message } from './http1';
 import { objectsOf, type MeshSource } from './manifests';
 import { memoryNetwork, socketNetwork, type Network } from './network';
 import { seededRandom } from './random';
-import type { Stub, StubRequest } from './stub-service';
+import type { AnyStub, Stub, StubRequest } from './stub-service';
+import { ECHO, TcpStub, TestConnection } from './tcp';
 import { TestPod } from './test-pod';
 
 export interface TestMeshOptions {
-  /** What plays the application of a service, or of one version of it (`payment/v2`). Others answer 200 with their service, version and pod. */
-  readonly services?: Readonly<Record<string, Stub>>;
+  /**
+   * What plays the application of a service, or of one version of it (`payment/v2`). Others answer 200, or OK in gRPC, with their service, version and
+   * pod; services of bytes send back what comes.
+   */
+  readonly services?: Readonly<Record<string, AnyStub>>;
   /** `memory` by default: fast, and the same in every run. `sockets` are real ones, on loopback addresses. */
   readonly network?: 'memory' | 'sockets';
   /** Loopback block of the pods; 127.77.0.0/16 by default. */
@@ -75,7 +80,7 @@ export class TestMesh {
   readonly clock = new VirtualClock();
   /** Every request that a proxy has ended, in the order of their ends. */
   readonly records: RequestEntry[] = [];
-  private readonly stubs: Map<string, Stub>;
+  private readonly stubs: Map<string, AnyStub>;
   private readonly arrivals: StubRequest[] = [];
   private readonly pods_ = new Map<string, TestPod>();
   private readonly unready = new Set<string>();
@@ -118,7 +123,7 @@ export class TestMesh {
   }
 
   /** What plays an application from now on. */
-  stub(service: string, stub: Stub): void {
+  stub(service: string, stub: AnyStub): void {
     this.stubs.set(service, stub);
   }
 
@@ -142,6 +147,26 @@ export class TestMesh {
   async send(from: string, url: string, options: RequestOptions = {}): Promise<TestResponse> {
     const { spec } = this.pod(from);
     return exchange(this.network.transport(spec.address), spec.address, OUTBOUND_PORT, new URL(url), options, () => this.clock.now());
+  }
+
+  /** Calls a method of gRPC, `http://quotes/shop.v1.Quotes/Get`, and lets time go on as far as the answer needs it. */
+  async grpc(from: string, url: string, options: GrpcOptions = {}): Promise<GrpcAnswer> {
+    return this.wait(this.sendGrpc(from, url, options));
+  }
+
+  /** Calls a method of gRPC; time stands until `advance`. */
+  async sendGrpc(from: string, url: string, options: GrpcOptions = {}): Promise<GrpcAnswer> {
+    const { messages = [new Uint8Array()] } = options;
+    return grpcAnswer(await this.send(from, url, { protocol: 'http2', method: 'POST', headers: callHeaders(options), body: framed(messages) }));
+  }
+
+  /** Connects to a service of bytes that `from` calls, as its application does: at the port of its loopback. Nothing happens until `settle` or `wait`. */
+  connect(from: string, upstream: string): TestConnection {
+    const pod = this.pod(from);
+    const ports = pod.localPorts();
+    const [, port] = [...ports].find(([name]) => name.startsWith(`${upstream}.`) || name === upstream) ?? [];
+    if (port === undefined) throw new Error(`${from} calls no service of bytes ${upstream}; it calls ${[...ports.keys()].join(', ') || 'none'}`);
+    return TestConnection.to(this.network.transport(pod.spec.address), pod.spec.address, port);
   }
 
   /** Sends a request to a pod's own proxy, as any caller in the cluster would; no policy of a caller applies. Time stands until `advance`. */
@@ -230,7 +255,7 @@ export class TestMesh {
       const { namespace, service, address, region } = pod.spec;
       await pod.configure(translate(resources, {
         service: `${namespace}/${service}`, podIp: address, loopback: address, ...(region === undefined ? {} : { region }),
-      }));
+      }, 'none'));
     }
   }
 
@@ -242,6 +267,7 @@ export class TestMesh {
       random: this.random,
       observer: { requestEnded: (record) => { this.records.push(entryOf(view, record)); } },
       answer: (message) => this.answer(view, message),
+      bytes: () => this.bytesStub(view, spec.namespace),
     });
   }
 
@@ -251,6 +277,8 @@ export class TestMesh {
       path: message.target,
       headers: message.headers,
       body: message.body,
+      bytes: message.bytes,
+      trailers: message.trailers,
       service: pod.service,
       version: pod.version,
       pod: pod.name,
@@ -259,8 +287,23 @@ export class TestMesh {
       call: async (url, options = {}) => this.send(pod.name, url, { ...options, headers: { ...traced(message.headers), ...options.headers } }),
     };
     this.arrivals.push(request);
-    const stub = this.stubs.get(`${pod.service}/${pod.version}`) ?? this.stubs.get(pod.service);
-    return stub ? stub(request) : { body: { service: pod.service, version: pod.version, pod: pod.name, region: pod.region } };
+    const stub = this.stubOf(pod);
+    if (typeof stub === 'function') return stub(request);
+    const who = { service: pod.service, version: pod.version, pod: pod.name, region: pod.region };
+    if (message.headers['content-type']?.startsWith('application/grpc') !== true) return { body: who };
+    return grpcStub({ [message.target.slice(1)]: () => ({ messages: [Buffer.from(JSON.stringify(who))] }) })(request);
+  }
+
+  private stubOf(pod: PodView): AnyStub | undefined {
+    return this.stubs.get(`${pod.service}/${pod.version}`) ?? this.stubs.get(pod.service);
+  }
+
+  /** What takes the connections of a pod whose service carries bytes. */
+  private bytesStub(pod: PodView, namespace: string): TcpStub | undefined {
+    const service = this.objects.find(({ kind, metadata }) => kind === 'MeshService' && metadata.name === pod.service && metadata.namespace === namespace);
+    if ((service?.spec as { port?: { protocol?: string } } | undefined)?.port?.protocol !== 'tcp') return undefined;
+    const stub = this.stubOf(pod);
+    return stub instanceof TcpStub ? stub : ECHO;
   }
 
   private pod(name: string): TestPod {

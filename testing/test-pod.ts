@@ -8,6 +8,10 @@ import type { Transport } from '../runtime/proxy/transport';
 import { packAny, TypeUrl, ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, type Schema } from '../runtime/xds';
 import type { Message } from './http1';
 import { StubServer, type Stub } from './stub-service';
+import type { TcpStub } from './tcp';
+
+/** What names of listeners begin with at which services of bytes are reached. */
+const BYTES = 'outbound:';
 
 export interface PodDependencies {
   readonly clock: VirtualClock;
@@ -15,6 +19,8 @@ export interface PodDependencies {
   readonly random: () => number;
   readonly observer: Observer;
   readonly answer: (message: Message) => ReturnType<Stub>;
+  /** What takes connections, where the service carries bytes. */
+  readonly bytes: () => TcpStub | undefined;
 }
 
 /** A pod: the real proxy, and an application that a function plays. */
@@ -27,7 +33,7 @@ export class TestPod {
 
   constructor(readonly spec: PodSpec, private readonly deps: PodDependencies) {
     this.proxy = new Proxy(deps);
-    this.stub = new StubServer(deps.transport, deps.clock, deps.answer);
+    this.stub = new StubServer(deps);
   }
 
   /** Puts what the control plane says in force. @throws with what the proxy does not accept */
@@ -42,6 +48,16 @@ export class TestPod {
     ];
     if (problems.length > 0) throw new Error(`${this.spec.name}: its proxy refuses what the control plane sends:\n${problems.join('\n')}`);
     await this.proxy.apply(this.store.snapshot);
+  }
+
+  /** Ports of the pod's loopback at which its application reaches services of bytes, by the name of the listener. */
+  localPorts(): Map<string, number> {
+    const ports = new Map<string, number>();
+    for (const { name, address } of this.resources?.listeners ?? []) {
+      const socket = address?.address.case === 'socketAddress' ? address.address.value : undefined;
+      if (name.startsWith(BYTES) && socket?.portSpecifier.case === 'portValue') ports.set(name.slice(BYTES.length), socket.portSpecifier.value);
+    }
+    return ports;
   }
 
   async start(): Promise<void> {

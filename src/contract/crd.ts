@@ -59,7 +59,7 @@ type JsonSchema = Record<string, unknown>;
 
 /** Keywords in the order in which a reader wants them; the children come last. */
 const ORDER = [
-  'description', 'type', 'format', 'enum', 'pattern', 'minLength', 'maxLength', 'minimum', 'maximum', 'minItems', 'maxItems', 'required',
+  'description', 'type', 'format', 'enum', 'default', 'pattern', 'minLength', 'maxLength', 'minimum', 'maximum', 'minItems', 'maxItems', 'required',
   'x-kubernetes-list-type', 'x-kubernetes-list-map-keys', 'x-kubernetes-validations', 'properties', 'additionalProperties', 'items',
 ];
 

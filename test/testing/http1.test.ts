@@ -10,14 +10,17 @@ function read(kind: 'request' | 'response', parts: readonly Buffer[], bodiless =
 
 test('whatever way the bytes are cut, the messages are the same', () => {
   const bytes = Buffer.concat([
-    writeMessage('POST /a HTTP/1.1', { 'host': 'x', 'x-a': '1' }, 'héllo'),
+    writeMessage('POST /a HTTP/1.1', { 'host': 'x', 'x-a': '1' }, Buffer.from('héllo')),
     Buffer.from('PUT /b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n'),
-    writeMessage('GET /c HTTP/1.1', { host: 'x' }, ''),
+    writeMessage('POST /t HTTP/1.1', { host: 'x' }, Buffer.from('abc'), { 'grpc-status': '0', 'x-b': '2' }),
+    writeMessage('GET /c HTTP/1.1', { host: 'x' }, Buffer.alloc(0)),
   ]);
   fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: bytes.length - 1 }), { maxLength: 20 }), (cuts) => {
     const at = [0, ...[...cuts].sort((a, b) => a - b), bytes.length];
     const messages = read('request', at.slice(1).map((end, index) => bytes.subarray(at[index], end)));
-    expect(messages.map(({ method, target, body }) => `${method} ${target} ${body}`)).toEqual(['POST /a héllo', 'PUT /b abc0123456789abcdef', 'GET /c ']);
+    expect(messages.map(({ method, target, body, trailers }) => `${method} ${target} ${body} ${JSON.stringify(trailers)}`)).toEqual([
+      'POST /a héllo {}', 'PUT /b abc0123456789abcdef {}', 'POST /t abc {"grpc-status":"0","x-b":"2"}', 'GET /c  {}',
+    ]);
   }));
 });
 
@@ -27,7 +30,7 @@ test('a response without a length ends with its connection; 1xx is no answer; HE
   reader.feed(Buffer.from('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nx: 1\r\nx: 2\r\n\r\nab'));
   expect(messages).toEqual([]);
   expect(reader.end()).toBe(true);
-  expect(messages).toEqual([{ method: '', target: '', status: 200, headers: { x: '1, 2' }, body: 'ab' }]);
+  expect(messages).toEqual([{ method: '', target: '', status: 200, headers: { x: '1, 2' }, body: 'ab', bytes: Buffer.from('ab'), trailers: {} }]);
   expect(read('response', [Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n')], true)).toHaveLength(1);
 });
 

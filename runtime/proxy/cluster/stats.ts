@@ -1,8 +1,10 @@
+import { Http2Stats } from '../observe/http2-stats';
+
 /**
  * What happened in a cluster, as plain numbers that only go up; whoever sees it happen counts it. Names follow Envoy's cluster statistics, so
  * that dashboards can be reused: `upstream_rq_retry` is `rqRetry`. The cluster itself counts those marked (cluster); the data path the others.
  */
-export class ClusterStats {
+export class ClusterStats extends Http2Stats {
   /** Connections opened, failed, timed out while connecting, closed by the upstream with a request in flight. */
   cxTotal = 0;
   cxConnectFail = 0;

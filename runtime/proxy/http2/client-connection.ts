@@ -145,7 +145,7 @@ export abstract class ClientConnection extends Http2Connection {
 
   protected close(): void {
     if (this.gone) return;
-    if (this.connected) this.out.goAway(0, ErrorCode.NoError);
+    if (this.connected) this.goAway(0, ErrorCode.NoError);
     this.out.flush();
     if (this.gone) return;
     this.connection.end();

@@ -254,7 +254,8 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
     router.touch(ctx);
     const { client } = this;
     const isTunnel = ctx.tunnel;
-    if (client !== undefined) return start === end && (!endStream || isTunnel) ? true : client.sendData(ctx, bytes, start, end, endStream && !isTunnel);
+    const ends = endStream && !isTunnel;
+    if (client !== undefined) return (start === end && !ends) || client.sendData(ctx, bytes, start, end, ends);
     if (!this.toChunks) return start === end || ctx.downstream.send(ctx, bytes, start, end);
     const { output } = router.transport;
     let at = 0;
@@ -342,7 +343,8 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
 
   private fail(failure: 'connect' | 'connect_timeout' | 'reset' | 'protocol', unprocessed: boolean): void {
     const ctx = this.ctx!;
-    const { pool, host } = this.upstream;
+    const { pool, host, failureText } = this.upstream;
+    if (failureText !== undefined) ctx.transportFailure = failureText;
     this.detach();
     if (ctx.responseStarted) pool.router.brokenOff(ctx, failure === 'protocol' ? 'protocol' : 'reset');
     else if (unprocessed && pool.router.tries.replaysUnprocessed(ctx)) pool.again(ctx, host);

@@ -1,4 +1,6 @@
 import type { Clock } from '../../clock';
+import type { Http2Stats } from '../observe/http2-stats';
+import type { Deadlines } from '../timer';
 import type { Connection, Transport } from '../transport';
 import { FrameWriter } from './frame-writer';
 import { NO_TABLE } from './hpack/encoder';
@@ -8,6 +10,9 @@ import type { Http2Stream } from './stream';
 export interface Http2Dependencies {
   readonly transport: Transport;
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** Where it is counted what happens. */
+  readonly stats: Http2Stats;
   /** Runs soon, in no read: `setImmediate`. */
   readonly defer: (run: () => void) => void;
 }

@@ -1,60 +1,26 @@
-import { READ_OFFSET, READ_SIZE, type CloseReason, type ConnectionHandler } from '../transport';
-import { ConnectionOutput, type Http2Dependencies } from './connection-output';
-import { EndedStreams } from './ended-streams';
-import { Flood, type Flooding } from './flood';
+import { READ_OFFSET, READ_SIZE, type ConnectionHandler } from '../transport';
+import { ConnectionDeadline, ConnectionLife } from './connection-life';
 import { FrameReader, type FrameSink } from './frame-reader';
+import { HeaderBlock } from './header-block';
 import { Decoded, HpackDecoder } from './hpack/decoder';
 import { FieldSection } from './hpack/field-section';
-import { DEFAULT_WINDOW, ErrorCode, Flag, FrameType, MAX_FRAME, MAX_WINDOW, Setting } from './protocol';
-import { settingPairs, type Http2Settings } from './settings';
-import type { Http2Stream } from './stream';
-
-/** Bytes of a header block, and frames of it, at most (CVE-2024-27316 and its kind). */
-const MAX_BLOCK = 64 * 1024;
-const MAX_CONTINUATIONS = 16;
+import { ErrorCode, Flag, FrameType, MAX_FRAME, MAX_WINDOW, Setting } from './protocol';
 
 /** Room for a frame that was cut, then one read. Reads are used up within one event, so all connections share it. */
 const HEADROOM = 32 * 1024;
 const work = Buffer.allocUnsafeSlow(HEADROOM + READ_SIZE);
 const fields = new FieldSection(0);
 
-/** A connection of HTTP/2 (RFC 9113), of either role: frames, windows, settings and the order of streams. */
-export abstract class Http2Connection extends ConnectionOutput implements ConnectionHandler, FrameSink {
-  readonly flood = new Flood();
-  peerInitialWindow = DEFAULT_WINDOW;
+/** A connection of HTTP/2 (RFC 9113), of either role: what its frames mean. */
+export abstract class Http2Connection extends ConnectionLife implements ConnectionHandler, FrameSink {
   peerMaxStreams = Infinity;
   protected limitTold = false;
   /** SETTINGS_ENABLE_CONNECT_PROTOCOL of the peer (RFC 8441 §3). */
   peerTakesConnect = false;
-  /** GOAWAY with an error has been sent: nothing is read any more. */
-  protected failed = false;
   settingsSeen = false;
-  private receiveWindow = DEFAULT_WINDOW;
-  private toCredit = 0;
   private readonly reader = new FrameReader();
   private readonly decoder = new HpackDecoder();
-  // A header block that goes on in CONTINUATION frames.
-  private blockStream = 0;
-  private blockFlags = 0;
-  private block: Buffer[] = [];
-  private blockLength = 0;
-  protected readonly endedStreams = new EndedStreams();
-
-  constructor(deps: Http2Dependencies, readonly settings: Http2Settings) {
-    super(deps);
-  }
-
-  /** What this side says first. */
-  protected greet(): void {
-    this.out.settings(settingPairs(this.settings, this.isClient));
-    const { connectionWindow } = this.settings;
-    if (connectionWindow > DEFAULT_WINDOW) {
-      this.out.windowUpdate(0, connectionWindow - DEFAULT_WINDOW);
-      this.receiveWindow = connectionWindow;
-    }
-  }
-
-  protected abstract readonly isClient: boolean;
+  private readonly block = new HeaderBlock();
 
   // Bytes in.
 
@@ -85,7 +51,8 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
 
   /** Returns the `ErrorCode` of a connection error. */
   private frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): number {
-    if (this.blockStream !== 0 && (type !== FrameType.Continuation || id !== this.blockStream)) return ErrorCode.ProtocolError;
+    const { block } = this;
+    if (block.stream !== 0 && (type !== FrameType.Continuation || id !== block.stream)) return ErrorCode.ProtocolError;
     if (!this.settingsSeen && type !== FrameType.Settings) return ErrorCode.ProtocolError;
     switch (type) {
       case FrameType.Data: return this.onDataFrame(flags, id, bytes, start, end);
@@ -102,7 +69,7 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
       case FrameType.Ping:
         if (id !== 0) return ErrorCode.ProtocolError;
         if (end - start !== 8) return ErrorCode.FrameSizeError;
-        if ((flags & Flag.Ack) !== 0) this.onPong();
+        if ((flags & Flag.Ack) !== 0) this.onPong(bytes[start]);
         else this.out.ping(Flag.Ack, bytes, start);
         return ErrorCode.NoError;
       case FrameType.Priority:
@@ -112,6 +79,7 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
       case FrameType.GoAway:
         if (id !== 0) return ErrorCode.ProtocolError;
         if (end - start < 8) return ErrorCode.FrameSizeError;
+        this.deps.stats.http2RxGoAway++;
         this.onGoAway(bytes.readUInt32BE(start) & 0x7fffffff);
         return ErrorCode.NoError;
       default:
@@ -119,7 +87,6 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
     }
   }
 
-  protected onPong(): void {}
   protected abstract onGoAway(lastStreamId: number): void;
 
   private onDataFrame(flags: number, id: number, bytes: Buffer, start: number, end: number): number {
@@ -157,22 +124,6 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
     return ErrorCode.NoError;
   }
 
-  /** Gives window back, to the connection and to `stream`, in few and large steps. */
-  credit(stream: Http2Stream | undefined, flow: number): void {
-    this.toCredit += flow;
-    if (this.toCredit * 2 >= this.settings.connectionWindow) {
-      this.out.windowUpdate(0, this.toCredit);
-      this.receiveWindow += this.toCredit;
-      this.toCredit = 0;
-    }
-    if (stream === undefined) return;
-    const open = this.settings.initialStreamWindow;
-    if (stream.receiveWindow * 2 > open) return;
-    const missing = open - stream.receiveWindow;
-    stream.receiveWindow = open;
-    this.out.windowUpdate(stream.id, missing);
-  }
-
   private onHeaders(flags: number, id: number, bytes: Buffer, start: number, end: number): number {
     if (id === 0 || (id & 1) === 0) return ErrorCode.ProtocolError;
     if ((flags & Flag.Padded) !== 0) {
@@ -187,24 +138,20 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
       start += 5;
     }
     if ((flags & Flag.EndHeaders) !== 0) return this.onBlock(flags, id, bytes, start, end);
-    this.blockStream = id;
-    this.blockFlags = flags;
-    this.block = [Buffer.from(bytes.subarray(start, end))];
-    this.blockLength = end - start;
+    this.block.begin(id, flags, bytes, start, end);
+    this.setDeadline(ConnectionDeadline.Block, this.blockTimeout);
     return ErrorCode.NoError;
   }
 
   private onContinuation(flags: number, bytes: Buffer, start: number, end: number): number {
-    if (this.blockStream === 0) return ErrorCode.ProtocolError;
-    this.block.push(Buffer.from(bytes.subarray(start, end)));
-    this.blockLength += end - start;
-    if (this.blockLength > MAX_BLOCK || this.block.length > MAX_CONTINUATIONS) return this.calm('continuation');
+    const { block } = this;
+    if (block.stream === 0) return ErrorCode.ProtocolError;
+    if (!block.add(bytes, start, end)) return this.calm('continuation');
     if ((flags & Flag.EndHeaders) === 0) return ErrorCode.NoError;
-    const whole = Buffer.concat(this.block);
-    const id = this.blockStream;
-    this.blockStream = 0;
-    this.block = [];
-    return this.onBlock(this.blockFlags, id, whole, 0, whole.length);
+    this.clearDeadline(ConnectionDeadline.Block);
+    const id = block.stream;
+    const whole = block.take();
+    return this.onBlock(block.flags, id, whole, 0, whole.length);
   }
 
   private onBlock(flags: number, id: number, bytes: Buffer, start: number, end: number): number {
@@ -258,6 +205,7 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
     const stream = this.streams.get(id);
     if (stream === undefined) return this.isIdle(id) ? ErrorCode.ProtocolError : ErrorCode.NoError;
     if (!this.isClient && !this.flood.streamReset()) return this.calm('rapid_reset');
+    this.deps.stats.http2RxReset++;
     const code = bytes.readUInt32BE(start);
     this.forget(stream, false);
     // RFC 9113 §8.7: a refused stream was not processed in any way.
@@ -268,7 +216,10 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
   private onSettings(flags: number, id: number, bytes: Buffer, start: number, end: number): number {
     if (id !== 0) return ErrorCode.ProtocolError;
     if ((flags & Flag.Ack) !== 0 && !this.settingsSeen) return ErrorCode.ProtocolError;
-    if ((flags & Flag.Ack) !== 0) return end === start ? ErrorCode.NoError : ErrorCode.FrameSizeError;
+    if ((flags & Flag.Ack) !== 0) {
+      this.clearDeadline(ConnectionDeadline.Settings);
+      return end === start ? ErrorCode.NoError : ErrorCode.FrameSizeError;
+    }
     if ((end - start) % 6 !== 0) return ErrorCode.FrameSizeError;
     for (let at = start; at < end; at += 6) {
       const error = this.applySetting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
@@ -318,104 +269,9 @@ export abstract class Http2Connection extends ConnectionOutput implements Connec
     }
   }
 
-  // Streams.
-
-  opened(stream: Http2Stream): void {
-    this.streams.set(stream.id, stream);
-  }
-
-  /** Both sides have ended it. */
-  finished(stream: Http2Stream): void {
-    this.flood.streamCompleted();
-    this.forget(stream, false);
-  }
-
-  /** Ends it by RST_STREAM, from this side. */
-  reset(stream: Http2Stream, code: number): void {
-    this.out.rstStream(stream.id, code);
-    this.forget(stream, true);
-  }
-
-  /** What the peer did to a stream was wrong. */
-  streamError(stream: Http2Stream, code: number): void {
-    this.reset(stream, code);
-    stream.lost('protocol', false);
-    if (!this.isClient && !this.flood.streamReset()) this.flooded('rapid_reset');
-  }
-
-  protected forget(stream: Http2Stream, byUs: boolean): void {
-    const { id } = stream;
-    this.streams.delete(id);
-    this.waiting.delete(stream);
-    this.endedStreams.add(id, byUs);
-    const owed = stream.forgotten();
-    if (owed > 0) this.credit(undefined, owed);
-  }
-
   /** Frames may still come for what this side gave up; a client opened every stream that there ever was, and has forgotten them in good order. */
   private wasReset(id: number): boolean {
     return this.isClient || this.endedStreams.wasGivenUp(id);
-  }
-
-  // The end.
-
-  /** The peer did more of something than is bearable. */
-  flooded(kind: Flooding): void {
-    this.fail(this.calm(kind));
-  }
-
-  private calm(kind: Flooding): number {
-    this.onFlood(kind);
-    return ErrorCode.EnhanceYourCalm;
-  }
-
-  protected onFlood(_kind: Flooding): void {}
-
-  /** A connection error: tells the peer, ends every stream, and lets it read that. */
-  fail(code: number): void {
-    if (this.failed || this.gone) return;
-    this.failed = true;
-    this.out.goAway(this.lastStreamId, code);
-    this.out.flush();
-    this.loseStreams();
-    if (this.gone) return;
-    this.connection.shutdown();
-    this.linger();
-  }
-
-  protected abstract readonly lastStreamId: number;
-  /** Waits a while for the peer to close. */
-  protected abstract linger(): void;
-
-  private loseStreams(): void {
-    for (const stream of [...this.streams.values()]) {
-      this.forget(stream, false);
-      stream.lost('reset', false);
-    }
-  }
-
-  onConnect(): void {}
-
-  onEnd(): void {
-    this.destroy();
-  }
-
-  onClosed(_reason: CloseReason): void {
-    this.finish();
-  }
-
-  /** Closes now. */
-  destroy(): void {
-    if (this.gone) return;
-    this.connection.close();
-    this.finish();
-  }
-
-  protected finish(): void {
-    if (this.gone) return;
-    this.gone = true;
-    this.out.release();
-    this.loseStreams();
   }
 }
 

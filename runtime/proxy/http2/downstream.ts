@@ -3,29 +3,26 @@ import type { Head } from '../http1/head';
 import { isInternalAddress, plainAddress } from '../listener/address';
 import type { HttpConnectionManager } from '../listener/http-connection-manager';
 import type { Router } from '../router/router';
-import { Deadline, type DeadlineOwner } from '../timer';
 import type { CloseReason, Connection } from '../transport';
+import type { TlsSession } from '../transport/tls';
+import { ConnectionDeadline } from './connection-life';
 import { ServerConnection } from './server-connection';
 import { ServerStream } from './server-stream';
 import type { Http2Stream } from './stream';
 
 /** Time for a client to read why its connection ends. */
 const LINGER_TIME = 1000;
-const HttpDeadline = { Idle: 0, Linger: 1 } as const;
 
 /** A client's connection that speaks HTTP/2. */
-export class Http2Downstream extends ServerConnection implements DeadlineOwner, ForwardingRules {
-  private readonly idleDeadline = new Deadline(this, HttpDeadline.Idle);
-  private readonly lingerDeadline = new Deadline(this, HttpDeadline.Linger);
+export class Http2Downstream extends ServerConnection implements ForwardingRules {
   private drained = false;
   private address: string | undefined;
   private lastAuthority = '';
 
   constructor(readonly manager: HttpConnectionManager, readonly router: Router, connection: Connection, prefaceRead: boolean) {
-    super({ transport: router.transport, clock: router.clock, defer: router.defer }, {
-      ...manager.config.http2,
-      maxHeaderList: manager.config.maxRequestHeadBytes,
-    });
+    const { transport, clock, defer, deadlines } = router;
+    const { http2, maxRequestHeadBytes } = manager.config;
+    super({ transport, clock, defer, deadlines, stats: manager.stats }, { ...http2, maxHeaderList: maxRequestHeadBytes, connectProtocol: true });
     this.connection = connection;
     connection.handler = this;
     this.start(prefaceRead);
@@ -40,11 +37,14 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner, 
     return !preserveExternalRequestId && useRemoteAddress && !isInternalAddress(this.peerAddress);
   }
   get forwardedFor(): string { return this.manager.config.useRemoteAddress ? this.peerAddress : ''; }
+  get secure(): boolean { return this.connection.tls !== undefined; }
   get overwriteForwardedProto(): boolean { return this.manager.config.useRemoteAddress; }
   get fallbackHost(): string { return this.manager.authority; }
 
   get peerAddress(): string { return (this.address ??= plainAddress(this.connection.peerAddress)); }
   get peerPort(): number { return this.connection.peerPort; }
+  get tls(): TlsSession | undefined { return this.connection.tls; }
+  get tlsFailure(): string | undefined { return this.connection.failure?.text; }
 
   /** The authority in lower case. Requests of one connection most often name the same. */
   authorityOf(head: Head, start: number, end: number): string {
@@ -84,7 +84,7 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner, 
 
   override opened(stream: Http2Stream): void {
     super.opened(stream);
-    if (this.idleDeadline.set) this.router.deadlines.clear(this.idleDeadline);
+    this.clearDeadline(ConnectionDeadline.Idle);
   }
 
   protected onQuiet(): void {
@@ -92,8 +92,7 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner, 
       this.drain();
       return;
     }
-    const { idleTimeout } = this.manager.config;
-    if (idleTimeout > 0) this.router.deadlines.set(this.idleDeadline, idleTimeout, this.router.now = this.router.clock.now());
+    this.setDeadline(ConnectionDeadline.Idle, this.manager.config.idleTimeout);
   }
 
   override drain(): void {
@@ -102,16 +101,29 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner, 
     super.drain();
   }
 
-  onDeadline(kind: number): void {
-    if (kind === HttpDeadline.Linger) {
-      // Streams that were opened before the client heard are served.
-      if (this.failed || this.streams.size === 0) this.destroy();
-      return;
+  override onDeadline(kind: number): void {
+    switch (kind) {
+      case ConnectionDeadline.Linger:
+        // Streams that were opened before the client heard are served.
+        if (this.failed || this.streams.size === 0) this.destroy();
+        return;
+      case ConnectionDeadline.Idle:
+        this.manager.stats.cxIdleTimeout++;
+        super.drain();
+        // One that does not even answer that is closed.
+        this.linger();
+        return;
+      default:
+        super.onDeadline(kind);
     }
-    this.manager.stats.cxIdleTimeout++;
-    super.drain();
-    // One that does not even answer that is closed.
-    this.router.deadlines.set(this.lingerDeadline, LINGER_TIME, this.router.clock.now());
+  }
+
+  protected override get blockTimeout(): number {
+    return this.manager.config.requestHeadersTimeout;
+  }
+
+  protected override onBlockTimeout(): void {
+    this.manager.stats.rqHeaderTimeout++;
   }
 
   override fail(code: number): void {
@@ -120,7 +132,7 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner, 
   }
 
   protected linger(): void {
-    this.router.deadlines.set(this.lingerDeadline, LINGER_TIME, this.router.clock.now());
+    this.setDeadline(ConnectionDeadline.Linger, LINGER_TIME);
   }
 
   override onClosed(reason: CloseReason): void {
@@ -131,8 +143,6 @@ export class Http2Downstream extends ServerConnection implements DeadlineOwner, 
   protected override finish(): void {
     if (this.gone) return;
     super.finish();
-    this.router.deadlines.clear(this.idleDeadline);
-    this.router.deadlines.clear(this.lingerDeadline);
     this.manager.connectionGone(this);
   }
 }

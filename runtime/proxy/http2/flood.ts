@@ -1,3 +1,5 @@
+import type { Http2Stats } from '../observe/http2-stats';
+
 /** Control frames (SETTINGS, PING, PRIORITY, unknown types) that are answered or skipped within one period. */
 const CONTROL_FRAMES = 1000;
 const PERIOD = 10_000;
@@ -14,6 +16,19 @@ const TINY = 64;
 
 /** What a connection was ended for. */
 export type Flooding = 'rapid_reset' | 'continuation' | 'hpack' | 'settings' | 'ping' | 'control' | 'empty_data' | 'window_update' | 'tiny_window';
+
+/** Under which it is counted. */
+export const FLOOD_STATS: Readonly<Record<Flooding, keyof Http2Stats>> = {
+  rapid_reset: 'http2RapidResetFlood',
+  continuation: 'http2ContinuationFlood',
+  hpack: 'http2HeaderBomb',
+  settings: 'http2SettingsFlood',
+  ping: 'http2PingFlood',
+  control: 'http2ControlFlood',
+  empty_data: 'http2EmptyFramesFlood',
+  window_update: 'http2WindowUpdateFlood',
+  tiny_window: 'http2TinyWindowFlood',
+};
 
 /**
  * What a peer may do that costs it less than us, counted. Each answers whether it is still bearable; what is not ends the connection with

@@ -81,7 +81,8 @@ export function readRequestSection(fields: FieldSection, endStream: boolean, hea
   const isConnect = isText(bytes, fields.valueStart(method), fields.valueEnd(method), 'CONNECT');
   if (isConnect && protocol < 0) {
     // RFC 9113 §8.5: neither scheme nor path.
-    return scheme >= 0 || path >= 0 || authority < 0 ? SectionError.Malformed : refused(fields, from, method, authority, head, framing, Refuse.Connect);
+    if (scheme >= 0 || path >= 0 || authority < 0) return SectionError.Malformed;
+    return refused(fields, from, method, authority, head, framing, Refuse.Connect);
   }
   if (scheme < 0 || path < 0 || (protocol >= 0 && !isConnect)) return SectionError.Malformed;
   if (hasCrumbs(fields, from)) joinCookies(fields, from);

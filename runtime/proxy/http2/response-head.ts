@@ -69,5 +69,6 @@ function isForbidden(fields: FieldSection, i: number, name: number): boolean {
 
 const FORBIDDEN_STATIC = new Uint8Array(64);
 for (const index of [
-  Static.TransferEncoding, Static.ContentLength, Static.ContentEncoding, Static.Host, Static.Expect, Static.Authorization, Static.Cookie, Static.SetCookie,
+  Static.TransferEncoding, Static.ContentLength, Static.ContentEncoding, Static.Host, Static.Expect, Static.Authorization, Static.Cookie,
+  Static.SetCookie,
 ]) FORBIDDEN_STATIC[index] = 1;

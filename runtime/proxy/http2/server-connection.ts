@@ -1,6 +1,6 @@
 import { Http2Connection } from './connection';
 import type { FieldSection } from './hpack/field-section';
-import { ErrorCode, MAX_WINDOW, PREFACE } from './protocol';
+import { ErrorCode, PREFACE } from './protocol';
 import type { Http2Stream } from './stream';
 
 /** The role that answers. */
@@ -47,6 +47,8 @@ export abstract class ServerConnection extends Http2Connection {
 
   /** Ends a stream that was not opened. */
   protected refuse(id: number, code: number): void {
+    this.deps.stats.http2StreamsRefused++;
+    this.deps.stats.http2TxReset++;
     this.out.rstStream(id, code);
     this.endedStreams.add(id, true);
   }
@@ -70,15 +72,14 @@ export abstract class ServerConnection extends Http2Connection {
   drain(): void {
     if (this.draining || this.gone || this.failed) return;
     this.draining = true;
-    this.out.goAway(MAX_WINDOW, ErrorCode.NoError);
-    // What the client opened before it heard has come before the answer to this.
-    this.out.ping(0, undefined, 0);
+    // What the client opened before it heard has come before its answer.
+    this.sayDraining();
   }
 
-  protected override onPong(): void {
+  protected override onDrainHeard(): void {
     if (!this.draining || this.refusing) return;
     this.refusing = true;
-    this.out.goAway(this.lastStreamId, ErrorCode.NoError);
+    this.goAway(this.lastStreamId, ErrorCode.NoError);
     if (this.streams.size === 0) this.close();
   }
 

@@ -7,6 +7,7 @@ import type { RequestClient } from '../router/request-client';
 import type { RequestContext } from '../router/request-context';
 import { Deadline, type DeadlineOwner } from '../timer';
 import type { CloseReason } from '../transport';
+import type { TlsSession } from '../transport/tls';
 import { Dechunker } from './dechunker';
 import type { Http2Downstream } from './downstream';
 import { blockOverhead, forwardResponseBlock, trailerBlockOf, trailerBlockOfLines, writeLastChunk, writeReplyBlock } from './forward';
@@ -80,6 +81,8 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
   get forwarding() { return this.server; }
   get peerAddress(): string { return this.server.peerAddress; }
   get peerPort(): number { return this.server.peerPort; }
+  get tls(): TlsSession | undefined { return this.server.tls; }
+  get tlsFailure(): string | undefined { return this.server.tlsFailure; }
   get fallbackHost(): string { return this.server.fallbackHost; }
 
   authorityOf(head: Head, start: number, end: number): string {

@@ -1,37 +1,50 @@
 import type { Host } from '../cluster/types';
 import type { ClusterPool } from '../router/cluster-pool';
 import type { RequestContext } from '../router/request-context';
-import { Deadline, type DeadlineOwner } from '../timer';
-import type { CloseReason } from '../transport';
+import type { CloseReason, Connection } from '../transport';
 import { ClientConnection } from './client-connection';
 import { ClientStream } from './client-stream';
+import { ConnectionDeadline } from './connection-life';
 
 /** Bytes of an answer's header list at most; as of HTTP/1.1. */
 const MAX_HEADER_LIST = 60 * 1024;
-const UpstreamDeadline = { Idle: 0, Connect: 1 } as const;
 
 /** A connection to a host that carries many requests at once. */
-export class Http2Upstream extends ClientConnection implements DeadlineOwner {
-  private readonly idleDeadline = new Deadline(this, UpstreamDeadline.Idle);
-  private readonly connectDeadline = new Deadline(this, UpstreamDeadline.Connect);
+export class Http2Upstream extends ClientConnection {
   private timedOut = false;
+  /** The endpoint does not speak HTTP/2 any more. */
+  private refused = false;
+  /** Why there is no TLS. */
+  private transportFailure: string | undefined;
 
-  constructor(readonly pool: ClusterPool, readonly host: Host) {
-    const { transport, clock, defer } = pool.router;
-    super({ transport, clock, defer }, { ...pool.cluster.config.http2!, maxHeaderList: MAX_HEADER_LIST });
-    const { connectTimeout } = pool.cluster.config;
-    if (connectTimeout > 0) pool.router.deadlines.set(this.connectDeadline, connectTimeout, clock.now());
-    this.connect(host.address, host.port);
+  /** @param made a connection on which ALPN has agreed on HTTP/2; without it one is made. */
+  constructor(readonly pool: ClusterPool, readonly host: Host, made?: Connection) {
+    const { transport, clock, defer, deadlines } = pool.router;
+    const { config, stats } = pool.cluster;
+    super({ transport, clock, defer, deadlines, stats }, { ...config.http2!, maxHeaderList: MAX_HEADER_LIST, connectProtocol: false });
+    if (made === undefined) {
+      this.setDeadline(ConnectionDeadline.Connect, config.connectTimeout);
+      this.connection = pool.dial(host, this);
+    } else {
+      this.connection = made;
+      made.handler = this;
+      this.onConnect();
+    }
   }
 
   /** Sends a try, now or when the connection is made. */
   request(ctx: RequestContext): void {
-    if (this.idleDeadline.set) this.pool.router.deadlines.clear(this.idleDeadline);
+    this.clearDeadline(ConnectionDeadline.Idle);
     this.begin(ClientStream.take(this, ctx));
   }
 
   override onConnect(): void {
-    this.pool.router.deadlines.clear(this.connectDeadline);
+    this.clearDeadline(ConnectionDeadline.Connect);
+    if (this.pool.http1Instead(this.host, this.connection)) {
+      this.refused = true;
+      this.destroy();
+      return;
+    }
     super.onConnect();
   }
 
@@ -45,20 +58,23 @@ export class Http2Upstream extends ClientConnection implements DeadlineOwner {
 
   protected onQuiet(): void {
     const { router, cluster } = this.pool;
-    const { idleTimeout } = cluster.config;
     if (router.closing || this.host.removed) this.retire();
-    else if (idleTimeout > 0) router.deadlines.set(this.idleDeadline, idleTimeout, router.now);
+    else this.setDeadline(ConnectionDeadline.Idle, cluster.config.idleTimeout);
   }
 
-  onDeadline(kind: number): void {
-    if (kind === UpstreamDeadline.Idle) {
-      this.retire();
-      return;
+  override onDeadline(kind: number): void {
+    switch (kind) {
+      case ConnectionDeadline.Idle:
+        this.retire();
+        return;
+      case ConnectionDeadline.Connect:
+        this.pool.cluster.stats.cxConnectTimeout++;
+        this.timedOut = true;
+        this.destroy();
+        return;
+      default:
+        super.onDeadline(kind);
     }
-    this.pool.cluster.stats.cxConnectTimeout++;
-    this.timedOut = true;
-    this.connection.close();
-    this.finish();
   }
 
   protected override onSettled(first: boolean): void {
@@ -66,15 +82,25 @@ export class Http2Upstream extends ClientConnection implements DeadlineOwner {
     this.pool.serveWaiting();
   }
 
+  override onClosed(reason: CloseReason): void {
+    const { failure } = this.connection;
+    if (failure !== undefined) this.transportFailure = this.pool.tlsFailed(this.host, failure);
+    super.onClosed(reason);
+  }
+
+  /** What a request that is lost with it is told to have failed of. */
+  get failureText(): string | undefined {
+    return this.transportFailure;
+  }
+
   protected override loseQueuedStream(stream: ClientStream, reason: CloseReason): void {
     if (this.timedOut) stream.connectTimedOut();
+    else if (this.refused) stream.lost('reset', true);
     else super.loseQueuedStream(stream, reason);
   }
 
   protected ended(failure: CloseReason | undefined): void {
-    const { router, cluster } = this.pool;
-    router.deadlines.clear(this.idleDeadline);
-    router.deadlines.clear(this.connectDeadline);
+    const { cluster } = this.pool;
     if (failure === 'connect_failed') cluster.stats.cxConnectFail++;
     this.pool.http2Closed(this);
   }

@@ -1,3 +1,5 @@
+import { Http2Stats } from '../observe/http2-stats';
+
 /** What happened at a listener before a filter chain took over, as plain numbers; names follow Envoy's: `downstream_cx_total` is `cxTotal`. */
 export class ListenerStats {
   cxTotal = 0;
@@ -32,7 +34,7 @@ export class TcpStats {
 }
 
 /** What happened at an HTTP connection manager. */
-export class HttpStats {
+export class HttpStats extends Http2Stats {
   cxTotal = 0;
   /** Open now. */
   cxActive = 0;

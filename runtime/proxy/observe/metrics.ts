@@ -2,6 +2,7 @@ import type { ClusterStats } from '../cluster/stats';
 import type { Cluster } from '../cluster/types';
 import type { FilterChainConfig, HttpConnectionManagerConfig, ListenerConfig, TcpProxyConfig } from '../config/types';
 import { Families } from './families';
+import type { Http2Stats } from './http2-stats';
 import type { RequestObserver } from './request-observer';
 
 type Numbers<T> = { readonly [K in keyof T as T[K] extends number ? K : never]: T[K] };
@@ -34,7 +35,7 @@ export interface TcpCounters {
 }
 
 /** What an HTTP connection manager counts, as far as it becomes a metric. */
-export interface HttpCounters {
+export interface HttpCounters extends Readonly<Http2Stats> {
   readonly cxTotal: number;
   readonly cxActive: number;
   readonly cxDestroy: number;
@@ -128,6 +129,26 @@ const HTTP_GAUGES: readonly (readonly [string, Exclude<keyof HttpCounters, 'rqBy
   ['downstream_cx_upgrades_active', 'upgradeActive', 'Tunnels open'],
 ];
 
+const HTTP2_COUNTERS: readonly (readonly [string, keyof Http2Stats, string])[] = [
+  ['rx_reset', 'http2RxReset', 'RST_STREAM received'],
+  ['tx_reset', 'http2TxReset', 'RST_STREAM sent'],
+  ['goaway_received', 'http2RxGoAway', 'GOAWAY received'],
+  ['goaway_sent', 'http2TxGoAway', 'GOAWAY sent'],
+  ['rx_messaging_error', 'http2RxMessagingError', 'Malformed messages'],
+  ['streams_refused', 'http2StreamsRefused', 'Streams refused, as more were open than is allowed'],
+  ['settings_timeout', 'http2SettingsTimeout', 'Connections closed as SETTINGS were not acknowledged in time'],
+  ['keepalive_timeout', 'http2KeepaliveTimeout', 'Connections closed as a keepalive PING was not answered in time'],
+  ['inbound_rapid_reset_flood', 'http2RapidResetFlood', 'Connections closed for streams that were opened and given up again'],
+  ['inbound_continuation_flood', 'http2ContinuationFlood', 'Connections closed for header blocks in too many pieces'],
+  ['header_overflow', 'http2HeaderBomb', 'Connections closed for header blocks that unfold to far more than is taken'],
+  ['inbound_settings_flood', 'http2SettingsFlood', 'Connections closed for too many SETTINGS'],
+  ['inbound_ping_flood', 'http2PingFlood', 'Connections closed for too many PINGs'],
+  ['inbound_control_frames_flood', 'http2ControlFlood', 'Connections closed for too many other control frames'],
+  ['inbound_empty_frames_flood', 'http2EmptyFramesFlood', 'Connections closed for DATA frames that carry nothing'],
+  ['inbound_window_update_frames_flood', 'http2WindowUpdateFlood', 'Connections closed for too many WINDOW_UPDATEs'],
+  ['tiny_window_flood', 'http2TinyWindowFlood', 'Connections closed for windows of a few bytes'],
+];
+
 const LISTENER_COUNTERS: readonly (readonly [string, keyof ListenerCounters, string])[] = [
   ['downstream_cx_total', 'cxTotal', 'Connections accepted'],
   ['downstream_cx_destroy', 'cxDestroy', 'Connections closed'],
@@ -181,6 +202,7 @@ function collectHttp(key: string, { statPrefix }: HttpConnectionManagerConfig, s
   const labels = { envoy_http_conn_manager_prefix: statPrefix };
   const stat = (name: string): string => `http.{envoy_http_conn_manager_prefix}.${name}`;
   for (const [name, counter, help] of HTTP_COUNTERS) into.counter(`envoy_http_${name}`, help, stat(name)).add(labels, stats[counter]);
+  for (const [name, counter, help] of HTTP2_COUNTERS) into.counter(`envoy_http_http2_${name}`, help, stat(`http2.${name}`)).add(labels, stats[counter]);
   for (const [name, counter, help] of HTTP_GAUGES) into.gauge(`envoy_http_${name}`, help, stat(name)).add(labels, stats[counter]);
   for (let at = 1; at <= 5; at++) {
     into.counter('envoy_http_downstream_rq_xx', 'Requests by class of their status', stat('downstream_rq_{envoy_response_code_class}xx'))

@@ -127,7 +127,9 @@ function writeName(to: Buffer, at: number, bytes: Buffer, start: number, end: nu
 }
 
 /** A field in lower case of a name that is not in the static table. */
-export function writeLiteral(to: Buffer, at: number, bytes: Buffer, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): number {
+export function writeLiteral(
+  to: Buffer, at: number, bytes: Buffer, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number,
+): number {
   to[at] = 0;
   at = writeInteger(to, at + 1, nameEnd - nameStart, 0x7f, 0);
   at = copyBytes(bytes, nameStart, nameEnd, to, at);

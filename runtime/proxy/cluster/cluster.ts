@@ -94,6 +94,16 @@ export class UpstreamCluster implements Cluster {
     if (!silent && this.outlierDetection !== undefined && !host.removed) this.outlierDetection.record(host as ClusterHost, outcome);
   }
 
+  tunnelOpened(host: Host): void {
+    this.resources.add(Resource.Requests, 1);
+    host.active++;
+  }
+
+  tunnelClosed(host: Host): void {
+    this.resources.add(Resource.Requests, -1);
+    host.active--;
+  }
+
   /** A host that stands in an assignment more than once counts once, where its priority is highest. */
   update(endpoints: ClusterEndpoints): void {
     const next = new Map<string, ClusterHost>();

@@ -94,6 +94,12 @@ export interface Cluster {
    * `admit`; without it the try is taken for one of the present state.
    */
   finished(host: Host | undefined, outcome: TryOutcome, isRetry: boolean, admission?: number): void;
+  /**
+   * A try that has finished became a tunnel, which goes on holding its place in max_requests and among the requests in flight at its host until
+   * `tunnelClosed`.
+   */
+  tunnelOpened(host: Host): void;
+  tunnelClosed(host: Host): void;
   /** Replaces the endpoints; hosts that stay keep their state and pool. */
   update(endpoints: ClusterEndpoints): void;
   /** Takes a changed configuration; hosts stay, breaker and counters stay where their settings did not change. */

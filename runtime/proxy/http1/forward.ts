@@ -36,12 +36,33 @@ export class ForwardedIds {
 export const drop = new Uint8Array(MAX_HEADERS);
 
 /** What else `planRequest` and `planResponse` found; -1: no such line, or none that goes on. */
-export const plan = { hostLine: -1, idLine: -1, traceLine: -1, forLine: -1, protoLine: -1, continuesTrace: false, hasServer: false, hasDate: false };
+export const plan = {
+  hostLine: -1, idLine: -1, traceLine: -1, forLine: -1, protoLine: -1, writesTrace: true, continuesTrace: false, hasServer: false, hasDate: false,
+};
 
 /** Whether a mutation may not touch it: framing, routing and the connection have their own rules. */
 function isStructural(known: number): boolean {
   return known === Known.Host || known === Known.ContentLength || known === Known.TransferEncoding || known === Known.Connection
     || known === Known.Upgrade;
+}
+
+/** Names of the lines that are written without being asked for. */
+const OURS = ['x-request-id', 'traceparent', 'x-forwarded-for', 'x-forwarded-proto', 'server', 'date'] as const;
+const OURS_NONE = 0, OURS_ID = 1, OURS_TRACE = 2, OURS_FOR = 4, OURS_PROTO = 8, OURS_SERVER = 16, OURS_DATE = 32;
+const oursOf = new WeakMap<HeaderMutation, number>();
+/** A line that is not there, and that nobody writes. */
+const UNWANTED = MAX_HEADERS;
+
+/** Which of our lines a mutation sets or removes: they are its business then, or there would be two. */
+function takenOver(mutation: HeaderMutation | undefined): number {
+  if (mutation === undefined) return OURS_NONE;
+  let ours = oursOf.get(mutation);
+  if (ours === undefined) {
+    const names = new Set([...mutation.remove, ...mutation.set.map(({ name }) => name)].map((name) => name.toLowerCase()));
+    ours = OURS.reduce((bits, name, at) => (names.has(name) ? bits | (1 << at) : bits), OURS_NONE);
+    oursOf.set(mutation, ours);
+  }
+  return ours;
 }
 
 function markMutated(head: Head, mutation: HeaderMutation): void {
@@ -131,11 +152,13 @@ export function planRequest(head: Head, framing: Framing, rules: ForwardingRules
     if (framing.hasListed && framing.listed[i] === 1) drop[i] = 1;
   }
   const continued = traces === 1 && isTraceparent(bytes, base + head.valueStart(traceLine), head.valueEnd(traceLine) - head.valueStart(traceLine));
+  const taken = takenOver(mutation);
   plan.hostLine = hostLine;
-  plan.idLine = idLine;
+  plan.idLine = (taken & OURS_ID) === 0 ? idLine : UNWANTED;
   plan.traceLine = traceLine;
-  plan.forLine = forLine;
-  plan.protoLine = protoLine;
+  plan.forLine = (taken & OURS_FOR) === 0 ? forLine : UNWANTED;
+  plan.protoLine = (taken & OURS_PROTO) === 0 ? protoLine : UNWANTED;
+  plan.writesTrace = (taken & OURS_TRACE) === 0;
   plan.continuesTrace = continued;
 }
 
@@ -203,11 +226,15 @@ export function forwardRequest(
   } else {
     ids.requestIdStart = ids.requestIdEnd = 0;
   }
-  at = writeLatin1(to, at, 'traceparent: ');
-  ids.traceparentStart = at;
-  at = writeTraceparent(head, traceLine, continued, rules.ids, to, at);
-  to[at++] = 13;
-  to[at++] = 10;
+  if (plan.writesTrace) {
+    at = writeLatin1(to, at, 'traceparent: ');
+    ids.traceparentStart = at;
+    at = writeTraceparent(head, traceLine, continued, rules.ids, to, at);
+    to[at++] = 13;
+    to[at++] = 10;
+  } else {
+    ids.traceparentStart = 0;
+  }
   if (mutation !== undefined) at = writeMutated(to, at, mutation);
   to[at++] = 13;
   to[at++] = 10;
@@ -302,8 +329,9 @@ export function planResponse(head: Head, framing: Framing, rules: ResponseRules,
     }
     if (framing.hasListed && framing.listed[i] === 1) drop[i] = 1;
   }
-  plan.hasServer = hasServer;
-  plan.hasDate = hasDate;
+  const taken = interim ? OURS_NONE : takenOver(mutation);
+  plan.hasServer = hasServer || (taken & OURS_SERVER) !== 0;
+  plan.hasDate = hasDate || (taken & OURS_DATE) !== 0;
 }
 
 /** Writes the head that goes to the client; as `forwardRequest`. Informational answers (1xx) get nothing added. Returns the end. */

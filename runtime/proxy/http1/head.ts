@@ -113,12 +113,13 @@ export class Head {
     return this.text(this.valueStart(i), this.valueEnd(i));
   }
 
-  /** All values of `lower`, joined with `,`; undefined where there is none. */
+  /** All values of `lower`, joined with `,`, those of `cookie` with `; ` (RFC 9113 §8.2.3); undefined where there is none. */
   header(lower: string): string | undefined {
+    const separator = lower === 'cookie' ? '; ' : ',';
     let found: string | undefined;
     for (let i = 0; i < this.count; i++) {
       if (!this.isName(i, lower)) continue;
-      found = found === undefined ? this.value(i) : `${found},${this.value(i)}`;
+      found = found === undefined ? this.value(i) : found + separator + this.value(i);
     }
     return found;
   }

@@ -30,13 +30,17 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   private lingered = 0;
   /** Nothing has to be waited for but that the client takes what it is sent. */
   private quiet = false;
-  private address: string | undefined;
+  readonly peerAddress: string;
+  readonly peerPort: number;
   private lastAuthority = '';
 
   readonly major = 1;
 
   constructor(readonly manager: HttpConnectionManager, protected readonly router: Router, protected readonly connection: Connection) {
     this.idleDeadline = new Deadline(this, DownstreamDeadline.Idle);
+    // Asked now: a connection that broke has no peer any more, and logs name who it was.
+    this.peerAddress = plainAddress(connection.peerAddress);
+    this.peerPort = connection.peerPort;
     this.headDeadline = new Deadline(this, DownstreamDeadline.Head);
     this.lingerDeadline = new Deadline(this, DownstreamDeadline.Linger);
     this.rest(router.clock.now());
@@ -64,8 +68,6 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   get fallbackHost(): string { return this.manager.authority; }
   get forwarding(): ForwardingRules { return this; }
 
-  get peerAddress(): string { return (this.address ??= plainAddress(this.connection.peerAddress)); }
-  get peerPort(): number { return this.connection.peerPort; }
 
   holdReading(hold: boolean): void {
     this.connection.hold?.(hold);

@@ -2,7 +2,7 @@ import type { RequestHash } from '../cluster/types';
 import { xxHash64, xxHashResult } from '../cluster/xxhash64';
 import type { HashKeyConfig, HashPolicyConfig } from '../config/types';
 import { cookieValue, queryValue } from './path';
-import type { MadeCookie, RequestHead } from './types';
+import type { MadeCookies, RequestHead } from './types';
 import { headerReader } from './value-match';
 
 /** Reads the value that a key names; undefined where the request has none. An empty cookie is none. */
@@ -30,11 +30,11 @@ interface CompiledPolicy {
  * one bit and combined by exclusive or; a terminal policy that leaves a hash ends it. Undefined where no policy found a value.
  *
  * A cookie policy with a ttl makes a cookie where the client sent none: a random value, sent back to it (a ttl of 0: for its session), so that its
- * next request hashes alike. Of several such policies the first makes one.
+ * next request hashes alike. Each such policy that is reached makes its own.
  */
 export function compileHash(
   policies: readonly HashPolicyConfig[], random: () => number,
-): (head: RequestHead, made: MadeCookie) => RequestHash | undefined {
+): (head: RequestHead, made: MadeCookies) => RequestHash | undefined {
   if (policies.length === 0) return () => undefined;
   const compiled = policies.map(compilePolicy);
   return (head, made) => {
@@ -43,9 +43,9 @@ export function compileHash(
     let lo = 0;
     for (const policy of compiled) {
       let value = policy.read(head);
-      if (value === undefined && policy.cookie !== undefined && made.setCookie === undefined) {
+      if (value === undefined && policy.cookie !== undefined) {
         value = randomHex(random);
-        made.setCookie = policy.cookie(value);
+        made.setCookies.push(policy.cookie(value));
       }
       if (value !== undefined) {
         xxHash64(value);

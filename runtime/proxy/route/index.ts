@@ -1,5 +1,5 @@
 export { compileKey } from './hash-policy';
 export { compileRouteTable, type RouteDependencies } from './table';
 export type {
-  ClusterChoice, CompiledAction, DirectAction, ForwardAction, MadeCookie, RedirectAction, RequestHead, RouteMatch, RouteTable,
+  ClusterChoice, CompiledAction, DirectAction, ForwardAction, MadeCookies, RedirectAction, RequestHead, RouteMatch, RouteTable,
 } from './types';

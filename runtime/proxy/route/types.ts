@@ -47,7 +47,7 @@ export interface ForwardAction {
   choose(hash: RequestHash | undefined, random: () => number): ClusterChoice;
   readonly hashPolicies: readonly HashPolicyConfig[];
   /** The request's hash, and the cookie to set where a cookie policy found none and has a ttl. */
-  hash(head: RequestHead, made: MadeCookie): RequestHash | undefined;
+  hash(head: RequestHead, made: MadeCookies): RequestHash | undefined;
   readonly hostRewrite: string | undefined;
   readonly timeout: number;
   readonly idleTimeout: number | undefined;
@@ -59,8 +59,8 @@ export interface ForwardAction {
 }
 
 /** Filled by `ForwardAction.hash` when it had to make a cookie: the value of a `set-cookie` header. */
-export interface MadeCookie {
-  setCookie: string | undefined;
+export interface MadeCookies {
+  readonly setCookies: string[];
 }
 
 /** One entry of the route's clusters. */

@@ -242,7 +242,7 @@ export class ClusterPool {
     }
     const ctx = this.waiting[0];
     // A request that may go to any host goes where there is room; one that belongs to a host gets a connection there.
-    if (ctx.host === host || (ctx.hash === undefined && host.healthy)) {
+    if (ctx.host === host || (ctx.hash === undefined && host.healthy && !(ctx.triedHosts?.includes(host) ?? false))) {
       this.forget(ctx);
       ctx.host = host;
       ctx.started = true;

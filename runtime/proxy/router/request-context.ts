@@ -10,7 +10,7 @@ import { ForwardedIds, type ResponseRules } from '../http1/forward';
 import { Framing } from '../http1/framing';
 import { Head, Known } from '../http1/head';
 import type { RequestRecord } from '../observe/types';
-import type { ClusterChoice, ForwardAction, MadeCookie, RouteMatch } from '../route/types';
+import type { ClusterChoice, ForwardAction, MadeCookies, RouteMatch } from '../route/types';
 import { Deadline, type DeadlineOwner } from '../timer';
 import type { ClusterPool } from './cluster-pool';
 import type { RequestClient } from './request-client';
@@ -36,7 +36,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   readonly framing = new Framing();
   readonly body = new BodyReader();
   readonly ids = new ForwardedIds();
-  readonly cookie: MadeCookie = { setCookie: undefined };
+  readonly cookie: MadeCookies = { setCookies: [] };
   readonly outcome: MutableOutcome = { status: 0, failure: undefined, latency: 0 };
   readonly totalDeadline = new Deadline(this, RequestDeadline.Total);
   readonly perTryDeadline = new Deadline(this, RequestDeadline.PerTry);
@@ -165,7 +165,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   /** Back to how a new one is; it is in nobody's hands. */
   reset(): void {
     if (this.addedHeaders.length > 0) this.addedHeaders.length = 0;
-    this.cookie.setCookie = undefined;
+    if (this.cookie.setCookies.length > 0) this.cookie.setCookies.length = 0;
     this.route = undefined as unknown as RouteMatch;
     this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = undefined;
     this.connection = this.host = this.backoff = this.triedHosts = this.upstreamHost = undefined;

@@ -140,7 +140,8 @@ export class Router {
     pool.users++;
     ctx.retry = action.retry;
     ctx.responseMutation = match.responseHeaders(choice);
-    if (ctx.cookie.setCookie !== undefined) ctx.addResponseHeader('set-cookie', ctx.cookie.setCookie);
+    const { setCookies } = ctx.cookie;
+    for (let i = 0; i < setCookies.length; i++) ctx.addResponseHeader('set-cookie', setCookies[i]);
     this.compose(ctx, match.rewritePath(ctx), action.hostRewrite, match.requestHeaders(choice));
     if (bodyEnd > bodyStart) ctx.appendReplay(this.transport.input, bodyStart, bodyEnd);
     ctx.idleTimeout = action.idleTimeout ?? tables.config.streamIdleTimeout;
@@ -310,7 +311,9 @@ export class Router {
     ctx.responseStarted = true;
     ctx.upstreamFirstByte = this.now;
     ctx.outcome.latency = this.now - ctx.tryStart;
+    // Breaker and outlier detection hear of the switch now; what the tunnel takes of the bulkhead it keeps.
     this.tries.finish(ctx, 101, undefined);
+    ctx.pool!.cluster.tunnelOpened(ctx.upstreamHost!);
     this.deadlines.clear(ctx.totalDeadline);
     this.deadlines.clear(ctx.perTryIdleDeadline);
     this.touch(ctx);
@@ -348,6 +351,7 @@ export class Router {
     downstream.manager.requestEnded(statusClass);
     if (pool !== undefined) {
       pool.cluster.stats.rqByClass[statusClass]++;
+      if (ctx.tunnel) pool.cluster.tunnelClosed(ctx.upstreamHost!);
       pool.release();
     }
     this.observer?.requestEnded(ctx);

@@ -113,9 +113,8 @@ export class TryLoop {
     this.finish(ctx, 0, failure);
     const { retry } = ctx;
     const error = ERROR_OF[failure];
-    if (retry === undefined || !retriesError(retry.on, error) || !this.triesLeft(ctx)) router.refuse(ctx, error);
-    else if (!this.mayRetry(ctx)) router.refuse(ctx, error);
-    else this.schedule(ctx, undefined);
+    if (retry !== undefined && retriesError(retry.on, error) && this.triesLeft(ctx) && this.mayRetry(ctx)) this.schedule(ctx, undefined);
+    else router.refuse(ctx, error);
   }
 
   /**

@@ -14,6 +14,8 @@ import type { UpstreamRequest } from './upstream-request';
 const MAX_RESPONSE_HEAD = 60 * 1024;
 /** Interim (1xx) answers of one request. */
 const MAX_INTERIM = 16;
+/** Milliseconds that the last bytes of a tunnel wait for its upstream to take them, where the cluster has no idle timeout. */
+const LAST_BYTES_TIME = 60_000;
 
 const UpstreamDeadline = { Connect: 0, Idle: 1 } as const;
 
@@ -382,7 +384,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
       return;
     }
     this.finishing = true;
-    this.rest(this.pool.cluster.config.idleTimeout);
+    // Whoever takes none of it must not keep the connection for ever, however long idle ones may stay.
+    this.rest(this.pool.cluster.config.idleTimeout || LAST_BYTES_TIME);
   }
 
   sendBody(_ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {

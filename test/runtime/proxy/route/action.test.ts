@@ -162,9 +162,9 @@ describe('hash policies', () => {
   const header = (name: string, terminal = false): HashPolicyConfig => ({ key: { kind: 'header', name }, terminal });
   const cookie = (ttl: number | undefined, path = ''): HashPolicyConfig => ({ key: { kind: 'cookie', name: 'session', ttl, path }, terminal: false });
   const hashWith = (hash: readonly HashPolicyConfig[], request = head('/')) => {
-    const made = { setCookie: undefined };
+    const made = { setCookies: [] as string[] };
     const result = forwardOf(matched(routes(route('r', { action: forward({ hash }) })), request)).hash(request, made);
-    return { hash: result, setCookie: made.setCookie as string | undefined };
+    return { hash: result, setCookie: made.setCookies[0] as string | undefined };
   };
   const withHeaders = (headers: Record<string, string>) => head('/?user=7&x', { headers });
 
@@ -218,13 +218,20 @@ describe('hash policies', () => {
     expect(hashWith([cookie(1000)], withHeaders({ cookie: 'session=' })).setCookie).toBeDefined();
   });
 
+  test('each cookie policy that finds none makes its own', () => {
+    const called = (name: string): HashPolicyConfig => ({ key: { kind: 'cookie', name, ttl: 0, path: '' }, terminal: false });
+    const made = { setCookies: [] as string[] };
+    compileHash([called('a'), called('b'), called('c')], seeded(3))(withHeaders({ cookie: 'b=1' }), made);
+    expect(made.setCookies.map((text) => text.split('=')[0])).toEqual(['a', 'c']);
+  });
+
   test('every client gets a cookie of its own', () => {
     const random = seeded(9);
     const hash = compileHash([cookie(1000)], random);
     const values = Array.from({ length: 1000 }, () => {
-      const made = { setCookie: undefined as string | undefined };
+      const made = { setCookies: [] as string[] };
       hash(head('/'), made);
-      return made.setCookie;
+      return made.setCookies[0];
     });
     expect(new Set(values).size).toBe(1000);
   });

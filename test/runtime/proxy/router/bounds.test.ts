@@ -1,5 +1,5 @@
 import type { RetryConfig } from '../../../../runtime/proxy/config/types';
-import { actionConfig, retryConfig, routeConfig } from '../support/config';
+import { actionConfig, clusterConfig, retryConfig, routeConfig } from '../support/config';
 import { GET, Harness, OK, parseAnswer, type HarnessOptions } from '../support/harness';
 
 const BAD = 'HTTP/1.1 503 Service Unavailable\r\ncontent-length: 3\r\n\r\nbad';
@@ -10,6 +10,13 @@ async function start(retry: Partial<RetryConfig> | undefined, options: HarnessOp
   harness = await Harness.start({ routes: [routeConfig(actionConfig({ retry: retry && retryConfig(retry), timeout }))], ...options });
 }
 const requests = (): string[] => harness.transport.connected.flatMap(({ received }) => received.match(/^(GET|POST) /gm) ?? []);
+
+test('the log of a request whose client broke off names the client', async () => {
+  await start(undefined);
+  const client = harness.send(GET);
+  client.deliverReset();
+  expect(harness.seen).toMatchObject([{ flag: 'DC', client: '127.0.0.1:40000' }]);
+});
 
 describe('timeouts', () => {
   test('of the route, from the end of the request, over all tries', async () => {
@@ -202,6 +209,23 @@ describe('bounds', () => {
     expect([first.closed, second.closed]).toEqual([true, false]);
     expect(first.port).not.toBe(second.port);
     expect(harness.cluster.connections).toBe(1);
+  });
+
+  test('a retry that waits is not given a host that it tried already', async () => {
+    const limits = { ...clusterConfig().limits, maxConnections: 1 };
+    await start({ avoidPreviousHosts: true, hostSelectionAttempts: 10, baseInterval: 10 }, { ports: [9001, 9002], cluster: { limits } });
+    const first = harness.send(GET);
+    const { port } = harness.transport.last;
+    // The other one, which may go anywhere, gets the connection of the first while that waits before its retry.
+    const second = harness.send(GET);
+    harness.reply(BAD);
+    expect(requests()).toHaveLength(2);
+    harness.advance(10);
+    harness.reply(OK);
+    expect(parseAnswer(second.received).status).toBe(200);
+    expect(harness.transport.last.port).not.toBe(port);
+    harness.reply(OK);
+    expect(parseAnswer(first.received).status).toBe(200);
   });
 
   test('max_requests refuses at once', async () => {

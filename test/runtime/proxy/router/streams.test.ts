@@ -1,4 +1,6 @@
+import { clusterConfig } from '../support/config';
 import { GET, Harness, OK, parseAnswer } from '../support/harness';
+import type { MemoryConnection } from '../support/memory-transport';
 
 const WEBSOCKET = 'GET /chat HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\nsec-websocket-key: x\r\n\r\n';
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: y\r\n\r\n';
@@ -218,6 +220,44 @@ describe('WebSocket', () => {
     expect([client.closed, upstream.closed]).toEqual([true, true]);
     expect(harness.cluster.connections).toBe(0);
     expect(harness.manager.stats.cxActive).toBe(0);
+  });
+
+  test('it goes on holding its place in max_requests and at its host until it ends, however it ends', async () => {
+    await harness.close();
+    harness = await Harness.start({ cluster: clusterConfig({ limits: { ...clusterConfig().limits, maxRequests: 1 } }) });
+    const [host] = harness.cluster.hosts();
+    const ends: ((client: MemoryConnection, upstream: MemoryConnection) => void)[] = [
+      (client, upstream) => { client.deliverEnd(); upstream.deliverEnd(); },
+      (client) => client.deliverReset(),
+      (_, upstream) => upstream.deliverReset(),
+      () => harness.advance(300_000),
+    ];
+    for (const end of ends) {
+      const client = harness.send(WEBSOCKET);
+      harness.reply(SWITCH);
+      expect([harness.cluster.activeRequests, host.active]).toEqual([1, 1]);
+      expect(parseAnswer(harness.send(GET).received).status).toBe(503);
+      end(client, harness.transport.last);
+      expect([harness.cluster.activeRequests, host.active]).toEqual([0, 0]);
+    }
+  });
+
+  test('an upstream that takes none of the last bytes keeps its connection for a minute at most, where idle ones may stay for ever', async () => {
+    await harness.close();
+    harness = await Harness.start({ cluster: { idleTimeout: 0 } });
+    const client = harness.send(WEBSOCKET);
+    harness.reply(SWITCH);
+    const upstream = harness.transport.last;
+    upstream.stalled = true;
+    harness.send('last words', client);
+    upstream.deliverEnd();
+    client.readStart();
+    client.deliverEnd();
+    harness.transport.settle();
+    expect(upstream.closed).toBe(false);
+    harness.advance(60_000);
+    expect(upstream.closed).toBe(true);
+    expect(harness.cluster.connections).toBe(0);
   });
 
   test('neither the route\'s timeout nor the pool holds a tunnel; standing still ends it', () => {

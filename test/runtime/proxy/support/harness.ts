@@ -27,6 +27,7 @@ export interface Seen {
   userAgent: string;
   protocol: string | undefined;
   host: string | undefined;
+  client: string;
 }
 
 export function copyRecord(r: RequestRecord): Seen {
@@ -51,6 +52,7 @@ export function copyRecord(r: RequestRecord): Seen {
     userAgent,
     protocol,
     host: r.upstreamHost?.key,
+    client: r.downstreamAddress,
   };
 }
 

@@ -15,13 +15,15 @@ export class MemoryConnection implements Connection {
   /** The peer takes nothing: writes wait. */
   stalled = false;
   waiting = 0;
-  readonly peerAddress = '127.0.0.1';
-  readonly peerPort = 40_000;
   private held: Buffer[] = [];
   private endHeld = false;
   private readonly lent: { readonly bytes: Buffer; readonly copy: Buffer }[] = [];
 
   constructor(private readonly transport: MemoryTransport, readonly address = '', readonly port = 0) {}
+
+  // As of a real one, whose peer is nobody once it is gone.
+  get peerAddress(): string { return this.closed ? '' : '127.0.0.1'; }
+  get peerPort(): number { return this.closed ? 0 : 40_000; }
 
   get pendingBytes(): number {
     return this.waiting;

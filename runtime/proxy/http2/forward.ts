@@ -1,10 +1,13 @@
 import type { HeaderMutation } from '../config/types';
 import { LF, copyBytes, writeLatin1 } from '../http1/bytes';
-import { drop, plan, planRequest, planResponse, writeTraceparent, type ForwardedIds, type ForwardingRules, type ResponseEdits, type ResponseRules } from '../http1/forward';
+import {
+  drop, plan, planRequest, planResponse, writeTraceparent, type ForwardedIds, type ForwardingRules, type ResponseEdits, type ResponseRules,
+} from '../http1/forward';
 import type { Framing } from '../http1/framing';
 import { Known, type Head } from '../http1/head';
 import {
-  FIELD_OVERHEAD, TE_TRAILERS, literalName, writeField, writeIndexed, writeInteger, writeLiteral, writeMethod, writeNamed, writeStatus, writeTextField, writeTextValue,
+  FIELD_OVERHEAD, TE_TRAILERS, literalName, writeField, writeIndexed, writeInteger, writeLiteral, writeMethod, writeNamed, writeStatus, writeTextField,
+  writeTextValue,
 } from './hpack/encoder';
 import { KNOWN_BASE, type FieldSection } from './hpack/field-section';
 import { Static } from './hpack/static-table';
@@ -15,7 +18,7 @@ import { Static } from './hpack/static-table';
  */
 
 const FORWARDED_FOR = literalName('x-forwarded-for');
-const FORWARDED_PROTO = [Buffer.concat([literalName('x-forwarded-proto'), Buffer.from('\u0004http')]), Buffer.concat([literalName('x-forwarded-proto'), Buffer.from('\u0005https')])];
+const FORWARDED_PROTO = ['\u0004http', '\u0005https'].map((value) => Buffer.concat([literalName('x-forwarded-proto'), Buffer.from(value, 'latin1')]));
 const REQUEST_ID = Buffer.concat([literalName('x-request-id'), Buffer.from([36])]);
 const TRACEPARENT = Buffer.concat([literalName('traceparent'), Buffer.from([55])]);
 const CONNECT = Buffer.from([Static.Method, 7, ...Buffer.from('CONNECT')]);
@@ -80,8 +83,8 @@ export function forwardRequestBlock(
   let runStart = 0, runEnd = 0;
   for (let i = 0; i < count; i++) {
     const kind = known[i];
-    if (drop[i] === 1 || kind === Known.Host || kind === Known.Upgrade || kind === Known.TransferEncoding || (kind === Known.Tracestate && !continuesTrace)) continue;
-    if (framing.upgrade && isHandshake(head, i)) continue;
+    if (drop[i] === 1 || kind === Known.Host || kind === Known.Upgrade || kind === Known.TransferEncoding) continue;
+    if ((kind === Known.Tracestate && !continuesTrace) || (framing.upgrade && isHandshake(head, i))) continue;
     const appends = i === forLine && rules.forwardedFor !== '';
     if (section !== undefined && !appends) {
       const rawStart = section.rawStart(first + i);
@@ -114,7 +117,7 @@ export function forwardRequestBlock(
 
   at = put(TE_TRAILERS, to, at);
   if (rules.forwardedFor !== '' && forLine < 0) at = writeTextValue(to, put(FORWARDED_FOR, to, at), rules.forwardedFor);
-  if (plan.protoLine < 0) at = put(FORWARDED_PROTO[framing.https && !rules.overwriteForwardedProto ? 1 : 0], to, at);
+  if (plan.protoLine < 0) at = put(FORWARDED_PROTO[rules.secure || (framing.https && !rules.overwriteForwardedProto) ? 1 : 0], to, at);
   if (plan.idLine < 0 && rules.generateRequestId) {
     at = put(REQUEST_ID, to, at);
     ids.requestIdStart = at;

@@ -1,6 +1,7 @@
 /** `npm run bench -- SUITE… | all [--json FILE] [--rounds N] [--without PEER] [--smoke]`: see README.md beside this file. */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { conns } from './conns';
 import { h1 } from './h1';
 import { h2 } from './h2';
 import { latency } from './latency';
@@ -10,7 +11,7 @@ import { holds, print, printSummary, type Report } from './report';
 import { synth } from './synth';
 import { tcp } from './tcp';
 
-const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, latency, tcp };
+const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, latency, conns, tcp };
 const USAGE = `usage: npm run bench -- ${Object.keys(SUITES).join(' | ')} | all [--json FILE] [--rounds N] [--without haproxy|nginx|envoy]… [--smoke]`;
 
 async function main(): Promise<number> {

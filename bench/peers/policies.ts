@@ -7,6 +7,10 @@ export interface Setting extends Place {
   readonly upstreams: readonly number[];
   /** HTTP/2 with prior knowledge on both sides; nginx asks its upstreams by HTTP/1.1, which is all that it can. */
   readonly http2?: boolean;
+  /** Connections of clients at once; 4,000 by default. */
+  readonly clients?: number;
+  /** Answers may take minutes: no client of such a suite is quick. */
+  readonly patient?: boolean;
 }
 
 const LIMIT = 1_000_000;
@@ -22,8 +26,8 @@ export function haproxy(setting: Setting, port: number): Peer {
   const config = `
 global
   nbthread 1
-  maxconn 4000
-  log stdout format raw local0
+  maxconn ${setting.clients ?? 4000}
+${setting.clients === undefined ? '' : '  no strict-limits\n'}  log stdout format raw local0
 
 defaults
   mode http
@@ -72,7 +76,7 @@ ${nginxTemporary(setting, 'nginx')}
   access_log /dev/null json buffer=64k flush=1s;
   limit_req_zone $server_name zone=rate:1m rate=${LIMIT}r/s;
   limit_req_status 429;
-  keepalive_requests 100000000;
+${setting.patient ? '  proxy_max_temp_file_size 0;\n' : ''}  keepalive_requests 100000000;
   map $http_x_tenant $refused { default 1; acme 0; }
   upstream payment {
     least_conn;
@@ -113,7 +117,7 @@ ${setting.upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conn
 }
 
 /** One bootstrap, for our proxy and for Envoy. */
-export function bootstrap({ upstreams, http2 }: Setting, port: number, adminPort: number): unknown {
+export function bootstrap({ upstreams, http2, patient }: Setting, port: number, adminPort: number): unknown {
   const type = (name: string) => `type.googleapis.com/${name}`;
   const address = (number: number) => ({ socket_address: { address: '127.0.0.1', port_value: number } });
   const format = {
@@ -176,11 +180,11 @@ export function bootstrap({ upstreams, http2 }: Setting, port: number, adminPort
                     response_headers_to_remove: ['x-app'],
                     route: {
                       cluster: 'payment.shop:8080',
-                      timeout: '2s',
+                      timeout: patient ? '600s' : '2s',
                       retry_policy: {
                         retry_on: 'gateway-error,connect-failure,reset',
                         num_retries: 2,
-                        per_try_timeout: '0.5s',
+                        per_try_timeout: patient ? '600s' : '0.5s',
                         retry_back_off: { base_interval: '0.1s', max_interval: '0.4s' },
                         retry_host_predicate: [{
                           name: 'previous_hosts',

@@ -3,15 +3,17 @@ import type { Clock } from '../../clock';
 import type { SharedClusters } from '../cluster/shared';
 import type { ListenerConfig, ProxySnapshot } from '../config/types';
 import { Families } from '../observe/families';
-import type { LineSink } from '../observe/line-writer';
 import { Faults } from '../observe/faults';
+import type { LineSink } from '../observe/line-writer';
 import type { Log } from '../observe/log';
 import { collectTraffic } from '../observe/metrics';
 import { RequestObserver } from '../observe/request-observer';
+import { collectTls } from '../observe/tls-metrics';
 import { OverloadManager } from '../overload/manager';
 import { collectOverload } from '../overload/metrics';
 import type { OverloadConfig } from '../overload/types';
 import { Proxy, type PreparedSnapshot } from '../proxy';
+import { FailureLog } from '../tls/failures';
 import type { Transport } from '../transport';
 import { viewOf } from './report';
 import type { BoundListener, DataPlane, DataPlaneReport } from './types';
@@ -26,6 +28,8 @@ export interface LocalDependencies {
   readonly overload: OverloadConfig | undefined;
   /** What it shares with other workers of the pod; undefined: it is alone. */
   readonly shared?: SharedClusters;
+  /** As of `Proxy`. */
+  readonly ticketSecret?: Uint8Array;
   /** Takes the lines of an access log; a writer of its own by default. */
   readonly openLog?: (path: string) => LineSink;
   /** Bytes that are buffered in the whole pod, where there are other workers; `own` are those in here. */
@@ -44,14 +48,15 @@ export class LocalDataPlane implements DataPlane {
     const { clock, random, transport, overload, shared, openLog, log } = deps;
     this.faults = new Faults(clock, log);
     this.observer = new RequestObserver(clock, random, openLog);
+    const failures = log && new FailureLog(log, clock);
     this.proxy = new Proxy({
-      clock, transport, random, observer: this.observer, shared, onFault: (place, error) => this.faults.record(place, error),
+      clock, transport, random, observer: this.observer, shared, ticketSecret: deps.ticketSecret,
+      onHandshakeFailure: failures && ((failure) => failures.write(failure)),
+      onTlsDegraded: (reason) => log?.warning('transport', 'raw TLS failed its self-test; node:tls serves', { reason }),
+      onFault: (place, error) => this.faults.record(place, error),
     });
     this.overload = overload && new OverloadManager(overload, clock, {
-      heapBytes: () => {
-        const { used_heap_size: used, external_memory: external } = getHeapStatistics();
-        return used + external;
-      },
+      heapBytes,
       bufferedBytes: () => deps.bufferedInPod?.(this.proxy.bufferedBytes) ?? this.proxy.bufferedBytes,
       stopReading: (stop) => { this.proxy.holdReading(stop); },
       shed: (shed) => { this.proxy.router.shedding = shed; },
@@ -88,8 +93,26 @@ export class LocalDataPlane implements DataPlane {
     const families = new Families();
     collectTraffic({ clusters: proxy.clusters.values(), listeners: proxy.listeners.values() }, observer, families);
     this.faults.collect(families);
+    collectTls({
+      listeners: [...proxy.listeners.values()].flatMap(({ config }) => {
+        const stats = proxy.tls.ofListener(config);
+        return stats === undefined ? [] : [[`${config.address}_${config.port}`, stats] as const];
+      }),
+      clusters: [...proxy.clusters].flatMap(([name, { config }]) => {
+        const stats = proxy.tls.ofCluster(name);
+        return stats === undefined ? [] : [[config.statName, stats] as const];
+      }),
+    }, families);
     collectOverload({ overload, bufferedBytes: proxy.bufferedBytes }, families);
-    return { families: families.toData(), clusters: [...proxy.clusters.values()].map(viewOf), problems: [...observer.problems()] };
+    let connections = 0;
+    for (const { stats } of proxy.listeners.values()) connections += stats.cxActive;
+    return {
+      families: families.toData(),
+      clusters: [...proxy.clusters.values()].map(viewOf),
+      connections,
+      heapBytes: heapBytes(),
+      problems: [...observer.problems()],
+    };
   }
 
   async report(): Promise<DataPlaneReport> {
@@ -109,4 +132,10 @@ export class LocalDataPlane implements DataPlane {
     await this.proxy.close();
     await this.observer.close();
   }
+}
+
+/** Of this thread: in use, and what is held outside. */
+function heapBytes(): number {
+  const { used_heap_size: used, external_memory: external } = getHeapStatistics();
+  return used + external;
 }

@@ -42,6 +42,9 @@ export interface ClusterView {
 export interface DataPlaneReport {
   readonly families: readonly FamilyData[];
   readonly clusters: readonly ClusterView[];
+  /** Of this worker alone: connections of clients that are open, and bytes of the heap in use. */
+  readonly connections: number;
+  readonly heapBytes: number;
   /** Access logs that cannot be written, with the reason. */
   readonly problems: readonly (readonly [path: string, problem: string])[];
 }

@@ -41,6 +41,7 @@ export class DataPlaneWorker {
     this.plane = new LocalDataPlane({
       clock, random, transport, shared, log,
       overload: init.overload,
+      ticketSecret: init.ticketSecret,
       openLog: (path) => {
         const forwarded = new ForwardedLog(path, clock, post);
         this.logs.set(path, forwarded);

@@ -13,6 +13,8 @@ export interface WorkerInit {
   readonly transport: 'raw' | 'portable';
   readonly overload: OverloadConfig | undefined;
   readonly logLevel: LogLevel;
+  /** What keys of TLS session tickets are derived from: a session that one worker gave another one resumes. */
+  readonly ticketSecret: Uint8Array;
   /** `performance.timeOrigin` of the main thread: all workers of a pod have one clock. */
   readonly timeOrigin: number;
   /** Bytes buffered by each worker, as doubles. */

@@ -221,7 +221,14 @@ export class WorkerPool implements DataPlane {
     reports.forEach((report) => families.mergeFrom(report.families));
     this.collectOwn(families);
     const problems = [...this.logs].flatMap(([path, { sink: { problem } }]) => (problem === undefined ? [] : [[path, problem] as const]));
-    return { families: families.toData(), clusters: mergeClusters(reports), problems };
+    const sum = (of: (report: DataPlaneReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
+    return {
+      families: families.toData(),
+      clusters: mergeClusters(reports),
+      connections: sum(({ connections }) => connections),
+      heapBytes: sum((report) => report.heapBytes),
+      problems,
+    };
   }
 
   private async ask(slot: WorkerSlot): Promise<void> {
@@ -238,6 +245,13 @@ export class WorkerPool implements DataPlane {
   private collectOwn(families: Families): void {
     families.gauge('envoy_server_concurrency', 'Worker threads', 'server.concurrency').add({}, this.deps.workers);
     families.counter('meshwright_worker_restarts_total', 'Worker threads that died and were replaced', 'server.worker_restarts').add({}, this.restarts);
+    for (const { index, report } of this.slots) {
+      const worker = String(index);
+      families.gauge('meshwright_worker_connections', 'Connections of clients, by worker', 'worker.{worker}.connections')
+        .add({ worker }, report?.connections ?? 0);
+      families.gauge('meshwright_worker_heap_bytes', 'Bytes of the heap in use and what it holds outside, by worker', 'worker.{worker}.heap_bytes')
+        .add({ worker }, report?.heapBytes ?? 0);
+    }
     for (const [envoy_cluster_name, ejections] of this.ejections.made()) {
       families.counter('envoy_cluster_outlier_detection_ejections_enforced_total', 'Ejections of endpoints',
         'cluster.{envoy_cluster_name}.outlier_detection_ejections_enforced_total').add({ envoy_cluster_name }, ejections);

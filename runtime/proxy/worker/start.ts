@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { LineWriter } from '../observe/line-writer';
 import type { WorkerSettings } from '../server';
+import { randomTicketSecret } from '../tls/ticket-keys';
 import type { FromWorker, WorkerInit } from './messages';
 import { WorkerPool } from './pool';
 import { MemoryRegistry } from './shared-memory';
@@ -13,6 +14,7 @@ const FILE = join(__dirname, 'proxy-worker.js');
 /** Starts the data plane of a pod with several workers, in threads. */
 export async function startWorkers(settings: WorkerSettings, file = FILE): Promise<WorkerPool> {
   const { workers, transport, overload, clock, log, logLevel } = settings;
+  const ticketSecret = randomTicketSecret();
   if (!existsSync(file)) throw new Error(`--concurrency: the program of the workers is missing: ${file}`);
   const memory = new MemoryRegistry();
   const buffered = new SharedArrayBuffer(workers * Float64Array.BYTES_PER_ELEMENT);
@@ -22,7 +24,9 @@ export async function startWorkers(settings: WorkerSettings, file = FILE): Promi
     spawn: (index, message, exited) => {
       const { port1, port2 } = new MessageChannel();
       memory.serve(port1, index);
-      const init: WorkerInit = { index, workers, transport, overload, logLevel, timeOrigin: performance.timeOrigin, buffered, memory: port2 };
+      const init: WorkerInit = {
+        index, workers, transport, overload, logLevel, ticketSecret, timeOrigin: performance.timeOrigin, buffered, memory: port2,
+      };
       const worker = new Worker(file, { workerData: init, transferList: [port2], argv: [], name: `worker ${index}` });
       let reason: string | undefined;
       worker.on('message', (said: FromWorker) => message(said));

@@ -216,6 +216,15 @@ const fuzz = project.addTask('fuzz', {
 });
 fuzz.exec('node scripts/bundle-fuzz.mjs');
 fuzz.exec('node --enable-source-maps build/fuzz/main.js', { receiveArgs: true });
+const integrity = project.addTask('integrity', {
+  description: 'Random bodies, framings, cuts and aborts through the proxy, every digest compared: npm run integrity -- --requests N [--seed N]',
+});
+const soak = project.addTask('soak', { description: 'The same for a time, with the heap watched: npm run soak -- --minutes N [--seed N]' });
+for (const [task, mode] of [[integrity, 'integrity'], [soak, 'soak']] as const) {
+  task.exec('node scripts/bundle-integrity.mjs');
+  task.exec(`node --expose-gc --enable-source-maps build/integrity/main.js ${mode}`, { receiveArgs: true });
+}
+
 // Slower, needs Debian packages and an Envoy: .ci/run prepares them.
 project.addTask('e2e', {
   description: 'Tests with real peers: test/e2e, one process after the other',

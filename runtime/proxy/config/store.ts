@@ -1,6 +1,7 @@
 import {
   ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, TypeUrl, unpackAnyAs, type Any,
 } from '../../xds';
+import { shareAddress, takenAddress } from './addresses';
 import {
   decodeCluster, decodeEndpoints, decodeListener, decodeRouteTable, type DecodedCluster, type DecodedEndpoints, type DecodedListener,
 } from './decode';
@@ -34,6 +35,13 @@ interface Accepted {
   readonly raw: RawResource;
 }
 
+/** How the resources of an update were before it. */
+interface Undo {
+  readonly before: Map<string, Accepted | undefined>;
+  /** Takes a listener back that was taken. */
+  readonly taken: Map<string, () => void>;
+}
+
 /** Told of what a change of the store means for others. */
 export interface StoreListener {
   /** There is a new snapshot. */
@@ -51,7 +59,8 @@ export class ConfigStore {
   private readonly assignments = new Map<string, DecodedEndpoints>();
   private readonly resolved = new Map<string, DecodedEndpoints>();
   private readonly listeners = new WarmingSet<DecodedListener>(
-    ({ routes }) => routes.every(({ name, inline }) => inline !== undefined || this.tables.has(name)));
+    ({ routes }) => routes.every(({ name, inline }) => inline !== undefined || this.tables.has(name)),
+    (one, other) => shareAddress(one.listener, other.listener));
   private readonly clusters = new WarmingSet<DecodedCluster>((entry) => this.endpointsOf(entry) !== undefined);
   private readonly accepted: Record<DiscoveredType, Map<string, Accepted>> = {
     [TypeUrl.CDS]: new Map(), [TypeUrl.EDS]: new Map(), [TypeUrl.LDS]: new Map(), [TypeUrl.RDS]: new Map(),
@@ -77,20 +86,24 @@ export class ConfigStore {
   update({ type, resources, removed }: ResourceUpdate): Rejection[] {
     // Removals first: a listener may take the address of one that goes. Nobody sees the state between.
     removed.forEach((name) => this.drop(type, name));
+    const undo: Undo = { before: new Map(), taken: new Map() };
     const rejections = resources.flatMap((raw) => {
       const before = this.accepted[type].get(raw.name);
+      undo.before.set(raw.name, before);
       // The same bytes again, as after a reconnect: nothing to decode, nothing changes.
       if (before && sameBytes(before.raw.resource.value, raw.resource.value)) {
         this.accepted[type].set(raw.name, { raw });
         return [];
       }
-      const problems = this.take(type, raw);
+      const problems = this.take(type, raw, undo);
       if (problems.length > 0) return [{ name: raw.name, problems }];
       this.accepted[type].set(raw.name, { raw });
       return [];
     });
+    rejections.push(...this.refuseTakenAddresses(undo));
     this.publish();
-    return rejections;
+    const order = resources.map(({ name }) => name);
+    return rejections.sort((one, other) => order.indexOf(one.name) - order.indexOf(other.name));
   }
 
   /** New addresses of a STRICT_DNS cluster. */
@@ -125,11 +138,11 @@ export class ConfigStore {
     return { listeners: this.listeners.warming(), clusters: this.clusters.warming() };
   }
 
-  private take(type: DiscoveredType, raw: RawResource): readonly string[] {
+  private take(type: DiscoveredType, raw: RawResource, undo: Undo): readonly string[] {
     try {
       switch (type) {
         case TypeUrl.LDS:
-          return this.takeListener(raw);
+          return this.takeListener(raw, undo);
         case TypeUrl.CDS:
           return this.takeCluster(raw);
         case TypeUrl.RDS: {
@@ -154,16 +167,14 @@ export class ConfigStore {
     }
   }
 
-  private takeListener(raw: RawResource): readonly string[] {
+  private takeListener(raw: RawResource, undo: Undo): readonly string[] {
     const message = unpackAnyAs(ListenerSchema, raw.resource);
     if (!message) return [wrongType(raw, 'Listener')];
     if (this.listeners.isFixed(raw.name)) return ['has the name of a listener of the bootstrap: rename one of them'];
     const { value, problems } = decodeListener(message);
     if (!value) return problems;
     if (value.listener.name !== raw.name) return [wrongName(raw, value.listener.name)];
-    const other = this.sameAddress(value.listener);
-    if (other !== undefined) return [`address: ${value.listener.address}:${value.listener.port} is already that of listener ${JSON.stringify(other)}`];
-    this.listeners.set(raw.name, value);
+    undo.taken.set(raw.name, this.listeners.set(raw.name, value));
     return [];
   }
 
@@ -180,12 +191,22 @@ export class ConfigStore {
     return [];
   }
 
-  private sameAddress(config: ListenerConfig): string | undefined {
-    if (config.port === 0) return undefined;
-    for (const { listener: other } of this.listeners.all()) {
-      if (other.name !== config.name && other.port === config.port && other.address === config.address) return other.name;
+  /** All of an update is looked at together, so that two listeners may swap their addresses. Those that are refused are as they were before. */
+  private refuseTakenAddresses({ before, taken }: Undo): Rejection[] {
+    const rejections: Rejection[] = [];
+    for (;;) {
+      const newest = new Map([...this.listeners.newest()].map(([name, { listener }]) => [name, listener]));
+      const found = takenAddress([...taken.keys()], newest);
+      if (found === undefined) return rejections;
+      const [name, other] = found;
+      const { address, port } = newest.get(name)!;
+      rejections.push({ name, problems: [`address: ${address}:${port} is already that of listener ${JSON.stringify(other)}`] });
+      taken.get(name)!();
+      taken.delete(name);
+      const accepted = before.get(name);
+      if (accepted) this.accepted[TypeUrl.LDS].set(name, accepted);
+      else this.accepted[TypeUrl.LDS].delete(name);
     }
-    return undefined;
   }
 
   /** Route tables and endpoints that are removed stay as long as somebody refers to them, as in Envoy: their users go first. */

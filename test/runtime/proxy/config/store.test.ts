@@ -5,7 +5,7 @@ import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { decodeCluster, type DecodedCluster, type DecodedEndpoints } from '../../../../runtime/proxy/config/decode';
 import { DnsEndpoints } from '../../../../runtime/proxy/config/dns';
 import { SnapshotFile } from '../../../../runtime/proxy/config/snapshot-file';
-import { ConfigStore } from '../../../../runtime/proxy/config/store';
+import { ConfigStore, type RawResource } from '../../../../runtime/proxy/config/store';
 import type { HttpConnectionManagerConfig, ProxySnapshot } from '../../../../runtime/proxy/config/types';
 import { ClusterSchema, fromJson, TypeUrl } from '../../../../runtime/xds';
 import { assignment, assignmentJson, cluster, edsJson, listener, listenerJson, raw, table } from './resources';
@@ -63,6 +63,43 @@ describe('config store', () => {
     expect(store.subscriptions(TypeUrl.RDS)).toEqual(new Set(['r2']));
     expect([...store.snapshot.routes.keys()]).toEqual(['r2']);
     expect(store.versions(TypeUrl.RDS)).toEqual(new Map([['r2', '1']]));
+  });
+
+  describe('addresses of listeners', () => {
+    const ports = ({ snapshot }: ConfigStore) => Object.fromEntries([...snapshot.listeners].map(([name, { port }]) => [name, port]));
+    const lds = (store: ConfigStore, ...resources: RawResource[]) => store.update({ type: TypeUrl.LDS, resources, removed: [] });
+
+    test('two may swap theirs, three may take turns, in one update', () => {
+      const { store, snapshots } = newStore();
+      const inline = (name: string, port: number) => listener(name, port, { cluster: 'x' });
+      lds(store, inline('a', 80), inline('b', 81), inline('c', 82));
+      expect(lds(store, inline('a', 81), inline('b', 80))).toEqual([]);
+      expect(ports(store)).toEqual({ a: 81, b: 80, c: 82 });
+      expect(lds(store, inline('a', 80), inline('b', 82), inline('c', 81))).toEqual([]);
+      expect([ports(store), snapshots.length]).toEqual([{ a: 80, b: 82, c: 81 }, 3]);
+    });
+
+    test('one that another has is refused; of two that want the same the first gets it, and the others are as they were', () => {
+      const { store } = newStore();
+      const inline = (name: string, port: number) => listener(name, port, { cluster: 'x' });
+      lds(store, inline('a', 80), inline('b', 81));
+      expect(lds(store, inline('c', 80))).toEqual([{ name: 'c', problems: ['address: 127.0.0.1:80 is already that of listener "a"'] }]);
+      expect(lds(store, inline('b', 90), inline('c', 90))).toEqual([{ name: 'c', problems: ['address: 127.0.0.1:90 is already that of listener "b"'] }]);
+      // The place that b wants is not given up after all, as a is refused.
+      expect(lds(store, inline('b', 80), inline('a', 90), inline('c', 90)).map(({ name }) => name)).toEqual(['c']);
+      expect(ports(store)).toEqual({ a: 90, b: 80 });
+      expect(lds(store, inline('d', 80), inline('b', 90)).map(({ name }) => name).sort()).toEqual(['b', 'd']);
+      expect([ports(store), [...store.versions(TypeUrl.LDS).keys()]]).toEqual([{ a: 90, b: 80 }, ['a', 'b']]);
+    });
+
+    test('one waits for an address as long as its owner, who will leave it, waits for its routes', () => {
+      const { store } = newStore();
+      lds(store, listener('a', 80, { cluster: 'x' }), listener('b', 81, { cluster: 'x' }));
+      expect(lds(store, listener('a', 81, { cluster: 'x' }), listener('b', 80, { rds: 'late' }))).toEqual([]);
+      expect([ports(store), store.warming().listeners]).toEqual([{ a: 80, b: 81 }, ['a', 'b']]);
+      store.update({ type: TypeUrl.RDS, resources: [table('late', 'x')], removed: [] });
+      expect([ports(store), store.warming().listeners]).toEqual([{ a: 81, b: 80 }, []]);
+    });
   });
 
   test('a wrong resource costs only itself, and its last good version goes on', () => {

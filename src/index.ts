@@ -3,6 +3,7 @@ export * from './backend';
 export * from './bulkhead';
 export * from './circuit-breaker';
 export * from './container-options';
+export * from './discovery';
 export * from './findings';
 export * from './grpc-route';
 export * from './grpc-rule';

@@ -1,6 +1,7 @@
 import { Duration } from 'cdk8s';
 import { Workload } from 'cdk8s-plus-27';
 import { ContainerOptions } from './container-options';
+import { Discovery } from './discovery';
 import { HttpMethod } from './http-method';
 import { Mesh } from './mesh';
 import { Region } from './region';
@@ -21,6 +22,12 @@ export interface MeshServiceBaseProps extends TrafficPolicy {
    * @default - the construct's id
    */
   readonly name?: string;
+  /**
+   * Where it has endpoints beside its pods.
+   *
+   * @default - only its pods
+   */
+  readonly discovery?: Discovery;
   /**
    * Where it runs: its pods are bound to these regions and spread over their zones.
    *

@@ -3,8 +3,7 @@ import { systemClock } from '../clock';
 import { ControlPlane } from './control-plane';
 import { createLog } from './log';
 import { OptionsError, parseOptions, USAGE, type Options } from './options';
-import { CombinedSource } from './source';
-import { sourcesOf } from './sources';
+import { sourceOf } from './sources';
 
 /** Milliseconds: proxies are spread evenly within half an hour or so after a replica was replaced. */
 const STREAM_AGE = 30 * 60_000;
@@ -12,8 +11,7 @@ const STREAM_AGE = 30 * 60_000;
 async function run(options: Options): Promise<void> {
   const clock = systemClock;
   const log = createLog(clock, options.logLevel, (line) => writeSync(2, line));
-  const { sources, shared } = await sourcesOf(options, { clock, random: Math.random, log, env: process.env });
-  const source = sources.length === 1 ? sources[0] : new CombinedSource(sources);
+  const { source, shared } = await sourceOf(options, { clock, random: Math.random, log, env: process.env });
   const { xdsAddress, adminAddress, statusFile } = options;
   const streamAge = shared && { mean: STREAM_AGE, random: Math.random };
   const controlPlane = new ControlPlane({ source, shared, streamAge, clock, log, xdsAddress, adminAddress, statusFile });

@@ -7,6 +7,7 @@ export const USAGE = `meshwright control plane: manifests in, xDS out
 
   --source folder:DIR         folder of manifests, watched with its subfolders; may be given several times
   --source kubernetes[:FILE]  the API of this pod's cluster, or of a kubeconfig. Status is written to it where POD_NAME, POD_NAMESPACE are set
+  --source consul:URL         beside another one: endpoints of services that name Consul; CONSUL_HTTP_TOKEN is sent to it
   --xds-address HOST:PORT     where proxies connect (127.0.0.1:${XDS_PORT})
   --admin-address HOST:PORT   /ready, /healthz and /metrics; for this machine also /status and /debug/config (127.0.0.1:${CONTROL_PLANE_ADMIN_PORT})
   --status-file FILE          keeps the status of every object there; YAML, or JSON by its name
@@ -18,6 +19,8 @@ export interface Options {
   readonly folders: readonly string[];
   /** A Kubernetes API as source; without `kubeconfig` that of the pod, of KUBECONFIG, or of ~/.kube/config. */
   readonly kubernetes: { readonly kubeconfig: string | undefined } | undefined;
+  /** Address of a Consul agent, `http://127.0.0.1:8500`. */
+  readonly consul: string | undefined;
   readonly xdsAddress: ListenAddress;
   readonly adminAddress: ListenAddress;
   readonly statusFile: string | undefined;
@@ -52,20 +55,24 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   return { ...sources, ...addresses, statusFile: values['status-file'], logLevel: level as LogLevel };
 }
 
-type Sources = Pick<Options, 'folders' | 'kubernetes'>;
+type Sources = Pick<Options, 'folders' | 'kubernetes' | 'consul'>;
 
 function sourcesOf(given: readonly string[] | undefined, problems: string[]): Sources {
   const folders: string[] = [];
   let kubernetes: Sources['kubernetes'];
+  let consul: string | undefined;
   for (const source of given ?? []) {
     const [, kind, rest] = /^(\w+)(?::(.+))?$/s.exec(source) ?? [];
     if (kind === 'folder' && rest !== undefined) folders.push(rest);
-    else if (kind !== 'kubernetes') problems.push(`--source is "${source}": must be folder:DIR, kubernetes or kubernetes:KUBECONFIG`);
+    else if (kind === 'consul' && !consul && /^https?:\/\/[^/?#]+\/?$/.test(rest ?? '')) consul = rest;
+    else if (kind === 'consul') problems.push(`--source is "${source}": must be the address of one Consul agent, such as consul:http://127.0.0.1:8500`);
+    else if (kind !== 'kubernetes') problems.push(`--source is "${source}": must be folder:DIR, kubernetes, kubernetes:KUBECONFIG or consul:URL`);
     else if (kubernetes) problems.push(`--source is "${source}": one Kubernetes API is enough; run a control plane for each cluster`);
     else kubernetes = { kubeconfig: rest };
   }
   if (given === undefined) problems.push('--source is missing: say where the manifests are, --source folder:DIR or --source kubernetes');
-  return { folders, kubernetes };
+  if (consul !== undefined && folders.length === 0 && !kubernetes) problems.push(`--source consul:${consul} has only endpoints: name a folder or kubernetes beside it`);
+  return { folders, kubernetes, consul };
 }
 
 const FLAGS = {

@@ -1,7 +1,8 @@
 import type { Clock } from '../clock';
 import type { Log } from './log';
 import type { Options } from './options';
-import { FolderSource, type Source } from './source';
+import { CombinedSource, FolderSource, type Source } from './source';
+import { ConsulSource } from './source/consul';
 import { KubernetesSource } from './source/kubernetes';
 import { KubernetesStatus, type SharedStatus } from './status';
 
@@ -12,8 +13,16 @@ export interface SourcesDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** The sources that the command line names; and where the status is shared with other replicas, if it is. */
-export async function sourcesOf(
+/** What the command line names, as one source; and where the status is shared with other replicas, if it is. */
+export async function sourceOf(options: Options, deps: SourcesDeps): Promise<{ source: Source; shared: SharedStatus | undefined }> {
+  const { sources, shared } = await sourcesOf(options, deps);
+  const all = sources.length === 1 ? sources[0] : new CombinedSource(sources);
+  const { CONSUL_HTTP_TOKEN: token } = deps.env;
+  const source = options.consul === undefined ? all : new ConsulSource(all, { ...deps, address: options.consul, ...token ? { token } : {} });
+  return { source, shared };
+}
+
+async function sourcesOf(
   { folders, kubernetes }: Options, deps: SourcesDeps,
 ): Promise<{ sources: Source[]; shared: SharedStatus | undefined }> {
   const { clock, log, env } = deps;

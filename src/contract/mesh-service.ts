@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { DNS_LABEL } from './names';
+import { CONSUL_NAME, DNS_LABEL } from './names';
 import { KIND, LABEL_RULE, VALIDATIONS, apiVersion, dnsLabel, dnsSubdomain, listMap, listSet, objectMeta, portNumber, routeRule, status, withRules } from './schema';
 import { hashKey, requestTimeout, retry, trafficShape } from './traffic';
 
@@ -28,6 +28,17 @@ const rulePolicy = withRules(
   { rule: 'has(self.stickyBy) || has(self.retry)', message: 'stickyBy or retry must be set', holds: (value) => (value.stickyBy ?? value.retry) !== undefined },
 );
 
+const consulName = z.string().min(1).max(128).regex(new RegExp(CONSUL_NAME), { message: 'must be letters, digits, dots, underscores and hyphens' });
+
+/** Where endpoints are that no EndpointSlice has. */
+const discovery = z.strictObject({
+  consul: z.strictObject({
+    service: consulName.describe('Name of the service in Consul.'),
+    datacenter: consulName.optional().describe("Its datacenter. That of Consul's agent without it."),
+    tags: listSet(consulName, 16, 1).optional().describe('Only instances that have all of these tags.'),
+  }).describe('Instances that Consul has, by their own addresses and ports; those with a critical check get nothing.'),
+});
+
 const shape = z.strictObject({
   mesh: z.strictObject({
     name: dnsSubdomain.describe('Name of the Mesh.'),
@@ -38,6 +49,7 @@ const shape = z.strictObject({
     number: portNumber.describe('Port of the Kubernetes Service, and of the application in the pod.'),
     protocol: protocol.describe('What is spoken on it: HTTP/1.1, HTTP/2 without TLS, gRPC, or bytes, which have no routes, retries and limits by request.'),
   }).describe('The port that the service serves.'),
+  discovery: discovery.optional().describe('Where the service has endpoints beside its pods.'),
   regions: listSet(dnsLabel, 64, 1).optional().describe('Regions that the pods run in. Without it wherever the scheduler puts them.'),
   versions: listMap(version, 'name', 32).optional().describe('Versions beside the base version. They get traffic only by routes.'),
   calls: listMap(call, ['service', 'namespace'], 1000).optional().describe('What the pods may call. Anything else is refused by their own proxy.'),

@@ -27,6 +27,8 @@ export const DNS_SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-
 export const HEADER_NAME = "^[a-z0-9!#$%&'*+.^_`|~-]+$";
 /** A token (RFC 9110 §5.6.2): the name of a cookie. */
 export const TOKEN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
+/** What names of services, datacenters and tags in Consul may hold. */
+export const CONSUL_NAME = '^[A-Za-z0-9._-]+$';
 /** A prefix of geohashes: base 32 without a, i, l and o. */
 export const GEOHASH = '^[0-9b-hjkmnp-z]+$';
 /** `<HTTPRoute name>/<rule name>`. */

@@ -70,7 +70,9 @@ export class Backends {
     }
     const found = this.set.resources.Service.get(keyOf({ namespace, name }));
     const ports = found?.value.spec.ports.map(({ port }) => port);
-    if (!ports) {
+    if (!ports && spec.discovery) {
+      // Its endpoints are elsewhere, and its callers' proxies know its name.
+    } else if (!ports) {
       this.report.unresolved(id, 'BackendNotFound', `Service ${keyOf({ namespace, name })} does not exist: nothing can reach its pods; create it`);
     } else if (!ports.includes(spec.port.number)) {
       this.report.unresolved(id, 'BackendNotFound',

@@ -1,5 +1,5 @@
 import type { Endpoint, Locality } from '../model';
-import { describeId, keyOf, SERVICE_NAME_LABEL, type EndpointSlice, type ResourceSet } from '../resources';
+import { describeId, keyOf, CONSUL_SLICE_LABEL, SERVICE_NAME_LABEL, type EndpointSlice, type ResourceSet } from '../resources';
 import type { BackendDraft } from './backends';
 import type { Report } from './report';
 
@@ -27,8 +27,7 @@ export function slicesByService(set: ResourceSet): SlicesByService {
 export function endpointsOf(draft: BackendDraft, set: ResourceSet, slices: SlicesByService, report: Report): Locality[] {
   const service = set.resources.Service.get(keyOf(draft));
   const servicePort = service?.value.spec.ports.find(({ port }) => port === draft.port);
-  if (!servicePort) return [];
-  const portName = servicePort.name ?? '';
+  const portName = servicePort && (servicePort.name ?? '');
   const zones = new Map((draft.mesh?.spec.regions ?? []).flatMap(({ name, zones: names }) => names.map((zone) => [zone, name] as const)));
 
   const own = slices.get(keyOf(draft)) ?? [];
@@ -38,7 +37,7 @@ export function endpointsOf(draft: BackendDraft, set: ResourceSet, slices: Slice
   const family = own.some(({ slice }) => slice.addressType === 'IPv4') ? 'IPv4' : 'IPv6';
   const byLocality = new Map<string, { region: string; zone: string; endpoints: Map<string, Endpoint> }>();
   for (const { slice } of own.filter((one) => one.slice.addressType === family)) {
-    const port = slice.ports?.find((one) => (one.name ?? '') === portName)?.port;
+    const port = isConsuls(slice) ? slice.ports?.[0]?.port : slice.ports?.find((one) => (one.name ?? '') === portName)?.port;
     if (port === undefined || port === null) continue;
     for (const { addresses, conditions, zone = '' } of slice.endpoints ?? []) {
       if (conditions?.terminating) continue;
@@ -47,12 +46,18 @@ export function endpointsOf(draft: BackendDraft, set: ResourceSet, slices: Slice
       const locality = byLocality.get(key) ?? { region, zone: zone ?? '', endpoints: new Map<string, Endpoint>() };
       byLocality.set(key, locality);
       // All addresses of one endpoint are the same pod.
-      const address = addresses[0];
-      const ready = (conditions?.ready ?? true) || (locality.endpoints.get(address)?.ready ?? false);
-      locality.endpoints.set(address, { address, port, ready });
+      const [address] = addresses;
+      const id = `${address} ${port}`;
+      const ready = (conditions?.ready ?? true) || (locality.endpoints.get(id)?.ready ?? false);
+      locality.endpoints.set(id, { address, port, ready });
     }
   }
   return [...byLocality].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { region, zone, endpoints }]) => ({
-    region, zone, endpoints: [...endpoints.values()].sort((a, b) => (a.address < b.address ? -1 : Number(a.address > b.address))),
+    region, zone, endpoints: [...endpoints.values()].sort((a, b) => (a.address < b.address ? -1 : Number(a.address > b.address)) || a.port - b.port),
   }));
+}
+
+/** Made of what Consul has: every instance has a port of its own, of no name. */
+function isConsuls(slice: EndpointSlice): boolean {
+  return slice.metadata.labels?.[CONSUL_SLICE_LABEL] !== undefined;
 }

@@ -1,6 +1,6 @@
 export * from './types';
 export { compareIds, readResources, ResourceStore } from './store';
-export { SERVICE_NAME_LABEL } from './schema/core';
+export { CONSUL_SLICE_LABEL, SERVICE_NAME_LABEL } from './schema/core';
 export type { EndpointSlice, KubernetesService } from './schema/core';
 export type * from './schema/grpc-route';
 export type * from './schema/http-route';

@@ -49,7 +49,7 @@ test('serves a folder, says where, and ends at once and cleanly when it is told 
 });
 
 test.each([
-  [['--source', 'somewhere'], '--source is "somewhere": must be folder:DIR, kubernetes or kubernetes:KUBECONFIG'],
+  [['--source', 'somewhere'], '--source is "somewhere": must be folder:DIR, kubernetes, kubernetes:KUBECONFIG or consul:URL'],
   [['--source', 'folder:/nowhere/at/all'], '/nowhere/at/all is not a folder; --source folder:DIR names one with manifests'],
 ])('%j ends with 1 and says %j', async (args, message) => {
   const [text, code] = await ended(run(...args, '--xds-address', '127.0.0.1:0', '--admin-address', '127.0.0.1:0'));

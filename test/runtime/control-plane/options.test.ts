@@ -2,7 +2,7 @@ import { OptionsError, parseOptions } from '../../../runtime/control-plane/optio
 
 test('what is not said has a value on loopback', () => {
   expect(parseOptions(['--source', 'folder:a', '--source', 'folder:/b'])).toEqual({
-    folders: ['a', '/b'], kubernetes: undefined, xdsAddress: { host: '127.0.0.1', port: 15010 }, adminAddress: { host: '127.0.0.1', port: 15014 }, statusFile: undefined, logLevel: 'info',
+    folders: ['a', '/b'], kubernetes: undefined, consul: undefined, xdsAddress: { host: '127.0.0.1', port: 15010 }, adminAddress: { host: '127.0.0.1', port: 15014 }, statusFile: undefined, logLevel: 'info',
   });
 });
 
@@ -10,6 +10,13 @@ test('the API of a cluster: the pod\'s own, or that of a kubeconfig; only one', 
   expect(parseOptions(['--source', 'kubernetes'])).toMatchObject({ folders: [], kubernetes: { kubeconfig: undefined } });
   expect(parseOptions(['--source', 'kubernetes:/etc/kube:config', '--source', 'folder:x'])).toMatchObject({ folders: ['x'], kubernetes: { kubeconfig: '/etc/kube:config' } });
   expect(() => parseOptions(['--source', 'kubernetes', '--source', 'kubernetes:b'])).toThrow('--source is "kubernetes:b": one Kubernetes API is enough');
+});
+
+test('Consul is beside another source, by the address of one agent', () => {
+  expect(parseOptions(['--source', 'kubernetes', '--source', 'consul:https://consul.example:8501'])).toMatchObject({ consul: 'https://consul.example:8501' });
+  expect(() => parseOptions(['--source', 'consul:http://a:1'])).toThrow('--source consul:http://a:1 has only endpoints: name a folder or kubernetes beside it');
+  expect(() => parseOptions(['--source', 'folder:a', '--source', 'consul:10.0.0.1'])).toThrow('--source is "consul:10.0.0.1": must be the address of one Consul agent');
+  expect(() => parseOptions(['--source', 'folder:a', '--source', 'consul:http://a:1', '--source', 'consul:http://b:1'])).toThrow('one Consul agent');
 });
 
 test('addresses of both families, and names', () => {
@@ -20,7 +27,7 @@ test('addresses of both families, and names', () => {
 
 test('everything that is wrong at once', () => {
   expect(() => parseOptions(['--source', 'cloud', '--xds-address', '15010', '--admin-address', 'a:99999', '--log-level', 'loud'])).toThrow(new OptionsError([
-    '--source is "cloud": must be folder:DIR, kubernetes or kubernetes:KUBECONFIG',
+    '--source is "cloud": must be folder:DIR, kubernetes, kubernetes:KUBECONFIG or consul:URL',
     '--xds-address is "15010": must be HOST:PORT, such as 0.0.0.0:15010 or [::1]:15010',
     '--admin-address is "a:99999": must be HOST:PORT, such as 0.0.0.0:15014 or [::1]:15014',
     '--log-level is "loud": must be one of debug, info, warning, error',

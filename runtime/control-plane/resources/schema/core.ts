@@ -25,6 +25,9 @@ export type KubernetesService = z.infer<typeof kubernetesService>;
 /** Label of an EndpointSlice: the Service that it belongs to. */
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
+/** Label of EndpointSlices that were made of what Consul has: each has one port, of no name. */
+export const CONSUL_SLICE_LABEL = 'mesh.meshwright.dev/consul';
+
 export const endpointSlice = z.looseObject({
   apiVersion: z.literal('discovery.k8s.io/v1'),
   kind: z.literal('EndpointSlice'),

@@ -1,0 +1,1 @@
+export { ConsulSource, type ConsulSourceOptions } from './source';

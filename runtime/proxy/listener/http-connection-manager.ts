@@ -38,12 +38,12 @@ export class HttpConnectionManager extends FilterChain<HttpTables> {
     }
     const downstream = new Downstream(this, this.router, connection);
     this.connections.add(downstream);
-    connection.handler = codec === 'http1' ? downstream : new ProtocolDetector(this.router.transport, connection, downstream, (length) => {
+    connection.handler = codec === 'http1' ? downstream : new ProtocolDetector(this.router.transport, connection, downstream, (prefaceRead) => {
       this.connections.delete(downstream);
       downstream.leave();
-      const http2 = new Http2Downstream(this, this.router, connection, true);
+      const http2 = new Http2Downstream(this, this.router, connection, prefaceRead);
       this.connections.add(http2);
-      if (length > 0) http2.onData(length);
+      return http2;
     });
   }
 

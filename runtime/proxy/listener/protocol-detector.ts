@@ -1,10 +1,14 @@
+import { CR, LF, SP } from '../http1/bytes';
 import { PREFACE } from '../http2/protocol';
 import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler, type Transport } from '../transport';
 import type { Downstream } from './downstream';
 
+/** Bytes of the preface that hold its first line. */
+const VERSION_SAID = 'PRI * HTTP/2.0\r\n'.length;
+
 /**
  * Reads the first bytes of a connection: the preface of HTTP/2 (RFC 9113 §3.4) is no request of HTTP/1.1, so prior knowledge of either needs no port
- * of its own. Until that is known the connection counts as one of HTTP/1.1.
+ * of its own. What is a beginning of neither ends as an invalid preface does: with GOAWAY, which nobody can take for an answer. Until that is known the connection counts as one of HTTP/1.1.
  */
 export class ProtocolDetector implements ConnectionHandler {
   private kept = 0;
@@ -13,8 +17,8 @@ export class ProtocolDetector implements ConnectionHandler {
     private readonly transport: Transport,
     private readonly connection: Connection,
     private readonly http1: Downstream,
-    /** Takes the connection over, and finds all that has come in the input. */
-    private readonly http2: (length: number) => void,
+    /** Takes the connection over: whoever it returns hears of what comes. `prefaceRead`: the preface has been taken off. */
+    private readonly http2: (prefaceRead: boolean) => ConnectionHandler,
   ) {}
 
   onConnect(): void {}
@@ -30,7 +34,9 @@ export class ProtocolDetector implements ConnectionHandler {
     const known = Math.min(length, PREFACE.length - kept);
     for (let i = 0; i < known; i++) {
       if (input[READ_OFFSET + i] !== PREFACE[kept + i]) {
-        this.serveHttp1(length);
+        // Who has said the version and goes on otherwise errs in HTTP/2; a first line without any version is nobody's request.
+        if (kept + i >= VERSION_SAID || isNoRequest(input, READ_OFFSET, READ_OFFSET + length)) this.goOn(this.http2(false), length);
+        else this.serveHttp1(length);
         return;
       }
     }
@@ -41,22 +47,28 @@ export class ProtocolDetector implements ConnectionHandler {
       return;
     }
     input.copyWithin(READ_OFFSET, READ_OFFSET + known, READ_OFFSET + length);
-    this.http2(length - known);
+    const handler = this.http2(true);
+    if (length > known) handler.onData(length - known);
   }
 
   /** What was taken for a preface so far is the beginning of a request. */
   private serveHttp1(length: number): void {
-    const { connection, http1, kept } = this;
+    this.connection.handler = this.http1;
+    this.goOn(this.http1, length);
+  }
+
+  /** What has come, from its first byte on. */
+  private goOn(handler: ConnectionHandler, length: number): void {
+    const { connection, kept } = this;
     const { input } = this.transport;
-    connection.handler = http1;
     if (kept > 0) {
       const rest = Buffer.from(input.subarray(READ_OFFSET, READ_OFFSET + length));
       PREFACE.copy(input, READ_OFFSET, 0, kept);
-      http1.onData(kept);
+      handler.onData(kept);
       if (connection.closed) return;
       rest.copy(input, READ_OFFSET);
     }
-    http1.onData(length);
+    handler.onData(length);
   }
 
   onEnd(): void {
@@ -70,4 +82,20 @@ export class ProtocolDetector implements ConnectionHandler {
   onClosed(reason: CloseReason): void {
     this.http1.onClosed(reason);
   }
+}
+
+/** Whether [start, end) begins with a whole line of three words or more whose last is no version of anything: without a `/`. */
+function isNoRequest(bytes: Buffer, start: number, end: number): boolean {
+  let words = 1, slashes = 0;
+  for (let i = start; i < end; i++) {
+    const c = bytes[i];
+    if (c === CR || c === LF) return words >= 3 && slashes === 0;
+    if (c === SP) {
+      words++;
+      slashes = 0;
+    } else if (c === 47) {
+      slashes++;
+    }
+  }
+  return false;
 }

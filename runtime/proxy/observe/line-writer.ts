@@ -43,6 +43,11 @@ export class LineWriter implements LineSink {
   private timer: Timer | undefined;
   private reopening = false;
   private closing: (() => void) | undefined;
+  /** Made once: a closure in `flushSoon` would be one for each line. */
+  private readonly onTimer = () => {
+    this.timer = undefined;
+    this.flush();
+  };
 
   /** @param path `-` is standard output. */
   constructor(readonly path: string, private readonly clock: Clock, private readonly writeBytes: WriteBytes = write as WriteBytes) {
@@ -73,11 +78,7 @@ export class LineWriter implements LineSink {
   }
 
   private flushSoon(): void {
-    if (this.timer !== undefined) return;
-    this.timer = this.clock.setTimer(FLUSH_INTERVAL, () => {
-      this.timer = undefined;
-      this.flush();
-    });
+    this.timer ??= this.clock.setTimer(FLUSH_INTERVAL, this.onTimer);
   }
 
   /** Hands what is there to the system, unless it is still busy with what came before. */

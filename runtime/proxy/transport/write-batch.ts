@@ -21,6 +21,7 @@ export class Slot {
   owner: BatchedWriter | undefined;
   used = 0;
   private lastView: Uint8Array | undefined;
+  private viewBefore: Uint8Array | undefined;
 
   constructor(private bytes: Buffer) {}
 
@@ -35,17 +36,19 @@ export class Slot {
     return true;
   }
 
-  /** What is in it. Lengths recur, and a view costs more than to look whether there is one. */
+  /** What is in it. Lengths recur, those of requests and those of answers, and a view costs more than to look whether there is one. */
   view(): Uint8Array {
-    const { lastView, used } = this;
+    const { lastView, viewBefore, used } = this;
     if (lastView !== undefined && lastView.length === used) return lastView;
-    return (this.lastView = new Uint8Array(this.bytes.buffer, this.bytes.byteOffset, used));
+    this.viewBefore = lastView;
+    this.lastView = viewBefore !== undefined && viewBefore.length === used ? viewBefore : new Uint8Array(this.bytes.buffer, this.bytes.byteOffset, used);
+    return this.lastView;
   }
 
   /** A pending write reads from it: other memory from now on. */
   lend(): void {
     this.bytes = Buffer.allocUnsafeSlow(SLOT_BYTES);
-    this.lastView = undefined;
+    this.lastView = this.viewBefore = undefined;
   }
 }
 

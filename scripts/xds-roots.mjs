@@ -33,6 +33,16 @@ export const roots = {
   [`${v3}/filters/http/router/v3/router.proto`]: ['envoy.extensions.filters.http.router.v3.Router'],
   [`${v3}/filters/http/local_ratelimit/v3/local_rate_limit.proto`]: ['envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'],
 
+  // Transport sockets.
+  [`${v3}/transport_sockets/tls/v3/tls.proto`]: [
+    'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+  ],
+  [`${v3}/transport_sockets/tls/v3/secret.proto`]: ['envoy.extensions.transport_sockets.tls.v3.Secret'],
+  [`${v3}/filters/http/rbac/v3/rbac.proto`]: [
+    'envoy.extensions.filters.http.rbac.v3.RBAC', 'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
+  ],
+  [`${v3}/filters/network/rbac/v3/rbac.proto`]: ['envoy.extensions.filters.network.rbac.v3.RBAC'],
+
   // Clusters.
   [`${v3}/transport_sockets/raw_buffer/v3/raw_buffer.proto`]: ['envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer'],
   [`${v3}/upstreams/http/v3/http_protocol_options.proto`]: ['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'],
@@ -60,15 +70,9 @@ export const roots = {
 // Envoy's types that no plane reads, and that are told from misspelt ones: an Any in JSON may hold them, so that an error can name its place. Who
 // begins to read one moves it up.
 export const named = [
-  'envoy.extensions.transport_sockets.tls.v3.Secret',
-  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
-  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
-  'envoy.extensions.filters.network.rbac.v3.RBAC',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
-  'envoy.extensions.filters.http.rbac.v3.RBAC',
-  'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',
   'xds.type.v3.TypedStruct',
   'udpa.type.v1.TypedStruct',
@@ -76,6 +80,11 @@ export const named = [
 
 // Fields of newer versions that the package's copy lacks, with the numbers they have upstream (go-control-plane/envoy v1.40.0).
 export const additions = [
+  {
+    file: 'envoy/extensions/transport_sockets/tls/v3/tls.proto',
+    container: 'message UpstreamTlsContext',
+    fields: ['bool auto_host_sni = 6', 'bool auto_sni_san_validation = 7'],
+  },
   { file: 'validate/validate.proto', container: 'message StringRules', fields: ['optional bool ignore_empty = 26'] },
   {
     file: 'envoy/config/route/v3/route_components.proto',

@@ -2,13 +2,16 @@ import type { Clock } from '../clock';
 import { createCluster, type Cluster } from './cluster';
 import type { SharedClusters } from './cluster/shared';
 import type { ClusterEndpoints, ListenerConfig, ProxySnapshot, RouteTableConfig } from './config/types';
-import { compileListener } from './listener/compile';
+import { compileListener, type ListenerDependencies } from './listener/compile';
 import { Listener } from './listener/listener';
 import type { ListenerTables } from './listener/tables';
 import type { Observer } from './observe/types';
 import { compileRouteTable, type RouteTable } from './route';
 import { ClusterPool } from './router/cluster-pool';
 import { Router } from './router/router';
+import type { ClientTlsContext } from './tls/client';
+import { TlsContexts } from './tls/contexts';
+import type { HandshakeFailure } from './tls/failures';
 import type { Acceptor, Connection, Transport } from './transport';
 
 export interface ProxyDependencies {
@@ -24,6 +27,12 @@ export interface ProxyDependencies {
    * out among them (SO_REUSEPORT). Undefined: it is alone.
    */
   readonly shared?: SharedClusters;
+  /** What keys of TLS session tickets are derived from; the same in all workers of a pod. Undefined: one of its own. */
+  readonly ticketSecret?: Uint8Array;
+  /** Told of every TLS connection that did not come about. */
+  readonly onHandshakeFailure?: (failure: HandshakeFailure) => void;
+  /** Told why `node:tls` stands in for the runtime's own handles. */
+  readonly onTlsDegraded?: (reason: string) => void;
   /** Runs soon, when no bytes are being read; setImmediate by default. */
   readonly defer?: (run: () => void) => void;
 }
@@ -77,13 +86,19 @@ export class Proxy {
   private closed = false;
   private held = false;
   private readonly shared: SharedClusters | undefined;
+  readonly tls: TlsContexts;
 
-  constructor({ clock, transport, random, observer, shared, defer, onFault }: ProxyDependencies) {
+  constructor({ clock, transport, random, observer, shared, defer, onFault, ...deps }: ProxyDependencies) {
     this.shared = shared;
     this.clock = clock;
     this.random = random;
     this.transport = transport;
     this.router = new Router({ clock, random, transport, observer, defer, onFault: onFault && ((error) => onFault('deadline', error)) });
+    this.tls = new TlsContexts({
+      clock, transport, deadlines: this.router.deadlines, ticketSecret: deps.ticketSecret,
+      failed: (failure) => deps.onHandshakeFailure?.(failure),
+      degraded: (reason) => deps.onTlsDegraded?.(reason),
+    });
     if (onFault !== undefined) {
       transport.onFault = (error) => {
         // Whoever was reading is not any more.
@@ -131,10 +146,17 @@ export class Proxy {
 
   private async prepareNow(snapshot: ProxySnapshot, settle: () => void, ports?: ReadonlyMap<string, number>): Promise<PreparedSnapshot> {
     if (this.closed) throw new Error('the proxy is closed');
+    await this.tls.ready(snapshot);
     // Compiled first: what does not compile leaves everything as it is.
     const routeTables = this.compileRoutes(snapshot);
     const { clock, random, shared } = this;
-    const dependencies = { clock, random, shared, routes: (name: string) => routeTables.get(snapshot.routes.get(name)!) };
+    const { secrets } = snapshot;
+    const dependencies: ListenerDependencies = {
+      clock, random, shared,
+      routes: (name) => routeTables.get(snapshot.routes.get(name)!),
+      transportSocket: (key, config) => this.tls.server(key, config, secrets),
+    };
+    const clients = this.compileClients(snapshot);
     const tables = new Map([...snapshot.listeners].map(([name, config]) =>
       [name, compileListener(config, dependencies, this.listenerEntries.get(name)?.listener.tables)]));
     const { bindings, made } = await this.bind(snapshot, ports);
@@ -143,8 +165,9 @@ export class Proxy {
       commit: () => {
         try {
           this.routeTables = routeTables;
-          const removedClusters = this.applyClusters(snapshot);
+          const removedClusters = this.applyClusters(snapshot, clients);
           this.applyListeners(tables, bindings);
+          this.tls.keep(snapshot);
           for (const pool of removedClusters) pool.retire();
         } finally {
           settle();
@@ -155,6 +178,12 @@ export class Proxy {
         settle();
       },
     };
+  }
+
+  /** The TLS of clusters that have one. */
+  private compileClients({ clusters, secrets }: ProxySnapshot): ReadonlyMap<string, ClientTlsContext> {
+    return new Map([...clusters].flatMap(([name, { transportSocket }]): [string, ClientTlsContext][] =>
+      (transportSocket === undefined ? [] : [[name, this.tls.client(name, transportSocket, secrets)]])));
   }
 
   private compileRoutes(snapshot: ProxySnapshot): Map<RouteTableConfig, RouteTable> {
@@ -217,16 +246,17 @@ export class Proxy {
   }
 
   /** Returns the pools of clusters that left. */
-  private applyClusters(snapshot: ProxySnapshot): ClusterPool[] {
+  private applyClusters(snapshot: ProxySnapshot, clients: ReadonlyMap<string, ClientTlsContext>): ClusterPool[] {
     const entries = new Map<string, ClusterEntry>();
     for (const [name, config] of snapshot.clusters) {
       let entry = this.clusterEntries.get(name);
       if (entry === undefined) {
         const cluster = createCluster(config, { clock: this.clock, random: this.random, shared: this.shared });
-        entry = { pool: new ClusterPool(cluster, this.router), endpoints: undefined };
+        entry = { pool: new ClusterPool(cluster, this.router, this.tls), endpoints: undefined };
       } else if (entry.pool.cluster.config !== config) {
         entry.pool.cluster.reconfigure(config);
       }
+      entry.pool.setTls(clients.get(name), config.transportSocket);
       const endpoints = snapshot.endpoints.get(name);
       if (endpoints !== undefined && endpoints !== entry.endpoints) {
         entry.endpoints = endpoints;

@@ -97,7 +97,8 @@ export class ProxyServer {
       answered: () => !bootstrap.ads || this.restored || (this.ads?.initialized ?? false),
       warming: () => {
         const { listeners, clusters } = this.store.warming();
-        return [...listeners.map((name) => `listener ${name}`), ...clusters.map((name) => `cluster ${name}`)];
+        const named = (kind: string, names: readonly string[]) => names.map((name) => `${kind} ${name}`);
+        return [...named('secret', this.store.missingSecrets()), ...named('listener', listeners), ...named('cluster', clusters)];
       },
     }, clock);
   }
@@ -239,6 +240,7 @@ export class ProxyServer {
       // The configuration on it is shown by /config_dump, without its secrets.
       commandLine: { ...commandLine, configYaml: undefined },
       uptime: () => this.metrics.uptime,
+      wallTime: () => this.clock.wallTime(),
       state: () => readiness.state,
       waitingFor: () => readiness.waitingFor(),
       clusters: async () => (await plane.report()).clusters,

@@ -48,8 +48,25 @@ export * from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_insp
 export * from './gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb';
 export * from './gen/envoy/extensions/filters/http/router/v3/router_pb';
 export * from './gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb';
+export {
+  RBACSchema as HttpRbacSchema, type RBAC as HttpRbac, RBACPerRouteSchema as HttpRbacPerRouteSchema, type RBACPerRoute as HttpRbacPerRoute,
+} from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
+export { RBACSchema as NetworkRbacSchema, type RBAC as NetworkRbac } from './gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
+export {
+  RBACSchema as RbacRulesSchema, type RBAC as RbacRules, RBAC_Action as RbacAction, type Policy as RbacPolicy,
+  type Permission as RbacPermission, type Principal as RbacPrincipal,
+} from './gen/envoy/config/rbac/v3/rbac_pb';
+export { type PathMatcher } from './gen/envoy/type/matcher/v3/path_pb';
 export * from './gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb';
 export * from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
+export {
+  CommonTlsContextSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema, type CommonTlsContext, type DownstreamTlsContext, type UpstreamTlsContext,
+} from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
+export { SecretSchema, type Secret, type SdsSecretConfig } from './gen/envoy/extensions/transport_sockets/tls/v3/secret_pb';
+export {
+  CertificateValidationContextSchema, SubjectAltNameMatcher_SanType, TlsCertificateSchema, TlsParameters_TlsProtocol, type CertificateValidationContext,
+  type TlsCertificate, type TlsSessionTicketKeys, type TlsParameters,
+} from './gen/envoy/extensions/transport_sockets/tls/v3/common_pb';
 export * from './gen/envoy/extensions/access_loggers/file/v3/file_pb';
 export * from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';
 export * from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb';

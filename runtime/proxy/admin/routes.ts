@@ -4,6 +4,7 @@ import type { ConfigStore } from '../config/store';
 import type { BoundListener, ClusterView } from '../data-plane/types';
 import type { Families } from '../observe/families';
 import { compileSearch } from '../route/regex';
+import { certs } from './certs';
 import { clustersJson, clustersText } from './clusters';
 import { configDump } from './config-dump';
 import { json, text, type Answer, type Route, type Routes } from './http';
@@ -19,6 +20,8 @@ export interface Operated {
   readonly transport: string;
   readonly commandLine: Readonly<Record<string, unknown>>;
   readonly uptime: () => number;
+  /** Milliseconds since the epoch. */
+  readonly wallTime: () => number;
   readonly state: () => ServerState;
   /** What readiness waits for; empty when ready. */
   readonly waitingFor: () => readonly string[];
@@ -51,6 +54,7 @@ export function adminRoutes(operated: Operated): Routes {
     ['/server_info', get('version, state, command line and node', () => serverInfo(operated))],
     ['/config_dump', get('configuration as it came; ?include_eds for endpoints', (query) => json(configDump(operated.bootstrap.message, operated.store,
       query.has('include_eds'))))],
+    ['/certs', get('certificates and authorities in use, with their days until expiry', () => json(certs(operated.store.snapshot, operated.wallTime())))],
     ['/clusters', get('clusters with their endpoints; ?format=json', async (query) => {
       const clusters = await operated.clusters();
       return query.get('format') === 'json' ? json(clustersJson(clusters)) : text(clustersText(clusters));

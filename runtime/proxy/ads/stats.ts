@@ -19,5 +19,6 @@ export class AdsStats {
     [TypeUrl.EDS]: { attempt: 0, success: 0, rejected: 0, lastUpdate: 0 },
     [TypeUrl.LDS]: { attempt: 0, success: 0, rejected: 0, lastUpdate: 0 },
     [TypeUrl.RDS]: { attempt: 0, success: 0, rejected: 0, lastUpdate: 0 },
+    [TypeUrl.SDS]: { attempt: 0, success: 0, rejected: 0, lastUpdate: 0 },
   };
 }

@@ -1,13 +1,14 @@
 import {
   BootstrapSchema, ClusterSchema, create, LocalitySchema, milliseconds, NodeSchema, unpackAnyAs, UpstreamHttpProtocolOptionsSchema,
-  type ApiConfigSource, type Bootstrap, type Cluster, type ConfigSource, type Http2ProtocolOptions, type Node,
+  type Admin, type ApiConfigSource, type Bootstrap, type Cluster, type ConfigSource, type Http2ProtocolOptions, type Node,
 } from '../../xds';
 import { checkSubset } from '../config/check';
-import { decodeCluster, decodeListener, type Decoded, type DecodedCluster, type DecodedListener } from '../config/decode';
+import { decodeCluster, decodeListener, decodeSecret, type Decoded, type DecodedCluster, type DecodedListener } from '../config/decode';
 import { loadAssignment } from '../config/decode/endpoints';
 import { positiveDuration, socketAddress, unique, type HostPort } from '../config/decode/scalars';
 import { plainText } from '../config/decode/transport-socket';
 import { Problems, show } from '../config/problems';
+import type { SecretConfig } from '../config/types';
 import { messageFromJson } from './json';
 import { decodeOverload } from './overload';
 import { checkReferences } from './references';
@@ -49,21 +50,35 @@ function decodeMessage(message: Bootstrap, overrides: NodeOverrides, problems: P
   });
   const listeners: DecodedListener[] = [];
   listenerMessages.forEach((item, index) => keep(decodeListener(item), `static_resources.listeners[${index}]`, listeners, problems));
+  const secretMessages = resources?.secrets ?? [];
+  const secrets: SecretConfig[] = [];
+  secretMessages.forEach((item, index) => keep(decodeSecret(item), `static_resources.secrets[${index}]`, secrets, problems));
+  unique(secretMessages.map((item) => item.name), (index) => `static_resources.secrets[${index}].name`, problems);
   unique(clusterMessages.map((item) => item.name), (index) => `static_resources.clusters[${index}].name`, problems);
   unique(listenerMessages.map((item) => item.name), (index) => `static_resources.listeners[${index}].name`, problems);
   if (ads && node.id === '') problems.add('node.id', 'is required with ads_config (or --service-node)');
   if (ads && node.cluster === '') problems.add('node.cluster', 'is required with ads_config (or --service-cluster)');
   if (!ads && listenerMessages.length === 0) problems.add('', 'there is neither a static listener nor ADS: nothing to serve');
-  checkReferences({ listeners, clusters, ads, listenerMessages, adsCluster }, problems);
+  checkReferences({ listeners, clusters, secrets, ads, listenerMessages, adsCluster }, problems);
   return {
     node,
-    admin: message.admin?.address && socketAddress(message.admin.address, 'admin.address', problems, { anyPort: true }),
+    admin: adminOf(message.admin, problems),
     ads,
     overload: decodeOverload(message.overloadManager, 'overload_manager', problems),
     listeners,
     clusters,
+    secrets,
     message,
   };
+}
+
+/** Whoever reaches the admin server may drain the proxy and read what it was told. */
+function adminOf(admin: Admin | undefined, problems: Problems): HostPort | undefined {
+  const address = admin?.address && socketAddress(admin.address, 'admin.address', problems, { anyPort: true });
+  if (address && !/^(127\.|::1$|::ffff:127\.)/.test(address.host)) {
+    problems.add('admin.address', `${show(address.host)} must be a loopback address, such as 127.0.0.1; probes and scrapers have --health-address`);
+  }
+  return address;
 }
 
 function keep<T>(decoded: Decoded<T>, path: string, into: T[], problems: Problems): void {

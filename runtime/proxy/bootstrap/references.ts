@@ -1,22 +1,31 @@
 import type { Listener } from '../../xds';
 import type { DecodedCluster, DecodedListener } from '../config/decode';
 import { show, type Problems } from '../config/problems';
-import { allChains, type RouteTableConfig } from '../config/types';
+import { SECRET_KIND } from '../config/secrets';
+import { allChains, secretsOf, type RouteTableConfig, type SecretConfig } from '../config/types';
 import type { AdsConfig } from './types';
 
 export interface StaticResources {
   readonly listeners: readonly DecodedListener[];
   readonly clusters: readonly DecodedCluster[];
+  readonly secrets: readonly SecretConfig[];
   readonly ads: AdsConfig | undefined;
   readonly listenerMessages: readonly Listener[];
   /** Clusters of the control plane; no route may name them. */
   readonly adsCluster: ReadonlySet<string>;
 }
 
-/** What one resource says about another: clusters of routes, sources that need ADS, an address for each listener. */
-export function checkReferences({ listeners, clusters, ads, listenerMessages, adsCluster }: StaticResources, problems: Problems): void {
+/** What one resource says about another: clusters of routes, secrets of TLS, sources that need ADS, an address for each listener. */
+export function checkReferences({ listeners, clusters, secrets, ads, listenerMessages, adsCluster }: StaticResources, problems: Problems): void {
   const path = (name: string): string => `static_resources.listeners[${listenerMessages.findIndex((message) => message.name === name)}]`;
   const known = new Set(clusters.map(({ cluster }) => cluster.name));
+  const checkSecrets = (needed: ReturnType<typeof secretsOf>, at: string): void => {
+    for (const [name, kind] of needed) {
+      const secret = secrets.find((item) => item.name === name);
+      if (!secret && !ads) problems.add(at, `secret ${show(name)} is none of static_resources.secrets, and there is no dynamic_resources.ads_config to bring it`);
+      if (secret && secret.kind !== kind) problems.add(at, `secret ${show(name)} is a ${SECRET_KIND[secret.kind]}; a ${SECRET_KIND[kind]} is needed`);
+    }
+  };
   const bound = new Map<string, string>();
   for (const { listener, routes } of listeners) {
     const address = `${listener.address}:${listener.port}`;
@@ -34,11 +43,13 @@ export function checkReferences({ listeners, clusters, ads, listenerMessages, ad
       if (!inline || !validateClusters) continue;
       for (const [place, cluster] of clustersOf(inline)) unknown(`${manager}.route_config.${place}`, cluster);
     }
-    for (const { key, filter } of allChains(listener)) {
+    for (const { key, filter, transportSocket } of allChains(listener)) {
+      if (transportSocket) checkSecrets(secretsOf(transportSocket), `${path(listener.name)}: transport_socket of filter chain ${show(key)}`);
       if (filter.kind === 'tcp_proxy') filter.clusters.forEach(({ cluster }) => unknown(`${path(listener.name)}: tcp_proxy of filter chain ${show(key)}`, cluster));
     }
   }
   clusters.forEach(({ cluster }) => {
+    if (cluster.transportSocket) checkSecrets(secretsOf(cluster.transportSocket), `static_resources.clusters: transport_socket of ${show(cluster.name)}`);
     if (cluster.discovery === 'eds' && !ads) problems.add('static_resources.clusters', `${show(cluster.name)} is of type EDS and needs dynamic_resources.ads_config`);
   });
 }

@@ -1,6 +1,7 @@
 import type { Bootstrap, Node } from '../../xds';
 import type { DecodedCluster, DecodedListener } from '../config/decode';
 import type { HostPort } from '../config/decode/scalars';
+import type { SecretConfig } from '../config/types';
 import type { OverloadConfig } from '../overload/types';
 
 /** What a bootstrap document says, checked. */
@@ -15,6 +16,7 @@ export interface BootstrapConfig {
   readonly overload: OverloadConfig | undefined;
   readonly listeners: readonly DecodedListener[];
   readonly clusters: readonly DecodedCluster[];
+  readonly secrets: readonly SecretConfig[];
   /** The document itself, for the config dump. */
   readonly message: Bootstrap;
 }

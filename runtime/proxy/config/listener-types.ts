@@ -1,3 +1,5 @@
+import type { RbacConfig } from './rbac-types';
+import type { DownstreamTlsConfig } from './tls-types';
 import type { AccessLogConfig, HttpConnectionManagerConfig } from './types';
 
 /** Listeners and their filter chains: a part of `types.ts`, which exports it. */
@@ -37,6 +39,8 @@ export interface FilterChainConfig {
   readonly match: FilterChainMatchConfig;
   /** Undefined: plain TCP. */
   readonly transportSocket: DownstreamTlsConfig | undefined;
+  /** envoy.filters.network.rbac in front of a tcp_proxy: who may connect; undefined: everybody. */
+  readonly rbac: RbacConfig | undefined;
   readonly filter: HttpConnectionManagerConfig | TcpProxyConfig;
 }
 
@@ -67,9 +71,4 @@ export interface TcpProxyConfig {
   readonly accessLog: AccessLogConfig | undefined;
   /** Bytes of the client's kept until its upstream is connected (per_connection_buffer_limit_bytes of the listener). */
   readonly bufferLimit: number;
-}
-
-/** The transport socket of a chain that is not plain TCP. */
-export interface DownstreamTlsConfig {
-  readonly kind: 'tls';
 }

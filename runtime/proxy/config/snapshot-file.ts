@@ -2,6 +2,7 @@ import { promises, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../../clock';
 import { AnySchema, create } from '../../xds';
+import { holdsPrivateKey } from './private-parts';
 import { DISCOVERED, type ConfigStore, type DiscoveredType, type RawResource, type ResourceUpdate } from './store';
 
 const { mkdir, open, rename, rm } = promises;
@@ -35,7 +36,8 @@ export type LoadedSnapshot =
 
 /**
  * The last good configuration of the control plane on disk, so that a proxy that starts while the control plane is away serves what it served
- * before. The file has mode 0600 and is replaced by a rename, never written in place.
+ * before. The file has mode 0600 and is replaced by a rename, never written in place. No private key or ticket key is ever in it: what has one is left
+ * out, so a proxy that starts so waits for these from the control plane.
  */
 export class SnapshotFile {
   private timer: Timer | undefined;
@@ -110,7 +112,7 @@ export class SnapshotFile {
   }
 
   private text(): string {
-    const resources = DISCOVERED.flatMap((type) => this.store.resources(type).map(({ name, version, resource }): Saved => (
+    const resources = DISCOVERED.flatMap((type) => this.store.resources(type).filter(mayBeSaved).map(({ name, version, resource }): Saved => (
       { type, name, version, value: Buffer.from(resource.value).toString('base64') })));
     const document: Document = {
       format: FORMAT, node: this.node, savedAt: new Date(this.clock.wallTime()).toISOString(), sha256: digest(resources), resources,
@@ -139,6 +141,10 @@ export class SnapshotFile {
       this.failed(error as Error);
     }
   }
+}
+
+function mayBeSaved({ resource }: RawResource): boolean {
+  return !holdsPrivateKey(resource);
 }
 
 function raw(resources: readonly Saved[], type: DiscoveredType): RawResource[] {

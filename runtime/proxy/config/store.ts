@@ -1,15 +1,16 @@
 import {
-  ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, TypeUrl, unpackAnyAs, type Any,
+  ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, SecretSchema, TypeUrl, unpackAnyAs, type Any,
 } from '../../xds';
 import { shareAddress, takenAddress } from './addresses';
 import {
-  decodeCluster, decodeEndpoints, decodeListener, decodeRouteTable, type DecodedCluster, type DecodedEndpoints, type DecodedListener,
+  decodeCluster, decodeEndpoints, decodeListener, decodeRouteTable, decodeSecret, type DecodedCluster, type DecodedEndpoints, type DecodedListener,
 } from './decode';
-import type { ClusterConfig, ClusterEndpoints, ListenerConfig, ProxySnapshot, RouteTableConfig } from './types';
+import { SECRET_KIND, SecretSet, type NeededSecret } from './secrets';
+import { allChains, secretsOf, type ClusterConfig, type ClusterEndpoints, type ListenerConfig, type ProxySnapshot, type RouteTableConfig, type SecretConfig } from './types';
 import { WarmingSet } from './warming';
 
 /** The types that ADS brings, in the order in which a change takes effect without a gap: make before break. */
-export const DISCOVERED = [TypeUrl.CDS, TypeUrl.EDS, TypeUrl.LDS, TypeUrl.RDS] as const;
+export const DISCOVERED = [TypeUrl.CDS, TypeUrl.EDS, TypeUrl.LDS, TypeUrl.RDS, TypeUrl.SDS] as const;
 export type DiscoveredType = (typeof DISCOVERED)[number];
 
 /** A resource as a control plane sends it. */
@@ -52,21 +53,24 @@ export interface StoreListener {
 
 /**
  * Resources by type and name, the last good version of each, and the one immutable snapshot of all that is complete: a listener is in it once
- * its route table is known, a cluster once its endpoints have arrived.
+ * its route table is known, a cluster once its endpoints have arrived, and each once its secrets are there.
  */
 export class ConfigStore {
   private readonly tables = new Map<string, RouteTableConfig>();
   private readonly assignments = new Map<string, DecodedEndpoints>();
   private readonly resolved = new Map<string, DecodedEndpoints>();
   private readonly listeners = new WarmingSet<DecodedListener>(
-    ({ routes }) => routes.every(({ name, inline }) => inline !== undefined || this.tables.has(name)),
+    (entry) => entry.routes.every(({ name, inline }) => inline !== undefined || this.tables.has(name)) && this.secrets.has(listenerSecrets(entry)),
     (one, other) => shareAddress(one.listener, other.listener));
-  private readonly clusters = new WarmingSet<DecodedCluster>((entry) => this.endpointsOf(entry) !== undefined);
+  private readonly clusters = new WarmingSet<DecodedCluster>(
+    (entry) => this.endpointsOf(entry) !== undefined && this.secrets.has(clusterSecrets(entry)));
+  private readonly secrets = new SecretSet();
   private readonly accepted: Record<DiscoveredType, Map<string, Accepted>> = {
     [TypeUrl.CDS]: new Map(), [TypeUrl.EDS]: new Map(), [TypeUrl.LDS]: new Map(), [TypeUrl.RDS]: new Map(),
+    [TypeUrl.SDS]: new Map(),
   };
   private readonly made = new Map<string, { from: DecodedCluster; endpoints: DecodedEndpoints; config: ClusterConfig; list: ClusterEndpoints }>();
-  private current: ProxySnapshot = { listeners: new Map(), routes: new Map(), clusters: new Map(), endpoints: new Map() };
+  private current: ProxySnapshot = { listeners: new Map(), routes: new Map(), clusters: new Map(), endpoints: new Map(), secrets: new Map() };
 
   constructor(private readonly listener: StoreListener) {}
 
@@ -75,7 +79,8 @@ export class ConfigStore {
   }
 
   /** Takes what the bootstrap brings. Once, before everything else. */
-  addStatic(listeners: readonly DecodedListener[], clusters: readonly DecodedCluster[]): void {
+  addStatic(listeners: readonly DecodedListener[], clusters: readonly DecodedCluster[], secrets: readonly SecretConfig[] = []): void {
+    secrets.forEach((secret) => this.secrets.addFixed(secret));
     clusters.forEach((entry) => this.clusters.addFixed(entry.cluster.name, entry));
     listeners.forEach((entry) => this.listeners.addFixed(entry.listener.name, entry));
     clusters.forEach((entry) => { if (entry.dns) this.listener.onDns(entry.cluster.name, entry); });
@@ -106,6 +111,12 @@ export class ConfigStore {
     return rejections.sort((one, other) => order.indexOf(one.name) - order.indexOf(other.name));
   }
 
+  /** A secret that the proxy made itself, as the certificate of its own identity: it takes the place of one of that name that SDS would bring. */
+  setSecret(secret: SecretConfig): void {
+    this.secrets.addFixed(secret);
+    this.publish();
+  }
+
   /** New addresses of a STRICT_DNS cluster. */
   setResolved(cluster: string, endpoints: DecodedEndpoints): void {
     this.resolved.set(cluster, endpoints);
@@ -120,7 +131,17 @@ export class ConfigStore {
     if (type === TypeUrl.RDS) {
       return new Set([...this.listeners.all()].flatMap(({ routes }) => routes.filter(({ inline }) => !inline).map(({ name: table }) => table)));
     }
+    if (type === TypeUrl.SDS) return this.secrets.toAskFor(this.neededSecrets());
     return undefined;
+  }
+
+  /** Secrets that something refers to and that have not come. */
+  missingSecrets(): string[] {
+    return [...new Set(this.neededSecrets().filter((needed) => !this.secrets.has([needed])).map(([name]) => name))];
+  }
+
+  private neededSecrets(): NeededSecret[] {
+    return [...[...this.listeners.all()].flatMap(listenerSecrets), ...[...this.clusters.all()].flatMap(clusterSecrets)];
   }
 
   /** The versions that are held, for initial_resource_versions. */
@@ -161,6 +182,8 @@ export class ConfigStore {
           if (value) this.assignments.set(raw.name, value);
           return problems;
         }
+        case TypeUrl.SDS:
+          return this.takeSecret(raw);
       }
     } catch (error) {
       return [`the bytes are no such resource: ${(error as Error).message}`];
@@ -188,6 +211,19 @@ export class ConfigStore {
     this.clusters.set(raw.name, value);
     this.resolved.delete(raw.name);
     this.listener.onDns(raw.name, value.dns ? value : undefined);
+    return [];
+  }
+
+  private takeSecret(raw: RawResource): readonly string[] {
+    const message = unpackAnyAs(SecretSchema, raw.resource);
+    if (!message) return [wrongType(raw, 'Secret')];
+    if (this.secrets.isFixed(raw.name)) return ['has the name of a secret of the bootstrap or of the proxy itself: rename one of them'];
+    const { value, problems } = decodeSecret(message);
+    if (!value) return problems;
+    if (value.name !== raw.name) return [wrongName(raw, value.name)];
+    const other = this.neededSecrets().find(([name, kind]) => name === value.name && kind !== value.kind);
+    if (other) return [`is a ${SECRET_KIND[value.kind]}, but something that refers to it needs a ${SECRET_KIND[other[1]]}`];
+    this.secrets.set(value);
     return [];
   }
 
@@ -230,11 +266,14 @@ export class ConfigStore {
     this.listeners.settle();
     this.forget(this.tables, TypeUrl.RDS);
     this.forget(this.assignments, TypeUrl.EDS);
+    this.forget(this.secrets.discovered, TypeUrl.SDS);
 
+    const secrets = new Map<string, SecretConfig>();
     const listeners = new Map<string, ListenerConfig>();
     const routes = new Map<string, RouteTableConfig>();
     for (const [name, entry] of this.listeners.active()) {
       listeners.set(name, entry.listener);
+      this.secrets.addTo(secrets, listenerSecrets(entry));
       for (const { name: table, inline } of entry.routes) routes.set(table, inline ?? this.tables.get(table)!);
     }
     const clusters = new Map<string, ClusterConfig>();
@@ -243,13 +282,15 @@ export class ConfigStore {
       const made = this.assemble(name, entry);
       clusters.set(name, made.config);
       endpoints.set(name, made.list);
+      this.secrets.addTo(secrets, clusterSecrets(entry));
     }
     [...this.made.keys()].filter((name) => !clusters.has(name)).forEach((name) => this.made.delete(name));
 
     const { current } = this;
     if (sameEntries(current.listeners, listeners) && sameEntries(current.routes, routes)
-      && sameEntries(current.clusters, clusters) && sameEntries(current.endpoints, endpoints)) return;
-    this.current = Object.freeze({ listeners, routes, clusters, endpoints });
+      && sameEntries(current.clusters, clusters) && sameEntries(current.endpoints, endpoints)
+      && sameEntries(current.secrets, secrets)) return;
+    this.current = Object.freeze({ listeners, routes, clusters, endpoints, secrets });
     this.listener.onSnapshot(this.current);
   }
 
@@ -271,7 +312,7 @@ export class ConfigStore {
   }
 
   /** Drops what nobody refers to any more. */
-  private forget(held: Map<string, unknown>, type: typeof TypeUrl.RDS | typeof TypeUrl.EDS): void {
+  private forget(held: Map<string, unknown>, type: typeof TypeUrl.RDS | typeof TypeUrl.EDS | typeof TypeUrl.SDS): void {
     const wanted = this.subscriptions(type)!;
     for (const name of held.keys()) {
       if (wanted.has(name)) continue;
@@ -279,6 +320,14 @@ export class ConfigStore {
       this.accepted[type].delete(name);
     }
   }
+}
+
+function listenerSecrets({ listener }: DecodedListener): NeededSecret[] {
+  return allChains(listener).flatMap(({ transportSocket }) => (transportSocket ? secretsOf(transportSocket) : []));
+}
+
+function clusterSecrets({ cluster: { transportSocket } }: DecodedCluster): NeededSecret[] {
+  return transportSocket ? secretsOf(transportSocket) : [];
 }
 
 function wrongType(raw: RawResource, expected: string): string {

@@ -42,6 +42,7 @@ export type OrSecret<T> = { readonly secret: string; readonly value?: undefined 
 
 /** CommonTlsContext. */
 export interface TlsCommonConfig {
+  readonly kind: 'tls';
   /** Several: the one whose names match the SNI, else the first. */
   readonly certificates: readonly OrSecret<TlsCertificateConfig>[];
   /** What is trusted, and beside it (combined_validation_context) what holds in addition; undefined: no peer is asked for a certificate. */
@@ -66,6 +67,8 @@ export interface DownstreamTlsConfig extends TlsCommonConfig {
   readonly ticketKeys: OrSecret<readonly Uint8Array[]> | undefined;
   /** How long a session may be resumed. */
   readonly sessionTimeout: number;
+  /** transport_socket_connect_timeout of the filter chain: time for a handshake; 0: none. */
+  readonly handshakeTimeout: number;
 }
 
 /** UpstreamTlsContext. */
@@ -77,7 +80,11 @@ export interface UpstreamTlsConfig extends TlsCommonConfig {
   readonly maxSessionKeys: number;
 }
 
-/** Names of the secrets that a context needs. */
-export function secretsOf(config: TlsCommonConfig & Partial<Pick<DownstreamTlsConfig, 'ticketKeys'>>): string[] {
-  return [...config.certificates, config.validation?.trust, config.ticketKeys].flatMap((part) => (part?.secret === undefined ? [] : [part.secret]));
+export type SecretKind = SecretConfig['kind'];
+
+/** The secrets that a context needs, each with what it has to be. */
+export function secretsOf(config: TlsCommonConfig & Partial<Pick<DownstreamTlsConfig, 'ticketKeys'>>): (readonly [name: string, kind: SecretKind])[] {
+  const named = (parts: readonly (OrSecret<unknown> | undefined)[], kind: SecretKind) =>
+    parts.flatMap((part): (readonly [string, SecretKind])[] => (part?.secret === undefined ? [] : [[part.secret, kind]]));
+  return [...named(config.certificates, 'certificate'), ...named([config.validation?.trust], 'validation'), ...named([config.ticketKeys], 'ticket_keys')];
 }

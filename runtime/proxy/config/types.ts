@@ -1,4 +1,6 @@
 import type { ListenerConfig } from './listener-types';
+import type { RbacConfig } from './rbac-types';
+import type { SecretConfig, UpstreamTlsConfig } from './tls-types';
 
 /**
  * The configuration as the data path sees it: plain frozen data, made once from decoded xDS by `config/`, compiled into lookup tables and
@@ -7,6 +9,7 @@ import type { ListenerConfig } from './listener-types';
  */
 
 export * from './listener-types';
+export * from './tls-types';
 
 /**
  * One immutable set of everything; replaced as a whole, by one assignment. What did not change between two snapshots is the same object in both,
@@ -20,6 +23,8 @@ export interface ProxySnapshot {
   readonly clusters: ReadonlyMap<string, ClusterConfig>;
   /** Endpoints by cluster name. Addresses are IP addresses: names of strict_dns clusters are resolved before. */
   readonly endpoints: ReadonlyMap<string, ClusterEndpoints>;
+  /** Certificates and trust by name, of those that listeners and clusters refer to; all of them are there. */
+  readonly secrets: ReadonlyMap<string, SecretConfig>;
 }
 
 export interface HttpConnectionManagerConfig {
@@ -68,11 +73,14 @@ export interface Http2Limits {
   /** initial_stream_window_size and initial_connection_window_size: bytes that the peer may be ahead, and what is kept for it at most. */
   readonly initialStreamWindow: number;
   readonly connectionWindow: number;
+  /** connection_keepalive: milliseconds between PINGs, and for each to be answered; undefined: none are sent. */
+  readonly keepalive?: { readonly interval: number; readonly timeout: number };
 }
 
 /** A filter in front of the router. Each kind has one file in `filter/`. */
 export type HttpFilterConfig =
-  | { readonly kind: 'local_ratelimit'; readonly name: string; readonly config: RateLimitConfig | undefined };
+  | { readonly kind: 'local_ratelimit'; readonly name: string; readonly config: RateLimitConfig | undefined }
+  | { readonly kind: 'rbac'; readonly name: string; readonly config: RbacConfig | undefined };
 
 export interface RateLimitConfig {
   readonly statPrefix: string;
@@ -278,8 +286,12 @@ export interface ClusterConfig {
   readonly outlierDetection: OutlierDetectionConfig | undefined;
   /** Idle pooled connections are closed after this; 0 switches it off. */
   readonly idleTimeout: number;
-  /** What upstreams speak: HTTP/2 where explicit_http_config says so, else HTTP/1.1. */
+  /** What upstreams speak: HTTP/2 where this is set, else HTTP/1.1. */
   readonly http2: Http2Limits | undefined;
+  /** auto_config: with `http2` set, what ALPN agrees on at each endpoint is spoken there. */
+  readonly protocolByAlpn: boolean;
+  /** Undefined: plain TCP. */
+  readonly transportSocket: UpstreamTlsConfig | undefined;
   /** Requests a connection serves before it is closed; 0: no bound. */
   readonly maxRequestsPerConnection: number;
   /** Percent of healthy endpoints below which health is ignored (healthy_panic_threshold); 0 switches panic off. */

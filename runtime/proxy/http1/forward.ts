@@ -14,6 +14,8 @@ export interface ForwardingRules {
   readonly forwardedFor: string;
   /** x-forwarded-proto says how this connection was made, whatever the client says; else only where it says nothing. */
   readonly overwriteForwardedProto: boolean;
+  /** The client's connection is one of TLS. */
+  readonly secure: boolean;
   /** Host for an HTTP/1.0 request that came without. */
   readonly fallbackHost: string;
 }
@@ -214,7 +216,7 @@ export function forwardRequest(
   if (framing.upgrade) at = writeLatin1(to, at, 'connection: upgrade\r\n');
   if (rules.forwardedFor !== '' && forLine < 0) at = writeHeader(to, at, 'x-forwarded-for', rules.forwardedFor);
   // The scheme of an absolute target is as much the client's word as the header is.
-  const https = framing.https && !rules.overwriteForwardedProto;
+  const https = rules.secure || (framing.https && !rules.overwriteForwardedProto);
   if (protoLine < 0) at = writeLatin1(to, at, https ? 'x-forwarded-proto: https\r\n' : 'x-forwarded-proto: http\r\n');
   if (idLine < 0 && rules.generateRequestId) {
     at = writeLatin1(to, at, 'x-request-id: ');

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock';
+import { Authorizer } from '../authorization/authorizer';
 import { allChains, type DownstreamTlsConfig, type FilterChainConfig, type ListenerConfig } from '../config/types';
 import { compileFilters } from '../filter';
 import type { RouteTable } from '../route/types';
@@ -16,8 +17,8 @@ export interface ListenerDependencies {
   readonly routes: (name: string) => RouteTable | undefined;
   /** What all workers of the pod see; undefined: there is one proxy. */
   readonly shared?: SharedMemory;
-  /** Makes the transport sockets of chains that are not plain TCP. */
-  readonly transportSocket?: (config: DownstreamTlsConfig) => DownstreamTransportSocket;
+  /** The transport socket of a filter chain that is not plain TCP; the same one again where nothing that it is made of has changed. */
+  readonly transportSocket?: (key: string, config: DownstreamTlsConfig) => DownstreamTransportSocket;
 }
 
 /**
@@ -35,16 +36,17 @@ export function compileListener(config: ListenerConfig, dependencies: ListenerDe
 function compileChain(
   listener: string, chain: FilterChainConfig, dependencies: ListenerDependencies, before: ChainTables | undefined,
 ): ChainTables {
-  const transportSocket = chain.transportSocket === before?.chain.transportSocket
-    ? before?.transportSocket : compileSocket(listener, chain, dependencies);
+  const transportSocket = compileSocket(listener, chain, dependencies);
   const { filter: config } = chain;
   if (config.kind === 'tcp_proxy') {
-    return before?.chain === chain ? before : { chain, transportSocket, config, choose: compileChoice(config.clusters, false) };
+    if (before?.chain === chain && before.transportSocket === transportSocket) return before;
+    const authorizer = chain.rbac && new Authorizer(chain.rbac);
+    return { chain, transportSocket, config, choose: compileChoice(config.clusters, false), authorizer };
   }
   const routes = dependencies.routes(config.routeTable);
   if (routes === undefined) throw new Error(`listener ${listener}: route table ${config.routeTable} is not in the snapshot`);
   const known = before !== undefined && isHttp(before) ? before : undefined;
-  if (known !== undefined && known.chain === chain && known.routes === routes) return known;
+  if (known !== undefined && known.chain === chain && known.routes === routes && known.transportSocket === transportSocket) return known;
   const { clock, random, shared } = dependencies;
   const filters = compileFilters(config.filters, { clock, random, shared, scope: chain.key, previous: known?.filters });
   return { chain, transportSocket, config, routes, filters };
@@ -53,5 +55,5 @@ function compileChain(
 function compileSocket(listener: string, { key, transportSocket }: FilterChainConfig, dependencies: ListenerDependencies) {
   if (transportSocket === undefined) return undefined;
   if (dependencies.transportSocket === undefined) throw new Error(`listener ${listener}: nothing makes the transport socket of filter chain ${key}`);
-  return dependencies.transportSocket(transportSocket);
+  return dependencies.transportSocket(key, transportSocket);
 }

@@ -6,6 +6,7 @@ import type { RequestContext } from '../router/request-context';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
 import type { Connection } from '../transport';
+import type { TlsSession } from '../transport/tls';
 import { isInternalAddress, plainAddress } from './address';
 import type { HttpConnectionManager } from './http-connection-manager';
 
@@ -64,10 +65,13 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
     return !preserveExternalRequestId && useRemoteAddress && !isInternalAddress(this.peerAddress);
   }
   get forwardedFor(): string { return this.manager.config.useRemoteAddress ? this.peerAddress : ''; }
+  get secure(): boolean { return this.connection.tls !== undefined; }
   get overwriteForwardedProto(): boolean { return this.manager.config.useRemoteAddress; }
   get fallbackHost(): string { return this.manager.authority; }
   get forwarding(): ForwardingRules { return this; }
 
+  get tls(): TlsSession | undefined { return this.connection.tls; }
+  get tlsFailure(): string | undefined { return this.connection.failure?.text; }
 
   holdReading(hold: boolean): void {
     this.connection.hold?.(hold);

@@ -17,6 +17,7 @@ export interface Served extends PendingConnection {
 /** What a filter chain tells and asks the listener that it belongs to. */
 export interface ChainOwner {
   readonly name: string;
+  readonly port: number;
   /** `address:port` of the listener. */
   readonly authority: string;
   /** A connection that the chain was given is gone. */

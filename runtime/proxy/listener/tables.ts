@@ -1,3 +1,4 @@
+import type { Authorizer } from '../authorization/authorizer';
 import type { FilterChainConfig, HttpConnectionManagerConfig, ListenerConfig, TcpProxyConfig } from '../config/types';
 import type { HttpFilter } from '../filter/types';
 import type { ClusterChoice, RouteTable } from '../route/types';
@@ -31,6 +32,8 @@ export interface TcpTables extends CommonTables {
   readonly config: TcpProxyConfig;
   /** Picks a cluster. */
   readonly choose: (hash: undefined, random: () => number) => ClusterChoice;
+  /** Undefined: whoever connects may. */
+  readonly authorizer: Authorizer | undefined;
 }
 
 export function isHttp(tables: ChainTables): tables is HttpTables {

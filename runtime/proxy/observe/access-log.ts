@@ -113,7 +113,7 @@ const OPERATOR_VALUES: Readonly<Record<Operator['name'], (operator: Operator, cl
   LISTENER_NAME: () => (record) => text(record.listener),
   DOWNSTREAM_TLS_VERSION: () => (record) => record.downstreamTls?.version,
   DOWNSTREAM_TLS_CIPHER: () => (record) => record.downstreamTls?.cipher,
-  REQUESTED_SERVER_NAME: () => (record) => record.downstreamTls?.serverName ?? text(record.serverName),
+  REQUESTED_SERVER_NAME: () => (record) => record.downstreamTls?.serverName ?? text(record.serverName ?? ''),
   DOWNSTREAM_PEER_URI_SAN: () => (record) => list(record.downstreamTls?.peer?.uris),
   DOWNSTREAM_PEER_DNS_SAN: () => (record) => list(record.downstreamTls?.peer?.dnsNames),
   DOWNSTREAM_PEER_SUBJECT: () => (record) => record.downstreamTls?.peer?.subject,

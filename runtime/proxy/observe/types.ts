@@ -1,6 +1,24 @@
 import type { Cluster, Host } from '../cluster/types';
 import type { ResponseFlag } from '../error';
 
+/** A TLS connection as logs show it. */
+export interface TlsView {
+  readonly version: string;
+  readonly cipher: string;
+  readonly alpn: string | undefined;
+  readonly serverName: string | undefined;
+  readonly peer: {
+    readonly subject: string;
+    readonly issuer: string;
+    readonly serial: string;
+    readonly fingerprint: string;
+    readonly uris: readonly string[];
+    readonly dnsNames: readonly string[];
+    readonly notBefore: number;
+    readonly notAfter: number;
+  } | undefined;
+}
+
 /**
  * Everything that is known of a request when it ends, whatever ended it. The data path keeps one such object per stream and reuses it; what an
  * observer wants to keep it copies. Times are milliseconds of the clock; 0 where the point was never reached.
@@ -32,6 +50,13 @@ export interface RequestRecord {
   readonly flag: ResponseFlag | undefined;
   /** What the flag means here: which policy acted, and on what (RESPONSE_CODE_DETAILS). */
   readonly detail: string;
+  /** Why the last connection to an upstream failed, where TLS was the reason: expected and found identity are in it. Empty otherwise. */
+  readonly transportFailure: string;
+  /** As `transportFailure`, of the client's connection, which was broken by it. */
+  readonly downstreamFailure: string;
+  /** What the client, and the upstream of the last try, agreed on; undefined: plain TCP. */
+  readonly downstreamTls: TlsView | undefined;
+  readonly upstreamTls: TlsView | undefined;
   readonly tries: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;

@@ -1,7 +1,10 @@
 import type { Cluster, Host, HostPool } from '../cluster/types';
+import type { UpstreamTlsConfig } from '../config/types';
 import { ERRORS } from '../error';
 import { Http2Upstream } from '../http2/upstream';
-import type { Connection, ConnectionHandler } from '../transport';
+import type { ClientTlsContext } from '../tls/client';
+import type { TlsContexts } from '../tls/contexts';
+import type { Connection, ConnectionHandler, TlsFailure } from '../transport';
 import type { RequestContext } from './request-context';
 import type { Router } from './router';
 import { UpstreamConnection } from './upstream-connection';
@@ -11,6 +14,8 @@ export class HostConnections implements HostPool {
   readonly idle: UpstreamConnection[] = [];
   /** Those that carry many requests at once, the oldest first. */
   readonly http2: Http2Upstream[] = [];
+  /** Where ALPN decides: whether it was HTTP/2 the last time; the first connection finds out. */
+  agreedOnHttp2 = false;
   draining = false;
 
   /** The first with room for another request, so that the later ones may age out. */
@@ -22,6 +27,11 @@ export class HostConnections implements HostPool {
 
   drain(): void {
     this.draining = true;
+    this.renew();
+  }
+
+  /** Ends what has nothing under way, and the rest with it. */
+  renew(): void {
     for (const connection of this.idle.splice(0)) connection.discard();
     for (const connection of [...this.http2]) connection.retire();
   }
@@ -37,7 +47,41 @@ export class ClusterPool {
   private retired = false;
   private readonly waiting: RequestContext[] = [];
 
-  constructor(readonly cluster: Cluster, readonly router: Router) {}
+  /** Of the connections that will be made; undefined: plain TCP. */
+  private tls: ClientTlsContext | undefined;
+  private tlsConfig: UpstreamTlsConfig | undefined;
+  /** Changes with what is expected of an endpoint: connections of an earlier one are not used for new requests. */
+  generation = 0;
+
+  constructor(readonly cluster: Cluster, readonly router: Router, private readonly contexts?: TlsContexts) {}
+
+  /** New handshakes are as this says. A new secret is no reason to end what is open, other rules are. */
+  setTls(tls: ClientTlsContext | undefined, config: UpstreamTlsConfig | undefined): void {
+    this.tls = tls;
+    if (config === this.tlsConfig) return;
+    this.tlsConfig = config;
+    this.generation++;
+    for (const host of this.cluster.hosts()) (host.pool as HostConnections | undefined)?.renew();
+  }
+
+  /** Whether requests to the host share connections. */
+  private shares(host: Host): boolean {
+    const { http2, protocolByAlpn } = this.cluster.config;
+    return http2 !== undefined && (!protocolByAlpn || ((host.pool as HostConnections | undefined)?.agreedOnHttp2 ?? false));
+  }
+
+  /** Where ALPN decides: whether a connection that was to carry HTTP/2 does not. Requests go another way then. */
+  http1Instead(host: Host, { tls }: Connection): boolean {
+    if (!this.cluster.config.protocolByAlpn || tls?.alpn === 'h2') return false;
+    (host.pool as HostConnections).agreedOnHttp2 = false;
+    return true;
+  }
+
+  /** Why a connection of TLS did not come about, with the peer; logged. */
+  tlsFailed(host: Host, failure: TlsFailure): string {
+    this.contexts?.upstreamFailed(this.cluster.config.name, host.key, failure);
+    return `${host.key}: ${failure.text}`;
+  }
 
   get statName(): string {
     return this.cluster.config.statName || this.cluster.config.name;
@@ -73,7 +117,7 @@ export class ClusterPool {
   /** Gives the request a connection to `host` now, when it is made, or when its turn comes; or refuses it. */
   acquire(ctx: RequestContext, host: Host): void {
     const { cluster } = this;
-    if (cluster.config.http2 !== undefined) {
+    if (this.shares(host)) {
       this.acquireStream(ctx, host);
       return;
     }
@@ -122,7 +166,7 @@ export class ClusterPool {
 
   /** A try that its connection did not look at goes to another one, or waits for it. */
   again(ctx: RequestContext, host: Host): void {
-    this.acquireStream(ctx, host);
+    this.acquire(ctx, host);
   }
 
   private wait(ctx: RequestContext, host: Host): void {
@@ -153,7 +197,7 @@ export class ClusterPool {
     host.pool ??= new HostConnections();
     ctx.host = host;
     this.starts(ctx, host);
-    if (cluster.config.http2 !== undefined) {
+    if (this.shares(host)) {
       this.acquireStream(ctx, host);
       return;
     }
@@ -165,7 +209,17 @@ export class ClusterPool {
   private mayConnect(host: Host): boolean {
     const { cluster } = this;
     if (cluster.mayConnect) return true;
-    return cluster.config.http2 !== undefined && (host.pool as HostConnections | undefined)?.withRoom() !== undefined;
+    return this.shares(host) && (host.pool as HostConnections | undefined)?.withRoom() !== undefined;
+  }
+
+  /** A connection was made by ALPN, and HTTP/2 is spoken on it: the request goes on there, and others share it. */
+  becameHttp2(ctx: RequestContext | undefined, host: Host, connection: Connection): void {
+    const connections = host.pool as HostConnections;
+    connections.agreedOnHttp2 = true;
+    const made = new Http2Upstream(this, host, connection);
+    connections.http2.push(made);
+    if (ctx !== undefined) made.request(ctx);
+    this.serveWaiting();
   }
 
   http2Closed(connection: Http2Upstream): void {
@@ -210,9 +264,9 @@ export class ClusterPool {
     this.serveWaiting();
   }
 
-  /** Begins a connection that was reserved. */
+  /** Begins a connection, as the cluster's transport socket has it. */
   dial(host: Host, handler: ConnectionHandler): Connection {
-    return this.router.transport.connect(host.address, host.port, handler);
+    return this.router.transport.connect(host.address, host.port, handler, this.tls?.to(host.key));
   }
 
   /** As `evict`, of a shared connection on which nothing is under way. */
@@ -231,7 +285,7 @@ export class ClusterPool {
     const { host } = connection;
     const connections = host.pool as HostConnections;
     const limit = this.cluster.config.maxRequestsPerConnection;
-    if (host.removed || connections.draining || this.router.closing || (limit > 0 && connection.requests >= limit)) {
+    if (host.removed || connections.draining || this.router.closing || connection.generation !== this.generation || (limit > 0 && connection.requests >= limit)) {
       connection.discard();
       return;
     }

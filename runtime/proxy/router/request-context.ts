@@ -12,6 +12,7 @@ import { Head, Known } from '../http1/head';
 import type { RequestRecord } from '../observe/types';
 import type { ClusterChoice, ForwardAction, MadeCookies, RouteMatch } from '../route/types';
 import { Deadline, type DeadlineOwner } from '../timer';
+import type { TlsSession } from '../transport';
 import type { ClusterPool } from './cluster-pool';
 import type { RequestClient } from './request-client';
 import type { Router } from './router';
@@ -104,6 +105,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   flag: ResponseFlag | undefined;
   detail = '';
   upstreamHost: Host | undefined;
+  transportFailure = '';
+  upstreamTls: TlsSession | undefined;
   bytesReceived = 0;
   bytesSent = 0;
   start = 0;
@@ -179,6 +182,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.ids.requestIdStart = this.ids.requestIdEnd = this.ids.traceparentStart = this.ids.end = 0;
     this.flag = undefined;
     this.detail = '';
+    this.transportFailure = '';
+    this.upstreamTls = undefined;
     this.methodText = this.pathText = this.authorityText = undefined;
     if (this.replayLent || this.replay.length > KEEP_BUFFER) this.replay = Buffer.allocUnsafeSlow(FIRST_BUFFER);
     this.replayLent = false;
@@ -202,7 +207,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   }
 
   get scheme(): 'http' | 'https' {
-    return this.framing.https ? 'https' : 'http';
+    return this.framing.https || this.downstream.tls !== undefined ? 'https' : 'http';
   }
 
   get peerAddress(): string {
@@ -270,6 +275,14 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
 
   get downstreamAddress(): string {
     return `${this.peerAddress}:${this.downstream.peerPort}`;
+  }
+
+  get downstreamFailure(): string {
+    return this.downstream.tlsFailure ?? '';
+  }
+
+  get downstreamTls(): TlsSession | undefined {
+    return this.downstream.tls;
   }
 
   get listener(): string {

@@ -28,6 +28,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
   connection!: Connection;
   /** Requests that were sent on it. */
   requests = 0;
+  /** Of the rules that its peer was judged by. */
+  readonly generation: number;
   private ctx: RequestContext | undefined;
   private readonly body = new BodyReader();
   private readonly deadline: Deadline;
@@ -48,6 +50,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
   private stop = 0;
 
   constructor(private readonly pool: ClusterPool, readonly host: Host) {
+    this.generation = pool.generation;
     this.deadline = new Deadline(this, UpstreamDeadline.Idle);
     this.connectDeadline = new Deadline(this, UpstreamDeadline.Connect);
   }
@@ -56,7 +59,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     const { router } = this.pool;
     this.ctx = ctx;
     ctx.connection = this;
-    this.connection = router.transport.connect(this.host.address, this.host.port, this);
+    this.connection = this.pool.dial(this.host, this);
     const { connectTimeout } = this.pool.cluster.config;
     if (connectTimeout > 0) router.deadlines.set(this.connectDeadline, connectTimeout, router.clock.now());
   }
@@ -67,8 +70,13 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
 
   onConnect(): void {
     this.pool.router.deadlines.clear(this.connectDeadline);
+    const { ctx, connection } = this;
+    if (connection.tls?.alpn === 'h2' && this.pool.cluster.config.protocolByAlpn) {
+      this.leave();
+      this.pool.becameHttp2(ctx, this.host, connection);
+      return;
+    }
     this.ready = true;
-    const { ctx } = this;
     if (ctx === undefined) this.pool.idle(this);
     else this.send(ctx);
   }
@@ -82,6 +90,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
 
   private send(ctx: RequestContext): void {
     this.requests++;
+    ctx.upstreamTls = this.connection.tls;
     this.answered = false;
     this.interim = 0;
     this.inBody = false;
@@ -136,6 +145,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
 
   onClosed(reason: CloseReason): void {
     const { ctx } = this;
+    const { failure } = this.connection;
+    if (failure !== undefined && ctx !== undefined) ctx.transportFailure = this.pool.tlsFailed(this.host, failure);
     if (reason === 'connect_failed') {
       this.pool.cluster.stats.cxConnectFail++;
       this.fail('connect');
@@ -162,6 +173,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
       if (this.relay === Relay.ToChunked) ctx.downstream.sendLastChunk(ctx);
       this.complete(ctx, false);
     } else {
+      const { failure } = this.connection;
+      if (failure !== undefined) ctx.transportFailure = this.pool.tlsFailed(this.host, failure);
       this.broken(ctx);
     }
   }

@@ -19,6 +19,8 @@ export abstract class TcpRecord implements RequestRecord {
   upstreamHost: Host | undefined;
   /** Attempts to connect. */
   tries = 0;
+  transportFailure = '';
+  upstreamTls: RequestRecord['upstreamTls'];
   bytesReceived = 0;
   bytesSent = 0;
   upstreamFirstByte = 0;
@@ -29,5 +31,7 @@ export abstract class TcpRecord implements RequestRecord {
   abstract readonly downstreamAddress: string;
   abstract readonly listener: string;
   abstract readonly chain: string;
+  abstract readonly downstreamFailure: string;
+  abstract readonly downstreamTls: RequestRecord['downstreamTls'];
   abstract readonly cluster: RequestRecord['cluster'];
 }

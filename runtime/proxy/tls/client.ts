@@ -1,12 +1,13 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../../clock';
 import type { NameMatchConfig, UpstreamTlsConfig, ValidationConfig } from '../config/tls-types';
-import type { ClientTls } from '../transport/tls';
+import type { ClientTls, TlsFailure } from '../transport/tls';
 import { alpnWire, secureContexts } from './context';
 import { explain } from './explain';
 import { nameOf, readIdentity } from './identity';
 import { PeerJudge } from './judge';
 import { resolveTls, type Secrets } from './resolve';
+import { TlsStats } from './stats';
 
 /** Hosts whose sessions are remembered; the one that was heard of longest ago is forgotten. */
 const HOSTS = 1024;
@@ -28,7 +29,7 @@ export class ClientTlsContext {
   private readonly sessions = new Map<string, RememberedSession>();
 
   /** @throws Error for certificates that the runtime refuses. */
-  constructor(private readonly config: UpstreamTlsConfig, secrets: Secrets, clock: Clock) {
+  constructor(private readonly config: UpstreamTlsConfig, secrets: Secrets, clock: Clock, private readonly stats = new TlsStats()) {
     const resolved = resolveTls(config, secrets);
     [this.context] = secureContexts(config, resolved, {});
     this.alpn = alpnWire(config.alpn);
@@ -62,16 +63,20 @@ export class ClientTlsContext {
         // Of a resumed session the library keeps the peer's certificate to itself.
         if (session.reused) session.certificate ??= remembered?.certificate;
         const failure = this.judgement.judge(session, true);
-        if (failure !== undefined) this.sessions.delete(host);
-        else certificate = session.certificate;
+        if (failure !== undefined) return this.failed(host, failure);
+        certificate = session.certificate;
+        this.stats.done(session.version, session.reused, true);
         if (early !== undefined && certificate !== undefined) this.remember(host, { session: early, certificate });
-        return failure;
+        return undefined;
       },
-      explain: (error, done) => {
-        this.sessions.delete(host);
-        return explain(this.judgement.side, error, done);
-      },
+      explain: (error, done) => this.failed(host, explain(this.judgement.side, error, done)),
     };
+  }
+
+  private failed(host: string, failure: TlsFailure): TlsFailure {
+    this.sessions.delete(host);
+    this.stats.failed(failure);
+    return failure;
   }
 
   private remember(host: string, session: RememberedSession): void {

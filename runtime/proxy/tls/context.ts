@@ -30,7 +30,7 @@ function contextOptions(
   return {
     // None is not the same as the default, which is the public authorities.
     ca: validation === undefined || validation.trustedCa === '' ? [] : validation.trustedCa,
-    crl: validation?.crl,
+    crl: validation?.crl === undefined ? undefined : revocationLists(validation.crl),
     minVersion: config.minVersion,
     maxVersion: config.maxVersion,
     ciphers: [...SUITES_13, ...(config.ciphers ?? SUITES_12)].join(':'),
@@ -40,6 +40,11 @@ function contextOptions(
     secureOptions: secureOptions | constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
     ...more,
   };
+}
+
+/** Each list apart: the runtime reads one of a string. */
+function revocationLists(pem: string): string[] {
+  return pem.match(/-----BEGIN X509 CRL-----[^-]*-----END X509 CRL-----/g) ?? [];
 }
 
 /** What is wrong with a certificate and its key; undefined: nothing. */
@@ -75,9 +80,10 @@ export function trustProblem(trustedCa: string, crl: string | undefined): string
     return `trusted_ca: ${(error as Error).message}`;
   }
   if (crl === undefined) return undefined;
-  if (!crl.includes('-----BEGIN X509 CRL-----')) return 'crl: has no revocation list in PEM';
+  const lists = revocationLists(crl);
+  if (lists.length === 0) return 'crl: has no revocation list in PEM';
   try {
-    createSecureContext({ ca: [], crl });
+    createSecureContext({ ca: [], crl: lists });
   } catch (error) {
     return `crl: ${(error as Error).message}`;
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock';
+import type { SelfTestTls } from './self-test-tls';
 import { READ_OFFSET, type Acceptor, type Connection, type ConnectionHandler, type Transport } from './types';
 
 const SIZE = 6 * 1024 * 1024;
@@ -20,7 +21,7 @@ function makePattern(): Buffer {
  * Sends 6 MiB over loopback to a reader that stands still until the system takes no more, then reads it all back byte for byte, answers, and both
  * sides half-close and close: every call that the data path makes. Rejects where any step fails or does not come within three seconds.
  */
-export async function selfTest(transport: Transport, clock: Clock): Promise<void> {
+export async function selfTest(transport: Transport, clock: Clock, tls?: SelfTestTls): Promise<void> {
   let acceptor: Acceptor | undefined;
   const connections: Connection[] = [];
   const pattern = makePattern();
@@ -37,14 +38,16 @@ export async function selfTest(transport: Transport, clock: Clock): Promise<void
         }
       };
       const serve = (connection: Connection) => {
-        connections.push(connection);
-        connection.handler = new Reader(transport, pattern, connection, reject);
+        const reader = new Reader(transport, pattern, reject);
+        reader.connection = tls === undefined ? connection : transport.secure(connection, tls.server, reader);
+        reader.connection.handler = reader;
+        connections.push(reader.connection);
       };
       transport.listen({ address: '127.0.0.1', port: 0 }, serve).then((bound) => {
         acceptor = bound;
         attempt(() => {
           const writer = new Writer(transport, pattern, () => connections[1], resolve, reject);
-          writer.connection = transport.connect('127.0.0.1', bound.port, writer);
+          writer.connection = transport.connect('127.0.0.1', bound.port, writer, tls?.client);
           connections.unshift(writer.connection);
         })();
       }, reject);
@@ -111,18 +114,18 @@ class Writer implements ConnectionHandler {
   }
 
   onClosed(reason: string): void {
-    this.failed(new Error(`connection ended by ${reason}`));
+    this.failed(new Error(`connection ended by ${reason}${this.connection.failure === undefined ? '' : `: ${this.connection.failure.text}`}`));
   }
 }
 
 class Reader implements ConnectionHandler {
+  connection!: Connection;
   private received = 0;
   private stood = false;
 
   constructor(
     private readonly transport: Transport,
     private readonly pattern: Buffer,
-    private readonly connection: Connection,
     private readonly failed: (error: Error) => void,
   ) {}
 
@@ -156,6 +159,6 @@ class Reader implements ConnectionHandler {
   }
 
   onClosed(reason: string): void {
-    this.failed(new Error(`connection ended by ${reason}`));
+    this.failed(new Error(`connection ended by ${reason}${this.connection.failure === undefined ? '' : `: ${this.connection.failure.text}`}`));
   }
 }

@@ -14,6 +14,10 @@ import { HttpInspectorSchema } from './envoy/extensions/filters/listener/http_in
 import { FilterConfigSchema } from './envoy/config/route/v3/route_components_pb';
 import { RouterSchema } from './envoy/extensions/filters/http/router/v3/router_pb';
 import { LocalRateLimitSchema } from './envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb';
+import { UpstreamTlsContextSchema, DownstreamTlsContextSchema } from './envoy/extensions/transport_sockets/tls/v3/tls_pb';
+import { SecretSchema } from './envoy/extensions/transport_sockets/tls/v3/secret_pb';
+import { RBACSchema, RBACPerRouteSchema } from './envoy/extensions/filters/http/rbac/v3/rbac_pb';
+import { RBACSchema as RBACSchema20 } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
 import { RawBufferSchema } from './envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 import { HttpProtocolOptionsSchema } from './envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { RoundRobinSchema } from './envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb';
@@ -47,6 +51,12 @@ export const roots = [
   FilterConfigSchema,
   RouterSchema,
   LocalRateLimitSchema,
+  UpstreamTlsContextSchema,
+  DownstreamTlsContextSchema,
+  SecretSchema,
+  RBACSchema,
+  RBACPerRouteSchema,
+  RBACSchema20,
   RawBufferSchema,
   HttpProtocolOptionsSchema,
   RoundRobinSchema,
@@ -69,15 +79,9 @@ export const roots = [
 
 /** Types of Envoy's that nothing here reads. */
 export const named: ReadonlySet<string> = new Set([
-  'envoy.extensions.transport_sockets.tls.v3.Secret',
-  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
-  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
   'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
-  'envoy.extensions.filters.network.rbac.v3.RBAC',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
-  'envoy.extensions.filters.http.rbac.v3.RBAC',
-  'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',
   'xds.type.v3.TypedStruct',
   'udpa.type.v1.TypedStruct',

@@ -23,7 +23,7 @@ function readsAlike(input: Buffer, isResponse: boolean): void {
 
 const RULES: ForwardingRules = {
   ids: new IdSource(() => 0.5), generateRequestId: true, replaceRequestId: false, forwardedFor: '192.0.2.1', overwriteForwardedProto: true,
-  fallbackHost: 'fallback:80',
+  secure: false, fallbackHost: 'fallback:80',
 };
 
 /** A head that is taken goes on as one that everybody reads in the same way: as one message, of the same method and length. */

@@ -8,7 +8,7 @@ import { ConfigStore, DISCOVERED } from '../../../runtime/proxy/config/store';
 import { compileRouteTable } from '../../../runtime/proxy/route';
 import {
   AnySchema, ClusterLoadAssignmentSchema, ClusterSchema, create, decode, encode, fromJson, isMessage, ListenerSchema, RouteConfigurationSchema,
-  schemaOf, TypeUrl, type Schema,
+  schemaOf, SecretSchema, TypeUrl, type Schema,
 } from '../../../runtime/xds';
 import { decodeMessage } from '../../runtime/proxy/config/decode-message';
 import type { Target } from '../engine';
@@ -17,6 +17,7 @@ import { check } from './support';
 const TESTDATA = join(process.cwd(), 'test/testdata/proxy');
 const SCHEMA_OF: Record<(typeof DISCOVERED)[number], Schema> = {
   [TypeUrl.CDS]: ClusterSchema, [TypeUrl.EDS]: ClusterLoadAssignmentSchema, [TypeUrl.LDS]: ListenerSchema, [TypeUrl.RDS]: RouteConfigurationSchema,
+  [TypeUrl.SDS]: SecretSchema,
 };
 const SCHEMAS = DISCOVERED.map((type) => SCHEMA_OF[type]);
 

@@ -12,7 +12,7 @@ export const bootstrapRules: RuleTable = {
     enable_dispatcher_stats: ignored('the delay of the event loop is always measured'),
     default_socket_interface: ignored('there is one'),
   },
-  'envoy.config.bootstrap.v3.Bootstrap.StaticResources': { listeners: accepted, clusters: accepted },
+  'envoy.config.bootstrap.v3.Bootstrap.StaticResources': { listeners: accepted, clusters: accepted, secrets: accepted },
   'envoy.config.bootstrap.v3.Bootstrap.DynamicResources': {
     lds_config: acceptedWith('`ads: {}`'), cds_config: acceptedWith('`ads: {}`'), ads_config: accepted,
   },
@@ -35,7 +35,7 @@ export const bootstrapRules: RuleTable = {
   'meshwright.v1.EventLoopDelayConfig': { max_delay: accepted },
   'meshwright.v1.BufferedBytesConfig': { max_bytes: accepted },
   'envoy.config.bootstrap.v3.Admin': {
-    address: acceptedWith('loopback only, unless another address is written here on purpose'),
+    address: acceptedWith('of the loopback'),
     access_log: ignored('requests to the admin server are not logged'),
     access_log_path: ignored('requests to the admin server are not logged'),
     profile_path: ignored('there is no profiler'),

@@ -21,7 +21,7 @@ export const clusterRules: RuleTable = {
     common_http_protocol_options: acceptedWith('older form of HttpProtocolOptions.common_http_protocol_options'),
     http_protocol_options: acceptedWith('older form of HttpProtocolOptions.explicit_http_config'),
     http2_protocol_options: acceptedWith('older form of HttpProtocolOptions.explicit_http_config'),
-    transport_socket: accepted,
+    transport_socket: acceptedWith('plain TCP without one'),
     metadata: accepted,
     dns_refresh_rate: accepted,
     dns_lookup_family: only(['AUTO', 'V4_ONLY', 'V6_ONLY', 'V4_PREFERRED', 'ALL']),
@@ -84,7 +84,10 @@ export const clusterRules: RuleTable = {
     max_ejection_time_jitter: acceptedWith('only 0, which is the default'),
     successful_active_health_check_uneject_host: ignored('there are no active health checks'),
   },
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { common_http_protocol_options: accepted, explicit_http_config: accepted },
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+    common_http_protocol_options: accepted, explicit_http_config: accepted, auto_config: acceptedWith('with TLS'),
+  },
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': { http_protocol_options: accepted, http2_protocol_options: accepted },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': {
     http_protocol_options: accepted, http2_protocol_options: accepted,
   },

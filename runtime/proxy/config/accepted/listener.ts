@@ -26,9 +26,10 @@ export const listenerRules: RuleTable = {
   },
   'envoy.config.listener.v3.FilterChain': {
     name: accepted,
-    filters: acceptedWith('exactly one: HttpConnectionManager or TcpProxy'),
+    filters: acceptedWith('HttpConnectionManager; or TcpProxy, with or without RBAC before it'),
     filter_chain_match: acceptedWith('two chains must not match the same'),
-    transport_socket: accepted,
+    transport_socket: acceptedWith('plain TCP without one'),
+    transport_socket_connect_timeout: acceptedWith('of a TLS handshake; 15 s by default'),
     metadata: accepted,
   },
   'envoy.config.listener.v3.FilterChainMatch': {

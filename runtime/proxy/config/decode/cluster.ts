@@ -1,6 +1,6 @@
 import {
   Cluster_DiscoveryType as DiscoveryType, Cluster_DnsLookupFamily as Family, unpackAnyAs, UpstreamHttpProtocolOptionsSchema, type Cluster,
-  type Http2ProtocolOptions, type UpstreamHttpProtocolOptions,
+  create, Http2ProtocolOptionsSchema, type Http2ProtocolOptions, type UpstreamHttpProtocolOptions,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import type { ClusterConfig } from '../types';
@@ -9,7 +9,7 @@ import { loadAssignment, OVERPROVISIONING, type DecodedEndpoints } from './endpo
 import { http2Limits } from './http2';
 import { circuitBreaker, limits, outlierDetection } from './policies';
 import { durationOrOff, inRange, positiveDuration } from './scalars';
-import { plainText } from './transport-socket';
+import { upstreamSocket } from './transport-socket';
 
 /** Envoy's defaults. */
 const CONNECT_TIMEOUT = 5_000;
@@ -36,8 +36,11 @@ export interface DnsConfig {
 export function cluster(message: Cluster, problems: Problems): DecodedCluster {
   if (message.name === '') problems.add('name', 'is required');
   const discovery = discoveryOf(message, problems);
-  plainText(message.transportSocket, 'transport_socket', problems);
   const options = protocolOptions(message, problems);
+  const socket = upstreamSocket(message.transportSocket, 'transport_socket', problems);
+  if (options.byAlpn && !socket) {
+    problems.add(`${options.path.replace(/common_http_protocol_options$/, '')}auto_config`, 'needs a transport_socket of TLS: the protocol is agreed on by ALPN');
+  }
   const common = options.common;
   const commonPath = options.path;
   const endpoints = discovery === 'eds' ? undefined : ownEndpoints(message, discovery, problems);
@@ -54,6 +57,8 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
       outlierDetection: outlierDetection(message.outlierDetection, problems),
       idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${commonPath}.idle_timeout`, problems),
       http2: options.http2 && http2Limits(options.http2, options.http2Path, problems),
+      protocolByAlpn: options.byAlpn,
+      transportSocket: socket && { ...socket, alpn: socket.alpn.length > 0 ? socket.alpn : ALPN[options.byAlpn ? 'auto' : options.http2 ? 'http2' : 'http1'] },
       maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
       panicThreshold: inRange(message.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD, 0, 100,
         'common_lb_config.healthy_panic_threshold.value', problems),
@@ -91,7 +96,12 @@ interface ProtocolOptions {
   /** Where the upstream speaks HTTP/2. */
   readonly http2: Http2ProtocolOptions | undefined;
   readonly http2Path: string;
+  /** HTTP/2 where ALPN agrees on it, else HTTP/1.1. */
+  readonly byAlpn: boolean;
 }
+
+/** What is offered where the context does not say. */
+const ALPN = { auto: ['h2', 'http/1.1'], http2: ['h2'], http1: ['http/1.1'] } as const;
 
 /** The typed form, or the older fields of the cluster itself. */
 function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions {
@@ -105,14 +115,22 @@ function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions 
     if (any) problems.add(path, `${any.typeUrl} must be ${PROTOCOL_OPTIONS}`);
     return {
       common: message.commonHttpProtocolOptions, path: 'common_http_protocol_options',
-      http2: message.http2ProtocolOptions, http2Path: 'http2_protocol_options',
+      http2: message.http2ProtocolOptions, http2Path: 'http2_protocol_options', byAlpn: false,
     };
   }
   const protocol = options.upstreamProtocolOptions;
+  if (protocol.case === 'autoConfig') {
+    return {
+      common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options`, byAlpn: true,
+      http2: protocol.value.http2ProtocolOptions ?? create(Http2ProtocolOptionsSchema), http2Path: `${path}.auto_config.http2_protocol_options`,
+    };
+  }
   const explicit = protocol.case === 'explicitHttpConfig' ? protocol.value.protocolConfig : undefined;
-  if (explicit === undefined) problems.add(`${path}.explicit_http_config`, 'is required: http_protocol_options or http2_protocol_options');
+  if (explicit === undefined) {
+    problems.add(`${path}.explicit_http_config`, 'is required: http_protocol_options or http2_protocol_options (or auto_config, with TLS)');
+  }
   return {
     common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options`,
-    http2: explicit?.case === 'http2ProtocolOptions' ? explicit.value : undefined, http2Path: `${path}.explicit_http_config.http2_protocol_options`,
+    http2: explicit?.case === 'http2ProtocolOptions' ? explicit.value : undefined, http2Path: `${path}.explicit_http_config.http2_protocol_options`, byAlpn: false,
   };
 }

@@ -1,14 +1,15 @@
 import {
-  HttpConnectionManagerSchema, TcpProxySchema, unpackAnyAs, type FilterChain, type FilterChainMatch, type Listener,
+  HttpConnectionManagerSchema, NetworkRbacSchema, TcpProxySchema, unpackAnyAs, type Any, type Filter, type FilterChain, type FilterChainMatch, type Listener,
 } from '../../../xds';
 import { duplicateMatches } from '../../listener/filter-chain-match';
 import type { Problems } from '../problems';
 import { show } from '../problems';
 import type { FilterChainConfig, FilterChainMatchConfig } from '../types';
 import { httpConnectionManager, type DecodedRoutes } from './http-connection-manager';
-import { inRange } from './scalars';
+import { networkRbac } from './rbac';
+import { durationOrOff, inRange } from './scalars';
 import { tcpProxy } from './tcp-proxy';
-import { plainText } from './transport-socket';
+import { downstreamSocket, HANDSHAKE_TIMEOUT } from './transport-socket';
 
 interface DecodedChains {
   readonly chains: readonly FilterChainConfig[];
@@ -49,17 +50,22 @@ export function filterChains(message: Listener, bufferLimit: number, problems: P
 function filterChain(
   from: FilterChain, path: string, match: FilterChainMatchConfig, key: string, bufferLimit: number, routes: DecodedRoutes[], problems: Problems,
 ): FilterChainConfig | undefined {
-  plainText(from.transportSocket, `${path}.transport_socket`, problems);
-  if (from.filters.length !== 1) {
-    problems.add(`${path}.filters`, `there are ${from.filters.length}; exactly one, HttpConnectionManager or TcpProxy, is supported`);
+  const timeout = durationOrOff(from.transportSocketConnectTimeout, HANDSHAKE_TIMEOUT, `${path}.transport_socket_connect_timeout`, problems);
+  const transportSocket = downstreamSocket(from.transportSocket, timeout, `${path}.transport_socket`, problems);
+  const first = unpackAnyAs(NetworkRbacSchema, typedConfig(from.filters[0]));
+  const rbac = first && networkRbac(first, `${path}.filters[0].typed_config`, problems);
+  const last = rbac ? 1 : 0;
+  if (from.filters.length !== last + 1) {
+    const known = 'HttpConnectionManager, or TcpProxy with or without RBAC before it';
+    problems.add(`${path}.filters`, `there are ${from.filters.length}; what is supported is ${known}`);
     return undefined;
   }
-  const [{ configType }] = from.filters;
-  const any = configType.case === 'typedConfig' ? configType.value : undefined;
-  const at = `${path}.filters[0].typed_config`;
+  const any = typedConfig(from.filters[last]);
+  const at = `${path}.filters[${last}].typed_config`;
   const hcm = unpackAnyAs(HttpConnectionManagerSchema, any);
-  const common = { key, name: from.name, match, transportSocket: undefined };
+  const common = { key, name: from.name, match, transportSocket, rbac };
   if (hcm) {
+    if (rbac) problems.add(`${path}.filters[0]`, 'is RBAC of connections; of requests it is an HTTP filter, envoy.extensions.filters.http.rbac.v3.RBAC');
     const made = httpConnectionManager(hcm, key, bufferLimit, at, problems);
     routes.push(made.routes);
     return { ...common, filter: made.config };
@@ -69,6 +75,10 @@ function filterChain(
   problems.add(at, 'must be envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager '
     + 'or envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy');
   return undefined;
+}
+
+function typedConfig(filter: Filter | undefined): Any | undefined {
+  return filter?.configType.case === 'typedConfig' ? filter.configType.value : undefined;
 }
 
 function chainMatch(match: FilterChainMatch, path: string, problems: Problems): FilterChainMatchConfig {

@@ -1,11 +1,12 @@
 import {
-  FilterConfigSchema, LocalRateLimitSchema, milliseconds, RouterSchema, schemaOf, unpackAny, unpackAnyAs, type Any, type HttpFilter,
+  FilterConfigSchema, HttpRbacPerRouteSchema, HttpRbacSchema, LocalRateLimitSchema, milliseconds, RouterSchema, schemaOf, unpackAny, unpackAnyAs, type Any, type HttpFilter,
   type LocalRateLimit,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import { show } from '../problems';
 import type { HttpFilterConfig, RateLimitConfig } from '../types';
 import { headerList } from './headers';
+import { httpRbac } from './rbac';
 import { inRange, positiveDuration, runtimeFraction, unique } from './scalars';
 
 const TOO_MANY_REQUESTS = 429;
@@ -29,6 +30,12 @@ export function httpFilters(filters: readonly HttpFilter[], path: string, proble
     if (limit) {
       const config = rateLimit(limit, `${at}.typed_config`, problems);
       made.push({ kind: 'local_ratelimit', name: filter.name, config: filter.disabled ? undefined : config });
+      return;
+    }
+    const rbac = unpackAnyAs(HttpRbacSchema, any);
+    if (rbac) {
+      const config = httpRbac(rbac, filter.name, `${at}.typed_config`, problems);
+      made.push({ kind: 'rbac', name: filter.name, config: filter.disabled ? undefined : config });
     } else if (unpackAnyAs(RouterSchema, any)) {
       if (filter.disabled) problems.add(`${at}.disabled`, 'true is not possible for the router');
       if (routerAt < 0) routerAt = index;
@@ -54,7 +61,9 @@ export function perRouteFilters(configs: Readonly<Record<string, Any>>, path: st
       problems.add(inner, 'is required');
     } else {
       const limit = unpackAnyAs(LocalRateLimitSchema, any);
+      const rbac = unpackAnyAs(HttpRbacPerRouteSchema, any);
       if (limit) made.set(name, { kind: 'local_ratelimit', name, config: rateLimit(limit, inner, problems) });
+      else if (rbac) made.set(name, { kind: 'rbac', name, config: rbac.rbac && httpRbac(rbac.rbac, name, `${inner}.rbac`, problems) });
       else if (unpackAny(any) && !wrapper?.isOptional) problems.add(inner, `${any.typeUrl} is not the configuration of a filter that is supported`);
     }
   }

@@ -1,14 +1,15 @@
 import {
-  ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, type Cluster, type ClusterLoadAssignment, type Listener,
-  type RouteConfiguration,
+  ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, SecretSchema, type Cluster, type ClusterLoadAssignment,
+  type Listener, type RouteConfiguration, type Secret,
 } from '../../../xds';
 import { checkSubset } from '../check';
 import { Problems } from '../problems';
-import type { RouteTableConfig } from '../types';
+import type { RouteTableConfig, SecretConfig } from '../types';
 import { cluster, type DecodedCluster } from './cluster';
 import { loadAssignment, type DecodedEndpoints } from './endpoints';
 import { listener, type DecodedListener } from './listener';
 import { routeTable } from './route';
+import { secret } from './secret';
 
 export type { DecodedCluster, DnsConfig } from './cluster';
 export type { DecodedEndpoints } from './endpoints';
@@ -45,6 +46,14 @@ export function decodeEndpoints(message: ClusterLoadAssignment): Decoded<Decoded
     checkSubset(ClusterLoadAssignmentSchema, message, problems);
     if (message.clusterName === '') problems.add('cluster_name', 'is required');
     return loadAssignment(message, '', problems);
+  });
+}
+
+/** Problems never show what is secret. */
+export function decodeSecret(message: Secret): Decoded<SecretConfig> {
+  return decoded((problems) => {
+    checkSubset(SecretSchema, message, problems);
+    return secret(message, problems);
   });
 }
 

@@ -111,7 +111,7 @@ function queryMatcher(matcher: QueryParameterMatcher, path: string, problems: Pr
   return { name: matcher.name, match: { kind: 'present' }, invert: specifier.case === 'presentMatch' && !specifier.value };
 }
 
-function stringMatch(matcher: StringMatcher, path: string, problems: Problems): ValueMatchConfig {
+export function stringMatch(matcher: StringMatcher, path: string, problems: Problems): ValueMatchConfig {
   const { matchPattern, ignoreCase } = matcher;
   switch (matchPattern.case) {
     case 'exact':

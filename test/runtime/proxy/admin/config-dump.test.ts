@@ -22,6 +22,7 @@ describe('configuration dump', () => {
         { dynamic_active_clusters: [], dynamic_warming_clusters: [{ cluster: { '@type': TypeUrl.CDS, 'name': 'a' } }] },
         { dynamic_listeners: [{ active_state: { listener: { name: 'active' } } }, { active_state: { listener: { name: 'waits' } } }, { warming_state: { listener: { name: 'also' } } }] },
         { dynamic_route_configs: [{ version_info: '4', route_config: { name: 'r' } }] },
+        { static_secrets: [], dynamic_active_secrets: [], dynamic_warming_secrets: [] },
       ],
     });
     const text = JSON.stringify(dump);

@@ -3,7 +3,7 @@ import { Applier } from '../../../../runtime/proxy/applier';
 import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
 import { Readiness } from '../../../../runtime/proxy/readiness';
 
-const snapshot = (): ProxySnapshot => ({ listeners: new Map(), routes: new Map(), clusters: new Map(), endpoints: new Map() });
+const snapshot = (): ProxySnapshot => ({ listeners: new Map(), routes: new Map(), clusters: new Map(), endpoints: new Map(), secrets: new Map() });
 
 describe('putting snapshots in force', () => {
   function setup() {

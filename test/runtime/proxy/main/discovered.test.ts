@@ -85,6 +85,7 @@ describe('a proxy that is told its configuration', () => {
         { dynamic_active_clusters: [{ version_info: '1', cluster: { name: 'app' } }], dynamic_warming_clusters: [] },
         { dynamic_listeners: [{ active_state: { version_info: '1', listener: { name: 'out' } } }] },
         { dynamic_route_configs: [{ route_config: { name: 'routes' } }] },
+        { dynamic_active_secrets: [] },
         { dynamic_endpoint_configs: [{ endpoint_config: { cluster_name: 'app' } }] },
       ],
     });

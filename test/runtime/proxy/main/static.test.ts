@@ -84,7 +84,7 @@ describe('a proxy with a static bootstrap', () => {
     expect((await fetchFrom(admin, '/stats?filter=(')).status).toBe(400);
     expect(JSON.parse(await get('/server_info'))).toMatchObject({ state: 'LIVE', transport: 'raw', node: { id: 'n' }, command_line_options: { drainTime: 30_000 } });
     expect(JSON.parse(await get('/config_dump'))).toMatchObject({
-      configs: [{ bootstrap: { node: { id: 'n' } } }, { static_clusters: [{ cluster: { name: 'app' } }] }, { static_listeners: [{ listener: { name: 'http' } }] }, {}],
+      configs: [{ bootstrap: { node: { id: 'n' } } }, { static_clusters: [{ cluster: { name: 'app' } }] }, { static_listeners: [{ listener: { name: 'http' } }] }, {}, {}],
     });
     expect(await get('/')).toContain('POST /quitquitquit');
     expect((await fetchFrom(admin, '/nothing')).status).toBe(404);

@@ -36,7 +36,7 @@ describe('access log lines', () => {
       time: '2026-01-01T00:00:01.000Z', listener: 'out', method: 'POST', path: '/pay', authority: 'payment', protocol: 'HTTP/1.1', status: 503,
       flags: 'UO', detail: 'circuit_open{payment}', duration: 31, upstream_duration: 20, tries: 2, cluster: 'payment_v1', upstream: '127.0.0.2:80',
       route: 'v/r', client: '127.0.0.1', request_id: 'r-1', trace_id: '0af7651916cd43dd8448eb211c80319c', user_agent: 'curl', bytes_received: 10,
-      bytes_sent: 20,
+      bytes_sent: 20, peer: null, upstream_failure: null,
     });
   });
 

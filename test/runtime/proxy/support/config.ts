@@ -21,7 +21,7 @@ export function listenerConfig(changes: ListenerChanges = {}): ListenerConfig {
 }
 
 export function filterChain(key: string, filter: FilterChainConfig['filter'], match: Partial<FilterChainMatchConfig> = {}): FilterChainConfig {
-  return { key, name: '', match: { ...MATCH_ALL, ...match }, transportSocket: undefined, filter };
+  return { key, name: '', match: { ...MATCH_ALL, ...match }, transportSocket: undefined, rbac: undefined, filter };
 }
 
 export function httpConfig(changes: Partial<HttpConnectionManagerConfig> = {}): HttpConnectionManagerConfig {
@@ -139,6 +139,8 @@ export function clusterConfig(changes: Partial<ClusterConfig> = {}): ClusterConf
     outlierDetection: undefined,
     idleTimeout: 3_600_000,
     http2: undefined,
+    protocolByAlpn: false,
+    transportSocket: undefined,
     maxRequestsPerConnection: 0,
     panicThreshold: 50,
     localityWeighted: false,
@@ -165,5 +167,6 @@ export function snapshot(
         endpoints: ports.map((port) => ({ address: '127.0.0.1', port, weight: 1, healthy: true })),
       }],
     }])),
+    secrets: new Map(),
   };
 }

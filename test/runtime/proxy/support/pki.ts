@@ -100,7 +100,7 @@ export class Authority {
       signingKey: this.keys.privateKey,
       signingAlgorithm: ALGORITHM,
     });
-    return `${list.toString('pem')}\n`;
+    return `${list.toString('pem').replace(/(BEGIN|END) CRL/g, '$1 X509 CRL')}\n`;
   }
 
   private intermediates(): X509Certificate[] {

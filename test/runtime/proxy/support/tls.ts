@@ -12,7 +12,7 @@ export function trust(trustedCa: string, ...names: readonly (string | NameMatchC
   };
 }
 
-const COMMON = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', ciphers: undefined, curves: undefined, alpn: [] } as const;
+const COMMON = { kind: 'tls', minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', ciphers: undefined, curves: undefined, alpn: [] } as const;
 
 export interface Parts {
   readonly identity?: Identity;
@@ -29,6 +29,7 @@ export function downstreamTls({ identity, validation, ...more }: Parts & Partial
     resumption: true,
     ticketKeys: undefined,
     sessionTimeout: 3_600_000,
+    handshakeTimeout: 15_000,
     ...more,
   };
 }

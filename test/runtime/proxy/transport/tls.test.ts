@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../../../../runtime/clock';
 import { ClientTlsContext } from '../../../../runtime/proxy/tls/client';
 import { ServerTlsContext } from '../../../../runtime/proxy/tls/server';
-import { createPortableTransport, createRawTransport, type Acceptor, type Transport } from '../../../../runtime/proxy/transport';
+import {
+  chooseTls, createPortableTransport, createRawTransport, selfTest, selfTestTls, type Acceptor, type Transport,
+} from '../../../../runtime/proxy/transport';
 import { Authority, type Identity } from '../support/pki';
 import { downstreamTls, trust, upstreamTls } from '../support/tls';
 import { Probe } from './probe';
@@ -136,7 +138,9 @@ describe.each([
       inspector.onData = (length) => {
         const first = Buffer.from(transport.input.subarray(128 * 1024, 128 * 1024 + length));
         secured = new Probe(transport);
-        secured.connection = transport.secure(connection, context, secured, first);
+        const made = transport.secure(connection, context, secured);
+        secured.connection = made;
+        made.receive(first);
         probes.push(secured);
       };
       connection.handler = inspector;
@@ -168,4 +172,21 @@ describe.each([
     }
     expect(reused).toEqual([false, true]);
   });
+});
+
+test.each([
+  ['raw', createRawTransport], ['portable', createPortableTransport], ['portable TLS on raw', portableOnRaw],
+] as const)('TLS passes its self-test: %s', async (_name, create) => {
+  await expect(selfTest(create(), systemClock, selfTestTls())).resolves.toBeUndefined();
+});
+
+test('raw TLS that is found wanting is given up for the portable one, and the reason told', async () => {
+  const transport = createRawTransport();
+  expect(await chooseTls(transport, systemClock)).toBeUndefined();
+  expect(transport.tlsBackend).toBe('raw');
+  const broken = createRawTransport();
+  Object.defineProperty(broken, 'tls', { get: () => { throw new Error('no such binding'); } });
+  expect(await chooseTls(broken, systemClock)).toBe('no such binding');
+  expect(broken.tlsBackend).toBe('portable');
+  await expect(selfTest(broken, systemClock, selfTestTls())).resolves.toBeUndefined();
 });

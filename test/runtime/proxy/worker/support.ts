@@ -95,7 +95,7 @@ export class PoolHarness {
         return;
       }
       worker = new DataPlaneWorker({
-        index, workers, transport: 'portable', overload: undefined, logLevel: 'info', timeOrigin: 0,
+        index, workers, transport: 'portable', overload: undefined, logLevel: 'info', ticketSecret: new Uint8Array(32), timeOrigin: 0,
         buffered: new SharedArrayBuffer(workers * 8), memory: port as unknown as MessagePort,
       }, { clock: this.clock, random: () => 0.5, transport, receive: () => port.receive(), post });
     });

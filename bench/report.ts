@@ -28,6 +28,8 @@ export interface Report {
   readonly machine: Record<string, string>;
   /** Rows of the table, as they are printed: column → text. */
   readonly table: ReadonlyArray<Record<string, string>>;
+  /** Lines below the table. */
+  readonly notes?: readonly string[];
   /** Everything that was measured. */
   readonly results: unknown;
   readonly bars: readonly Bar[];
@@ -74,6 +76,7 @@ export function print(report: Report): void {
   console.log(`\n## ${report.suite}: ${report.title}\n`);
   console.log(`${Object.entries(report.machine).map(([name, value]) => `${name}: ${value}`).join(' · ')}\n`);
   printTable(report.table);
+  for (const note of report.notes ?? []) console.log(`\n${note}`);
   if (report.bars.length > 0) console.log('');
   for (const bar of report.bars) {
     console.log(`${holds(bar) ? 'holds ' : 'MISSED'}  ${bar.name}: ${bar.value.toFixed(2)}, ${bar.kind} ${bar.limit}`);

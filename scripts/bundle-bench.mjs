@@ -2,7 +2,7 @@
 import { build } from 'esbuild';
 
 await build({
-  entryPoints: ['bench/main.ts', 'bench/synth/sample.ts'],
+  entryPoints: ['bench/main.ts', 'bench/synth/sample.ts', 'bench/h1/allocation-probe.ts'],
   outdir: 'build/bench',
   outbase: 'bench',
   bundle: true,

@@ -6,6 +6,7 @@ import { Load } from '../load/load';
 import type { Options } from '../options';
 import { PEERS, type Setting } from '../peers/policies';
 import { machine, show, type Bar, type Report } from '../report';
+import { countAllocations, type AllocationReport } from './allocations';
 
 const CONNECTIONS = 64;
 const BODY_BYTES = 1024;
@@ -13,11 +14,19 @@ const ENDPOINTS = 4;
 /** Requests a second of ours to those of each peer. */
 const BARS: Readonly<Record<string, number>> = { HAProxy: 1.25, nginx: 1.15, Envoy: 4 };
 
+/**
+ * What a request may allocate with all policies on: numbers that V8 puts in boxes, and one string each for what a policy or the log looks at. A promise,
+ * a closure, a buffer or a string for each header would not fit.
+ */
+const MOST_OBJECTS = 16;
+const MOST_BYTES = 640;
+const MOST_EXTERNAL_BYTES = 64;
+
 /** Our proxy beside HAProxy, nginx and Envoy, each alone on one core in turn, round after round. */
 export async function h1(options: Options): Promise<Report> {
-  return withPolicies(options, BODY_BYTES, async (contenders, load) => {
+  return withPolicies(options, BODY_BYTES, async (contenders, load, setting) => {
     await inTurns(contenders, options, load.generator({ connections: CONNECTIONS, milliseconds: options.roundTime, rate: 0 }));
-    return report(contenders);
+    return report(contenders, await countAllocations(setting, await freePorts(2), load));
   });
 }
 
@@ -42,7 +51,12 @@ export async function withPolicies<T>(
   }
 }
 
-function report(contenders: readonly Contender[]): Report {
+function allocated({ requests, byFunction }: AllocationReport): string {
+  const most = byFunction.slice(0, 10).map(([name, objects, bytes]) => `${name} ${objects.toFixed(2)} (${bytes.toFixed(0)} B)`);
+  return `Allocated for a request of ours, counted over ${requests}: ${most.join(', ')}.`;
+}
+
+function report(contenders: readonly Contender[], allocations: AllocationReport): Report {
   const ours = contenders.find(({ name }) => name === 'meshwright')!;
   const reference = contenders.find(({ name }) => name === 'HAProxy') ?? ours;
   const bars = contenders.filter(({ name }) => name in BARS)
@@ -65,11 +79,16 @@ function report(contenders: readonly Contender[]): Report {
       'loaded RSS MB': contender.residentMemory().toFixed(0),
       'load core': `${(figureOf(contender, 'loadShare').median * 100).toFixed(0)} %`,
     })),
-    results: contenders.map(({ peer, rounds, idleResident, idlePrivate }) => ({ name: peer.name, version: peer.version, rounds, idleResident, idlePrivate })),
+    notes: [allocated(allocations)],
+    results: {
+      proxies: contenders.map(({ peer: { name, version }, rounds, idleResident, idlePrivate }) => ({ name, version, rounds, idleResident, idlePrivate })),
+      allocations,
+    },
     bars: [
       ...bars,
-      { name: 'idle RSS, MB', value: ours.idleResident, kind: 'at most', limit: 55 },
-      { name: 'idle private memory, MB', value: ours.idlePrivate, kind: 'at most', limit: 15 },
+      { name: 'objects allocated a request', value: allocations.objects, kind: 'at most', limit: MOST_OBJECTS, exact: true },
+      { name: 'bytes of heap allocated a request', value: allocations.heapBytes, kind: 'at most', limit: MOST_BYTES, exact: true },
+      { name: 'bytes allocated outside of the heap', value: allocations.externalBytes, kind: 'at most', limit: MOST_EXTERNAL_BYTES, exact: true },
     ],
   };
 }

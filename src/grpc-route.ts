@@ -7,7 +7,7 @@ import type { MeshService } from './mesh-service';
 import { grpcRouteFindings } from './private/grpc-route-findings';
 import { grpcRouteSpec } from './private/grpc-route-spec';
 import { referenceGrants } from './private/http-route-spec';
-import { emitRoute, rulePoliciesOf } from './private/route';
+import { emitRoute, routeGiven, rulePoliciesOf } from './private/route';
 import type { RulePolicySpec } from './private/spec';
 
 /** Properties of `GrpcRoute`. */
@@ -52,6 +52,7 @@ export class GrpcRoute extends Construct {
    */
   constructor(scope: Construct, id: string, props: GrpcRouteProps) {
     super(scope, id);
+    routeGiven(this.node.path, 'GrpcRoute', 'GrpcRule', props);
     this.service = props.service;
     this._name = props.name ?? id;
     this._rules = [...props.rules];

@@ -6,7 +6,7 @@ import { HttpRule } from './http-rule';
 import type { MeshService } from './mesh-service';
 import { routeFindings } from './private/http-route-findings';
 import { httpRouteSpec, referenceGrants } from './private/http-route-spec';
-import { emitRoute, rulePoliciesOf } from './private/route';
+import { emitRoute, routeGiven, rulePoliciesOf } from './private/route';
 import type { RulePolicySpec } from './private/spec';
 
 /** Properties of `HttpRoute`. */
@@ -52,6 +52,7 @@ export class HttpRoute extends Construct {
    */
   constructor(scope: Construct, id: string, props: HttpRouteProps) {
     super(scope, id);
+    routeGiven(this.node.path, 'HttpRoute', 'HttpRule', props);
     this.service = props.service;
     this._name = props.name ?? id;
     this._rules = [...props.rules];

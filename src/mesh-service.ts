@@ -10,6 +10,7 @@ import { Mesh } from './mesh';
 import { CallOptions, MeshServiceBaseProps, MeshServiceProps, WorkloadServiceProps } from './mesh-service-props';
 import { containerFindings, ownPods } from './private/app-container';
 import { Code, error, shown } from './private/finding';
+import { given, has } from './private/given';
 import { joinFindings } from './private/join';
 import { serviceLabels } from './private/labels';
 import { JoinedPodGroup, OwnPodGroup, PodGroup, PodGroupProps } from './private/pod-group';
@@ -87,6 +88,7 @@ export class MeshService extends Construct implements IBackend {
    */
   constructor(scope: Construct, id: string, props: MeshServiceProps) {
     super(scope, id);
+    baseGiven(this.node.path, props);
     const { mesh, port } = props;
     const { namespace } = Chart.of(this);
     this._props = props;
@@ -131,6 +133,8 @@ export class MeshService extends Construct implements IBackend {
    * @param options bounds of this caller's calls, and facts about them
    */
   public calls(upstream: IBackend, options: CallOptions = {}): void {
+    const isBackend = has(upstream, 'backendName', 'backendNamespace');
+    given(this.node.path, `calls[${this._calls.length}]`, upstream, isBackend, 'must be a service, or a version of one', 'write calls(payment) with the MeshService');
     this._calls.push({ upstream, options });
     this.registry.changed();
   }
@@ -142,6 +146,7 @@ export class MeshService extends Construct implements IBackend {
    * @param options its container; what is left out is as in the service
    */
   public addVersion(name: string, options: ServiceVersionOptions): ServiceVersion {
+    given(this.node.path, `addVersion(${shown(name)})`, options, has(options), 'needs options with an image', 'write addVersion(\'v2\', { image: \'shop/payment:2.0.0\' })');
     const defaults: Partial<MeshServiceProps> = this._props;
     const { replicas = defaults.replicas ?? 1 } = options;
     const container: ContainerOptions = {
@@ -251,7 +256,6 @@ export class MeshService extends Construct implements IBackend {
       mesh: { name: this.mesh.meshName, namespace: this.mesh.meshNamespace },
       serviceAccount: this.account,
       port: this.port._toSpec(),
-      discovery: this._props.discovery?._toSpec(),
       regions: this._props.regions === undefined || this._props.regions.length === 0 ? undefined : this._props.regions.map(({ name }) => name),
       versions: this._versions.length === 0 ? undefined : this._versions.map((version) => ({
         name: version.versionName, service: version.backendName,
@@ -303,6 +307,16 @@ class JoinedService extends MeshService {
     const { workload, maxUnavailable = 1 } = props as WorkloadServiceProps;
     return [...joinFindings(this.node.path, this.backendNamespace, workload), ...disruptionFindings(this.node.path, maxUnavailable)];
   }
+}
+
+/** What nothing can be made without. */
+function baseGiven(path: string, props: MeshServiceBaseProps): void {
+  given(path, 'props', props, has(props), 'must be given', 'write new MeshService(this, \'payment\', { mesh, image, port })');
+  const { mesh, port, regions = [] } = props;
+  given(path, 'mesh', mesh, has(mesh, 'trustDomain', 'meshName'), 'must be the Mesh that the service joins', 'write mesh: new Mesh(this, \'mesh\', { … })');
+  given(path, 'port', port, has(port, 'number', 'protocol'), 'must be a ServicePort', 'write port: ServicePort.http(8080)');
+  const named = Array.isArray(regions) && regions.every((region) => has(region, 'name'));
+  given(path, 'regions', regions, named, 'must be Regions', 'write regions: [Region.of(\'eu-west\')]');
 }
 
 function disruptionFindings(path: string, maxUnavailable: number): Finding[] {

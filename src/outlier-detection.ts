@@ -1,5 +1,5 @@
 import { Duration } from 'cdk8s';
-import { gep2257 } from './private/duration';
+import { gep2257, millisecondsOf } from './private/duration';
 import type { Spec } from './private/spec';
 
 /** Options of `OutlierDetection`. */
@@ -41,12 +41,12 @@ export class OutlierDetection {
   /** @internal */
   public _toSpec(): Spec<'outlierDetection'> {
     const { baseEjectionDuration, maxEjectionPercent, interval, maxEjectionDuration } = this.options;
-    const first = baseEjectionDuration.toMilliseconds({ integral: false });
+    const first = millisecondsOf(baseEjectionDuration);
     return {
       consecutiveServerErrors: this.errors,
       interval: gep2257(interval ?? Duration.seconds(10)),
       baseEjectionDuration: gep2257(baseEjectionDuration),
-      maxEjectionDuration: gep2257(maxEjectionDuration ?? Duration.millis(Math.max(first, FIVE_MINUTES))),
+      maxEjectionDuration: gep2257(maxEjectionDuration ?? Duration.millis(first > FIVE_MINUTES ? first : FIVE_MINUTES)),
       maxEjectionPercent,
     };
   }

@@ -1,6 +1,6 @@
 import { Duration } from 'cdk8s';
 import { HttpMethod } from './http-method';
-import { gep2257 } from './private/duration';
+import { gep2257, millisecondsOf } from './private/duration';
 import type { Spec } from './private/spec';
 
 /** Ends of a try after which there is another one (xDS `RetryPolicy.retry_on`). */
@@ -97,7 +97,8 @@ export class Retry {
   /** @internal */
   public _toSpec(): Spec<'retry'> {
     const { attempts, on, methods, budget } = this.options;
-    const tenfold = Duration.millis(Math.min(10 * this.first.toMilliseconds({ integral: false }), DAY.toMilliseconds()));
+    const first = millisecondsOf(this.first);
+    const tenfold = Number.isNaN(first) ? DAY : Duration.millis(Math.min(10 * first, DAY.toMilliseconds()));
     return {
       attempts,
       retryOn: on as unknown as Spec<'retry'>['retryOn'],

@@ -28,6 +28,15 @@ export function sentence({ code, path, value, rule, fix }: Finding): string {
 
 /** A value as an error shows it: short, and on one line. */
 export function shown(value: unknown): string {
-  const text = value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : JSON.stringify(value) ?? String(value);
+  const text = value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : jsonOf(value) ?? String(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
+
+/** A construct knows its parents, which know it: nothing that JSON can write. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return `an object of class ${(value as object).constructor.name}`;
+  }
 }

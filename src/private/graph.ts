@@ -8,6 +8,7 @@ import type { GrpcRule } from '../grpc-rule';
 import type { HttpRule } from '../http-rule';
 import type { Mesh } from '../mesh';
 import type { MeshService } from '../mesh-service';
+import { millisecondsOf } from './duration';
 import { grpcMatchFacts } from './grpc-route-spec';
 import { matchesOf, ruleName } from './http-route-spec';
 import type { PodGroup } from './pod-group';
@@ -79,7 +80,7 @@ function serviceNode(service: MeshService, backends: Backends, acknowledged: Ack
       requestsPerSecond: options.requestsPerSecond,
       concurrentRequests: options.concurrentRequests,
     })),
-    facts: { expectedLatency: expectedLatency?.toMilliseconds({ integral: false }), idempotentMethods },
+    facts: { expectedLatency: expectedLatency === undefined ? undefined : millisecondsOf(expectedLatency), idempotentMethods },
   };
 }
 

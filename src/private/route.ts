@@ -1,5 +1,6 @@
 import type { GrpcRoute } from '../grpc-route';
 import type { HttpRoute } from '../http-route';
+import { given, has } from './given';
 import { ruleName } from './http-route-spec';
 import { serviceLabels } from './labels';
 import { RawObject } from './raw-object';
@@ -8,6 +9,22 @@ import type { RulePolicySpec } from './spec';
 
 /** A construct that says where the requests to a service go. */
 export type Route = HttpRoute | GrpcRoute;
+
+type AnyRules = Route['_rules'];
+
+/** What nothing can be made without. */
+export function routeGiven(
+  path: string, routeClass: string, ruleClass: string, props: { readonly service: unknown; readonly rules: readonly unknown[] },
+): void {
+  const example = `write new ${routeClass}(this, 'route', { service: payment, rules: [${ruleClass}.forward(payment)] })`;
+  given(path, 'props', props, has(props), 'must be given', example);
+  given(path, 'service', props.service, has(props.service, 'backendName', 'mesh'), 'must be the MeshService whose traffic is routed', example);
+  const isRule = (rule: unknown) => has(rule, '_backends', '_options');
+  given(path, 'rules', props.rules, Array.isArray(props.rules) && props.rules.every(isRule), `must be a list of ${ruleClass}`, example);
+  for (const { _backend: backend } of (props.rules as AnyRules).flatMap((rule) => rule._backends)) {
+    given(path, 'rules: backend', backend, has(backend, 'backendName', 'backendNamespace'), 'must be a service, or a version of one', example);
+  }
+}
 
 /** Emits a route, with the grants that it needs, and makes it known. It stands beside its service, whichever chart it was written in. */
 export function emitRoute(route: Route, spec: () => object, grants: ReadonlyMap<string, object>): RawObject {

@@ -4,6 +4,7 @@ import type { MeshService } from '../mesh-service';
 import type { IServicePolicy } from '../service-policy';
 import type { TrafficPolicy } from '../traffic-policy';
 import { Code, error, shown } from './finding';
+import { given, specOf } from './given';
 
 /** A policy and who says it: `policy "gold"`, or `its own properties`. */
 export interface TrafficSource {
@@ -48,6 +49,8 @@ export function composed(path: string, sources: readonly TrafficSource[]): { rea
  */
 export function asked(policy: IServicePolicy, service: MeshService): { readonly source: TrafficSource; readonly findings: Finding[] } {
   const { path } = service.node;
+  const isPolicy = typeof policy?.policyName === 'function' && typeof policy.policyFor === 'function';
+  given(path, 'policies', policy, isPolicy, 'must be an IServicePolicy', 'write ServicePolicy.of(\'gold\', { … })');
   const name = `policy ${shown(policy.policyName())}`;
   const answer = answerOf(policy, service, `${path}: ${name}`) as Readonly<Record<string, unknown>> | null | undefined;
   const bad = (value: string, rule: string, fix: string) => error(Code.VALUE, path, `${name}: ${value}`, rule, fix);
@@ -74,15 +77,15 @@ const BYTES_IDLE = '1h';
 
 /** The policy as the contract writes it. What holds where nobody says so stands there too: what picks endpoints, and when idle bytes end. */
 export function trafficSpec(policy: TrafficPolicy, protocol: string): TrafficSpec {
-  const timeout = policy.timeout?._toSpec();
+  const timeout = specOf(policy.timeout);
   return {
-    timeout: protocol === 'tcp' ? { ...timeout, idle: timeout?.idle ?? BYTES_IDLE } : timeout,
-    retry: policy.retry?._toSpec(),
-    circuitBreaker: policy.circuitBreaker?._toSpec(),
-    outlierDetection: policy.outlierDetection?._toSpec(),
-    bulkhead: policy.bulkhead?._toSpec(),
-    rateLimits: policy.rateLimits?.map((limit) => limit._toSpec()),
-    loadBalancer: policy.loadBalancer?._toSpec() ?? { leastRequest: { choices: 2 } },
-    locality: policy.locality?._toSpec(),
+    timeout: protocol === 'tcp' && typeof timeout !== 'number' ? { ...timeout, idle: timeout?.idle ?? BYTES_IDLE } : timeout,
+    retry: specOf(policy.retry),
+    circuitBreaker: specOf(policy.circuitBreaker),
+    outlierDetection: specOf(policy.outlierDetection),
+    bulkhead: specOf(policy.bulkhead),
+    rateLimits: Array.isArray(policy.rateLimits) ? policy.rateLimits.map((limit) => specOf(limit)!) : policy.rateLimits,
+    loadBalancer: specOf(policy.loadBalancer) ?? { leastRequest: { choices: 2 } },
+    locality: specOf(policy.locality),
   };
 }

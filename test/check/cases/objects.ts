@@ -105,6 +105,15 @@ const db = (name: string, number = 5432) => service(name, { spec: { port: { numb
 /** Mistakes that are told of beside the one that they follow from. */
 export const TOGETHER = [
   {
+    name: 'two services of one name are one mistake',
+    codes: ['MW132'],
+    fires: graph(
+      service('payment'), { ...service('payment'), path: 'shop/second' },
+      ...['payment', 'second'].flatMap((id) => ['Deployment', 'Service'].map((kind) => object(kind, 'payment', `shop/${id}/${kind}`))),
+    ),
+    silent: graph(service('payment'), ...['Deployment', 'Service'].map((kind) => object(kind, 'payment', `shop/payment/${kind}`))),
+  },
+  {
     name: 'two upstreams of bytes at one port of the loopback',
     codes: ['MW146'],
     fires: graph(service('order', { calls: ['orders', 'stock'] }), db('orders'), db('stock')),

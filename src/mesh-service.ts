@@ -256,6 +256,7 @@ export class MeshService extends Construct implements IBackend {
       mesh: { name: this.mesh.meshName, namespace: this.mesh.meshNamespace },
       serviceAccount: this.account,
       port: this.port._toSpec(),
+      discovery: this._props.discovery?._toSpec(),
       regions: this._props.regions === undefined || this._props.regions.length === 0 ? undefined : this._props.regions.map(({ name }) => name),
       versions: this._versions.length === 0 ? undefined : this._versions.map((version) => ({
         name: version.versionName, service: version.backendName,

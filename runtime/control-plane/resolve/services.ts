@@ -47,6 +47,7 @@ function callsOf({ id, spec }: About, set: ResourceSet, backends: Backends, repo
     const backend = backends.ofService(call.namespace, call.service);
     if (!backend) {
       const plain = set.resources.Service.has(target);
+      if (set.namespaces && !set.namespaces.has(call.namespace)) return unresolved('BackendNotFound', `there is no namespace ${call.namespace}; correct the name, or create it`);
       return unresolved('BackendNotFound', plain ? 'a Service that is in no mesh; create a MeshService for it' : 'no MeshService has such a Service; correct the name, or create it');
     }
     const other = set.resources.MeshService.get(backend.service!)!.value.spec.mesh;

@@ -13,7 +13,7 @@ export class ResourceStore {
   private readonly generations = new Map<string, { readonly generation: number; readonly content: unknown }>();
 
   /** Everything as it is now. An object that is no longer among the documents is gone; one that became invalid stays as it was. */
-  update({ documents, unreadable }: Documents): ResourceSet {
+  update({ documents, unreadable, namespaces }: Documents): ResourceSet {
     const problems: Unreadable[] = [...unreadable];
     const rejected: Rejected[] = [];
     const found = new Map<string, Found>();
@@ -55,7 +55,7 @@ export class ResourceStore {
     }
     for (const key of this.generations.keys()) if (!found.has(key)) this.generations.delete(key);
     this.previous = valid;
-    return Object.freeze({ resources: byKind(valid), rejected, unreadable: problems });
+    return Object.freeze({ resources: byKind(valid), rejected, unreadable: problems, ...namespaces ? { namespaces } : {} });
   }
 
   private duplicate(read: Extract<Read, { kind: 'valid' | 'invalid' }>, location: string, first: Found): Rejected {

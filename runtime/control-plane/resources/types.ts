@@ -21,6 +21,8 @@ export interface Unreadable {
 export interface Documents {
   readonly documents: readonly RawDocument[];
   readonly unreadable: readonly Unreadable[];
+  /** Names of all namespaces, where the source knows them. */
+  readonly namespaces?: ReadonlySet<string>;
 }
 
 /** Kinds that the control plane reads; every other kind is left alone. */
@@ -78,6 +80,8 @@ export interface ResourceSet {
   readonly resources: { readonly [K in Kind]: ReadonlyMap<string, Resource<K>> };
   readonly rejected: readonly Rejected[];
   readonly unreadable: readonly Unreadable[];
+  /** Undefined where they are not known. */
+  readonly namespaces?: ReadonlySet<string>;
 }
 
 /** `<namespace>/<name>`. */

@@ -45,6 +45,7 @@ export class CombinedSource implements Source {
   private all(): Documents | undefined {
     const parts = this.sources.map((source) => this.latest.get(source));
     if (!parts.every((part) => part !== undefined)) return undefined;
-    return { documents: parts.flatMap(({ documents }) => documents), unreadable: parts.flatMap(({ unreadable }) => unreadable) };
+    const namespaces = parts.find((part) => part.namespaces)?.namespaces;
+    return { ...namespaces ? { namespaces } : {}, documents: parts.flatMap(({ documents }) => documents), unreadable: parts.flatMap(({ unreadable }) => unreadable) };
   }
 }

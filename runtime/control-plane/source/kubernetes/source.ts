@@ -32,6 +32,7 @@ export interface Observed {
 }
 
 const POD = WATCHED.findIndex(({ kind }) => kind === 'Pod');
+const NAMESPACE = WATCHED.findIndex(({ kind }) => kind === 'Namespace');
 
 interface Kept {
   /** `MeshService shop/payment`: the form of `describeId`. */
@@ -47,7 +48,7 @@ export class KubernetesSource implements Source {
   private readonly kinds: { readonly reflector: Reflector<Kept>; readonly kept: Map<string, Kept> }[];
   private readonly problems = new Map<string, string>();
   private readonly listeners = new Set<(documents: Documents) => void>();
-  private readonly observers = new Set<() => void>();
+  private readonly observers = new Set<(what: 'status' | 'pods') => void>();
   private current: Documents | undefined;
   private timer: Timer | undefined;
   private dirtySince: number | undefined;
@@ -67,10 +68,10 @@ export class KubernetesSource implements Source {
         api, clock, random, gate,
         keep: (object) => keptOf(kind, object),
         replaced: (items) => this.replace(kept, items),
-        changed: (item) => this.put(kept, item),
+        changed: (item) => this.put(kind.kind, kept, item),
         deleted: ({ name }) => {
           kept.delete(name);
-          this.changed();
+          this.changed(kind.kind);
         },
         state: (problem) => this.state(kind.kind, problem),
       });
@@ -84,8 +85,8 @@ export class KubernetesSource implements Source {
     return () => this.listeners.delete(listener);
   }
 
-  /** Calls `observer` when a status that the API has, or the object that it is of, has changed. */
-  observe(observer: () => void): () => void {
+  /** Calls `observer` when a status that the API has, or the object that it is of, has changed; and when pods came or went. */
+  observe(observer: (what: 'status' | 'pods') => void): () => void {
     this.observers.add(observer);
     return () => this.observers.delete(observer);
   }
@@ -133,21 +134,26 @@ export class KubernetesSource implements Source {
     this.changed();
   }
 
-  private put(kept: Map<string, Kept>, item: Kept): void {
+  private put(kind: string, kept: Map<string, Kept>, item: Kept): void {
     const before = kept.get(item.name);
     const now = this.same(before, item);
     kept.set(item.name, now);
-    if (now.document !== before?.document) this.changed();
-    else if (item.observed) for (const observer of this.observers) observer();
+    if (now.document !== before?.document) this.changed(kind);
+    else if (item.observed) for (const observer of this.observers) observer('status');
   }
 
   private same(before: Kept | undefined, item: Kept): Kept {
     return before && isDeepStrictEqual(before.document.value, item.document.value) ? { ...item, document: before.document } : item;
   }
 
-  private changed(): void {
+  private changed(kind?: string): void {
     const { clock, debounce = 20, longestDebounce = 200 } = this.options;
     if (this.closed || !this.kinds.every(({ reflector }) => reflector.synced)) return;
+    // A pod that comes or goes is no change of the mesh, but of how many have a proxy.
+    if (kind === 'Pod') {
+      for (const observer of this.observers) observer('pods');
+      return;
+    }
     const now = clock.now();
     this.dirtySince ??= now;
     this.timer?.cancel();
@@ -156,9 +162,14 @@ export class KubernetesSource implements Source {
 
   private publish(): void {
     this.dirtySince = undefined;
-    this.current = { documents: this.kinds.flatMap(({ kept }) => [...kept.values()].map(({ document }) => document)), unreadable: [] };
+    this.current = {
+      // Pods and namespaces are counted and named, not read.
+      documents: this.kinds.filter((_, kind) => kind !== POD && kind !== NAMESPACE).flatMap(({ kept }) => [...kept.values()].map(({ document }) => document)),
+      unreadable: [],
+      namespaces: new Set([...this.kinds[NAMESPACE].kept.values()].map(({ document: { value } }) => (value as { metadata: { name: string } }).metadata.name)),
+    };
     for (const listener of this.listeners) listener(this.current);
-    for (const observer of this.observers) observer();
+    for (const observer of this.observers) observer('status');
     this.synced();
   }
 

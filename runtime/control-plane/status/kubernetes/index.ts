@@ -49,7 +49,7 @@ export class KubernetesStatus implements SharedStatus {
 
   start(changed: () => void): void {
     this.changed = changed;
-    this.options.source.observe(() => this.writer.reconcile());
+    this.options.source.observe((what) => (what === 'pods' ? this.changed() : this.writer.reconcile()));
     this.replicas.start();
     this.election.start();
   }

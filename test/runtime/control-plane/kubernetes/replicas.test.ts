@@ -12,7 +12,8 @@ const GRPC: Manifest = {
   metadata: { name: 'calls', namespace: 'shop' },
   spec: { parentRefs: [{ group: '', kind: 'Service', name: 'order' }], rules: [{ backendRefs: [{ name: 'order', port: 8080 }] }] },
 };
-const SHOP: Manifest[] = [mesh(), ...whole('order', ['10.0.0.1'], ['payment']), ...whole('payment', ['10.0.2.1']), ROUTE];
+const NAMESPACE: Manifest = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
+const SHOP: Manifest[] = [NAMESPACE, mesh(), ...whole('order', ['10.0.0.1'], ['payment']), ...whole('payment', ['10.0.2.1']), ROUTE];
 
 let clock: WatchedClock;
 let server: FakeApiServer;
@@ -96,6 +97,10 @@ describe('the status of every object', () => {
     server.put(meshService('payment', ['nobody']));
     await clock.run(() => condition('payment', 'ResolvedRefs')?.status === 'False');
     expect(condition('payment', 'ResolvedRefs')).toMatchObject({ reason: 'BackendNotFound', message: expect.stringContaining('spec.calls[0] is shop/nobody') as string });
+    server.put({ ...meshService('payment'), spec: { ...meshService('payment').spec as object, calls: [{ service: 'ledger', namespace: 'bank' }] } });
+    await clock.run(() => condition('payment', 'ResolvedRefs')?.message === 'spec.calls[0] is bank/ledger: there is no namespace bank; correct the name, or create it');
+    server.put({ ...NAMESPACE, metadata: { name: 'bank' } });
+    await clock.run(() => condition('payment', 'ResolvedRefs')!.message.endsWith('no MeshService has such a Service; correct the name, or create it'));
   });
 
   test('a NACK stands with its text on the object that caused it', async () => {

@@ -160,7 +160,7 @@ describe('changes', () => {
 
   test('a status that is written, or a label of somebody else, is no change of the mesh; who writes status is told', async () => {
     await synced(...MESH);
-    const seen = new Promise<void>((done) => { source.observe(done); });
+    const seen = new Promise<void>((done) => { source.observe(() => done()); });
     const { metadata } = server.get('meshservices', 'shop', 'payment')!;
     server.collections.get('meshservices')!.setStatus(server.get('meshservices', 'shop', 'payment')!, { conditions: [] });
     server.put({ ...service('payment'), metadata: { name: 'payment', namespace: 'shop', labels: { team: 'a' } } });

@@ -7,6 +7,7 @@ import { compileFilter, type IsLogged } from './access-log-filter';
 import { Histogram } from './histogram';
 import { LineBuffer } from './line-buffer';
 import { LineWriter, type LineSink } from './line-writer';
+import { DEFAULT_TCP_FORMAT } from './tcp-format';
 import type { Observer, RequestRecord } from './types';
 
 const FIRST_STATUS = 100;
@@ -145,7 +146,7 @@ export class RequestObserver implements Observer {
     if (!accessLog) return { config, counts, isLogged: () => false, format: undefined, writer: undefined };
     let writer = this.writers.get(accessLog.path);
     if (!writer) this.writers.set(accessLog.path, writer = this.open(accessLog.path));
-    const format = compileFormat(accessLog.jsonFormat ?? DEFAULT_FORMAT, this.clock);
+    const format = compileFormat(accessLog.jsonFormat ?? (config.kind === 'http' ? DEFAULT_FORMAT : DEFAULT_TCP_FORMAT), this.clock);
     return { config, counts, writer, format, isLogged: compileFilter(accessLog.filter, this.random) };
   }
 }

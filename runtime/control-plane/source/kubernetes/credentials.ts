@@ -11,7 +11,13 @@ import { HttpKubernetesApi, type Credentials } from '../../kubernetes';
  * @throws Error where none of them says how to reach an API.
  */
 export function connect(clock: Clock, file?: string): HttpKubernetesApi {
-  const config = load(file);
+  let config: KubeConfig;
+  try {
+    config = load(file);
+  } catch (error) {
+    const name = file ?? process.env.KUBECONFIG ?? '(the default one)';
+    throw new Error(`kubeconfig ${name} cannot be read: ${(error as Error).message}; name one by --source kubernetes:FILE, or leave it to the pod's own`);
+  }
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new Error(`${file ?? process.env.KUBECONFIG ?? 'kubeconfig'}: current-context is ${JSON.stringify(config.getCurrentContext())}, and there is no such context with a cluster`);
   return new HttpKubernetesApi({ server: cluster.server.replace(/\/+$/, ''), clock, credentials: async () => credentialsOf(config, cluster.proxyUrl !== undefined) });

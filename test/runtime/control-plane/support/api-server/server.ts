@@ -16,6 +16,7 @@ export interface Recorded {
   readonly resource: string;
   /** Only metadata is wanted. */
   readonly partial: boolean;
+  readonly authorization: string | undefined;
   status?: number;
 }
 
@@ -186,6 +187,7 @@ export class FakeApiServer {
     const body = text === '' ? undefined : JSON.parse(text) as unknown;
     const request: Recorded = {
       method, path: pathname, query: searchParams, body, verb, resource, partial: /as=PartialObjectMetadata/.test(message.headers.accept ?? ''),
+      authorization: message.headers.authorization,
     };
     this.requests.push(request);
     const refuse = (trouble: Trouble) => {

@@ -18,6 +18,9 @@ import type { ProxySettings } from './private/sidecar';
 import { Region } from './region';
 import { IServicePolicy } from './service-policy';
 
+/** As many threads as the proxy takes. */
+const MOST_THREADS = 64;
+
 /** How much the planes write to their log. */
 export enum LogLevel {
   /** Everything, for the search of a fault. */
@@ -50,6 +53,15 @@ export interface ProxyOptions {
    * @default LogLevel.INFO
    */
   readonly logLevel?: LogLevel;
+  /**
+   * Threads that serve traffic, from 1 to 64.
+   *
+   * They share the pod's limits, breakers and rate limits. More than one is of use where one core does not
+   * carry the traffic of a pod; each takes about 20 MB, so raise the CPU limit and the memory with it.
+   *
+   * @default 1
+   */
+  readonly concurrency?: number;
 }
 
 /** The control plane. What is left out stands in the manifest with its default. */
@@ -181,7 +193,13 @@ export class Mesh extends Construct {
       image: props.proxy?.image ?? imageOf('proxy'),
       resources: requirementsOr(props.proxy?.resources, { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '1000m', memory: '256Mi' } }),
       logLevel: props.proxy?.logLevel ?? LogLevel.INFO,
+      concurrency: props.proxy?.concurrency ?? 1,
     };
+    const { concurrency } = this._proxy;
+    if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MOST_THREADS) {
+      const value = `proxy.concurrency: ${shown(concurrency)}`;
+      this.findings.push(error(Code.VALUE, this.node.path, value, `must be a whole number from 1 to ${MOST_THREADS}`, 'write concurrency: 1'));
+    }
     if (namespace === undefined) {
       const fix = `write new Chart(app, '${Chart.of(this).node.id}', { namespace: 'mesh' })`;
       this.findings.push(error(Code.NAMESPACE, this.node.path, 'namespace: nothing', 'the chart of a mesh needs one, its control plane runs there', fix));

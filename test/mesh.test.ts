@@ -1,6 +1,6 @@
-import { Chart, Testing } from 'cdk8s';
+import { Chart, Size, Testing } from 'cdk8s';
 import { Cpu } from 'cdk8s-plus-27';
-import { AccessLog, LogLevel, Mesh, Region } from '../src';
+import { AccessLog, LogLevel, Mesh, MeshService, Region, ServicePort } from '../src';
 import { emitted, refusal, shopChart, shopMesh, yaml } from './program';
 
 function kinds(chart: Chart): string[] {
@@ -85,6 +85,23 @@ test('options of the planes stand in the manifest, what they leave out with its 
     logLevel: 'debug',
     resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { cpu: '2', memory: '512Mi' } },
   });
+});
+
+test('threads of the sidecars, and the bounds that follow from them and from the memory, stand in the manifest', () => {
+  const chart = new Chart(Testing.app(), 'shop', { namespace: 'shop' });
+  const mesh = new Mesh(chart, 'mesh', {
+    trustDomain: 'shop.example', proxy: { concurrency: 4, resources: { memory: { limit: Size.mebibytes(1024) } } },
+  });
+  new MeshService(chart, 'payment', { mesh, image: 'payment:1', port: ServicePort.http(8080) });
+  const { args } = emitted(chart, 'Deployment', 'payment').spec.template.spec.initContainers[0];
+  const after = (name: string): string => args[args.indexOf(name) + 1];
+  expect(after('--concurrency')).toBe('4');
+  const { overload_manager: overload } = JSON.parse(after('--config-yaml'));
+  const bounds = overload.resource_monitors.map(({ typed_config: { '@type': _, ...bound } }: any) => bound);
+  expect(bounds).toEqual([{ max_heap_size_bytes: 128 * 2 ** 20 }, { max_bytes: 128 * 2 ** 20 }, { max_delay: '0.5s' }]);
+  expect(overload.actions.map(({ name, triggers: [{ threshold }] }: any) => [name, threshold.value])).toEqual([
+    ['meshwright.overload_actions.stop_reading', 0.8], ['envoy.overload_actions.stop_accepting_requests', 0.95],
+  ]);
 });
 
 test('of two meshes, one brings the definitions of the cluster', () => {

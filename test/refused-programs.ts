@@ -73,6 +73,7 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   mesh('a region twice', { regions: [Region.of('eu'), Region.of('eu')] }),
   mesh('a geohash with a letter that geohashes do not have', { regions: [Region.of('eu', { geohashes: ['ua'] })] }),
   mesh('no control plane', { controlPlane: { replicas: 0 } }),
+  mesh('half a thread', { proxy: { concurrency: 1.5 } }),
 
   payment('a name that is no DNS label', { name: 'Payment.Service' }),
   payment('a port that there is not', { port: ServicePort.http(70_000) }),

@@ -7,15 +7,49 @@ export const CONTROL_PLANE = 'meshwright-control-plane';
 
 const ADS = { ads: {}, resource_api_version: 'V3' };
 
+/** What bounds a sidecar. */
+export interface ProxyBounds {
+  /** Bytes of its memory limit. */
+  readonly memory: number;
+  /** Threads that serve traffic. */
+  readonly concurrency: number;
+}
+
+/** Milliseconds late that a timer of a proxy may be. */
+const MAX_DELAY = '0.5s';
+
+/**
+ * What a sidecar does before its container would be killed for its memory: of the limit the heaps of its threads may take half together, and messages
+ * that wait an eighth. At 80 % of either, or of the delay, nothing more is read from clients; at 95 % requests are shed.
+ */
+function overloadManager({ memory, concurrency }: ProxyBounds): object {
+  const monitors = [
+    { name: 'envoy.resource_monitors.fixed_heap', ...typed('envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig', { max_heap_size_bytes: Math.floor(memory / 2 / concurrency) }) },
+    { name: 'meshwright.resource_monitors.buffered_bytes', ...typed('meshwright.v1.BufferedBytesConfig', { max_bytes: Math.floor(memory / 8) }) },
+    { name: 'meshwright.resource_monitors.event_loop_delay', ...typed('meshwright.v1.EventLoopDelayConfig', { max_delay: MAX_DELAY }) },
+  ];
+  const action = (name: string, value: number) => ({ name, triggers: monitors.map((monitor) => ({ name: monitor.name, threshold: { value } })) });
+  return {
+    refresh_interval: '0.25s',
+    resource_monitors: monitors,
+    actions: [action('meshwright.overload_actions.stop_reading', 0.8), action('envoy.overload_actions.stop_accepting_requests', 0.95)],
+  };
+}
+
+function typed(type: string, fields: object) {
+  return { typed_config: { '@type': `type.googleapis.com/${type}`, ...fields } };
+}
+
 /**
  * The proxy's start document, Envoy's `envoy.config.bootstrap.v3.Bootstrap` in JSON: who it is, where its admin server listens, and the control
  * plane. Everything else comes by xDS. Addresses that only the kubelet knows stand as `$(NAME)`.
  */
-export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, meshNamespace: string): string {
+export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, meshNamespace: string, bounds: ProxyBounds): string {
   const { service, namespace, version } = node;
   return JSON.stringify({
     node: { metadata: { service, namespace, version, podIp: '$(POD_IP)', loopback: '127.0.0.1' } },
     admin: { address: socket('127.0.0.1', ADMIN_PORT) },
+    overload_manager: overloadManager(bounds),
     dynamic_resources: {
       ads_config: {
         api_type: 'DELTA_GRPC',

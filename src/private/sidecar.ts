@@ -1,5 +1,6 @@
 import { MESH_PORT_NAME, PROXY_CONTAINER } from '../contract/names';
 import { HEALTH_PORT, INBOUND_PORT, OUTBOUND_PORT, PROXY_UID } from '../contract/ports';
+import { quantity } from '../contract/quantity';
 import { SIDECAR_ENVIRONMENT } from '../contract/sidecar';
 import { bootstrap } from './bootstrap';
 import type { ResourceRequirements } from './resources';
@@ -11,6 +12,8 @@ export interface ProxySettings {
   readonly image: string;
   readonly resources: ResourceRequirements;
   readonly logLevel: string;
+  /** Threads that serve traffic. */
+  readonly concurrency: number;
 }
 
 /** What the sidecar of a pod needs to know. */
@@ -84,7 +87,9 @@ function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdent
     image: proxy.image,
     resources: proxy.resources,
     args: [
-      '--config-yaml', bootstrap({ service, namespace, version }, meshNamespace),
+      '--config-yaml', bootstrap({ service, namespace, version }, meshNamespace, {
+        memory: quantity(proxy.resources.limits!.memory), concurrency: proxy.concurrency,
+      }),
       '--service-node', '$(POD_NAME).$(POD_NAMESPACE)',
       '--service-cluster', `${service}.${namespace}`,
       '--health-address', `0.0.0.0:${HEALTH_PORT}`,
@@ -92,6 +97,7 @@ function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdent
       // One deadline for all that ends in a pod: the kubelet kills what is left by then.
       '--drain-time-s', String(graceSeconds),
       '--log-level', proxy.logLevel,
+      '--concurrency', String(proxy.concurrency),
     ],
   };
 }

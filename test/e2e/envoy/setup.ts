@@ -101,10 +101,11 @@ function sidecarArgs(manifests: string): string[] {
   return deployment.spec.template.spec.initContainers[0].args;
 }
 
-/** What Envoy does not know of our sidecar's options. */
+/** Without what Envoy does not know of our sidecar's options, or is told otherwise here, and of its bootstrap. */
 function forEnvoy(args: readonly string[]): string[] {
-  const unknown = ['--health-address', '--snapshot-path'];
-  return args.filter((arg, index) => !unknown.includes(arg) && !unknown.includes(args[index - 1] ?? ''));
+  const unknown = ['--health-address', '--snapshot-path', '--concurrency'];
+  return args.filter((arg, index) => !unknown.includes(arg) && !unknown.includes(args[index - 1] ?? ''))
+    .map((arg, index, all) => (all[index - 1] === '--config-yaml' ? JSON.stringify({ ...JSON.parse(arg) as object, overload_manager: undefined }) : arg));
 }
 
 async function startBackends(backends: Backends, manifests: string): Promise<void> {

@@ -17,7 +17,8 @@ function only(target: string, allowed: string[], message: string): Zone {
 }
 
 /** Folders of the proxy that run for each request. */
-const HOT_PATH = ['listener', 'transport', 'http1', 'router', 'cluster', 'route', 'filter', 'timer', 'observe'].map((folder) => `./runtime/proxy/${folder}`);
+const HOT_PATH = ['listener', 'transport', 'http1', 'router', 'tcp', 'cluster', 'route', 'filter', 'timer', 'observe']
+  .map((folder) => `./runtime/proxy/${folder}`);
 
 const ZONES: readonly Zone[] = [
   only('src/contract', [], 'The contract is the lowest floor: the SDK, the control plane and the proxy stand on it, so it imports zod and itself.'),

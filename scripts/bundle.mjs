@@ -44,7 +44,7 @@ const withoutProtoLoader = {
 
 /**
  * Of the Kubernetes client only what knows of clusters and users is used (`source/kubernetes/credentials`): not its generated API of 400 kB, nor the
- * HTTP client and parsers of URLs that it brings for that, which Node has itself.
+ * HTTP client and parsers of URLs that it brings for that, which Node has itself, nor SOCKS.
  */
 const kubernetesCredentialsOnly = {
   name: 'kubernetes-credentials-only',
@@ -53,6 +53,9 @@ const kubernetesCredentialsOnly = {
     builder.onResolve({ filter: /^\.\/gen\/index\.js$/ }, ({ importer }) => (/client-node[\\/]dist[\\/]config\.js$/.test(importer) ? empty() : undefined));
     builder.onResolve({ filter: /^(node-fetch|jsonpath-plus)$/ }, ({ importer }) => (/client-node[\\/]dist[\\/]/.test(importer) ? empty() : undefined));
     builder.onLoad({ filter: /.*/, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
+    builder.onResolve({ filter: /^socks-proxy-agent$/ }, () => ({ path: 'socks', namespace: 'refused' }));
+    const refusal = 'proxy-url of the kubeconfig is a SOCKS proxy, which the control plane does not speak; use an HTTP proxy';
+    builder.onLoad({ filter: /.*/, namespace: 'refused' }, () => ({ contents: `exports.SocksProxyAgent = function () { throw new Error('${refusal}'); };` }));
   },
 };
 

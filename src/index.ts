@@ -26,4 +26,5 @@ export * from './service-policy';
 export * from './service-port';
 export * from './service-version';
 export * from './timeout';
+export * from './traffic-encryption';
 export * from './traffic-policy';

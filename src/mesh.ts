@@ -1,4 +1,4 @@
-import { ApiObject, Chart } from 'cdk8s';
+import { ApiObject, Chart, Duration } from 'cdk8s';
 import { ContainerResources } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { AccessLog } from './access-log';
@@ -7,6 +7,7 @@ import type { MeshSpec } from './contract/mesh';
 import { API_VERSION } from './contract/names';
 import { Findings } from './findings';
 import { ControlPlane } from './private/control-plane';
+import { gep2257 } from './private/duration';
 import { Code, error, shown } from './private/finding';
 import { imageOf } from './private/images';
 import { meshLabels } from './private/labels';
@@ -17,6 +18,7 @@ import { requirementsOr } from './private/resources';
 import type { ProxySettings } from './private/sidecar';
 import { Region } from './region';
 import { IServicePolicy } from './service-policy';
+import { TrafficEncryption } from './traffic-encryption';
 
 /** As many threads as the proxy takes. */
 const MOST_THREADS = 64;
@@ -101,6 +103,18 @@ export interface MeshProps {
    */
   readonly trustDomain: string;
   /**
+   * Encryption between services: what their pods take. Certificates are X.509-SVIDs that the control plane signs.
+   *
+   * @default TrafficEncryption.STRICT
+   */
+  readonly encryption?: TrafficEncryption;
+  /**
+   * How long the certificate of a workload is valid: at most a day. It is renewed at about half of that.
+   *
+   * @default Duration.hours(24)
+   */
+  readonly certificateLifetime?: Duration;
+  /**
    * Name of the `Mesh` resource.
    *
    * @default - the construct's id
@@ -168,6 +182,8 @@ export class Mesh extends Construct {
 
   /** @internal */
   public readonly _proxy: ProxySettings;
+  private readonly encryption: TrafficEncryption;
+  private readonly certificateLifetime: Duration;
   private readonly accessLog: AccessLog | undefined;
   private readonly object: RawObject;
   private readonly findings: Finding[] = [];
@@ -188,6 +204,8 @@ export class Mesh extends Construct {
     this.regions = [...props.regions ?? []];
     this.policies = [...props.policies ?? []];
     this.warningsAsErrors = props.warningsAsErrors ?? false;
+    this.encryption = props.encryption ?? TrafficEncryption.STRICT;
+    this.certificateLifetime = props.certificateLifetime ?? Duration.hours(24);
     this.accessLog = props.accessLog;
     this._proxy = {
       image: props.proxy?.image ?? imageOf('proxy'),
@@ -259,6 +277,8 @@ export class Mesh extends Construct {
   private spec(): MeshSpec {
     return {
       trustDomain: this.trustDomain,
+      encryption: this.encryption,
+      certificateLifetime: gep2257(this.certificateLifetime),
       regions: this.regions.map(({ name, zones, geohashes }) => ({ name, zones: [...zones], geohashes: [...geohashes] })),
       accessLog: this.accessLog?._toSpec(),
     };

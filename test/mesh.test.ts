@@ -45,6 +45,8 @@ metadata:
 spec:
   accessLog:
     successPercent: 1
+  certificateLifetime: 24h
+  encryption: strict
   regions:
     - geohashes:
         - gc

@@ -255,7 +255,7 @@ export class TestMesh {
       const { namespace, service, address, region } = pod.spec;
       await pod.configure(translate(resources, {
         service: `${namespace}/${service}`, podIp: address, loopback: address, ...(region === undefined ? {} : { region }),
-      }, 'none'));
+      }, { security: 'none' }));
     }
   }
 

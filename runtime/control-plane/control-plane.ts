@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../clock';
 import { AdminServer, debugConfig, metricsText } from './admin';
 import { AdsServer, type StreamAge } from './ads';
 import { silentLog, type Log } from './log';
-import type { MeshModel } from './model';
+import type { MeshModel, Security } from './model';
 import { resolve, type ObjectReport } from './resolve';
 import { describeId, ResourceStore, type Documents, type Unreadable } from './resources';
 import type { Source } from './source';
@@ -19,6 +19,8 @@ export interface ControlPlaneOptions {
   readonly source: Source;
   readonly clock: Clock;
   readonly log?: Log;
+  /** How proxies know whom they talk to; `none` without it, as without an authority nobody could prove anything. */
+  readonly security?: Security;
   /** Where delta ADS is served. */
   readonly xdsAddress: ListenAddress;
   /** Where the admin server listens; without it there is none. */
@@ -37,7 +39,7 @@ const SHARED_DEBOUNCE = 1000;
 /** Time in milliseconds that proxies have to go elsewhere when the control plane ends. */
 const GRACE = 5000;
 
-const EMPTY: MeshModel = Object.freeze({ services: new Map(), backends: new Map(), endpoints: new Map(), regions: new Map() });
+const EMPTY: MeshModel = Object.freeze({ services: new Map(), backends: new Map(), endpoints: new Map(), regions: new Map(), trust: undefined });
 
 /**
  * Manifests to proxies: source → resources → model → xDS → ADS. It has no state that it could not make again from its source, so any number of
@@ -146,7 +148,7 @@ export class ControlPlane {
     this.builds.count += 1;
     try {
       const set = this.store.update(documents);
-      const { model, objects } = resolve(set, this.model);
+      const { model, objects } = resolve(set, this.model, { security: this.options.security ?? 'none' });
       this.objects = objects;
       this.unreadable = set.unreadable;
       this.model = model;

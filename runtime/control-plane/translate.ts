@@ -1,5 +1,5 @@
 import type { MeshModel } from './model';
-import { resolve } from './resolve';
+import { resolve, type Trusting } from './resolve';
 import type { ResourceSet } from './resources';
 import { xdsResources, type ProxyNode, type XdsResources } from './xds';
 
@@ -19,8 +19,8 @@ export interface NodeDescription {
  * Everything between documents and xDS in one step: what a proxy would get if these were all the resources. Pure; the control plane does the same
  * with memory of what it made before.
  */
-export function translate(resources: ResourceSet, node: NodeDescription): XdsResources {
-  const { model } = resolve(resources);
+export function translate(resources: ResourceSet, node: NodeDescription, trusting?: Trusting): XdsResources {
+  const { model } = resolve(resources, undefined, trusting);
   return xdsResources(model, proxyNode(model, node));
 }
 

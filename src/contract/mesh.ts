@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { KIND, apiVersion, dnsLabel, dnsSubdomain, geohash, listMap, listSet, objectMeta, status } from './schema';
+import { KIND, apiVersion, dnsLabel, dnsSubdomain, geohash, listMap, listSet, objectMeta, positiveDuration, status } from './schema';
 
 /** A place that workloads run in: xDS locality `region`. */
 const region = z.strictObject({
@@ -12,6 +12,10 @@ const region = z.strictObject({
 
 export const meshSpec = z.strictObject({
   trustDomain: dnsSubdomain.describe('SPIFFE trust domain: workloads are spiffe://<trustDomain>/ns/<namespace>/sa/<service account>.'),
+  encryption: z.enum(['strict', 'permissive']).default('strict')
+    .describe('Mutual TLS between services: strict takes nothing else; permissive takes plain text too, from whoever connects, and counts it.'),
+  certificateLifetime: positiveDuration.default('24h')
+    .describe('How long the certificate of a workload is valid. It is renewed at about half of that.'),
   regions: listMap(region, 'name', 64).describe('Regions that services may be placed in.'),
   accessLog: z.strictObject({
     successPercent: z.int().min(0).max(100).describe('Part of the requests answered below 500 that is logged; all others always are.'),

@@ -31,7 +31,7 @@ describe('what the API server asks of a structural schema', () => {
   });
 
   test('only keywords that a structural schema may have', () => {
-    const allowed = new Set(['description', 'type', 'format', 'enum', 'pattern', 'minLength', 'maxLength', 'minimum', 'maximum', 'minItems', 'maxItems',
+    const allowed = new Set(['description', 'type', 'format', 'enum', 'default', 'pattern', 'minLength', 'maxLength', 'minimum', 'maximum', 'minItems', 'maxItems',
       'required', 'x-kubernetes-list-type', 'x-kubernetes-list-map-keys', 'x-kubernetes-validations', 'properties', 'items']);
     expect(pathsWhere((schema) => Object.keys(schema).some((keyword) => !allowed.has(keyword)))).toEqual([]);
   });

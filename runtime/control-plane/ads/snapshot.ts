@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import {
   ClusterLoadAssignmentSchema, ClusterSchema, create, DeltaDiscoveryResponseSchema, encode, ListenerSchema, packAny, RouteConfigurationSchema,
-  TypeUrl, type Cluster, type ClusterLoadAssignment, type Listener, type RouteConfiguration,
+  SecretSchema, TypeUrl, type Cluster, type ClusterLoadAssignment, type Listener, type RouteConfiguration, type Secret,
 } from '../../xds';
 import type { XdsResources } from '../xds';
 
 /** Types in the order in which they are sent: nothing is referred to before it is there. */
-export const TYPES = [TypeUrl.CDS, TypeUrl.EDS, TypeUrl.LDS, TypeUrl.RDS] as const;
+export const TYPES = [TypeUrl.SDS, TypeUrl.CDS, TypeUrl.EDS, TypeUrl.LDS, TypeUrl.RDS] as const;
 export type ResourceType = (typeof TYPES)[number];
 
-export type XdsMessage = Cluster | ClusterLoadAssignment | Listener | RouteConfiguration;
+export type XdsMessage = Cluster | ClusterLoadAssignment | Listener | RouteConfiguration | Secret;
 
 /** A resource as it goes over the wire. */
 export interface EncodedResource {
@@ -35,6 +35,7 @@ const encoded = new WeakMap<XdsMessage, EncodedResource>();
 export function snapshotOf(resources: XdsResources): Snapshot {
   return {
     types: {
+      [TypeUrl.SDS]: byName(resources.secrets.map((one) => encodeOnce(one, one.name, () => packAny(SecretSchema, one)))),
       [TypeUrl.CDS]: byName(resources.clusters.map((one) => encodeOnce(one, one.name, () => packAny(ClusterSchema, one)))),
       [TypeUrl.EDS]: byName(resources.endpoints.map((one) => encodeOnce(one, one.clusterName, () => packAny(ClusterLoadAssignmentSchema, one)))),
       [TypeUrl.LDS]: byName(resources.listeners.map((one) => encodeOnce(one, one.name, () => packAny(ListenerSchema, one)))),

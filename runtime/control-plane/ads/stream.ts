@@ -3,7 +3,7 @@ import { TypeUrl, type Cluster, type DeltaDiscoveryRequest } from '../../xds';
 import { encodeResponse, TYPES, type EncodedResource, type ResourceType, type Snapshot } from './snapshot';
 import { Subscription, type Refusal } from './subscription';
 
-const { CDS, EDS, LDS, RDS } = TypeUrl;
+const { CDS, EDS, LDS, RDS, SDS } = TypeUrl;
 
 /** Time in milliseconds that listeners and routes wait for the endpoints of new clusters, before it is assumed that nobody asks for them. */
 export const PATIENCE = 5000;
@@ -27,7 +27,7 @@ export interface StreamDeps {
  */
 export class DeltaStream {
   private readonly subscriptions: Record<ResourceType, Subscription> = {
-    [CDS]: new Subscription(true), [EDS]: new Subscription(false), [LDS]: new Subscription(true), [RDS]: new Subscription(false),
+    [SDS]: new Subscription(false), [CDS]: new Subscription(true), [EDS]: new Subscription(false), [LDS]: new Subscription(true), [RDS]: new Subscription(false),
   };
   private snapshot: Snapshot | undefined;
   private nonces = 0;
@@ -83,7 +83,7 @@ export class DeltaStream {
     const { snapshot } = this;
     if (!snapshot) return;
     for (const type of TYPES) this.sendUpdates(type, snapshot);
-    for (const type of [LDS, RDS, CDS, EDS] as const) this.sendRemovals(type, snapshot);
+    for (const type of [LDS, RDS, CDS, EDS, SDS] as const) this.sendRemovals(type, snapshot);
     this.watchPatience(snapshot);
   }
 
@@ -118,7 +118,8 @@ export class DeltaStream {
   }
 
   private mayUpdate(type: ResourceType, snapshot: Snapshot): boolean {
-    if (type === CDS || type === EDS) return true;
+    // Trust comes before whoever is trusted by it, and waits for nobody.
+    if (type === CDS || type === EDS || type === SDS) return true;
     const before = type === RDS && this.subscriptions[LDS].requested ? this.subscriptions[LDS].settled(snapshot.types[LDS]) : true;
     return before && this.clustersReady(snapshot);
   }
@@ -152,6 +153,8 @@ export class DeltaStream {
           ? this.subscriptions[user].runs(types[user]) : types[user].size === 0 || this.outOfPatience));
       case EDS:
         return this.gone(CDS, snapshot);
+      case SDS:
+        return this.gone(LDS, snapshot) && this.gone(CDS, snapshot);
     }
   }
 

@@ -12,6 +12,14 @@ export interface MeshModel {
   readonly endpoints: ReadonlyMap<string, readonly Locality[]>;
   /** Region of every endpoint's address: how a proxy's own region is found. */
   readonly regions: ReadonlyMap<string, string>;
+  /** Whom everybody trusts; undefined where nobody proves anything. */
+  readonly trust: Trust | undefined;
+}
+
+/** Roots of certificates. */
+export interface Trust {
+  /** PEM. */
+  readonly bundle: string;
 }
 
 /** What is spoken on a port. `http` is HTTP/1.1; `grpc` is HTTP/2 whose messages are gRPC's. */
@@ -29,9 +37,25 @@ export interface Service {
   readonly port: number;
   readonly protocol: Protocol;
   readonly calls: readonly Call[];
+  /** Services that declare a call which may end here, by key. */
+  readonly callers: readonly Caller[];
   /** Of connections that bring bytes: closed when nothing went over them for so long; undefined: no bound. */
   readonly idleTimeout: number | undefined;
   readonly rateLimits: readonly RateLimit[];
+}
+
+/**
+ * How it is known who connects. `certificates`: by mutual TLS. `network`: whoever runs the mesh vouches for it, as the network in memory of a test
+ * does; what may be done is judged, and nothing is encrypted. `none`: nobody is known, and nothing is judged.
+ */
+export type Security = 'certificates' | 'network' | 'none';
+
+/** Who may call a service: one that declares it. */
+export interface Caller {
+  /** Key of its service. */
+  readonly key: string;
+  /** SPIFFE ID. */
+  readonly identity: string;
 }
 
 /** What all proxies of a mesh share. */
@@ -39,6 +63,11 @@ export interface MeshSettings {
   readonly key: string;
   readonly trustDomain: string;
   readonly regions: readonly Region[];
+  /** Whether services take plain text too. */
+  readonly encryption: 'strict' | 'permissive';
+  /** How long the certificate of a workload is valid. */
+  readonly certificateLifetime: number;
+  readonly security: Security;
   /** Percent of the requests answered below 500 that is logged; undefined: nothing is logged. */
   readonly accessLogPercent: number | undefined;
 }
@@ -68,6 +97,8 @@ export interface Backend {
   readonly protocol: Protocol;
   /** Key of the service of the mesh that it is a version of; undefined for a plain Kubernetes Service. */
   readonly service: string | undefined;
+  /** How its pods prove who they are; undefined: they do not, and are reached in plain text. */
+  readonly tls: { readonly identity: string } | undefined;
   readonly policies: Policies;
   readonly regions: readonly Region[];
   /** Rules of the routes attached to it, most specific first; undefined: no route, everything goes to the backend itself. */

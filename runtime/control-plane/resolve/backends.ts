@@ -93,9 +93,10 @@ export function backendKey(namespace: string, name: string, port: number): strin
   return `${namespace}/${name}:${port}`;
 }
 
-export function finished(draft: BackendDraft, rules: readonly Rule[] | undefined): Backend {
+export function finished(draft: BackendDraft, rules: readonly Rule[] | undefined, identity: string | undefined): Backend {
   const { key, name, namespace, port, protocol, service, policies, mesh } = draft;
-  return { key, name, namespace, port, protocol, service, policies, regions: regionsOf(mesh), rules };
+  const tls = identity === undefined ? undefined : { identity };
+  return { key, name, namespace, port, protocol, service, tls, policies, regions: regionsOf(mesh), rules };
 }
 
 export function regionsOf(mesh: MeshResource | undefined): Region[] {

@@ -1,6 +1,7 @@
-import { shareUnchanged, type Locality, type MeshModel } from '../model';
+import { shareUnchanged, type Locality, type MeshModel, type Security } from '../model';
 import type { ResourceSet } from '../resources';
 import { Backends, finished } from './backends';
+import { withCallers } from './callers';
 import { endpointsOf, slicesByService } from './endpoints';
 import { Report, type ObjectReport } from './report';
 import { rulesByBackend } from './routes';
@@ -14,23 +15,33 @@ export interface Resolved {
   readonly objects: readonly ObjectReport[];
 }
 
+/** How proxies know each other. */
+export interface Trusting {
+  readonly security: Security;
+  /** PEM of the roots that are trusted at this moment, with `certificates`. */
+  readonly trustBundle?: string;
+}
+
 /**
  * Resolves what the resources refer to: the mesh as a model, and what is wrong with whom. Pure. What cannot be resolved costs as little as can be:
  * an unknown backend its share of a rule, an unknown callee one call. Parts that are as in `previous` are the same objects.
  */
-export function resolve(set: ResourceSet, previous?: MeshModel): Resolved {
+export function resolve(set: ResourceSet, previous?: MeshModel, { security, trustBundle }: Trusting = { security: 'certificates' }): Resolved {
   const report = new Report();
   const backends = new Backends(set, report);
-  const services = servicesOf(set, backends, report);
+  const services = servicesOf(set, backends, security, report);
   const rules = rulesByBackend(set, backends, report);
   const slices = slicesByService(set);
   const drafts = backends.all();
   const endpoints = new Map(drafts.map((draft) => [draft.key, endpointsOf(draft, set, slices, report)]));
+  const identityOf = (service: string | undefined) => (security !== 'certificates' || service === undefined ? undefined : services.get(service)?.identity || undefined);
+  const finishedBackends = new Map(drafts.map((draft) => [draft.key, finished(draft, rules.get(draft.key), identityOf(draft.service))]));
   const model: MeshModel = {
-    services,
-    backends: new Map(drafts.map((draft) => [draft.key, finished(draft, rules.get(draft.key))])),
+    services: withCallers(services, finishedBackends),
+    backends: finishedBackends,
     endpoints,
     regions: regionsByAddress([...endpoints.values()]),
+    trust: trustBundle === undefined ? undefined : { bundle: trustBundle },
   };
   return { model: Object.freeze(shareUnchanged(previous, model)), objects: report.objects(set) };
 }

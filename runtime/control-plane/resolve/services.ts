@@ -1,16 +1,21 @@
 import { RESERVED_PORTS, spiffeId, type MeshResource } from '../../../src/contract';
-import type { Call, MeshSettings, Service } from '../model';
+import type { Call, MeshSettings, Security } from '../model';
 import { keyOf, type Resource, type ResourceSet } from '../resources';
 import { regionsOf, type Backends } from './backends';
+import type { ServiceDraft } from './callers';
 import { optional, rateLimitsOf, timeoutOf } from './policies';
 import type { Report } from './report';
 
+const DAY = 86_400_000;
+
 /** Services by key, with the calls that can be made: a call to something that is not there is reported and left out. */
-export function servicesOf(set: ResourceSet, backends: Backends, report: Report): Map<string, Service> {
-  return new Map([...set.resources.MeshService.entries()].map(([key, resource]) => [key, serviceOf(resource, set, backends, report)]));
+export function servicesOf(set: ResourceSet, backends: Backends, security: Security, report: Report): Map<string, ServiceDraft> {
+  return new Map([...set.resources.MeshService.entries()].map(([key, resource]) => [key, serviceOf(resource, set, backends, security, report)]));
 }
 
-function serviceOf({ id, value: { spec } }: Resource<'MeshService'>, set: ResourceSet, backends: Backends, report: Report): Service {
+function serviceOf(
+  { id, value: { spec } }: Resource<'MeshService'>, set: ResourceSet, backends: Backends, security: Security, report: Report,
+): ServiceDraft {
   const mesh = set.resources.Mesh.get(keyOf(spec.mesh))?.value;
   if (!mesh) {
     const names = [...set.resources.Mesh.keys()].join(', ') || 'none';
@@ -21,7 +26,7 @@ function serviceOf({ id, value: { spec } }: Resource<'MeshService'>, set: Resour
     key: keyOf(id),
     name: id.name,
     namespace: id.namespace,
-    mesh: settingsOf(keyOf(spec.mesh), mesh),
+    mesh: settingsOf(keyOf(spec.mesh), mesh, security),
     identity: mesh ? spiffeId(mesh.spec.trustDomain, id.namespace, spec.serviceAccount) : '',
     port: spec.port.number,
     protocol: spec.port.protocol,
@@ -31,8 +36,16 @@ function serviceOf({ id, value: { spec } }: Resource<'MeshService'>, set: Resour
   };
 }
 
-function settingsOf(key: string, mesh: MeshResource | undefined): MeshSettings {
-  return { key, trustDomain: mesh?.spec.trustDomain ?? '', regions: regionsOf(mesh), accessLogPercent: mesh?.spec.accessLog?.successPercent };
+function settingsOf(key: string, mesh: MeshResource | undefined, security: Security): MeshSettings {
+  return {
+    key,
+    trustDomain: mesh?.spec.trustDomain ?? '',
+    encryption: mesh?.spec.encryption ?? 'strict',
+    certificateLifetime: optional(mesh?.spec.certificateLifetime) ?? DAY,
+    security,
+    regions: regionsOf(mesh),
+    accessLogPercent: mesh?.spec.accessLog?.successPercent,
+  };
 }
 
 type About = { readonly id: Resource<'MeshService'>['id']; readonly spec: Resource<'MeshService'>['value']['spec'] };

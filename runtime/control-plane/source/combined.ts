@@ -46,6 +46,10 @@ export class CombinedSource implements Source {
     const parts = this.sources.map((source) => this.latest.get(source));
     if (!parts.every((part) => part !== undefined)) return undefined;
     const namespaces = parts.find((part) => part.namespaces)?.namespaces;
-    return { ...namespaces ? { namespaces } : {}, documents: parts.flatMap(({ documents }) => documents), unreadable: parts.flatMap(({ unreadable }) => unreadable) };
+    return {
+      ...namespaces ? { namespaces } : {},
+      documents: parts.flatMap(({ documents }) => documents),
+      unreadable: parts.flatMap(({ unreadable }) => unreadable),
+    };
   }
 }

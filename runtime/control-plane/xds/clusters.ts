@@ -4,6 +4,7 @@ import {
 } from '../../xds';
 import type { Backend, CircuitBreaker, LoadBalancer, OutlierDetection, Policies, Protocol, Service } from '../model';
 import { HTTP2_LIMITS } from './http2';
+import { clientSocket } from './identity';
 import type { Init } from './init';
 import { clusterName, inboundClusterName } from './names';
 import type { ProxyNode } from './types';
@@ -36,6 +37,7 @@ export function cluster(backend: Backend, region?: string): Cluster {
         initialFetchTimeout: duration(0),
       },
     },
+    transportSocket: backend.tls && clientSocket(backend, backend.tls.identity),
     ...balancer(policies.loadBalancer),
     circuitBreakers: { thresholds: [thresholds(policies)] },
     outlierDetection: policies.outlierDetection && outlierDetection(policies.outlierDetection),

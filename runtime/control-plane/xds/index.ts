@@ -1,7 +1,8 @@
-import type { Cluster, ClusterLoadAssignment, Listener } from '../../xds';
-import type { Backend, Locality, MeshModel, Service } from '../model';
+import type { Cluster, ClusterLoadAssignment, Listener, Secret } from '../../xds';
+import type { Backend, Locality, MeshModel, Service, Trust } from '../model';
 import { cluster, inboundCluster } from './clusters';
 import { endpoints } from './endpoints';
+import { trustBundle } from './identity';
 import { bytesListener, filterChains, listeners, type FilterChains } from './listeners';
 import { bytesListenerName, clusterName } from './names';
 import type { ClusterUse } from './route';
@@ -12,7 +13,7 @@ import type { ProxyNode, XdsResources } from './types';
 export { INBOUND, OUTBOUND } from './names';
 export type { ProxyNode, XdsResources } from './types';
 
-const NOTHING: XdsResources = Object.freeze({ clusters: [], endpoints: [], listeners: [], routes: [] });
+const NOTHING: XdsResources = Object.freeze({ clusters: [], endpoints: [], listeners: [], routes: [], secrets: [] });
 
 /**
  * What a proxy runs: a pure function of the mesh and the node. It gets what its service calls and what it serves, and nothing else; a node of a
@@ -34,6 +35,7 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
     endpoints: used.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region)),
     listeners: [...listenersFor(service, node), ...bytesListeners],
     routes: [routes],
+    secrets: model.trust === undefined ? [] : [remembered(madeBundles, model.trust, (trust) => trustBundle(trust.bundle))],
   };
 }
 
@@ -53,6 +55,7 @@ const madeListeners = new WeakMap<Service, Map<string, Listener[]>>();
 const madeBytesListeners = new WeakMap<Backend, Map<string, Listener>>();
 const madeInbound = new WeakMap<Service, Map<string, Cluster>>();
 const madeClusters = new WeakMap<Backend, Map<string, Cluster>>();
+const madeBundles = new WeakMap<Trust, Secret>();
 const madeEndpoints = new WeakMap<readonly Locality[], WeakMap<Backend, Map<string, ClusterLoadAssignment>>>();
 
 function routesFor(service: Service, model: MeshModel): MadeRoutes['made'] {
@@ -103,8 +106,8 @@ function endpointsFor({ backend, region }: ClusterUse, localities: readonly Loca
   return rememberedIn(made, `${region ?? ''}/${first ?? ''}`, () => endpoints(backend, localities, first, region));
 }
 
-function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
-  const found = map.get(key) ?? make();
+function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: (key: K) => V): V {
+  const found = map.get(key) ?? make(key);
   map.set(key, found);
   return found;
 }

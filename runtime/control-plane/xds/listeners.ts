@@ -1,12 +1,13 @@
 import { INBOUND_PORT, OUTBOUND_PORT } from '../../../src/contract';
 import {
-  ApiVersion, create, duration, FilterChainSchema, HttpConnectionManager_CodecType, HttpConnectionManager_PathWithEscapedSlashesAction,
-  HttpConnectionManager_ServerHeaderTransformation, HttpConnectionManagerSchema, HttpFilterSchema, ListenerSchema, packAny, RouterSchema,
-  TrafficDirection, type FilterChain, type HttpFilter, type Listener,
+  ApiVersion, create, duration, FilterChainMatchSchema, FilterChainSchema, HttpConnectionManager_CodecType, HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManager_ServerHeaderTransformation, HttpConnectionManagerSchema, HttpFilterSchema, ListenerFilterSchema, ListenerSchema, packAny, RouterSchema, TlsInspectorSchema,
+  TrafficDirection, type FilterChain, type HttpFilter, type Listener, type ListenerFilter,
 } from '../../xds';
 import type { Service } from '../model';
 import { accessLog } from './access-log';
 import { HTTP2_LIMITS } from './http2';
+import { authorizationFilter, connectionAuthorization, isJudged, serverSocket } from './identity';
 import type { Init } from './init';
 import { INBOUND, inboundClusterName, OUTBOUND } from './names';
 import { rateLimitFilter } from './rate-limit';
@@ -20,6 +21,8 @@ const SERVER_NAME = 'meshwright';
 const IDLE_TIMEOUT = 3_600_000;
 /** A request's head must be there after so long; a slower client is answered 408. */
 const HEAD_TIMEOUT = 10_000;
+/** A handshake that is not done by then is given up. */
+const HANDSHAKE_TIMEOUT = 5000;
 /** Bytes of a connection that are buffered; what a retry may have to send again lies within it. */
 const BUFFER_LIMIT = 1_048_576;
 
@@ -27,19 +30,20 @@ type HcmInit = Init<typeof HttpConnectionManagerSchema>;
 
 /** What the listeners of all pods of a service have in common: everything but their address. */
 export interface FilterChains {
-  readonly inbound: FilterChain;
+  /** Two where plain text is taken beside TLS: what it is, is seen by its first bytes. */
+  readonly inbound: readonly FilterChain[];
   readonly outbound: FilterChain;
 }
 
+/** Names of the inbound chains; metrics carry them, so that plain text is counted. */
+const MUTUAL_TLS = 'mtls';
+const PLAIN_TEXT = 'plaintext';
+/** A client that says nothing for so long is taken for one of plain text whose server speaks first. */
+const INSPECTION = 1000;
+
 export function filterChains(service: Service): FilterChains {
   return {
-    inbound: service.protocol === 'tcp' ? inboundBytes(service) : filterChain(INBOUND, service, {
-      // Who declares HTTP/2 is still called by clients of HTTP/1.1 that are no proxies of this mesh.
-      ...codec(service.protocol === 'http' ? HttpConnectionManager_CodecType.HTTP1 : HttpConnectionManager_CodecType.AUTO),
-      // With the listener: it changes only when the listener does.
-      routeSpecifier: { case: 'routeConfig', value: inboundRoutes(service) },
-      httpFilters: [...service.rateLimits.map(rateLimitFilter), router()],
-    }),
+    inbound: inboundChains(service),
     outbound: filterChain(OUTBOUND, service, {
       // Which version the application's clients speak does not depend on what its upstreams speak: each is translated into the other.
       ...codec(HttpConnectionManager_CodecType.AUTO),
@@ -60,30 +64,66 @@ export function filterChains(service: Service): FilterChains {
   };
 }
 
-function inboundBytes({ mesh, port, idleTimeout }: Service): FilterChain {
-  return tcpChain(INBOUND, mesh, { cluster: inboundClusterName(port), idleTimeout, bySource: false });
+function inboundChains(service: Service): FilterChain[] {
+  const { security, encryption } = service.mesh;
+  if (security !== 'certificates') return [inboundChain(service, false)];
+  const mutual = inboundChain(service, false);
+  mutual.name = MUTUAL_TLS;
+  mutual.transportSocket = serverSocket(service);
+  mutual.transportSocketConnectTimeout = duration(HANDSHAKE_TIMEOUT);
+  if (encryption === 'strict') return [mutual];
+  mutual.filterChainMatch = create(FilterChainMatchSchema, { transportProtocol: 'tls' });
+  const plain = inboundChain(service, true);
+  plain.name = PLAIN_TEXT;
+  plain.filterChainMatch = create(FilterChainMatchSchema, { transportProtocol: 'raw_buffer' });
+  return [mutual, plain];
+}
+
+function inboundChain(service: Service, plainText: boolean): FilterChain {
+  const { mesh, protocol: spoken, port, idleTimeout, rateLimits } = service;
+  const judged = isJudged(mesh, plainText);
+  if (spoken === 'tcp') {
+    const chain = tcpChain(INBOUND, mesh, { cluster: inboundClusterName(port), idleTimeout, bySource: false });
+    if (judged) chain.filters.unshift(connectionAuthorization(service));
+    return chain;
+  }
+  return filterChain(INBOUND, service, {
+    // Who declares HTTP/2 is still called by clients of HTTP/1.1 that are no proxies of this mesh.
+    ...codec(spoken === 'http' ? HttpConnectionManager_CodecType.HTTP1 : HttpConnectionManager_CodecType.AUTO),
+    // With the listener: it changes only when the listener does.
+    routeSpecifier: { case: 'routeConfig', value: inboundRoutes(service) },
+    httpFilters: [...judged ? [authorizationFilter(service)] : [], ...rateLimits.map(rateLimitFilter), router()],
+  });
 }
 
 /** The listener at which the application reaches a service of bytes. */
 export function bytesListener(name: string, localPort: number, chain: FilterChain, loopback: string): Listener {
-  return listener(name, loopback, localPort, TrafficDirection.OUTBOUND, chain);
+  return listener(name, loopback, localPort, TrafficDirection.OUTBOUND, [chain]);
 }
 
 /** The inbound and the outbound listener of a proxy. */
 export function listeners({ inbound, outbound }: FilterChains, node: ProxyNode): Listener[] {
   return [
     listener(INBOUND, node.podIp, INBOUND_PORT, TrafficDirection.INBOUND, inbound),
-    listener(OUTBOUND, node.loopback, OUTBOUND_PORT, TrafficDirection.OUTBOUND, outbound),
+    listener(OUTBOUND, node.loopback, OUTBOUND_PORT, TrafficDirection.OUTBOUND, [outbound]),
   ];
 }
 
-function listener(name: string, address: string, port: number, trafficDirection: TrafficDirection, chain: FilterChain): Listener {
+function listener(name: string, address: string, port: number, trafficDirection: TrafficDirection, chains: readonly FilterChain[]): Listener {
   return create(ListenerSchema, {
     name,
     address: { address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } } },
     trafficDirection,
     perConnectionBufferLimitBytes: BUFFER_LIMIT,
-    filterChains: [chain],
+    ...chains.length > 1 && { listenerFilters: [inspector()], listenerFiltersTimeout: duration(INSPECTION), continueOnListenerFiltersTimeout: true },
+    filterChains: [...chains],
+  });
+}
+
+function inspector(): ListenerFilter {
+  return create(ListenerFilterSchema, {
+    name: 'envoy.filters.listener.tls_inspector',
+    configType: { case: 'typedConfig', value: packAny(TlsInspectorSchema, create(TlsInspectorSchema)) },
   });
 }
 

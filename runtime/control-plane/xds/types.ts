@@ -1,4 +1,4 @@
-import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration } from '../../xds';
+import type { Cluster, ClusterLoadAssignment, Listener, RouteConfiguration, Secret } from '../../xds';
 
 /** A proxy, as far as its configuration depends on it. */
 export interface ProxyNode {
@@ -18,4 +18,6 @@ export interface XdsResources {
   readonly endpoints: readonly ClusterLoadAssignment[];
   readonly listeners: readonly Listener[];
   readonly routes: readonly RouteConfiguration[];
+  /** The roots that are trusted; never a key. */
+  readonly secrets: readonly Secret[];
 }

@@ -6,8 +6,8 @@ import {
 import type { Framing } from '../http1/framing';
 import { Known, type Head } from '../http1/head';
 import {
-  FIELD_OVERHEAD, TE_TRAILERS, literalName, writeField, writeIndexed, writeInteger, writeLiteral, writeMethod, writeNamed, writeStatus, writeTextField,
-  writeTextValue,
+  FIELD_OVERHEAD, TE_TRAILERS, literalName, writeField, writeIndexed, writeInteger, writeLiteral, writeMethod, writeNamed, writeStatus,
+  writeTextField, writeTextValue,
 } from './hpack/encoder';
 import { KNOWN_BASE, type FieldSection } from './hpack/field-section';
 import { Static } from './hpack/static-table';

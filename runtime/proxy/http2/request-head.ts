@@ -1,6 +1,7 @@
 import { TARGET, TOKEN, equalsIgnoreCase, isAuthority, parseDecimal } from '../http1/bytes';
 import { Body, Refuse, type Framing } from '../http1/framing';
 import { Known, MAX_HEADERS, MAX_TARGET, type Head } from '../http1/head';
+import type { IdSource } from '../http1/ids';
 import { KNOWN_BASE, PROTOCOL, type FieldSection } from './hpack/field-section';
 import { Static } from './hpack/static-table';
 
@@ -132,6 +133,15 @@ function addLine(fields: FieldSection, head: Head, text: Buffer, nameLength: num
   head.bytes = bytes;
   head.add(start, start + nameLength, start + nameLength + 2, end - 2, end, known);
   head.length = end + 2;
+}
+
+const KEY_NAME = 17;
+
+/** A tunnel in HTTP/1.1 begins with a handshake, which the client of HTTP/2 leaves out (RFC 8441 §5): a key for it, should the upstream want one. */
+export function addHandshakeKey(fields: FieldSection, head: Head, ids: IdSource): void {
+  const nonce = Buffer.alloc(16);
+  ids.writeHex(nonce, 0, 2);
+  addLine(fields, head, Buffer.from(`sec-websocket-key${nonce.toString('base64')}`, 'latin1'), KEY_NAME, Known.Other);
 }
 
 /** A well-formed request that is not served: what logs show of it. */

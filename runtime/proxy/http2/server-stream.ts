@@ -13,7 +13,7 @@ import type { Http2Downstream } from './downstream';
 import { blockOverhead, forwardResponseBlock, trailerBlockOf, trailerBlockOfLines, writeLastChunk, writeReplyBlock } from './forward';
 import type { FieldSection } from './hpack/field-section';
 import { ErrorCode, FRAME_HEAD, MAX_FRAME } from './protocol';
-import { SectionError, readRequestSection } from './request-head';
+import { SectionError, addHandshakeKey, readRequestSection } from './request-head';
 import { areTrailers } from './response-head';
 import { Http2Stream } from './stream';
 
@@ -118,6 +118,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
       return;
     }
     this.contentLength = endStream ? -1 : framing.length;
+    if (framing.upgrade && head.header('sec-websocket-key') === undefined) addHandshakeKey(fields, head, router.ids);
     ctx.keepHead();
     if (refused !== Refuse.Nothing) {
       ctx.takeLiterally();

@@ -14,6 +14,8 @@ import { directReply, errorReply, filterReply, redirectReply, type Reply } from 
 import { RequestContext, RequestDeadline } from './request-context';
 import { TryLoop } from './try-loop';
 
+/** Bytes of a body that are kept for another connection, if the first one of HTTP/2 does not look at it. */
+const KEPT_FOR_UNPROCESSED = 16 * 1024;
 /** Contexts kept for coming requests. */
 const FREE_AT_MOST = 1024;
 
@@ -162,7 +164,10 @@ export class Router {
       ctx.reserveReplay(size + blockOverhead(head));
       ctx.replayEnd = forwardRequestBlock(head, framing, ctx.replay, rules, ids, path, host, mutation, downstream.section, false);
     }
-    ctx.replayLimit = ctx.retry === undefined ? 0 : Math.min(ctx.retry.maxReplayBytes, ctx.downstream.manager.config.bufferLimit);
+    const { bufferLimit } = downstream.manager.config;
+    // Over HTTP/2 an upstream may say that it did not look at a request, which then goes again, whether or not there is a retry policy.
+    const kept = ctx.pool!.cluster.config.http2 === undefined ? 0 : KEPT_FOR_UNPROCESSED;
+    ctx.replayLimit = Math.min(Math.max(ctx.retry?.maxReplayBytes ?? 0, kept), bufferLimit);
   }
 
   /** The route's timeout counts from the end of the request, as Envoy's does: a slow upload is bounded by the idle timeout. */

@@ -131,7 +131,7 @@ export class TryLoop {
 
   private triesLeft(ctx: RequestContext): boolean {
     const retry = ctx.retry!;
-    if (ctx.responseStarted || !ctx.replayable || !ctx.action!.mayRetry(ctx)) return false;
+    if (ctx.responseStarted || !ctx.replayable || ctx.replayEnd - ctx.ids.end > retry.maxReplayBytes || !ctx.action!.mayRetry(ctx)) return false;
     if (ctx.tries <= retry.maxRetries) return true;
     if (retry.maxRetries > 0) {
       ctx.flag = 'URX';

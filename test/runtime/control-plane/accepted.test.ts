@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeDescription } from '../../../runtime/control-plane';
-import { snapshotOf, TYPES } from '../../../runtime/control-plane/ads/snapshot';
+import { snapshotOf } from '../../../runtime/control-plane/ads/snapshot';
 import { resolve } from '../../../runtime/control-plane/resolve';
 import { readResources } from '../../../runtime/control-plane/resources';
 import { parseManifests } from '../../../runtime/control-plane/source';
@@ -9,20 +9,26 @@ import { proxyNode } from '../../../runtime/control-plane/translate';
 import { xdsResources } from '../../../runtime/control-plane/xds';
 import { ConfigStore } from '../../../runtime/proxy/config/store';
 import { decode, DeltaDiscoveryResponseSchema } from '../../../runtime/xds';
+import { ASKED, testIdentity, type TestIdentity } from './support/identity';
 
 const DIR = join(__dirname, '../../testdata/control-plane');
 const inputs = readdirSync(DIR).filter((file) => file.endsWith('.in.yaml'));
+
+let identity: TestIdentity;
+beforeAll(async () => { identity = await testIdentity(); });
 
 /** The two planes are written apart; what one says the other has to understand, every field of it. */
 test.each(inputs)('the proxy takes everything that %s becomes', (file) => {
   const parsed = parseManifests(readFileSync(join(DIR, file), 'utf8'), file);
   if (parsed.kind === 'error') throw new Error(parsed.message);
   const node = parsed.documents.map(({ value }) => value as { kind?: string; node: NodeDescription }).find(({ kind }) => kind === 'Node')!.node;
-  const { model } = resolve(readResources({ documents: parsed.documents, unreadable: [] }));
+  const { model } = resolve(readResources({ documents: parsed.documents, unreadable: [] }), undefined, identity.trusting);
   const snapshot = snapshotOf(xdsResources(model, proxyNode(model, node)));
 
   const store = new ConfigStore({ onSnapshot: () => {}, onDns: () => {} });
-  for (const type of TYPES) {
+  // The proxy has made its key and got its certificate.
+  store.setSecret(identity.svid);
+  for (const type of ASKED) {
     const resources = [...snapshot.types[type].values()].flatMap(({ bytes }) => decode(DeltaDiscoveryResponseSchema, bytes).resources)
       .map(({ name, version, resource }) => ({ name, version, resource: resource! }));
     expect(store.update({ type, resources, removed: [] })).toEqual([]);

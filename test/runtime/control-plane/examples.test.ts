@@ -1,15 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { snapshotOf, TYPES } from '../../../runtime/control-plane/ads/snapshot';
+import { snapshotOf } from '../../../runtime/control-plane/ads/snapshot';
 import { resolve } from '../../../runtime/control-plane/resolve';
 import { readResources } from '../../../runtime/control-plane/resources';
 import { parseManifests } from '../../../runtime/control-plane/source';
 import { proxyNode } from '../../../runtime/control-plane/translate';
 import { xdsResources } from '../../../runtime/control-plane/xds';
 import { ConfigStore } from '../../../runtime/proxy/config/store';
-import { decode, DeltaDiscoveryResponseSchema } from '../../../runtime/xds';
+import { decode, DeltaDiscoveryResponseSchema, TypeUrl } from '../../../runtime/xds';
+import { ASKED, testIdentity, type TestIdentity } from './support/identity';
 
 const DIR = join(__dirname, '../../testdata/examples');
+let identity: TestIdentity;
+beforeAll(async () => { identity = await testIdentity(); });
 
 /** The manifests that the examples' programs become: the north contract, read by the other side. */
 describe.each(readdirSync(DIR).filter((file) => file.endsWith('.yaml')))('%s', (file) => {
@@ -25,13 +28,15 @@ describe.each(readdirSync(DIR).filter((file) => file.endsWith('.yaml')))('%s', (
   });
 
   test.each([...model.services.keys()])('the proxy of %s takes all of its configuration', (service) => {
-    const snapshot = snapshotOf(xdsResources(model, proxyNode(model, { service, podIp: '10.0.0.1' })));
+    const { model: trusting } = resolve(set, undefined, identity.trusting);
+    const snapshot = snapshotOf(xdsResources(trusting, proxyNode(trusting, { service, podIp: '10.0.0.1' })));
     const store = new ConfigStore({ onSnapshot: () => {}, onDns: () => {} });
-    for (const type of TYPES) {
+    store.setSecret(identity.svid);
+    for (const type of ASKED) {
       const resources = [...snapshot.types[type].values()].flatMap(({ bytes }) => decode(DeltaDiscoveryResponseSchema, bytes).resources)
         .map(({ name, version, resource }) => ({ name, version, resource: resource! }));
       expect(store.update({ type, resources, removed: [] })).toEqual([]);
     }
-    expect(store.snapshot.clusters.size).toBe(snapshot.types[TYPES[0]].size);
+    expect(store.snapshot.clusters.size).toBe(snapshot.types[TypeUrl.CDS].size);
   });
 });

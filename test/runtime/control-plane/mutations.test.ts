@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { snapshotOf, TYPES } from '../../../runtime/control-plane/ads/snapshot';
+import { snapshotOf } from '../../../runtime/control-plane/ads/snapshot';
 import { resolve } from '../../../runtime/control-plane/resolve';
 import { readResources } from '../../../runtime/control-plane/resources';
 import { parseManifests } from '../../../runtime/control-plane/source';
@@ -9,6 +9,7 @@ import { proxyNode } from '../../../runtime/control-plane/translate';
 import { xdsResources } from '../../../runtime/control-plane/xds';
 import { ConfigStore } from '../../../runtime/proxy/config/store';
 import { decode, DeltaDiscoveryResponseSchema } from '../../../runtime/xds';
+import { ASKED } from './support/identity';
 
 const DIR = join(__dirname, '../../testdata/control-plane');
 const inputs = ['policies', 'canary', 'routing', 'geohash', 'namespaces'].map((name) => {
@@ -67,7 +68,7 @@ test('property: whatever stands in manifests, nothing crashes, and no proxy is s
     for (const service of model.services.keys()) {
       const snapshot = snapshotOf(xdsResources(model, proxyNode(model, { service, podIp: '10.0.0.1' })));
       const store = new ConfigStore({ onSnapshot: () => {}, onDns: () => {} });
-      for (const type of TYPES) {
+      for (const type of ASKED) {
         const resources = [...snapshot.types[type].values()].flatMap(({ bytes }) => decode(DeltaDiscoveryResponseSchema, bytes).resources)
           .map(({ name, version, resource }) => ({ name, version, resource: resource! }));
         expect(store.update({ type, resources, removed: [] })).toEqual([]);

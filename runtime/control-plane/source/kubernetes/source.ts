@@ -162,11 +162,12 @@ export class KubernetesSource implements Source {
 
   private publish(): void {
     this.dirtySince = undefined;
+    const documentsOf = (kind: number) => [...this.kinds[kind].kept.values()].map(({ document }) => document);
     this.current = {
       // Pods and namespaces are counted and named, not read.
-      documents: this.kinds.filter((_, kind) => kind !== POD && kind !== NAMESPACE).flatMap(({ kept }) => [...kept.values()].map(({ document }) => document)),
+      documents: this.kinds.flatMap((_, kind) => (kind === POD || kind === NAMESPACE ? [] : documentsOf(kind))),
       unreadable: [],
-      namespaces: new Set([...this.kinds[NAMESPACE].kept.values()].map(({ document: { value } }) => (value as { metadata: { name: string } }).metadata.name)),
+      namespaces: new Set(documentsOf(NAMESPACE).map(({ value }) => (value as { metadata: { name: string } }).metadata.name)),
     };
     for (const listener of this.listeners) listener(this.current);
     for (const observer of this.observers) observer('status');

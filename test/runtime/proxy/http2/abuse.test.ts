@@ -1,27 +1,24 @@
-import { ErrorCode, FrameType, PREFACE } from '../../../../runtime/proxy/http2/protocol';
+import { ErrorCode, FrameType } from '../../../../runtime/proxy/http2/protocol';
+import type { Http2Stats } from '../../../../runtime/proxy/observe/http2-stats';
+import { GET, POST, SETTINGS, START, frame, framesOf, get, nextRound, setting, uint32 } from '../support/frames';
 import { Harness, OK } from '../support/harness';
 
 type Client = ReturnType<Harness['client']>;
-interface Frame { readonly type: number; readonly flags: number; readonly id: number; readonly payload: Buffer }
 
-function frame(type: number, flags: number, id: number, payload: Buffer | string = ''): Buffer {
-  const body = typeof payload === 'string' ? Buffer.from(payload, 'latin1') : payload;
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(body.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(id, 5);
-  return Buffer.concat([head, body]);
-}
-
-const SETTINGS = frame(FrameType.Settings, 0, 0);
-const START = Buffer.concat([PREFACE, SETTINGS]);
-const uint32 = (value: number): Buffer => Buffer.from([value >>> 24, value >> 16, value >> 8, value]);
-/** GET (POST) / of host `a`. */
-const GET = Buffer.from([0x82, 0x86, 0x84, 0x41, 1, 97]);
-const POST = Buffer.from([0x83, 0x86, 0x84, 0x41, 1, 97]);
-const get = (id: number): Buffer => frame(FrameType.Headers, 5, id, GET);
-const setting = (name: number, value: number): Buffer => frame(FrameType.Settings, 0, 0, Buffer.concat([Buffer.from([0, name]), uint32(value)]));
+/** Where each flood is counted. */
+const COUNTED: Readonly<Record<string, keyof Http2Stats>> = {
+  'rapid reset': 'http2RapidResetFlood',
+  'requests that have to be reset': 'http2RapidResetFlood',
+  'more streams than are allowed, again and again': 'http2RapidResetFlood',
+  'CONTINUATION without end': 'http2ContinuationFlood',
+  'PING': 'http2PingFlood',
+  'SETTINGS': 'http2SettingsFlood',
+  'PRIORITY': 'http2ControlFlood',
+  'frames of unknown types': 'http2ControlFlood',
+  'WINDOW_UPDATE': 'http2WindowUpdateFlood',
+  'empty DATA': 'http2EmptyFramesFlood',
+  'a header block that unfolds without end': 'http2HeaderBomb',
+};
 
 let harness: Harness;
 beforeEach(async () => { harness = await Harness.start(); });
@@ -32,25 +29,11 @@ function deliver(client: Client, bytes: Buffer, cut = 65_536): void {
   harness.transport.settle();
 }
 
-function frames(client: Client): Frame[] {
-  const bytes = Buffer.from(client.received, 'latin1');
-  const found: Frame[] = [];
-  for (let at = 0; at + 9 <= bytes.length;) {
-    const length = bytes.readUIntBE(at, 3);
-    found.push({ type: bytes[at + 3], flags: bytes[at + 4], id: bytes.readUInt32BE(at + 5), payload: bytes.subarray(at + 9, at + 9 + length) });
-    at += 9 + length;
-  }
-  return found;
-}
-
 /** The code of the GOAWAY that ended the connection. */
 function goneAway(client: Client): number | undefined {
-  const last = frames(client).filter(({ type }) => type === FrameType.GoAway).pop();
+  const last = framesOf(client).filter(({ type }) => type === FrameType.GoAway).pop();
   return last?.payload.readUInt32BE(4);
 }
-
-/** What was written outside of a read goes out with the next round of events. */
-const nextRound = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('what costs a client less than the proxy ends its connection', () => {
   const { EnhanceYourCalm } = ErrorCode;
@@ -74,18 +57,21 @@ describe('what costs a client less than the proxy ends its connection', () => {
     ['a body beyond the window', Buffer.concat([
       frame(FrameType.Headers, 4, 1, POST), many(70, () => frame(FrameType.Data, 0, 1, Buffer.alloc(16_384))),
     ]), ErrorCode.FlowControlError],
-  ])('%s', (_, bytes, code) => {
+  ])('%s', (name, bytes, code) => {
     harness.transport.autoConnect = false;
     const client = harness.client();
     deliver(client, Buffer.concat([START, bytes]));
     // Of a stream that went beyond its own window only the stream ends.
     if (code === ErrorCode.FlowControlError && goneAway(client) === undefined) {
-      expect(frames(client).filter(({ type }) => type === FrameType.RstStream).map(({ payload }) => payload.readUInt32BE())).toContain(code);
+      expect(framesOf(client).filter(({ type }) => type === FrameType.RstStream).map(({ payload }) => payload.readUInt32BE())).toContain(code);
     } else {
       expect(goneAway(client)).toBe(code);
       expect(harness.manager.stats.cxProtocolError).toBe(1);
     }
-    if (code === ErrorCode.EnhanceYourCalm) expect(harness.manager.stats.rqActive).toBe(0);
+    if (code === ErrorCode.EnhanceYourCalm) {
+      expect(harness.manager.stats.rqActive).toBe(0);
+      expect(harness.manager.stats[COUNTED[name]]).toBe(1);
+    }
   });
 
   test('a window of one byte, opened byte by byte', async () => {
@@ -95,7 +81,7 @@ describe('what costs a client less than the proxy ends its connection', () => {
     await nextRound();
     for (let i = 0; i < 1100 && goneAway(client) === undefined; i++) deliver(client, frame(FrameType.WindowUpdate, 0, 1, uint32(1)));
     expect(goneAway(client)).toBe(ErrorCode.EnhanceYourCalm);
-    expect(harness.manager.stats.rqActive).toBe(0);
+    expect(harness.manager.stats).toMatchObject({ rqActive: 0, http2TinyWindowFlood: 1 });
   });
 });
 
@@ -104,7 +90,7 @@ test('an answer waits for the windows, is complete in the end, and holds its ups
   deliver(client, Buffer.concat([START, setting(4, 10), get(1)]));
   harness.reply(`HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n${'a'.repeat(60)}`);
   await nextRound();
-  const data = (): number => frames(client).filter(({ type }) => type === FrameType.Data).reduce((sum, { payload }) => sum + payload.length, 0);
+  const data = (): number => framesOf(client).filter(({ type }) => type === FrameType.Data).reduce((sum, { payload }) => sum + payload.length, 0);
   expect(data()).toBe(10);
   expect(harness.manager.stats.flowControlPaused).toBe(1);
   deliver(client, frame(FrameType.WindowUpdate, 0, 1, uint32(50)));
@@ -115,7 +101,7 @@ test('an answer waits for the windows, is complete in the end, and holds its ups
   // RFC 9113 §6.9.2: a larger initial window also opens streams that are there.
   deliver(client, setting(4, 100));
   expect(data()).toBe(100);
-  expect(frames(client).pop()).toMatchObject({ type: FrameType.Data, id: 1, flags: 1 });
+  expect(framesOf(client).pop()).toMatchObject({ type: FrameType.Data, id: 1, flags: 1 });
   expect(harness.seen).toMatchObject([{ status: 200, protocol: 'HTTP/2' }]);
 });
 
@@ -139,7 +125,7 @@ test('what a message means does not depend on how its bytes are cut', async () =
     seen.add(received.slice(before).replace(/^(x-request-id|traceparent): .*\r\n/gm, ''));
     harness.reply(OK);
     await nextRound();
-    expect(frames(client).filter(({ type }) => type === FrameType.Headers)).toHaveLength(1);
+    expect(framesOf(client).filter(({ type }) => type === FrameType.Headers)).toHaveLength(1);
   }
   expect([...seen]).toHaveLength(1);
   expect([...seen][0]).toContain('x: own\r\n');

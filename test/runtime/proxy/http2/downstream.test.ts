@@ -3,8 +3,8 @@ import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 import { actionConfig, clusterConfig, listenerConfig, retryConfig, routeConfig, routeTable, snapshot } from '../support/config';
-import { managerOf } from '../support/harness';
 import { EventClock } from '../support/event-clock';
+import { managerOf } from '../support/harness';
 import { Upstream, ask } from '../support/sockets';
 
 interface Answer {

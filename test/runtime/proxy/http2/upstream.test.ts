@@ -4,8 +4,8 @@ import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 import { actionConfig, clusterConfig, listenerConfig, routeConfig, routeTable, snapshot } from '../support/config';
-import { managerOf } from '../support/harness';
 import { EventClock } from '../support/event-clock';
+import { managerOf } from '../support/harness';
 import { ask } from '../support/sockets';
 
 const LIMITS = { maxConcurrentStreams: 100, initialStreamWindow: 65_536, connectionWindow: 1024 * 1024 };

@@ -28,13 +28,13 @@ test('a deadline passes at its millisecond, once, unless it was cleared or moved
   expect(clock.timers).toBe(0);
 });
 
-test('those of one delay share one timer, which stays when they are cleared', () => {
+test('all share one timer, which stays when they are cleared, whatever their delays', () => {
   const clock = new VirtualClock();
   const deadlines = new Deadlines(clock);
   const owner = new Owner(clock);
   for (let i = 0; i < 1000; i++) {
     const deadline = new Deadline(owner, i);
-    deadlines.set(deadline, 500, clock.now());
+    deadlines.set(deadline, 500 + (i % 7) * 10_000, clock.now());
     expect(clock.timers).toBe(1);
     deadlines.clear(deadline);
   }
@@ -96,4 +96,28 @@ test('whatever is set, moved and cleared: as a timer for each would do', () => {
     const sorted = (list: [number, number][]) => [...list].sort(([k1, t1], [k2, t2]) => t1 - t2 || k1 - k2);
     expect(sorted(owner.passed)).toEqual(sorted(expected));
   }), { numRuns: 500 });
+});
+
+test('delays of several turns of the wheel, and a clock that was not looked at for longer than that', () => {
+  const clock = new VirtualClock();
+  const deadlines = new Deadlines(clock);
+  const owner = new Owner(clock);
+  const delays = [1, 63, 64, 16_383, 16_384, 16_385, 60_000, 3_600_000];
+  delays.forEach((delay) => deadlines.set(new Deadline(owner, delay), delay, clock.now()));
+  clock.advance(4_000_000);
+  expect(owner.passed).toEqual(delays.map((delay) => [delay, delay]));
+  expect(clock.timers).toBe(0);
+});
+
+test('where a fault is thrown on, those behind it pass all the same', () => {
+  const clock = new VirtualClock();
+  const deadlines = new Deadlines(clock);
+  const owner = new Owner(clock);
+  const broken = { onDeadline: () => { throw new Error('broken'); } };
+  deadlines.set(new Deadline(broken, 0), 10, 0);
+  deadlines.set(new Deadline(owner, 1), 10, 0);
+  deadlines.set(new Deadline(owner, 2), 20, 0);
+  expect(() => clock.advance(10)).toThrow('broken');
+  clock.advance(20);
+  expect(owner.passed.map(([kind]) => kind)).toEqual([1, 2]);
 });

@@ -73,13 +73,15 @@ export class Shop extends Chart {
 
     this.inventory = new MeshService(this, 'inventory', {
       mesh,
-      port,
+      port: ServicePort.grpc(9090),
       image: 'shop/inventory:3.1.0',
       replicas: 2,
       loadBalancer: LoadBalancer.leastRequest(2),
       policies: [GoldResilience.within(Duration.seconds(1), {
-        retries: 2, firstBackoff: Duration.millis(50), failures: 10, cooldown: Duration.seconds(10),
+        retries: 2, firstBackoff: Duration.millis(50), failures: 10, cooldown: Duration.seconds(10), methods: [HttpMethod.POST],
       })],
+      // Every call of gRPC is a POST. A reservation is one of its order: made, or taken back, a second time, nothing happens.
+      idempotentMethods: [HttpMethod.POST],
     });
 
     this.order = new MeshService(this, 'order', {

@@ -3,6 +3,7 @@
  * faults. A service of yours needs none of it: it listens on its port, and its HTTP client honours HTTP_PROXY.
  */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { startControl } from './control';
 import { Upstream } from './upstream';
 
 export type { UpstreamAnswer } from './upstream';
@@ -26,17 +27,14 @@ export interface ServiceAnswer {
 
 export type Handler = (request: ServiceRequest) => ServiceAnswer | Promise<ServiceAnswer>;
 
-/** What the service does instead of its work: answer 503, take three seconds before it works, or nothing of that. */
-type Fault = 'fail' | 'slow' | 'ok';
-
 const SLOW = 3000;
 const LARGEST_BODY = 64 * 1024;
 
 /** Starts a service. Routes are `GET /orders/:id`. It ends on SIGTERM, after what is in flight. */
 export function startService(name: string, routes: Readonly<Record<string, Handler>>): void {
-  const { HOST = '0.0.0.0', PORT = '8080', CONTROL_PORT = '9900' } = process.env;
+  const { HOST = '0.0.0.0', PORT = '8080' } = process.env;
   const table = Object.entries(routes).map(([route, handler]) => compile(route, handler));
-  let fault: Fault = 'ok';
+  const fault = startControl(name);
 
   const server = createServer((request, response) => {
     void serve(request, response).catch((error: Error) => {
@@ -46,8 +44,8 @@ export function startService(name: string, routes: Readonly<Record<string, Handl
   });
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await bodyOf(request);
-    if (fault === 'fail') return send(response, { status: 503, body: { error: `${name} fails, as it was told to` } });
-    if (fault === 'slow') await new Promise((resolve) => setTimeout(resolve, SLOW));
+    if (fault() === 'fail') return send(response, { status: 503, body: { error: `${name} fails, as it was told to` } });
+    if (fault() === 'slow') await new Promise((resolve) => setTimeout(resolve, SLOW));
     const url = new URL(request.url!, 'http://service');
     for (const { method, pattern, handler } of table) {
       const match = method === request.method ? pattern.exec(url.pathname) : null;
@@ -60,24 +58,11 @@ export function startService(name: string, routes: Readonly<Record<string, Handl
     send(response, { status: 404, body: { error: `${name} has ${Object.keys(routes).join(', ')}` } });
   }
 
-  // On a port of its own, on the loopback: what comes through the mesh cannot reach it.
-  const control = createServer((request, response) => {
-    request.resume();
-    const verb = request.url!.slice(1);
-    const known = verb === 'fail' || verb === 'slow' || verb === 'ok';
-    if (request.method !== 'POST' || !known || request.headers.origin !== undefined) {
-      return send(response, { status: 404, body: { error: 'POST /fail, /slow or /ok' } });
-    }
-    fault = verb;
-    send(response, { body: { service: name, fault } });
-  });
-
   // A pooled connection of the proxy must not end under a request that it just sent.
   server.keepAliveTimeout = 0;
   server.listen(Number(PORT), HOST, () => console.log(`${name} listens on ${HOST}:${PORT}`));
-  control.listen(Number(CONTROL_PORT), process.env.HOST ?? '127.0.0.1');
-  for (const each of [server, control]) each.on('error', fatal);
-  process.once('SIGTERM', () => [server, control].forEach(end));
+  server.on('error', fatal);
+  process.once('SIGTERM', () => end(server));
 }
 
 function end(server: Server): void {

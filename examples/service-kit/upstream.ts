@@ -1,4 +1,5 @@
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { callGrpc } from './grpc';
 
 export interface UpstreamAnswer {
   readonly status: number;
@@ -22,12 +23,20 @@ const agent = new Agent({ keepAlive: true });
 export class Upstream {
   constructor(private readonly incoming: IncomingHttpHeaders) {}
 
+  /** Calls `shop.v1.Inventory/Reserve` of a service by its name. @throws GrpcError for any status but OK */
+  async grpc(service: string, method: string, message: object): Promise<any> {
+    return callGrpc(service, method, message, this.carried());
+  }
+
+  private carried(): Record<string, string> {
+    return Object.fromEntries(PROPAGATED.flatMap((name) => (typeof this.incoming[name] === 'string' ? [[name, this.incoming[name]]] : [])));
+  }
+
   /** `http://payment/payments`, by way of the proxy that HTTP_PROXY names. */
   async call(url: string, { method = 'GET', headers = {}, body }: UpstreamOptions = {}): Promise<UpstreamAnswer> {
     const { host } = new URL(url);
     const proxy = process.env.HTTP_PROXY === undefined ? undefined : new URL(process.env.HTTP_PROXY);
     const target = proxy ?? new URL(url);
-    const carried = Object.fromEntries(PROPAGATED.flatMap((name) => (typeof this.incoming[name] === 'string' ? [[name, this.incoming[name]]] : [])));
     const text = body === undefined ? undefined : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const sent = httpRequest({
@@ -37,7 +46,7 @@ export class Upstream {
         // With a proxy the request line holds the whole URL (RFC 9112 §3.2.2).
         path: proxy ? url : `${target.pathname}${target.search}`,
         agent,
-        headers: { host, ...carried, ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }), ...headers },
+        headers: { host, ...this.carried(), ...(text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }), ...headers },
       }, (response) => {
         let answer = '';
         response.setEncoding('utf8');

@@ -1,5 +1,5 @@
 import { App } from 'cdk8s';
-import { TestMesh, type RequestOptions } from 'meshwright/testing';
+import { GrpcCode, grpcStub, TestMesh, type RequestOptions } from 'meshwright/testing';
 import { Shop } from '../../examples/ecommerce/shop';
 
 const shop = () => {
@@ -142,6 +142,24 @@ test('a request and what it causes are one trace', async () => {
   expect(mesh.records.map(({ service, listener, status }) => `${service} ${listener} ${status}`)).toEqual([
     'inventory inbound 200', 'order outbound 200', 'order inbound 200', 'storefront outbound 200',
   ]);
+});
+
+test('an item is reserved by gRPC; a pod that does not take the call costs a retry, and a service that is full says so', async () => {
+  const reserve = 'http://inventory/shop.v1.Inventory/Reserve';
+  const mesh = await TestMesh.of(shop(), {
+    services: {
+      inventory: grpcStub({
+        'shop.v1.Inventory/Reserve': ({ messages }) => (String(messages[0]) === 'last' ? { code: GrpcCode.RESOURCE_EXHAUSTED } : { messages }),
+      }),
+    },
+  });
+  const [first] = mesh.pods('inventory');
+  await mesh.stopPod(first!.name);
+  for (let i = 0; i < 10; i++) {
+    const { code, messages } = await mesh.grpc('order', reserve, { messages: [Buffer.from(`order-${i}`)] });
+    expect([code, String(messages[0])]).toEqual([GrpcCode.OK, `order-${i}`]);
+  }
+  expect(await mesh.grpc('order', reserve, { messages: [Buffer.from('last')] })).toMatchObject({ code: GrpcCode.RESOURCE_EXHAUSTED });
 });
 
 test('a payment that hangs is tried four times, and given up before two seconds are over', async () => {

@@ -1,8 +1,13 @@
-/** Keeps the stock. A reservation is a PUT under its order's id: made twice, it is still one. */
-import { startService } from '../../service-kit';
+/** Keeps the stock, and speaks gRPC. A reservation is one of its order: made twice, it is still one. */
+import { GrpcError, GrpcStatus, startGrpcService } from '../../service-kit/grpc';
 
 const STOCK = 1_000_000;
 const reserved = new Map<string, Set<string>>();
+
+interface Reservation {
+  readonly sku: string;
+  readonly order: string;
+}
 
 function reservations(sku: string): Set<string> {
   let orders = reserved.get(sku);
@@ -10,16 +15,16 @@ function reservations(sku: string): Set<string> {
   return orders;
 }
 
-startService('inventory', {
-  'GET /stock/:sku': ({ params }) => ({ body: { sku: params.sku, left: STOCK - reservations(params.sku!).size } }),
-  'PUT /stock/:sku/reservations/:order': ({ params }) => {
-    const orders = reservations(params.sku!);
-    if (!orders.has(params.order!) && orders.size >= STOCK) return { status: 409, body: { error: 'sold out' } };
-    orders.add(params.order!);
-    return { status: 200, body: { sku: params.sku, order: params.order } };
+startGrpcService('inventory', {
+  'shop.v1.Inventory/Left': ({ sku }: Reservation) => ({ sku, left: STOCK - reservations(sku).size }),
+  'shop.v1.Inventory/Reserve': ({ sku, order }: Reservation) => {
+    const orders = reservations(sku);
+    if (!orders.has(order) && orders.size >= STOCK) throw new GrpcError(GrpcStatus.RESOURCE_EXHAUSTED, 'sold out');
+    orders.add(order);
+    return { sku, order };
   },
-  'DELETE /stock/:sku/reservations/:order': ({ params }) => {
-    reservations(params.sku!).delete(params.order!);
-    return { body: { sku: params.sku, order: params.order } };
+  'shop.v1.Inventory/Release': ({ sku, order }: Reservation) => {
+    reservations(sku).delete(order);
+    return { sku, order };
   },
 });

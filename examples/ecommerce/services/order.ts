@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { startService } from '../../service-kit';
+import { GrpcError, GrpcStatus } from '../../service-kit/grpc';
 
 interface Order {
   readonly id: string;
@@ -21,9 +22,12 @@ startService('order', {
   'POST /orders': async ({ body, upstream }) => {
     const { sku = 'book', amount = 20 } = (body ?? {}) as { sku?: string; amount?: number };
     const id = randomUUID();
-    const stock = `http://inventory/stock/${encodeURIComponent(sku)}/reservations/${id}`;
-    const reserved = await upstream.call(stock, { method: 'PUT' });
-    if (reserved.status >= 300) return { status: reserved.status === 409 ? 409 : 503, body: { id, error: 'the item cannot be reserved', cause: reserved.body } };
+    try {
+      await upstream.grpc('inventory', 'shop.v1.Inventory/Reserve', { sku, order: id });
+    } catch (error) {
+      const soldOut = error instanceof GrpcError && error.code === GrpcStatus.RESOURCE_EXHAUSTED;
+      return { status: soldOut ? 409 : 503, body: { id, error: 'the item cannot be reserved', cause: (error as Error).message } };
+    }
     // The key makes a repeated payment harmless, so the mesh may retry the POST.
     const paid = await upstream.call('http://payment/payments', {
       method: 'POST', body: { order: id, amount }, headers: { 'idempotency-key': id, 'x-order-id': id },
@@ -31,7 +35,7 @@ startService('order', {
     // Only the payment service itself declines; whatever else is in the way may pass.
     const declined = paid.status === 400 || paid.status === 402;
     const state = paid.status < 300 ? 'paid' : declined ? 'declined' : 'awaiting payment';
-    if (state === 'declined') await upstream.call(stock, { method: 'DELETE' });
+    if (state === 'declined') await upstream.grpc('inventory', 'shop.v1.Inventory/Release', { sku, order: id });
     const order: Order = { id, sku, amount, state, payment: paid.body };
     remember(order);
     return { status: { 'paid': 201, 'awaiting payment': 202, 'declined': 402 }[state], body: order };

@@ -193,6 +193,7 @@ export class ControlPlane {
       ready: this.xdsPort > 0 && !this.closing,
       ads: this.ads.stats,
       report: this.status(),
+      shared: this.options.shared,
       builds: this.builds,
       process: { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6, startTime: this.started / 1000 },
     });

@@ -1,11 +1,13 @@
 import { shortType, TYPES, type AdsStats } from '../ads';
-import type { StatusReport } from '../status';
+import type { SharedStatus, StatusReport } from '../status';
 
 /** What the numbers are made of, at the moment of the scrape. */
 export interface MetricsInput {
   readonly ready: boolean;
   readonly ads: AdsStats;
   readonly report: StatusReport;
+  /** Where replicas share a status. */
+  readonly shared?: Pick<SharedStatus, 'leading' | 'stats'>;
   /** Times that the mesh was made again from its resources, and the seconds that this took in all. */
   readonly builds: { readonly count: number; readonly seconds: number; readonly failures: number };
   readonly process: { readonly residentBytes: number; readonly cpuSeconds: number; readonly startTime: number };
@@ -14,7 +16,7 @@ export interface MetricsInput {
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
 
 /** Prometheus' text format, version 0.0.4. */
-export function metricsText({ ready, ads, report, builds, process }: MetricsInput): string {
+export function metricsText({ ready, ads, report, builds, process, shared }: MetricsInput): string {
   const lines: string[] = [];
   const family = (name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]) => {
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples.map(([labels, value]) => `${name}${labelText(labels)} ${value}`));
@@ -35,6 +37,11 @@ export function metricsText({ ready, ads, report, builds, process }: MetricsInpu
   family(own('objects'), 'gauge', 'Objects that have a status, by kind.', countBy(report.objects.map(({ kind }) => kind), 'kind', ['Mesh', 'MeshService', 'HTTPRoute', 'GRPCRoute']));
   const conditions = report.objects.flatMap((object) => object.conditions.filter(({ status }) => status === 'False').map(({ type }) => type as string));
   family(own('conditions_false'), 'gauge', 'Conditions of objects that do not hold.', countBy(conditions, 'type', ['Accepted', 'ResolvedRefs', 'Programmed']));
+  if (shared) {
+    family(own('leader'), 'gauge', 'Whether this replica writes the status of objects.', [[{}, Number(shared.leading)]]);
+    family(own('status_writes_total'), 'counter', 'Statuses written to the Kubernetes API.', [[{}, shared.stats.writes]]);
+    family(own('status_write_failures_total'), 'counter', 'Writes of a status that failed and are tried again.', [[{}, shared.stats.failures]]);
+  }
   family(own('unreadable_documents'), 'gauge', 'Files and documents that could not be read.', [[{}, report.unreadable.length]]);
   family(own('builds_total'), 'counter', 'Times that the mesh was made from its resources.', [[{}, builds.count]]);
   family(own('build_failures_total'), 'counter', 'Times that this failed; the mesh before stays.', [[{}, builds.failures]]);

@@ -7,6 +7,12 @@ export interface Verdict {
   readonly messages: readonly string[];
 }
 
+/** What is known of a route at one of its parents. */
+export interface ParentVerdict extends Verdict {
+  /** Namespace of the mesh that the parent belongs to; undefined where it belongs to none. */
+  readonly mesh?: string;
+}
+
 /** What the control plane makes of an object that has a status. */
 export interface ObjectReport {
   readonly id: ResourceId;
@@ -16,7 +22,7 @@ export interface ObjectReport {
   readonly accepted: Verdict;
   readonly resolvedRefs: Verdict;
   /** Of a route: what is to be said of each parent by itself that is a Service, by its place in `spec.parentRefs`. */
-  readonly parents?: ReadonlyMap<number, Verdict>;
+  readonly parents?: ReadonlyMap<number, ParentVerdict>;
   /** This version of the object is what the model was made of; not the last valid one, and not another document of the same name. */
   readonly inForce: boolean;
 }
@@ -35,16 +41,16 @@ interface Notes {
 export class Report {
   private readonly accepted = new Map<string, Notes>();
   private readonly refs = new Map<string, Notes>();
-  private readonly parents = new Map<string, Map<number, Verdict>>();
+  private readonly parents = new Map<string, Map<number, ParentVerdict>>();
 
   /** The object, or this part of it, has no effect. */
   refuse(id: ResourceId, reason: string, message: string): void {
     note(this.accepted, id, reason, message);
   }
 
-  /** The object is attached to this parent. */
-  attached(id: ResourceId, parent: number): void {
-    this.parentsOf(id).set(parent, FINE);
+  /** The object is attached to this parent, which belongs to a mesh of that namespace. */
+  attached(id: ResourceId, parent: number, mesh: string | undefined): void {
+    this.parentsOf(id).set(parent, { ...FINE, mesh });
   }
 
   /** The object has no effect on this parent. */
@@ -53,8 +59,8 @@ export class Report {
     this.parentsOf(id).set(parent, { ok: false, reason, messages: [message] });
   }
 
-  private parentsOf(id: ResourceId): Map<number, Verdict> {
-    const found = this.parents.get(describeId(id)) ?? new Map<number, Verdict>();
+  private parentsOf(id: ResourceId): Map<number, ParentVerdict> {
+    const found = this.parents.get(describeId(id)) ?? new Map<number, ParentVerdict>();
     this.parents.set(describeId(id), found);
     return found;
   }

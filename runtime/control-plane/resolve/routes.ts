@@ -52,7 +52,7 @@ function oneKindEach(wanted: readonly Attachment[], report: Report): Attachment[
         `spec.parentRefs[${index}] is Service ${parent.name}: ${describeId(first.id)} has it already, and one service takes no HTTPRoute beside a GRPCRoute; remove one of the two`);
       continue;
     }
-    report.attached(id, index);
+    report.attached(id, index, parent.mesh?.metadata.namespace);
     // Two references to one backend are one.
     const key = `${describeId(id)} ${parent.key}`;
     if (!attached.has(key)) accepted.push(one);

@@ -26,7 +26,7 @@ export interface ObjectStatus {
   readonly location: string;
   readonly conditions: readonly Condition[];
   /** Of a route: `Accepted` of each parent that is a Service, by its place in `spec.parentRefs`; the other conditions are the route's own. */
-  readonly parents?: readonly { readonly index: number; readonly accepted: Draft }[];
+  readonly parents?: readonly { readonly index: number; readonly accepted: Draft; readonly mesh?: string }[];
 }
 
 export interface ProxyStatus {
@@ -72,7 +72,9 @@ export function statusReport({ objects, unreadable, reached, connections, pods, 
       const same = old?.conditions.find(({ type, status }) => type === draft.type && status === draft.status);
       return { ...draft, observedGeneration: generation, lastTransitionTime: same?.lastTransitionTime ?? new Date(now).toISOString() };
     });
-    const parents = [...object.parents ?? []].map(([index, accepted]) => ({ index, accepted: condition('Accepted', accepted) }));
+    const parents = [...object.parents ?? []].map(([index, accepted]) => ({
+      index, accepted: condition('Accepted', accepted), ...accepted.mesh === undefined ? {} : { mesh: accepted.mesh },
+    }));
     return { apiVersion, kind: id.kind, namespace: id.namespace, name: id.name, location, conditions, ...object.parents ? { parents } : {} };
   });
   return {

@@ -27,6 +27,8 @@ export interface Observed {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly status: unknown;
+  /** Namespace of the mesh that it is, or says that it belongs to; undefined of a route. */
+  readonly mesh: string | undefined;
   /** `spec.parentRefs` of a route, as they stand there. */
   readonly parentRefs: readonly unknown[];
 }
@@ -198,6 +200,7 @@ function keptOf(kind: WatchedKind, object: ApiObject): Kept {
       uid: metadata.uid ?? '',
       resourceVersion: metadata.resourceVersion ?? '',
       status,
+      mesh: kind.kind === 'Mesh' ? metadata.namespace : (spec as { mesh?: { namespace?: string } } | undefined)?.mesh?.namespace,
       parentRefs: (spec as { parentRefs?: readonly unknown[] } | undefined)?.parentRefs ?? [],
     },
   };

@@ -24,9 +24,16 @@ interface ParentStatus {
   readonly conditions?: readonly Condition[];
 }
 
-/** @returns undefined where the object has that status already. */
-export function desiredStatus(object: ObjectStatus, observed: Observed, now: string): Desired | undefined {
-  return isRouteKind(object.kind) ? routeStatus(object, observed, now) : ownStatus(object, observed, now);
+/**
+ * @param namespace that of the control plane, which is that of its meshes: what belongs to a mesh of another namespace is another control plane's, whose
+ * proxies this one does not know.
+ * @returns undefined where the object has that status already.
+ */
+export function desiredStatus(object: ObjectStatus, observed: Observed, namespace: string, now: string): Desired | undefined {
+  if (isRouteKind(object.kind)) return routeStatus(object, observed, namespace, now);
+  // Of a mesh that is not there nobody else would say so.
+  const own = observed.mesh === undefined || observed.mesh === namespace || object.conditions.some(({ reason }) => reason === 'MeshNotFound');
+  return own ? ownStatus(object, observed, now) : undefined;
 }
 
 function ownStatus({ conditions }: ObjectStatus, { status }: Observed, now: string): Desired | undefined {
@@ -36,13 +43,17 @@ function ownStatus({ conditions }: ObjectStatus, { status }: Observed, now: stri
 }
 
 /** What others have written stays; of the list as a whole there is only one owner at a time, for it is atomic. */
-function routeStatus({ conditions, parents }: ObjectStatus, { status, parentRefs }: Observed, now: string): Desired | undefined {
+function routeStatus({ conditions, parents }: ObjectStatus, { status, parentRefs }: Observed, namespace: string, now: string): Desired | undefined {
   const all = parentsIn(status);
-  const foreign = all.filter((one) => one.controllerName !== CONTROLLER_NAME);
-  const own = all.filter((one) => one.controllerName === CONTROLLER_NAME);
+  const elsewhere = parentRefs.filter((_, index) => (parents?.find((one) => one.index === index)?.mesh ?? namespace) !== namespace);
+  const isOwn = ({ controllerName, parentRef }: ParentStatus) => (
+    controllerName === CONTROLLER_NAME && !elsewhere.some((ref) => sameRef(ref, parentRef))
+  );
+  const foreign = all.filter((one) => !isOwn(one));
+  const own = all.filter(isOwn);
   const [accepted, ...rest] = conditions;
   const next = parentRefs.flatMap((parentRef, index): Required<ParentStatus>[] => {
-    if (!isServiceParent(parentRef)) return [];
+    if (!isServiceParent(parentRef) || elsewhere.includes(parentRef)) return [];
     const before = conditionsIn(own.find((one) => sameRef(one.parentRef, parentRef)));
     const verdict: Draft = parents?.find((one) => one.index === index)?.accepted ?? accepted;
     return [{

@@ -35,7 +35,7 @@ export class KubernetesStatus implements SharedStatus {
   constructor(private readonly options: KubernetesStatusOptions) {
     const { source, replica, random, clock } = options;
     this.replicas = new Replicas({ ...options, changed: () => this.changed() });
-    this.writer = new StatusWriter({ ...options, observed: () => source.observed() });
+    this.writer = new StatusWriter({ ...options, namespace: replica.namespace, observed: () => source.observed() });
     // A container that is started again in its pod is another process, which must not take the lease of the one before for its own.
     const identity = `${replica.name}_${Math.floor(random() * 2 ** 32).toString(36)}${clock.wallTime().toString(36)}`;
     this.election = new LeaderElection({
@@ -45,6 +45,10 @@ export class KubernetesStatus implements SharedStatus {
 
   get leading(): boolean {
     return this.election.leading;
+  }
+
+  get stats(): StatusWriter['stats'] {
+    return this.writer.stats;
   }
 
   start(changed: () => void): void {

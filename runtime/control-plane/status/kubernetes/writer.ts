@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../clock';
-import { Backoff, type ApiError, type KubernetesApi } from '../../kubernetes';
+import { Backoff, type ApiError, type ApiObject, type KubernetesApi } from '../../kubernetes';
 import { silentLog, type Log } from '../../log';
 import { isRouteKind } from '../../resources';
 import { objectPath, WATCHED, type Observed } from '../../source/kubernetes';
@@ -24,6 +24,8 @@ export interface StatusWriterDeps {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
   readonly log?: Log;
+  /** Of this control plane, and of its meshes. */
+  readonly namespace: string;
   /** What the API has, by name: `MeshService shop/payment`. */
   readonly observed: () => ReadonlyMap<string, Observed>;
 }
@@ -102,7 +104,7 @@ export class StatusWriter {
       const name = `${object.kind} ${object.namespace}/${object.name}`;
       const have = known.has(name) ? undefined : observed.get(name);
       known.add(name);
-      const desired = have && desiredStatus(object, have, now);
+      const desired = have && desiredStatus(object, have, this.deps.namespace, now);
       if (desired) yield { name, have, want: desired.status, turnedTo: delayOf(desired) };
     }
     for (const [name, have] of observed) {
@@ -116,12 +118,17 @@ export class StatusWriter {
     this.running += 1;
     pending.busy = true;
     try {
-      await api.request({ method: 'PATCH', ...patch(name, have, want), contentType: 'application/apply-patch+yaml' });
+      const { metadata } = await api.request<ApiObject>({ method: 'PATCH', ...patch(name, have, want), contentType: 'application/apply-patch+yaml' });
       this.stats.writes += 1;
-      pending.written = have.resourceVersion;
-      pending.backoff.reset();
-      // The next change of this object has its own time.
-      if (this.pending.get(name) === pending) this.pending.set(name, { ...pending, since: clock.now(), busy: false });
+      if (metadata.resourceVersion === have.resourceVersion) {
+        // The API stores something else than was asked for, and the same again: no reason to ask all the time.
+        pending.notBefore = clock.now() + pending.backoff.next();
+      } else {
+        pending.written = have.resourceVersion;
+        pending.backoff.reset();
+        // The next change of this object has its own time.
+        if (this.pending.get(name) === pending) this.pending.set(name, { ...pending, since: clock.now(), busy: false });
+      }
     } catch (error) {
       const { status, message, retryAfter } = error as ApiError;
       pending.notBefore = clock.now() + Math.max(retryAfter ?? 0, pending.backoff.next());

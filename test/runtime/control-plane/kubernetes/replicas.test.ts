@@ -146,6 +146,9 @@ describe('the status of every object', () => {
     expect(new Set(written).size).toBe(4);
     expect(written).toHaveLength(4);
     // A second one, which follows the first, finds everything as it is to be.
+    const metrics = await (await fetch(`http://127.0.0.1:${replicas[0].controlPlane.adminPort}/metrics`)).text();
+    expect(metrics).toContain('meshwright_control_plane_leader 1\n');
+    expect(metrics).toContain('meshwright_control_plane_status_writes_total 4\n');
     replicas[0].kill();
     await replica('cp-2');
     await clock.run(() => replicas[1].status.leading);
@@ -228,6 +231,33 @@ describe('several replicas', () => {
     await server.listen();
     await clock.run(says('1 of 1 proxies run it'));
   });
+});
+
+test('the control planes of two meshes in one cluster do not write into each other\'s objects', async () => {
+  const inBank = (manifest: Manifest): Manifest => JSON.parse(JSON.stringify(manifest).replaceAll('"shop"', '"bank"')) as Manifest;
+  const own = { group: '', kind: 'Service', name: 'payment' };
+  await start(...SHOP, ...SHOP.slice(1).map(inBank));
+  server.grants = undefined;
+  // A service of the other mesh, in the namespace of this one.
+  const guest = meshService('guest', [], { mesh: { name: 'mesh', namespace: 'bank' } });
+  server.put(guest);
+  server.put(service('guest'));
+  server.put({ ...ROUTE, spec: { ...ROUTE.spec as object, parentRefs: [own, { ...own, name: 'guest' }] } });
+  const shop = await replica('cp-1');
+  const bank = await startReplica(server, clock, 'cp-2', warnings, 'bank');
+  replicas.push(bank);
+  proxy(shop, 'order');
+  proxies.push(new Proxy(bank.controlPlane.xdsPort, 'guest').start());
+  const statusIn = (namespace: string, name: string) => (server.get('meshservices', namespace, name)?.status as { conditions: Condition[] } | undefined)?.conditions[2].message;
+  await clock.run(() => statusIn('shop', 'payment') === '1 of 1 proxies run it' && statusIn('shop', 'guest') === '1 of 1 proxies run it'
+    && statusIn('bank', 'payment') !== undefined && status('httproutes', 'canary')?.parents?.length === 2);
+  const calm = clock.now() + 15_000;
+  await clock.run(() => clock.now() > calm);
+  const written = server.count('patch');
+  await clock.run(() => clock.now() > calm + 60_000);
+  expect(server.count('patch')).toBe(written);
+  expect(statusIn('bank', 'payment')).toBe('no proxy that it concerns is connected');
+  expect(status('httproutes', 'canary')!.parents!.map(({ parentRef }) => (parentRef as { name: string }).name).sort()).toEqual(['guest', 'payment']);
 });
 
 describe('rights', () => {

@@ -17,13 +17,13 @@ export interface Running {
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 
 /** Resolves when it serves; time goes on meanwhile. */
-export async function startReplica(server: FakeApiServer, clock: WatchedClock, pod: string, warnings: string[] = []): Promise<Running> {
+export async function startReplica(server: FakeApiServer, clock: WatchedClock, pod: string, warnings: string[] = [], namespace = 'shop'): Promise<Running> {
   const say = (_: string, message: string, fields: object = {}) => { warnings.push(`${message} ${JSON.stringify(fields)}`); };
   const log = { debug: () => {}, info: () => {}, warning: say, error: say };
   const api = new HttpKubernetesApi({ server: server.url, clock, credentials: async () => ({ headers: {}, tls: {} }) });
   const random = () => 0.5;
   const source = new KubernetesSource({ api, clock, random, log });
-  const status = new KubernetesStatus({ api, clock, random, log, source, replica: { name: pod, namespace: 'shop', uid: `uid-of-${pod}` } });
+  const status = new KubernetesStatus({ api, clock, random, log, source, replica: { name: pod, namespace, uid: `uid-of-${pod}` } });
   let controlPlane: ControlPlane | undefined;
   const options = { source, shared: status, clock, log, xdsAddress: LOOPBACK, adminAddress: LOOPBACK };
   void startControlPlane(options).then((started) => { controlPlane = started; });

@@ -1,6 +1,6 @@
 // Bundles the planes, the command line and the test harness into lib/, one file each: what the images run and what `meshwright up` starts.
 // The examples go to build/, with an SDK bundled beside them, so that `npm start` needs no compile by jsii.
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 
@@ -82,8 +82,10 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 const apart = [...new Map(entries.flatMap(({ out, apart: packages = [] }) => packages.map((name) => join(dirname(out), basename(name))).map((file, index) => (
   [file, { in: packages[index], out: file }])))).values()];
 
-await Promise.all([...entries, ...apart].map(async (entry) => {
-  const { metafile } = await build({
+// Nothing is written before all of it is there: a bundle that failed leaves what the last one made, whole.
+const built = await Promise.all([...entries, ...apart].map(async (entry) => ({
+  entry,
+  ...await build({
     entryPoints: [entry.in],
     outfile: `${entry.out}.js`,
     bundle: true,
@@ -99,11 +101,20 @@ await Promise.all([...entries, ...apart].map(async (entry) => {
     banner: entry.executable ? { js: '#!/usr/bin/env node' } : undefined,
     logLevel: 'warning',
     metafile: true,
-  });
+    write: false,
+  }),
+})));
+
+for (const { entry, metafile, outputFiles } of built) {
+  for (const { path, contents } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(`${path}.new`, contents);
+    if (entry.executable && path.endsWith('.js')) chmodSync(`${path}.new`, 0o755);
+    renameSync(`${path}.new`, path);
+  }
   // What went into it: the images' bill of materials.
   if (entry.out.startsWith('lib/runtime/')) {
     mkdirSync('build/inputs', { recursive: true });
     writeFileSync(`build/inputs/${basename(entry.out)}.json`, JSON.stringify(Object.keys(metafile.inputs)));
   }
-  if (entry.executable) chmodSync(`${entry.out}.js`, 0o755);
-}));
+}

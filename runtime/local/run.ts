@@ -12,7 +12,7 @@ import { Processes } from './processes';
 import type { Settings } from './settings';
 import { readRefusals } from './status';
 import { podKey, type PodSpec, type PodState, type Problem, type WorkloadSpec } from './types';
-import { desiredWorkloads, statusFile, type Installation } from './workloads';
+import { desiredWorkloads, nothingToRun, statusFile, type Installation } from './workloads';
 
 /** The bundled programs that a run starts. */
 export interface Programs {
@@ -180,7 +180,9 @@ export class LocalRun {
     const { objects, problems } = this.memory.accept(files);
     const first = this.workloads.length === 0;
     const desired = desiredWorkloads(objects, this.options.settings, this.options.addresses, this.installation);
+    const empty = first ? nothingToRun(desired, this.options.folder) : undefined;
     const all = [...problems, ...desired.problems];
+    if (empty !== undefined && all.length === 0) return [empty];
     if (first && all.length > 0) return all;
     const failed = new Set(desired.problems.map(({ where }) => where));
     this.workloads = [...desired.workloads, ...this.workloads.filter(({ id }) => failed.has(id))];

@@ -82,6 +82,13 @@ export function desiredWorkloads(objects: readonly KubeObject[], settings: Setti
   return { workloads, problems, skipped };
 }
 
+/** What is to be said of manifests without a pod of a mesh: with nothing in it, a mesh would behave whatever it does. */
+export function nothingToRun({ workloads, skipped }: Desired, folder: string): Problem | undefined {
+  if (workloads.some(({ pods }) => pods.some(({ service }) => service !== undefined))) return undefined;
+  const has = skipped.length === 0 ? 'there is no Deployment or StatefulSet' : `none of ${skipped.join(', ')} has the sidecar`;
+  return { where: folder, message: `there is nothing to run: ${has}; synthesize a program with a MeshService into it (cdk8s synth), or name another folder` };
+}
+
 interface Surroundings {
   readonly settings: Settings;
   readonly addresses: AddressBlock;

@@ -1,6 +1,6 @@
 import { AddressBlock } from '../../../runtime/local/addresses';
 import { parseSettings } from '../../../runtime/local/settings';
-import { desiredWorkloads, type Installation } from '../../../runtime/local/workloads';
+import { desiredWorkloads, nothingToRun, type Installation } from '../../../runtime/local/workloads';
 import { MESH, meshService, service, workload } from './manifests';
 
 const installation: Installation = {
@@ -96,4 +96,21 @@ test('environment: references to ConfigMaps and Secrets of the manifests, in ord
   expect('D' in app.env).toBe(false);
   expect(desired(object, secret).problems[0]!.message).toBe(
     'container payment: env A: no key "a" in ConfigMap/settings of namespace shop; add the ConfigMap to the manifests');
+});
+
+test('services of bytes are at the pod\'s own address, as its proxy is', () => {
+  const object = workload('payment', 1) as any;
+  object.spec.template.spec.containers[0].env = [{ name: 'DB_SERVICE_HOST', value: '127.0.0.1' }, { name: 'DB_SERVICE_PORT', value: '5432' }];
+  const [, app] = desired(object).workloads[1]!.pods[0]!.processes;
+  expect(app!.env).toMatchObject({ DB_SERVICE_HOST: '127.77.1.1', DB_SERVICE_PORT: '5432' });
+});
+
+test('manifests without a pod of a mesh are nothing to run', () => {
+  expect(nothingToRun(desired(workload('payment', 1)), '/shop')).toBeUndefined();
+  expect(nothingToRun(desired(MESH), '/shop')).toEqual({
+    where: '/shop', message: expect.stringMatching(/^there is nothing to run: there is no Deployment or StatefulSet; synthesize /),
+  });
+  const jaeger = workload('jaeger', 1) as any;
+  delete jaeger.spec.template.spec.initContainers;
+  expect(nothingToRun(desired(jaeger), '/shop')?.message).toMatch('none of Deployment/shop/jaeger has the sidecar');
 });

@@ -2,6 +2,7 @@ import type { Clock } from '../clock';
 import { createCluster, type Cluster } from './cluster';
 import type { SharedClusters } from './cluster/shared';
 import type { ClusterEndpoints, ListenerConfig, ProxySnapshot, RouteTableConfig } from './config/types';
+import { ListenError } from './listen-error';
 import { compileListener, type ListenerDependencies } from './listener/compile';
 import { Listener } from './listener/listener';
 import type { ListenerTables } from './listener/tables';
@@ -220,7 +221,8 @@ export class Proxy {
         made.push(binding);
         found.set(config.name, binding);
       } catch (error) {
-        errors.push(new Error(`listener ${config.name}: cannot listen on ${config.address}:${config.port}: ${(error as Error).message}`, { cause: error }));
+        const message = `listener ${config.name}: cannot listen on ${config.address}:${config.port}: ${(error as Error).message}`;
+        errors.push(new ListenError(config.name, message, { cause: error }));
       }
     }));
     if (errors.length === 0) return { bindings: found, made };

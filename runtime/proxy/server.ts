@@ -152,6 +152,7 @@ export class ProxyServer {
     if (first.listeners.size > 0) {
       // Not through the applier: a static listener that cannot be bound is the end.
       await this.plane.apply(first);
+      this.applier.began(first);
       this.onApplied(first);
     } else {
       this.inForce = first;

@@ -1,7 +1,8 @@
 import {
-  create, DeltaDiscoveryRequestSchema, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse, type MessageInit, type Node,
+  create, DeltaDiscoveryRequestSchema, TypeUrl, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse, type MessageInit, type Node,
 } from '../../xds';
 import { DISCOVERED, type ConfigStore, type DiscoveredType, type RawResource, type Rejection } from '../config/store';
+import { listenFailures } from '../listen-error';
 import type { AdsStats } from './stats';
 
 /** google.rpc.Code of a configuration that is wrong. */
@@ -82,7 +83,12 @@ export class AdsSession {
   ): void {
     const { stats, now } = this.deps;
     const counted = stats.types[type];
-    const problems = [...rejections.map(({ name, problems: all }) => `${name}: ${all.join('; ')}`), ...(failure ? [failure.message] : [])];
+    // A listener that cannot have its address is its own resource's failure, and of no other answer.
+    const unbound = listenFailures(failure);
+    const named = new Set(response.resources.map(({ name }) => name));
+    const refused = type === TypeUrl.LDS && unbound
+      ? [...rejections, ...[...unbound].filter(([name]) => named.has(name)).map(([name, problem]) => ({ name, problems: [problem] }))] : rejections;
+    const problems = [...refused.map(({ name, problems: all }) => `${name}: ${all.join('; ')}`), ...(failure && !unbound ? [failure.message] : [])];
     if (problems.length === 0) {
       counted.success++;
       counted.lastUpdate = now();
@@ -92,7 +98,7 @@ export class AdsSession {
     }
     counted.rejected++;
     this.request({ typeUrl: type, responseNonce: response.nonce, errorDetail: { code: INVALID_ARGUMENT, message: problems.join('\n') } });
-    this.deps.rejected(type, rejections);
+    this.deps.rejected(type, refused);
   }
 
   /** Asks for what is needed by now, and no longer for what is not. */

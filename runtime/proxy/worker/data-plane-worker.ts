@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../../clock';
 import type { SharedClusters } from '../cluster/shared';
 import { LocalDataPlane } from '../data-plane/local';
+import { ListenError } from '../listen-error';
 import type { Log } from '../observe/log';
 import type { PreparedSnapshot } from '../proxy';
 import type { Transport } from '../transport';
@@ -95,7 +96,9 @@ export class DataPlaneWorker {
       this.prepared = { snapshot, changes };
       post({ kind: 'prepared', id, ports: snapshot.ports });
     } catch (error) {
-      post({ kind: 'failed', id, problems: (error instanceof AggregateError ? error.errors as Error[] : [error as Error]).map((item) => item.message) });
+      const errors = error instanceof AggregateError ? error.errors as Error[] : [error as Error];
+      const problems = errors.map((one) => ({ message: one.message, listener: one instanceof ListenError ? one.listener : undefined }));
+      post({ kind: 'failed', id, problems });
     }
   }
 

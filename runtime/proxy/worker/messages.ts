@@ -37,10 +37,16 @@ export type ToWorker =
   | { readonly kind: 'drain'; readonly id: number; readonly deadline: number }
   | { readonly kind: 'close'; readonly id: number };
 
+/** Why a snapshot cannot be put in force; `listener` where it is that this one cannot have its address. */
+export interface Problem {
+  readonly message: string;
+  readonly listener: string | undefined;
+}
+
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'prepared'; readonly id: number; readonly ports: ReadonlyMap<string, number> }
-  | { readonly kind: 'failed'; readonly id: number; readonly problems: readonly string[] }
+  | { readonly kind: 'failed'; readonly id: number; readonly problems: readonly Problem[] }
   | { readonly kind: 'settled'; readonly id: number }
   | { readonly kind: 'report'; readonly id: number; readonly report: DataPlaneReport }
   /** A host has failed often enough to be ejected. */

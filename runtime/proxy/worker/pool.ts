@@ -4,6 +4,7 @@ import { SharedResources, isResourcesName } from '../cluster/resources';
 import type { ProxySnapshot } from '../config/types';
 import { mergeClusters } from '../data-plane/report';
 import type { BoundListener, DataPlane, DataPlaneReport } from '../data-plane/types';
+import { ListenError } from '../listen-error';
 import { Families } from '../observe/families';
 import type { LineSink } from '../observe/line-writer';
 import type { Log } from '../observe/log';
@@ -78,7 +79,7 @@ export class WorkerPool implements DataPlane {
     if (this.closed) throw new Error('the proxy is closed');
     const sent = new Map(slots.filter(({ gone }) => !gone).map((slot) => [slot, this.numbers.changes(snapshot, slot.known)]));
     const prepared = new Set<WorkerSlot>();
-    const problems = new Set<string>();
+    const problems = new Map<string, Error>();
     let ports: ReadonlyMap<string, number> = this.ports;
     const prepare = async (slot: WorkerSlot): Promise<void> => {
       const answer = await slot.ask((id) => ({ kind: 'prepare', id, changes: sent.get(slot)!, ports }));
@@ -86,7 +87,9 @@ export class WorkerPool implements DataPlane {
         prepared.add(slot);
         ports = answer.ports;
       } else if (answer.kind === 'failed') {
-        answer.problems.forEach((problem) => problems.add(problem));
+        for (const { message, listener } of answer.problems) {
+          problems.set(message, listener === undefined ? new Error(message) : new ListenError(listener, message));
+        }
       }
     };
     // The first chooses the ports where the configuration leaves them open.
@@ -95,7 +98,7 @@ export class WorkerPool implements DataPlane {
     if (problems.size === 0) await Promise.all(waiting.map(prepare));
     if (problems.size > 0) {
       await Promise.all([...prepared].map(async (slot) => slot.ask((id) => ({ kind: 'abort', id }))));
-      throw new AggregateError([...problems].map((problem) => new Error(problem)), [...problems].join('\n'));
+      throw new AggregateError(problems.values(), [...problems.keys()].join('\n'));
     }
     await Promise.all([...prepared].map(async (slot) => slot.ask((id) => ({ kind: 'commit', id }))));
     for (const slot of prepared) slot.known.committed(sent.get(slot)!);

@@ -2,6 +2,7 @@ import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { AdsClient, type AdsStreamEvents } from '../../../../runtime/proxy/ads';
 import { ConfigStore } from '../../../../runtime/proxy/config/store';
 import type { RawResource } from '../../../../runtime/proxy/config/store';
+import { ListenError } from '../../../../runtime/proxy/listen-error';
 import { createLog } from '../../../../runtime/proxy/observe/log';
 import {
   create, DeltaDiscoveryResponseSchema, NodeSchema, TypeUrl, type DeltaDiscoveryRequest,
@@ -33,7 +34,7 @@ class FakeStream {
   }
 }
 
-function setup(options: { addresses?: number; random?: number } = {}) {
+function setup(options: { addresses?: number; random?: number; inForce?: () => Promise<Error | undefined> } = {}) {
   const clock = new VirtualClock();
   const streams: FakeStream[] = [];
   const lines: string[] = [];
@@ -53,6 +54,7 @@ function setup(options: { addresses?: number; random?: number } = {}) {
     },
     log: createLog(clock, 'debug', (line) => lines.push(line)),
     accepted: () => accepted++,
+    inForce: options.inForce,
   });
   const log = () => lines.map((line) => JSON.parse(line) as { message: string; fields: object });
   return { clock, streams, store, client, log, accepted: () => accepted };
@@ -77,6 +79,32 @@ describe('delta ADS client', () => {
     expect(client.stats.types[TypeUrl.CDS]).toMatchObject({ attempt: 1, success: 1, rejected: 0 });
     expect(client.stats.connected).toBe(1);
     expect(accepted()).toBe(4);
+  });
+
+  test('a listener that cannot have its address is refused with the system\'s words; other answers are not', async () => {
+    let failure: Error | undefined = new AggregateError([new ListenError('l', 'listener l: cannot listen on 127.0.0.1:80: bind EADDRINUSE')], 'one');
+    const { client, streams } = setup({ inForce: async () => failure });
+    client.start();
+    const [stream] = streams;
+    stream.take();
+    stream.respond(TypeUrl.CDS, [cluster('a')]);
+    stream.respond(TypeUrl.LDS, [listener('l', 80, { cluster: 'a' }), listener('m', 81, { cluster: 'a' })]);
+    await new Promise(setImmediate);
+    expect(stream.take()).toEqual([
+      { type: 'Cluster', nonce: 'n1' }, { type: 'ClusterLoadAssignment', subscribe: ['a'] },
+      { type: 'Listener', nonce: 'n2', error: 'l: listener l: cannot listen on 127.0.0.1:80: bind EADDRINUSE' },
+    ]);
+    stream.respond(TypeUrl.EDS, [assignment('a', 1)]);
+    await new Promise(setImmediate);
+    expect(stream.take()).toEqual([{ type: 'ClusterLoadAssignment', nonce: 'n3' }]);
+    // Nor is another answer about listeners, one of whose was refused before.
+    stream.respond(TypeUrl.LDS, [listener('m', 82, { cluster: 'a' })]);
+    await new Promise(setImmediate);
+    expect(stream.take()).toEqual([{ type: 'Listener', nonce: 'n4' }]);
+    failure = new Error('the route table does not compile');
+    stream.respond(TypeUrl.EDS, [assignment('a', 2)]);
+    await new Promise(setImmediate);
+    expect(stream.take()).toEqual([{ type: 'ClusterLoadAssignment', nonce: 'n5', error: 'the route table does not compile' }]);
   });
 
   test('a removed cluster ends the interest in its endpoints', () => {

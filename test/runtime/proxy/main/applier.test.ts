@@ -1,7 +1,9 @@
 import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { Applier } from '../../../../runtime/proxy/applier';
 import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
+import { ListenError, listenFailures } from '../../../../runtime/proxy/listen-error';
 import { Readiness } from '../../../../runtime/proxy/readiness';
+import { listenerConfig } from '../support/config';
 
 const snapshot = (): ProxySnapshot => ({ listeners: new Map(), routes: new Map(), clusters: new Map(), endpoints: new Map(), secrets: new Map() });
 
@@ -48,6 +50,39 @@ describe('putting snapshots in force', () => {
     await applier.settled();
     expect(applied).toEqual([b]);
     expect(clock.timers).toBe(0);
+  });
+
+  test('a listener that cannot have its address costs itself only; it is tried again', async () => {
+    const { clock, calls, applied, failed, applier } = setup();
+    const table = (name: string) => ({ name, virtualHosts: [] });
+    const before = listenerConfig({ name: 'a', port: 80, routeTable: 'r0' });
+    const first: ProxySnapshot = { ...snapshot(), listeners: new Map([['a', before]]), routes: new Map([['r0', table('r0')]]) };
+    applier.began(first);
+    const [moved, other, good] = [listenerConfig({ name: 'a', port: 81, routeTable: 'r1' }), listenerConfig({ name: 'b', port: 82 }), listenerConfig({ name: 'c', port: 83 })];
+    const wanted: ProxySnapshot = {
+      ...snapshot(), listeners: new Map([['a', moved], ['b', other], ['c', good]]), routes: new Map([['r1', table('r1')]]),
+    };
+    applier.submit(wanted);
+    calls[0].reject(new AggregateError([new ListenError('a', 'listener a: EADDRINUSE'), new ListenError('b', 'listener b: EACCES')], 'two'));
+    await new Promise(setImmediate);
+    // The one that was there goes on as it was, with what it needs; the new one is left out; the rest is in force.
+    expect([...calls[1].snapshot.listeners]).toEqual([['a', before], ['c', good]]);
+    expect([...calls[1].snapshot.routes.keys()]).toEqual(['r0', 'r1']);
+    calls[1].resolve();
+    expect(listenFailures(await applier.settled())).toEqual(new Map([['a', 'listener a: EADDRINUSE'], ['b', 'listener b: EACCES']]));
+    expect([applied, failed]).toEqual([[wanted], ['two']]);
+    clock.advance(5_000);
+    expect(calls[2].snapshot).toBe(wanted);
+    calls[2].resolve();
+    expect(await applier.settled()).toBeUndefined();
+  });
+
+  test('where something else is wrong, too, nothing is put in force', async () => {
+    const { calls, applied, applier } = setup();
+    applier.submit(snapshot());
+    calls[0].reject(new AggregateError([new ListenError('a', 'EADDRINUSE'), new Error('a bad table')], 'both'));
+    expect((await applier.settled())!.message).toBe('both');
+    expect([calls.length, applied]).toEqual([1, []]);
   });
 
   test('closed: nothing is tried again', async () => {

@@ -144,7 +144,7 @@ export abstract class ConnectionLife extends ConnectionOutput implements Deadlin
   protected forget(stream: Http2Stream, byUs: boolean): void {
     const { id } = stream;
     this.streams.delete(id);
-    this.waiting.delete(stream);
+    this.waiting?.delete(stream);
     this.endedStreams.add(id, byUs);
     const owed = stream.forgotten();
     if (owed > 0) this.credit(undefined, owed);

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock';
 import type { Http2Stats } from '../observe/http2-stats';
 import type { Deadlines } from '../timer';
 import type { Connection, Transport } from '../transport';
-import { FrameWriter } from './frame-writer';
+import { FrameWriter, type FrameOwner } from './frame-writer';
 import { NO_TABLE } from './hpack/encoder';
 import { DEFAULT_WINDOW, FRAME_HEAD, Flag, FrameType, MAX_FRAME } from './protocol';
 import type { Http2Stream } from './stream';
@@ -21,9 +21,9 @@ export interface Http2Dependencies {
 const MAX_PENDING = 1024 * 1024;
 
 /** What goes out on a connection: frames of all streams, in one write for each round of events, as far as windows and the system take them. */
-export abstract class ConnectionOutput {
+export abstract class ConnectionOutput implements FrameOwner {
   readonly streams = new Map<number, Http2Stream>();
-  readonly out = new FrameWriter((bytes, end) => this.send(bytes, end), () => this.wake());
+  readonly out = new FrameWriter(this);
   readonly transport: Transport;
   connection!: Connection;
   sendWindow = DEFAULT_WINDOW;
@@ -34,7 +34,7 @@ export abstract class ConnectionOutput {
   /** Bytes are being read: what is written meanwhile goes out after them. */
   protected inRead = false;
   /** Streams whose DATA waits for windows. */
-  protected readonly waiting = new Set<Http2Stream>();
+  protected waiting: Set<Http2Stream> | undefined;
   /** Bytes that its streams keep until windows let them go out. */
   streamBytes = 0;
   private scheduled = false;
@@ -51,7 +51,7 @@ export abstract class ConnectionOutput {
     this.streamBytes += change;
   }
 
-  private send(bytes: Buffer, end: number): boolean {
+  send(bytes: Buffer, end: number): boolean {
     if (this.gone || this.connection.writeStable(bytes, end)) return true;
     this.blocked = true;
     // Not within the call of whoever writes.
@@ -59,7 +59,7 @@ export abstract class ConnectionOutput {
     return false;
   }
 
-  private wake(): void {
+  wake(): void {
     if (this.inRead || this.scheduled) return;
     this.scheduled = true;
     this.deps.defer(this.run);
@@ -81,23 +81,25 @@ export abstract class ConnectionOutput {
 
   /** `stream` has DATA that waits for windows. */
   wait(stream: Http2Stream): void {
-    this.waiting.add(stream);
+    (this.waiting ??= new Set()).add(stream);
   }
 
   /** Every stream that waits sends what it may; who was first comes last next time. */
   protected pumpAll(): void {
-    if (this.waiting.size === 0) return;
-    for (const stream of [...this.waiting]) {
+    const { waiting } = this;
+    if (waiting === undefined || waiting.size === 0) return;
+    for (const stream of [...waiting]) {
       if (this.blocked || this.sendWindow <= 0 || this.gone) return;
-      this.waiting.delete(stream);
-      if (stream.id !== 0 && !stream.pump()) this.waiting.add(stream);
+      waiting.delete(stream);
+      if (stream.id !== 0 && !stream.pump()) waiting.add(stream);
     }
   }
 
   /** As `pumpAll`, of one. */
   protected pumpOne(stream: Http2Stream): void {
-    if (this.blocked || this.gone || !this.waiting.has(stream)) return;
-    if (stream.pump()) this.waiting.delete(stream);
+    const { waiting } = this;
+    if (this.blocked || this.gone || waiting === undefined || !waiting.has(stream)) return;
+    if (stream.pump()) waiting.delete(stream);
   }
 
   /** Before the first block of the connection: the table is not used. Returns where the block begins. */

@@ -1,3 +1,4 @@
+import type { HttpConnectionManagerConfig } from '../config/types';
 import type { ForwardingRules } from '../http1/forward';
 import type { Head } from '../http1/head';
 import { isInternalAddress, plainAddress } from '../listener/address';
@@ -6,12 +7,31 @@ import type { Router } from '../router/router';
 import type { CloseReason, Connection } from '../transport';
 import type { TlsSession } from '../transport/tls';
 import { ConnectionDeadline } from './connection-life';
+import type { Http2Dependencies } from './connection-output';
 import { ServerConnection } from './server-connection';
 import { ServerStream } from './server-stream';
+import type { Http2Settings } from './settings';
 import type { Http2Stream } from './stream';
 
 /** Time for a client to read why its connection ends. */
 const LINGER_TIME = 1000;
+
+interface Common {
+  readonly deps: Http2Dependencies;
+  readonly settings: Http2Settings;
+}
+
+const commons = new WeakMap<HttpConnectionManagerConfig, Common>();
+
+/** What all connections of a configuration have in common. */
+function common({ config, stats }: HttpConnectionManager, { transport, clock, defer, deadlines }: Router): Common {
+  let known = commons.get(config);
+  if (known === undefined || known.deps.stats !== stats) {
+    const settings = { ...config.http2, maxHeaderList: config.maxRequestHeadBytes, connectProtocol: true };
+    commons.set(config, known = { deps: { transport, clock, defer, deadlines, stats }, settings });
+  }
+  return known;
+}
 
 /** A client's connection that speaks HTTP/2. */
 export class Http2Downstream extends ServerConnection implements ForwardingRules {
@@ -20,9 +40,8 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
   private lastAuthority = '';
 
   constructor(readonly manager: HttpConnectionManager, readonly router: Router, connection: Connection, prefaceRead: boolean) {
-    const { transport, clock, defer, deadlines } = router;
-    const { http2, maxRequestHeadBytes } = manager.config;
-    super({ transport, clock, defer, deadlines, stats: manager.stats }, { ...http2, maxHeaderList: maxRequestHeadBytes, connectProtocol: true });
+    const { deps, settings } = common(manager, router);
+    super(deps, settings);
     this.connection = connection;
     connection.handler = this;
     this.start(prefaceRead);

@@ -1,8 +1,16 @@
 import { giveBackOutput, takeOutput } from '../transport/output';
 import { FRAME_HEAD, FrameType, PREFACE } from './protocol';
 
+/** Whose frames they are. */
+export interface FrameOwner {
+  /** Sends [0, end); whether the bytes are done with. */
+  send(bytes: Buffer, end: number): boolean;
+  /** The first byte is about to be written. */
+  wake(): void;
+}
+
 /**
- * Frames that are to go out, composed one behind the other in a buffer that is borrowed while there are any. `send` gets it when it is full and
+ * Frames that are to go out, composed one behind the other in a buffer that is borrowed while there are any. Its owner gets it when it is full and
  * when `flush` is called, and says whether it has done with it; else the buffer is its own.
  */
 export class FrameWriter {
@@ -11,14 +19,13 @@ export class FrameWriter {
   /** Counts flushes: what was written before the last cannot be changed any more. */
   generation = 0;
 
-  /** `wake` is called when the first byte is about to be written. */
-  constructor(private readonly send: (bytes: Buffer, end: number) => boolean, private readonly wake: () => void) {}
+  constructor(private readonly owner: FrameOwner) {}
 
   /** Makes room for `length` bytes at `end`. */
   reserve(length: number): void {
     if (this.bytes.length === 0) {
       this.bytes = takeOutput();
-      this.wake();
+      this.owner.wake();
     }
     if (this.end + length <= this.bytes.length) return;
     this.flush();
@@ -31,7 +38,7 @@ export class FrameWriter {
     this.bytes = NONE;
     this.end = 0;
     this.generation++;
-    if (end === 0 || this.send(bytes, end)) giveBackOutput(bytes);
+    if (end === 0 || this.owner.send(bytes, end)) giveBackOutput(bytes);
   }
 
   /** Drops what has not gone out. */

@@ -1,4 +1,5 @@
 import { ErrorCode, FrameType } from '../../../../runtime/proxy/http2/protocol';
+import { actionConfig, retryConfig, routeConfig } from '../support/config';
 import { GET, OK_BLOCK, POST, SETTINGS, SETTINGS_ACK, START, frame, framesOf, get, nextRound, uint32 } from '../support/frames';
 import { Harness, type HarnessOptions } from '../support/harness';
 import type { MemoryConnection } from '../support/memory-transport';
@@ -213,6 +214,19 @@ test('an upstream connection carries as many requests as it may', async () => {
   await deliver(other, SETTINGS, answer(1));
   expect([1, 3, 5].map((id) => bodyOf(client, id))).toEqual(['ok', 'ok', 'ok']);
   expect(upstream.closed).toBe(true);
+});
+
+test('a retry sends the body again, and what the first answer still had to say is not heard', async () => {
+  await start({ cluster: { http2: LIMITS }, routes: [routeConfig(actionConfig({ retry: retryConfig() }))] });
+  const { client, upstream } = await asked(frame(FrameType.Headers, 4, 1, GET), frame(FrameType.Data, 1, 1, 'body'));
+  await deliver(upstream, SETTINGS, frame(FrameType.Headers, 4, 1, Buffer.from([0x08, 3, 53, 48, 51])), frame(FrameType.Data, 0, 1, 'first'));
+  expect(ofType(upstream, FrameType.RstStream).map(({ id, payload }) => [id, payload.readUInt32BE()])).toEqual([[1, ErrorCode.Cancel]]);
+  harness.advance(1000);
+  await nextRound();
+  expect(bodyOf(upstream, 3)).toBe('body');
+  await deliver(upstream, frame(FrameType.Data, 1, 1, 'late'), answer(3, 'second'));
+  expect(bodyOf(client, 1)).toBe('second');
+  expect(harness.seen).toMatchObject([{ status: 200, tries: 2 }]);
 });
 
 test('where there may be one connection, one that has nothing to do makes room for another endpoint', async () => {

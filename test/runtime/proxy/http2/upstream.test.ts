@@ -141,6 +141,37 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     client.destroy();
   });
 
+  test('HTTP/2 on both sides: bodies of all sizes both ways at once, each with its trailers', async () => {
+    await start();
+    handler = (stream, headers) => {
+      let late: http2.IncomingHttpHeaders = {};
+      stream.on('trailers', (trailers) => (late = trailers));
+      stream.respond({ ':status': 200, 'x-path': headers[':path'] }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': late['x-check'] }));
+      stream.pipe(stream);
+    };
+    const client = http2.connect(`http://127.0.0.1:${port}`);
+    const sizes = [0, 1, 100, 16_384, 16_385, 65_536, 300_000, 1_000_000];
+    await Promise.all(Array.from({ length: 48 }, async (_, i) => {
+      const body = Buffer.alloc(sizes[i % sizes.length], `${i} `);
+      const headers: http2.OutgoingHttpHeaders = { ':method': 'POST', ':path': `/${i}` };
+      if (i % 3 === 0) headers['content-length'] = body.length;
+      const stream = client.request(headers, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'x-check': String(i) }));
+      const parts: Buffer[] = [];
+      let late: http2.IncomingHttpHeaders = {}, answered: http2.IncomingHttpHeaders = {};
+      stream.on('response', (received) => (answered = received)).on('trailers', (received) => (late = received)).on('data', (part: Buffer) => parts.push(part));
+      stream.end(body);
+      await new Promise<void>((resolve, reject) => stream.on('end', resolve).on('error', reject));
+      expect(answered['x-path']).toBe(`/${i}`);
+      expect(late['x-sum']).toBe(String(i));
+      expect(Buffer.concat(parts).equals(body)).toBe(true);
+    }));
+    client.destroy();
+    expect(records).toHaveLength(48);
+    expect(records.every(({ status, flag }) => status === 200 && flag === undefined)).toBe(true);
+  });
+
   test('GOAWAY: what was taken on is answered, the next request goes on another connection', async () => {
     await start();
     let release!: () => void;

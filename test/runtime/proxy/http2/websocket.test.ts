@@ -13,6 +13,12 @@ const CONNECT: http2.OutgoingHttpHeaders = {
   ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/chat?room=1', 'sec-websocket-version': '13',
 };
 
+interface Tunnel {
+  readonly session: http2.ClientHttp2Session;
+  readonly stream: http2.ClientHttp2Stream;
+  readonly status: number;
+}
+
 /** WebSocket (RFC 6455) on connections of HTTP/1.1 and streams of HTTP/2 (RFC 8441), in each combination. */
 describe.each([['raw', createRawTransport], ['portable', createPortableTransport]])('WebSocket and HTTP/2, %s transport', (_name, createTransport) => {
   let proxy: Proxy;
@@ -69,7 +75,7 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
   }
 
   /** A client of HTTP/2 that has asked for a tunnel: its stream, and the answer's head. */
-  async function connect(port: number, headers = CONNECT): Promise<{ session: http2.ClientHttp2Session; stream: http2.ClientHttp2Stream; status: number }> {
+  async function connect(port: number, headers = CONNECT): Promise<Tunnel> {
     const session = http2.connect(`http://127.0.0.1:${port}`);
     await new Promise<void>((done) => session.once('remoteSettings', () => done()));
     const stream = session.request(headers, { endStream: false });

@@ -20,7 +20,7 @@ export interface ConsulOptions {
 export class Discovery {
   /**
    * Instances that Consul has, by their own addresses and ports. The control plane follows them (`--source consul:URL`); one with a critical check
-   * gets nothing.
+   * gets nothing. What is encrypted between pods is so to them: an instance proves the identity of the service, as a pod does, by a proxy beside it.
    *
    * @param service name of the service in Consul
    * @param options which of its instances

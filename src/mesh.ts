@@ -103,6 +103,13 @@ export interface MeshProps {
    */
   readonly trustDomain: string;
   /**
+   * DNS domain of the cluster: services are called `<name>.<namespace>.svc.<domain>` in it, by their callers and by the sidecars that look for the
+   * control plane.
+   *
+   * @default 'cluster.local'
+   */
+  readonly clusterDomain?: string;
+  /**
    * Encryption between services: what their pods take. Certificates are X.509-SVIDs that the control plane signs.
    *
    * @default TrafficEncryption.STRICT
@@ -181,6 +188,8 @@ export class Mesh extends Construct {
   public readonly controlPlane: ApiObject;
 
   /** @internal */
+  public readonly _clusterDomain: string | undefined;
+  /** @internal */
   public readonly _proxy: ProxySettings;
   private readonly encryption: TrafficEncryption;
   private readonly certificateLifetime: Duration;
@@ -201,6 +210,7 @@ export class Mesh extends Construct {
     this.meshName = props.name ?? id;
     this.meshNamespace = namespace ?? 'default';
     this.trustDomain = props.trustDomain;
+    this._clusterDomain = props.clusterDomain;
     this.regions = [...props.regions ?? []];
     this.policies = [...props.policies ?? []];
     this.warningsAsErrors = props.warningsAsErrors ?? false;
@@ -277,6 +287,7 @@ export class Mesh extends Construct {
   private spec(): MeshSpec {
     return {
       trustDomain: this.trustDomain,
+      clusterDomain: this._clusterDomain,
       encryption: this.encryption,
       certificateLifetime: gep2257(this.certificateLifetime),
       regions: this.regions.map(({ name, zones, geohashes }) => ({ name, zones: [...zones], geohashes: [...geohashes] })),

@@ -16,6 +16,7 @@ export const meshSpec = z.strictObject({
     .describe('Mutual TLS between services: strict takes nothing else; permissive takes plain text too, from whoever connects, and counts it.'),
   certificateLifetime: positiveDuration.default('24h')
     .describe('How long the certificate of a workload is valid. It is renewed at about half of that.'),
+  clusterDomain: dnsSubdomain.optional().describe('DNS domain of the cluster, in which services are <name>.<namespace>.svc.<domain>; cluster.local without it.'),
   regions: listMap(region, 'name', 64).describe('Regions that services may be placed in.'),
   accessLog: z.strictObject({
     successPercent: z.int().min(0).max(100).describe('Part of the requests answered below 500 that is logged; all others always are.'),

@@ -34,9 +34,12 @@ export const GEOHASH = '^[0-9b-hjkmnp-z]+$';
 /** `<HTTPRoute name>/<rule name>`. */
 export const ROUTE_RULE = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 
+/** DNS domain of most clusters. */
+export const CLUSTER_DOMAIN = 'cluster.local';
+
 /** Domain name of a Kubernetes Service inside the cluster. */
-export function serviceHost(name: string, namespace: string): string {
-  return `${name}.${namespace}.svc.cluster.local`;
+export function serviceHost(name: string, namespace: string, clusterDomain = CLUSTER_DOMAIN): string {
+  return `${name}.${namespace}.svc.${clusterDomain}`;
 }
 
 /** SPIFFE ID of a workload: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`, the form that Istio and cert-manager use too. */

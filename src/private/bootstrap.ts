@@ -44,7 +44,7 @@ function typed(type: string, fields: object) {
  * The proxy's start document, Envoy's `envoy.config.bootstrap.v3.Bootstrap` in JSON: who it is, where its admin server listens, and the control
  * plane. Everything else comes by xDS. Addresses that only the kubelet knows stand as `$(NAME)`.
  */
-export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, meshNamespace: string, bounds: ProxyBounds): string {
+export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, meshNamespace: string, bounds: ProxyBounds, clusterDomain?: string): string {
   const { service, namespace, version } = node;
   return JSON.stringify({
     node: { metadata: { service, namespace, version, podIp: '$(POD_IP)', loopback: '127.0.0.1' } },
@@ -72,7 +72,7 @@ export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, meshNa
         },
         load_assignment: {
           cluster_name: 'xds',
-          endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(serviceHost(CONTROL_PLANE, meshNamespace), XDS_PORT) } }] }],
+          endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(serviceHost(CONTROL_PLANE, meshNamespace, clusterDomain), XDS_PORT) } }] }],
         },
       }],
     },

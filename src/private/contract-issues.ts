@@ -30,6 +30,7 @@ const FIXES: Readonly<Record<string, string>> = {
   'discovery.service': 'write the name that Consul has, such as Discovery.consul(\'payment\')',
   'discovery.datacenter': 'write the name that Consul has, such as datacenter: \'dc1\', or leave it out',
   'discovery.tags': 'name each tag once, such as tags: [\'v1\'], or leave it out',
+  'clusterDomain': 'write clusterDomain: \'cluster.example\', or leave it out for cluster.local',
   'attempts': 'write attempts: 3, or leave retry out',
   'retry.on': 'name each reason once, such as on: [RetryOn.CONNECT_FAILURE, RetryOn.GATEWAY_ERROR]',
   'methods': 'name each method once, or leave methods out: the idempotent ones',

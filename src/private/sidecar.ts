@@ -22,6 +22,8 @@ export interface PodIdentity {
   readonly namespace: string;
   readonly version: string;
   readonly meshNamespace: string;
+  /** Undefined: `cluster.local`. */
+  readonly clusterDomain: string | undefined;
   readonly proxy: ProxySettings;
 }
 
@@ -81,7 +83,7 @@ function throughProxy(container: Record<string, any>, environment: readonly Vari
   return { ...container, env: [...env, ...environment.filter(({ name }) => !names.has(name))] };
 }
 
-function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdentity, graceSeconds: number): Record<string, unknown> {
+function sidecar({ service, namespace, version, meshNamespace, clusterDomain, proxy }: PodIdentity, graceSeconds: number): Record<string, unknown> {
   return {
     ...SAME_IN_ALL,
     image: proxy.image,
@@ -89,7 +91,7 @@ function sidecar({ service, namespace, version, meshNamespace, proxy }: PodIdent
     args: [
       '--config-yaml', bootstrap({ service, namespace, version }, meshNamespace, {
         memory: quantity(proxy.resources.limits!.memory), concurrency: proxy.concurrency,
-      }),
+      }, clusterDomain),
       '--service-node', '$(POD_NAME).$(POD_NAMESPACE)',
       '--service-cluster', `${service}.${namespace}`,
       '--health-address', `0.0.0.0:${HEALTH_PORT}`,

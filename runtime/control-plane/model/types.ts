@@ -62,6 +62,8 @@ export interface Caller {
 export interface MeshSettings {
   readonly key: string;
   readonly trustDomain: string;
+  /** DNS domain of the cluster; undefined: `cluster.local`. */
+  readonly clusterDomain: string | undefined;
   readonly regions: readonly Region[];
   /** Whether services take plain text too. */
   readonly encryption: 'strict' | 'permissive';

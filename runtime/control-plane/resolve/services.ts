@@ -40,6 +40,7 @@ function settingsOf(key: string, mesh: MeshResource | undefined, security: Secur
   return {
     key,
     trustDomain: mesh?.spec.trustDomain ?? '',
+    clusterDomain: mesh?.spec.clusterDomain,
     encryption: mesh?.spec.encryption ?? 'strict',
     certificateLifetime: optional(mesh?.spec.certificateLifetime) ?? DAY,
     security,

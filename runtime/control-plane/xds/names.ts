@@ -1,3 +1,4 @@
+import { serviceHost } from '../../../src/contract';
 import type { Backend } from '../model';
 
 /** Name of both the outbound listener and its route configuration. */
@@ -24,10 +25,10 @@ export function inboundClusterName(port: number): string {
 }
 
 /** Every name by which a caller may address the backend, with and without the port; the short name only inside of its namespace. */
-export function domains({ name, namespace, port }: Backend, callerNamespace: string): string[] {
+export function domains({ name, namespace, port }: Backend, callerNamespace: string, clusterDomain: string | undefined): string[] {
   const hosts = [
     ...callerNamespace === namespace ? [name] : [],
-    `${name}.${namespace}`, `${name}.${namespace}.svc`, `${name}.${namespace}.svc.cluster.local`,
+    `${name}.${namespace}`, `${name}.${namespace}.svc`, serviceHost(name, namespace, clusterDomain),
   ];
   return hosts.flatMap((host) => [host, `${host}:${port}`]);
 }

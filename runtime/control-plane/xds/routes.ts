@@ -34,7 +34,9 @@ export function outboundRoutes(service: Service, backendOf: BackendLookup): Outb
     }
     const made = routesOf(call, backend, backendOf);
     uses.push(...made.uses);
-    virtualHosts.push(create(VirtualHostSchema, { name: clusterName(backend), domains: domains(backend, service.namespace), routes: made.routes }));
+    virtualHosts.push(create(VirtualHostSchema, {
+      name: clusterName(backend), domains: domains(backend, service.namespace, service.mesh.clusterDomain), routes: made.routes,
+    }));
   }
   const routes = create(RouteConfigurationSchema, { name: OUTBOUND, virtualHosts, validateClusters: false });
   return { routes, bytes, uses };

@@ -10,9 +10,11 @@ import { administrator, answered, ApiServerProcess, apply, exampleDocuments, kub
 
 /** The control plane as the bundle that images run, with the rights of its own service account, on a real API server. */
 
-const NAMESPACE = 'shop';
+/** Of this test alone: whatever else runs in the cluster has the other names. */
+const NAMESPACE = 'apishop';
 const ACCOUNT = 'meshwright-control-plane';
-const SHOP = exampleDocuments().find(({ example }) => example === 'ecommerce')!.documents;
+const EXAMPLE = exampleDocuments().find(({ example }) => example === 'ecommerce')!.documents;
+const SHOP = JSON.parse(JSON.stringify(EXAMPLE).replace(/\bshop\b/g, NAMESPACE)) as ApiObject[];
 /** Without the workloads: what runs here is the control plane, and the proxies are the test's. */
 const APPLIED = SHOP.filter(({ kind }) => !['CustomResourceDefinition', 'Deployment', 'PodDisruptionBudget'].includes(kind!));
 const PAYMENT = SHOP.find(({ kind, metadata }) => kind === 'MeshService' && metadata.name === 'payment')!;
@@ -79,7 +81,7 @@ function replica(pod: string): Replica {
 async function proxy(of: Replica): Promise<Proxy> {
   const made = new Proxy(await of.xdsPort(), 'order', { service: 'order', namespace: NAMESPACE, version: 'base', podIp: '10.0.0.1' });
   proxies.push(made.start());
-  await made.holds('Cluster payment.shop:8080');
+  await made.holds(`Cluster payment.${NAMESPACE}:8080`);
   return made;
 }
 
@@ -103,6 +105,7 @@ afterAll(async () => {
     await ended;
   }
   for (const document of APPLIED) await remove(api, document);
+  await remove(api, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
   api.close();
   rmSync(folder, { recursive: true });
 });
@@ -141,7 +144,7 @@ test('what the API server lets pass and the mesh does not is said on the object'
   const calls = [...(PAYMENT.spec as { calls?: object[] }).calls ?? [], { service: 'nobody', namespace: NAMESPACE }];
   await apply(api, { ...PAYMENT, spec: { ...PAYMENT.spec as object, calls } } as ApiObject);
   const object = await until(api, PAYMENT, (found) => condition(found, 'ResolvedRefs')?.status === 'False');
-  expect(condition(object, 'ResolvedRefs')).toMatchObject({ reason: 'BackendNotFound', message: expect.stringContaining('shop/nobody') as string });
+  expect(condition(object, 'ResolvedRefs')).toMatchObject({ reason: 'BackendNotFound', message: expect.stringContaining(`${NAMESPACE}/nobody`) as string });
   await apply(api, timeout('7s'));
   await until(api, PAYMENT, (found) => condition(found, 'ResolvedRefs')?.status === 'True');
 });

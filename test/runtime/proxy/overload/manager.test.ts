@@ -137,6 +137,22 @@ describe('the proxy', () => {
     expect(parseAnswer(client.received).status).toBe(200);
   });
 
+  test('that stands still reads nothing of clients, old or new, ends what is under way, and then goes on where it was', () => {
+    const [busy, idle] = [harness.send(GET), harness.client()];
+    harness.proxy.holdReading(true);
+    const late = harness.client();
+    for (const client of [busy, idle, late]) harness.send(GET, client);
+    expect(harness.transport.connected).toHaveLength(1);
+    harness.reply(OK);
+    expect(parseAnswer(busy.takeReceived()).status).toBe(200);
+    // What would be read next of it waits, too.
+    expect([busy, idle, late].map(({ heldBytes }) => heldBytes)).toEqual([GET.length, GET.length, GET.length]);
+    harness.proxy.holdReading(false);
+    harness.transport.settle();
+    for (const upstream of harness.transport.connected) harness.reply(OK, upstream);
+    expect([busy, idle, late].map((client) => parseAnswer(client.received).status)).toEqual([200, 200, 200]);
+  });
+
   test('counts what waits in it: parts of heads, bodies to be sent again, bytes that nobody takes', () => {
     expect(harness.proxy.bufferedBytes).toBe(0);
     harness.send('GET / HTTP/1.1\r\nhost: sh');

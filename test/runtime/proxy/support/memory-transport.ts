@@ -12,6 +12,7 @@ export class MemoryConnection implements Connection {
   wasReset = false;
   ending = false;
   reading = true;
+  onHold = false;
   /** The peer takes nothing: writes wait. */
   stalled = false;
   waiting = 0;
@@ -81,14 +82,14 @@ export class MemoryConnection implements Connection {
   }
 
   private pump(): void {
-    while (this.reading && !this.closed && this.held.length > 0) {
+    while (this.reading && !this.onHold && !this.closed && this.held.length > 0) {
       const piece = this.held.shift()!;
       piece.copy(this.transport.input, READ_OFFSET);
       this.handler.onData(piece.length);
       // Whoever still looks at the shared buffer after the event shall find rubbish.
       this.transport.input.fill(0xee, READ_OFFSET, READ_OFFSET + piece.length);
     }
-    if (this.endHeld && this.held.length === 0 && this.reading && !this.closed) {
+    if (this.endHeld && this.held.length === 0 && this.reading && !this.onHold && !this.closed) {
       this.endHeld = false;
       this.handler.onEnd();
     }
@@ -129,6 +130,11 @@ export class MemoryConnection implements Connection {
     this.reading = true;
     // As real events do, it comes after the present one.
     this.transport.later(() => this.pump());
+  }
+
+  hold(on: boolean): void {
+    this.onHold = on;
+    if (!on) this.transport.later(() => this.pump());
   }
 
   shutdown(): void {

@@ -3,7 +3,8 @@ import type { Clock, Timer } from '../clock';
 import { AdminServer, debugConfig, metricsText } from './admin';
 import { AdsServer, type StreamAge } from './ads';
 import { silentLog, type Log } from './log';
-import type { MeshModel, Security } from './model';
+import { IdentityServer, type IdentityOptions } from './identity/identity-server';
+import type { MeshModel } from './model';
 import { resolve, type ObjectReport } from './resolve';
 import { describeId, ResourceStore, type Documents, type Unreadable } from './resources';
 import type { Source } from './source';
@@ -18,9 +19,11 @@ export interface ListenAddress {
 export interface ControlPlaneOptions {
   readonly source: Source;
   readonly clock: Clock;
+  /** 0 ≤ x < 1. */
+  readonly random?: () => number;
   readonly log?: Log;
-  /** How proxies know whom they talk to; `none` without it, as without an authority nobody could prove anything. */
-  readonly security?: Security;
+  /** What gives workloads their identities. Without it there is no encryption and no authorization: for tests. */
+  readonly identity?: IdentityOptions;
   /** Where delta ADS is served. */
   readonly xdsAddress: ListenAddress;
   /** Where the admin server listens; without it there is none. */
@@ -36,6 +39,8 @@ export interface ControlPlaneOptions {
 /** Time in milliseconds for which changes of the status are collected before the file is written; and before others are told, which costs more. */
 const STATUS_DEBOUNCE = 200;
 const SHARED_DEBOUNCE = 1000;
+/** Of certificates, while no mesh says how long they live. */
+const DEFAULT_LIFETIME = 24 * 3_600_000;
 /** Time in milliseconds that proxies have to go elsewhere when the control plane ends. */
 const GRACE = 5000;
 
@@ -50,6 +55,7 @@ export class ControlPlane {
   private readonly store = new ResourceStore();
   private readonly ads: AdsServer;
   private readonly admin: AdminServer;
+  private readonly identity: IdentityServer | undefined;
   private readonly statusFile: StatusFile | undefined;
   private readonly started: number;
   private readonly builds = { count: 0, seconds: 0, failures: 0 };
@@ -67,17 +73,30 @@ export class ControlPlane {
     const { clock, source, log = silentLog, statusFile, streamAge } = options;
     this.log = log;
     this.started = clock.wallTime();
-    this.ads = new AdsServer({ clock, log, changed: () => this.statusChanged(), streamAge });
+    this.ads = new AdsServer({ clock, log, changed: () => this.statusChanged(), streamAge, verifyPeers: options.identity !== undefined });
+    this.identity = options.identity && new IdentityServer(options.identity, {
+      clock, log, random: options.random ?? Math.random, lifetime: () => this.lifetime(), trusted: () => this.rebuild(),
+    });
     this.statusFile = statusFile === undefined ? undefined
       : new StatusFile(statusFile, (error) => log.error('status', 'status file cannot be written', { file: statusFile, reason: error.message }));
     this.admin = new AdminServer({
       source: source.name,
-      notReady: () => (this.xdsPort > 0 && !this.closing ? undefined : this.closing ? 'ending' : `waiting for ${source.waitingFor?.() ?? source.name}`),
+      notReady: () => (this.xdsPort > 0 && !this.closing ? undefined : this.closing ? 'ending' : `waiting for ${this.identity?.waitingFor ?? source.waitingFor?.() ?? source.name}`),
       status: () => this.status(),
       metrics: () => this.metrics(),
       debugConfig: (query) => debugConfig(query, this.model ?? EMPTY, this.ads.connections()),
       failed: (error) => log.error('admin', 'a page failed', { reason: error.stack }),
     });
+  }
+
+  /** Port at which certificates are asked for; 0 without an authority. */
+  get certificatePort(): number {
+    return this.identity?.port ?? 0;
+  }
+
+  /** PEM of the roots that are trusted at this moment; undefined without an authority. */
+  get trustBundle(): string | undefined {
+    return this.identity?.trustBundle;
   }
 
   /** Resolves when the source is read and proxies are served. */
@@ -87,13 +106,14 @@ export class ControlPlane {
     // The admin server first: it says what the control plane is waiting for.
     if (adminAddress) this.adminPort = await this.admin.listen(adminAddress.host, adminAddress.port);
     source.subscribe((documents) => this.take(documents));
-    await source.start();
+    await Promise.all([source.start(), this.identity?.start()]);
     if (this.closing) return;
     shared?.start(() => this.statusChanged());
-    this.xdsPort = await this.ads.listen(formatAddress(xdsAddress));
+    this.xdsPort = await this.ads.listen(formatAddress(xdsAddress), this.identity?.serving.mutualCredentials);
     this.log.info('main', 'serving', {
       xds: formatAddress({ ...xdsAddress, port: this.xdsPort }),
       source: source.name,
+      ...this.identity && { certificates: this.identity.port },
       ...adminAddress && { admin: formatAddress({ ...adminAddress, port: this.adminPort }) },
     });
   }
@@ -134,6 +154,7 @@ export class ControlPlane {
 
   private async stop(): Promise<void> {
     await this.options.source.close();
+    await this.identity?.close();
     this.statusTimer?.cancel();
     // Before the proxies go: that they are gone is no news for a status.
     await this.options.shared?.close();
@@ -142,18 +163,33 @@ export class ControlPlane {
     await this.statusFile?.close();
   }
 
+  /** Of all meshes: who signs is one authority. */
+  private lifetime(): number {
+    const lifetimes = [...this.model?.services.values() ?? []].map(({ mesh }) => mesh.certificateLifetime);
+    return lifetimes.length === 0 ? DEFAULT_LIFETIME : Math.min(...lifetimes);
+  }
+
+  private documents: Documents | undefined;
+
+  /** The same documents, under another trust. */
+  private rebuild(): void {
+    if (this.documents) this.take(this.documents);
+  }
+
   private take(documents: Documents): void {
+    this.documents = documents;
     const { clock } = this.options;
     const begin = clock.now();
     this.builds.count += 1;
     try {
       const set = this.store.update(documents);
-      const { model, objects } = resolve(set, this.model, { security: this.options.security ?? 'none' });
+      const { model, objects } = resolve(set, this.model, { security: this.identity ? 'certificates' : 'none', trustBundle: this.identity?.trustBundle });
       this.objects = objects;
       this.unreadable = set.unreadable;
       this.model = model;
       this.logProblems();
       this.ads.update(model);
+      this.identity?.publish([...new Set([...model.services.values()].map(({ namespace }) => namespace))].sort());
     } catch (error) {
       // Whatever the documents hold, the mesh that was there goes on.
       this.builds.failures += 1;

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { systemClock } from '../clock';
 import { ControlPlane } from './control-plane';
+import { identitiesOf } from './identities';
 import { createLog } from './log';
 import { OptionsError, parseOptions, USAGE, type Options } from './options';
 import { sourceOf } from './sources';
@@ -11,10 +12,13 @@ const STREAM_AGE = 30 * 60_000;
 async function run(options: Options): Promise<void> {
   const clock = systemClock;
   const log = createLog(clock, options.logLevel, (line) => writeSync(2, line));
-  const { source, shared } = await sourceOf(options, { clock, random: Math.random, log, env: process.env });
+  const deps = { clock, random: Math.random, log, env: process.env };
+  const { source, shared, api } = await sourceOf(options, deps);
+  const identity = identitiesOf(options, { ...deps, api });
+  if (!identity) log.warning('identity', 'there is no authority: nothing is encrypted, and whoever connects is let in');
   const { xdsAddress, adminAddress, statusFile } = options;
   const streamAge = shared && { mean: STREAM_AGE, random: Math.random };
-  const controlPlane = new ControlPlane({ source, shared, streamAge, clock, log, xdsAddress, adminAddress, statusFile });
+  const controlPlane = new ControlPlane({ source, shared, identity, random: Math.random, streamAge, clock, log, xdsAddress, adminAddress, statusFile });
   const stop = (signal: string) => {
     log.info('main', 'ending', { signal });
     controlPlane.close().then(() => process.exit(0), (error: Error) => fail(error));

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { CONTROL_PLANE_ADMIN_PORT, XDS_PORT } from '../../src/contract';
+import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, DNS_SUBDOMAIN, XDS_PORT } from '../../src/contract';
 import type { ListenAddress } from './control-plane';
 import { LOG_LEVELS, type LogLevel } from './log';
 
@@ -9,11 +9,22 @@ export const USAGE = `meshwright control plane: manifests in, xDS out
   --source kubernetes[:FILE]  the API of this pod's cluster, or of a kubeconfig. Status is written to it where POD_NAME, POD_NAMESPACE are set
   --source consul:URL         beside another one: endpoints of services that name Consul; CONSUL_HTTP_TOKEN is sent to it
   --xds-address HOST:PORT     where proxies connect (127.0.0.1:${XDS_PORT})
+  --authority secret:NAME     who signs certificates: a Secret of type kubernetes.io/tls in this pod's namespace, which somebody else writes
+  --authority make:NAME       the same; where there is none it is made
+  --authority file:FILE       the same in a file, made where there is none. Without an authority nothing is encrypted, and nobody is asked who he is
+  --trust-domain NAME         SPIFFE trust domain of the authority
+  --tokens FILE               with file: whose tokens are whose, in JSON
+  --certificate-address HOST:PORT  where proxies ask for certificates (127.0.0.1:${CERTIFICATE_PORT})
   --admin-address HOST:PORT   /ready, /healthz and /metrics; for this machine also /status and /debug/config (127.0.0.1:${CONTROL_PLANE_ADMIN_PORT})
   --status-file FILE          keeps the status of every object there; YAML, or JSON by its name
   --log-level LEVEL           ${LOG_LEVELS.join(', ')} (info)
   --help
 `;
+
+/** Where the authority is. `make`: where there is none it is made. */
+export type AuthorityOption =
+  | { readonly kind: 'secret'; readonly name: string; readonly make: boolean }
+  | { readonly kind: 'file'; readonly file: string };
 
 export interface Options {
   readonly folders: readonly string[];
@@ -21,6 +32,10 @@ export interface Options {
   readonly kubernetes: { readonly kubeconfig: string | undefined } | undefined;
   /** Address of a Consul agent, `http://127.0.0.1:8500`. */
   readonly consul: string | undefined;
+  readonly authority: AuthorityOption | undefined;
+  readonly trustDomain: string | undefined;
+  readonly tokens: string | undefined;
+  readonly certificateAddress: ListenAddress;
   readonly xdsAddress: ListenAddress;
   readonly adminAddress: ListenAddress;
   readonly statusFile: string | undefined;
@@ -41,18 +56,37 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const values = read(args);
   if (values.help) return undefined;
   const sources = sourcesOf(values.source, problems);
-  const address = (name: 'xds-address' | 'admin-address', fallback: number): ListenAddress => {
+  const address = (name: 'xds-address' | 'admin-address' | 'certificate-address', fallback: number): ListenAddress => {
     const text = values[name] ?? `127.0.0.1:${fallback}`;
     const parsed = parseAddress(text);
     if (!parsed) problems.push(`--${name} is "${text}": must be HOST:PORT, such as 0.0.0.0:${fallback} or [::1]:${fallback}`);
     return parsed ?? { host: '', port: 0 };
   };
-  const addresses = { xdsAddress: address('xds-address', XDS_PORT), adminAddress: address('admin-address', CONTROL_PLANE_ADMIN_PORT) };
+  const addresses = {
+    xdsAddress: address('xds-address', XDS_PORT),
+    adminAddress: address('admin-address', CONTROL_PLANE_ADMIN_PORT),
+    certificateAddress: address('certificate-address', CERTIFICATE_PORT),
+  };
+  const authority = authorityOf(values.authority, problems);
+  const trustDomain = values['trust-domain'];
+  if (authority && trustDomain === undefined) problems.push('--trust-domain is missing: an authority signs for one trust domain');
+  if (trustDomain !== undefined && !new RegExp(DNS_SUBDOMAIN).test(trustDomain)) {
+    problems.push(`--trust-domain is "${trustDomain}": must be a name such as shop.example`);
+  }
   // As other programs call it, too.
   const level = values['log-level'] === 'warn' ? 'warning' : values['log-level'] ?? 'info';
   if (!(LOG_LEVELS as readonly string[]).includes(level)) problems.push(`--log-level is "${level}": must be one of ${LOG_LEVELS.join(', ')}`);
   if (problems.length > 0) throw new OptionsError(problems.join('\n'));
-  return { ...sources, ...addresses, statusFile: values['status-file'], logLevel: level as LogLevel };
+  return { ...sources, ...addresses, authority, trustDomain, tokens: values.tokens, statusFile: values['status-file'], logLevel: level as LogLevel };
+}
+
+function authorityOf(given: string | undefined, problems: string[]): AuthorityOption | undefined {
+  if (given === undefined) return undefined;
+  const [, kind, rest] = /^(secret|make|file):(.+)$/s.exec(given) ?? [];
+  if (kind === 'file') return { kind, file: rest };
+  if (kind !== undefined && new RegExp(DNS_SUBDOMAIN).test(rest)) return { kind: 'secret', name: rest, make: kind === 'make' };
+  problems.push(`--authority is "${given}": must be secret:NAME, make:NAME or file:FILE`);
+  return undefined;
 }
 
 type Sources = Pick<Options, 'folders' | 'kubernetes' | 'consul'>;
@@ -77,6 +111,10 @@ function sourcesOf(given: readonly string[] | undefined, problems: string[]): So
 
 const FLAGS = {
   'source': { type: 'string', multiple: true },
+  'authority': { type: 'string' },
+  'trust-domain': { type: 'string' },
+  'tokens': { type: 'string' },
+  'certificate-address': { type: 'string' },
   'xds-address': { type: 'string' },
   'admin-address': { type: 'string' },
   'status-file': { type: 'string' },

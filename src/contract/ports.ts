@@ -10,9 +10,11 @@ export const ADMIN_PORT = 15000;
 export const HEALTH_PORT = 15020;
 /** The control plane's delta ADS server. */
 export const XDS_PORT = 15010;
+/** Where proxies ask the control plane for certificates; TLS, without one of the client. */
+export const CERTIFICATE_PORT = 15012;
 /** The control plane's admin server: `/ready`, `/status`, `/metrics`. */
 export const CONTROL_PLANE_ADMIN_PORT = 15014;
 /** User and group that sidecars run as; its traffic is never redirected. */
 export const PROXY_UID = 1337;
 /** Ports that no application container of a meshed pod may open. */
-export const RESERVED_PORTS: readonly number[] = [ADMIN_PORT, OUTBOUND_PORT, INBOUND_PORT, XDS_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT];
+export const RESERVED_PORTS: readonly number[] = [ADMIN_PORT, OUTBOUND_PORT, INBOUND_PORT, XDS_PORT, CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT];

@@ -8,15 +8,19 @@ import { proxyNode } from '../translate';
 import { xdsResources, type ProxyNode } from '../xds';
 import { peerOf, type Peer } from './node';
 import { sameSnapshot, snapshotOf, type Snapshot } from './snapshot';
+import { identityOf, impostor } from './peer-identity';
 import { AdsStats, shortType } from './stats';
 import { DeltaStream } from './stream';
 
 /** A proxy that is connected. */
 export interface Connection {
   readonly peer: Peer;
+  /** SPIFFE ID of its certificate. */
+  readonly identity: string | undefined;
   /** Milliseconds since 1970. */
   readonly since: number;
   readonly stream: DeltaStream;
+  readonly transport: AdsServerStream;
   /** What it is to run; undefined while its service is not in the mesh. */
   readonly node: ProxyNode | undefined;
   readonly snapshot: Snapshot | undefined;
@@ -25,6 +29,8 @@ export interface Connection {
 export interface AdsServerDeps {
   readonly clock: Clock;
   readonly log: Log;
+  /** Clients have certificates, and are held to what those say. */
+  readonly verifyPeers?: boolean;
   /** A proxy came, went, or said something of what it runs. */
   readonly changed: () => void;
   /** After how long a stream is ended, so that proxies spread anew over the replicas that there are; half to one and a half of it. Never without it. */
@@ -68,10 +74,13 @@ export class AdsServer {
     this.server.addService(AdsService, handlers);
   }
 
-  /** @returns the port that was bound. */
-  async listen(address: string): Promise<number> {
+  /**
+   * @param credentials plain text without them, for tests
+   * @returns the port that was bound.
+   */
+  async listen(address: string, credentials = ServerCredentials.createInsecure()): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port)));
+      this.server.bindAsync(address, credentials, (error, port) => (error ? reject(error) : resolve(port)));
     });
   }
 
@@ -89,7 +98,8 @@ export class AdsServer {
     for (const connection of this.behind) {
       if (left-- === 0) break;
       this.behind.delete(connection);
-      this.push(connection, model);
+      // A service that came after its proxy, or has another account now.
+      if (!this.refuseImpostor(connection.transport, connection, model)) this.push(connection, model);
     }
     if (this.behind.size === 0 || this.slicing) return;
     this.slicing = setImmediate(() => {
@@ -151,14 +161,27 @@ export class AdsServer {
       return undefined;
     }
     const connection: Mutable<Connection> = {
-      peer, since: this.deps.clock.wallTime(), stream: this.deltaStream(stream, peer), node: undefined, snapshot: undefined,
+      identity: this.deps.verifyPeers ? identityOf(stream.getAuthContext().sslPeerCertificate) : undefined,
+      peer, since: this.deps.clock.wallTime(), stream: this.deltaStream(stream, peer), transport: stream, node: undefined, snapshot: undefined,
     };
     this.open.set(stream, connection);
     this.limitAge(stream);
+    if (this.model && this.refuseImpostor(stream, connection, this.model)) return undefined;
     this.deps.log.info('ads', 'proxy connected', { node: peer.id, service: peer.service, address: stream.getPeer() });
     if (this.model) this.push(connection, this.model);
     this.deps.changed();
     return connection;
+  }
+
+  /** Ends a stream of somebody who is not who he says; whether it did. */
+  private refuseImpostor(stream: AdsServerStream, connection: Connection, model: MeshModel): boolean {
+    const reason = this.deps.verifyPeers ? impostor(connection.peer, connection.identity, model) : undefined;
+    if (reason === undefined) return false;
+    this.stats.streamsRefused += 1;
+    this.deps.log.warning('ads', 'stream refused', { reason });
+    this.forget(stream);
+    stream.emit('error', { code: status.PERMISSION_DENIED, details: reason });
+    return true;
   }
 
   /** A Service of Kubernetes chooses a replica for each connection: one that was started later gets none of those that are there. */

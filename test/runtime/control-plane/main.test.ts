@@ -39,6 +39,8 @@ test('serves a folder, says where, and ends at once and cleanly when it is told 
   await writeFile(join(folder, 'mesh.yaml'), [mesh(), ...whole('order', ['10.0.0.1'])].map((one) => stringify(one)).join('---\n'));
   const child = run('--source', `folder:${folder}`, '--xds-address', '127.0.0.1:0', '--admin-address', '127.0.0.1:0', '--status-file', join(folder, '.status.json'));
   const lines = createInterface({ input: child.stderr! });
+  const [warning] = await once(lines, 'line') as [string];
+  expect(JSON.parse(warning)).toMatchObject({ level: 'warning', message: expect.stringContaining('there is no authority') as string });
   const [first] = await once(lines, 'line') as [string];
   const serving = JSON.parse(first) as { message: string; fields: { admin: string; xds: string } };
   expect(serving).toMatchObject({ message: 'serving', fields: { xds: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string } });

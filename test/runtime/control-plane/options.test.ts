@@ -3,6 +3,7 @@ import { OptionsError, parseOptions } from '../../../runtime/control-plane/optio
 test('what is not said has a value on loopback', () => {
   expect(parseOptions(['--source', 'folder:a', '--source', 'folder:/b'])).toEqual({
     folders: ['a', '/b'], kubernetes: undefined, consul: undefined, xdsAddress: { host: '127.0.0.1', port: 15010 }, adminAddress: { host: '127.0.0.1', port: 15014 }, statusFile: undefined, logLevel: 'info',
+    authority: undefined, trustDomain: undefined, tokens: undefined, certificateAddress: { host: '127.0.0.1', port: 15012 },
   });
 });
 
@@ -17,6 +18,17 @@ test('Consul is beside another source, by the address of one agent', () => {
   expect(() => parseOptions(['--source', 'consul:http://a:1'])).toThrow('--source consul:http://a:1 has only endpoints: name a folder or kubernetes beside it');
   expect(() => parseOptions(['--source', 'folder:a', '--source', 'consul:10.0.0.1'])).toThrow('--source is "consul:10.0.0.1": must be the address of one Consul agent');
   expect(() => parseOptions(['--source', 'folder:a', '--source', 'consul:http://a:1', '--source', 'consul:http://b:1'])).toThrow('one Consul agent');
+});
+
+test('who signs: a Secret that is there or is made, or a file; for one trust domain', () => {
+  const options = (...args: string[]) => parseOptions(['--source', 'kubernetes', ...args]);
+  expect(options('--authority', 'secret:ca', '--trust-domain', 'shop.example')).toMatchObject({ authority: { kind: 'secret', name: 'ca', make: false }, trustDomain: 'shop.example' });
+  expect(options('--authority', 'make:ca', '--trust-domain', 'a')).toMatchObject({ authority: { kind: 'secret', name: 'ca', make: true } });
+  expect(options('--authority', 'file:/state/ca.json', '--trust-domain', 'a', '--tokens', 't.json')).toMatchObject({ authority: { kind: 'file', file: '/state/ca.json' }, tokens: 't.json' });
+  expect(() => options('--authority', 'secret:ca')).toThrow('--trust-domain is missing');
+  expect(() => options('--authority', 'vault:ca', '--trust-domain', 'A_b')).toThrow(new OptionsError([
+    '--authority is "vault:ca": must be secret:NAME, make:NAME or file:FILE', '--trust-domain is "A_b": must be a name such as shop.example',
+  ].join('\n')));
 });
 
 test('addresses of both families, and names', () => {

@@ -1,0 +1,21 @@
+import { X509Certificate } from 'node:crypto';
+import type { PeerCertificate } from 'node:tls';
+import type { MeshModel } from '../model';
+import type { Peer } from './node';
+
+/** SPIFFE ID of a client's certificate, which the handshake has verified; undefined: it has none. */
+export function identityOf(certificate: PeerCertificate | undefined): string | undefined {
+  if (!certificate?.raw) return undefined;
+  const names = new X509Certificate(certificate.raw).subjectAltName ?? '';
+  return /(?:^|, )URI:(spiffe:\/\/[^,\s]+)/.exec(names)?.[1];
+}
+
+/**
+ * Why a client may not be the node that it says it is; undefined: it may. A node is of a service, and a service has an identity: whoever has another
+ * one gets nothing of it, not even whom it calls.
+ */
+export function impostor({ id, service }: Peer, identity: string | undefined, model: MeshModel): string | undefined {
+  const expected = model.services.get(service)?.identity;
+  if (expected === undefined || expected === identity) return undefined;
+  return `node ${id} says that it is of ${service}, which is ${expected}; its certificate is of ${identity ?? 'nobody'}`;
+}

@@ -25,6 +25,8 @@ export const CHANGE_INTERVAL = 2000;
 export const HEARTBEAT = 5000;
 /** Seconds after which a replica that says nothing is gone. */
 export const REPLICA_SECONDS = 15;
+/** Milliseconds; an end must not wait for an API that does not answer. */
+const REQUEST_TIMEOUT = 5000;
 /** Bytes of annotation; Kubernetes takes 256 KiB of all annotations of an object together. */
 const LARGEST = 200 * 1024;
 /** What is told of refusals: the first ones, and of each the beginning. */
@@ -72,7 +74,7 @@ export class Replicas {
   constructor(private readonly deps: ReplicasDeps) {
     const { api, clock, random, log = silentLog, replica } = deps;
     this.backoff = new Backoff(CHANGE_INTERVAL, HEARTBEAT, random);
-    this.reflector = new Reflector<Told>({ group: 'coordination.k8s.io', versions: ['v1'], plural: 'leases', namespace: replica.namespace, labelSelector: REPLICA_LABEL }, {
+    this.reflector = new Reflector<Told>({ group: 'coordination.k8s.io', versions: ['v1'], plural: 'leases', namespace: replica.namespace, labelSelector: REPLICA_LABEL, metadataOnly: true }, {
       api, clock, random, gate: new Gate(),
       keep: toldBy,
       replaced: (items) => {
@@ -161,7 +163,7 @@ export class Replicas {
 
   private async write(text: string): Promise<void> {
     const { api, clock, replica: { name, namespace, uid } } = this.deps;
-    this.lease ??= await api.request<Lease>({ method: 'GET', path: leasePath(namespace, name) }).catch((error: ApiError) => {
+    this.lease ??= await api.request<Lease>({ method: 'GET', path: leasePath(namespace, name), timeout: REQUEST_TIMEOUT }).catch((error: ApiError) => {
       if (error.status === 404) return undefined;
       throw error;
     });
@@ -175,8 +177,8 @@ export class Replicas {
     };
     const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: { holderIdentity: name, leaseDurationSeconds: REPLICA_SECONDS, renewTime: microTime(clock) } };
     this.lease = await (this.lease
-      ? api.request<Lease>({ method: 'PUT', path: leasePath(namespace, name), body })
-      : api.request<Lease>({ method: 'POST', path: leasePath(namespace), body }));
+      ? api.request<Lease>({ method: 'PUT', path: leasePath(namespace, name), body, timeout: REQUEST_TIMEOUT })
+      : api.request<Lease>({ method: 'POST', path: leasePath(namespace), body, timeout: REQUEST_TIMEOUT }));
   }
 
   private encoded(own: SharedProgress): string {

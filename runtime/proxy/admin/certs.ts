@@ -1,7 +1,7 @@
+import type { JsonValue } from '../../xds';
 import { allChains, type ProxySnapshot, type TlsCommonConfig } from '../config/types';
 import { readIdentity } from '../tls/identity';
 import { resolveTls } from '../tls/resolve';
-import type { JsonValue } from '../../xds';
 
 const DAY = 86_400_000;
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { isIP, type AddressInfo } from 'node:net';
+import { isIP } from 'node:net';
+import { listenHttp, type Listening } from './listen';
 
 /** What a handler answers. */
 export interface Answer {
@@ -27,7 +28,11 @@ export function json(value: unknown, status = 200): Answer {
 
 /** A server of a few pages for operators and probes. */
 export class OperatorServer {
-  private constructor(private readonly server: Server, readonly port: number) {}
+  private constructor(private readonly server: Server, private readonly listening: Listening) {}
+
+  get port(): number {
+    return this.listening.port;
+  }
 
   /**
    * @param guarded refuses requests that name the server by anything but an address or `localhost`, so that a web page cannot reach it through a
@@ -38,17 +43,11 @@ export class OperatorServer {
       request.resume();
       void answer(request, routes, guarded).then((made) => reply(response, made, request.method === 'HEAD'));
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-    return new OperatorServer(server, (server.address() as AddressInfo).port);
+    return new OperatorServer(server, await listenHttp(server, host, port));
   }
 
   async close(): Promise<void> {
+    this.listening.stop();
     await new Promise<void>((resolve) => {
       this.server.close(() => resolve());
       this.server.closeAllConnections();

@@ -1,4 +1,4 @@
-import { performance, type EventLoopUtilization } from 'node:perf_hooks';
+import type { EventLoopUtilization } from 'node:perf_hooks';
 import type { Clock } from '../../clock';
 import type { Families } from './families';
 import { LoopDelay } from './loop-delay';

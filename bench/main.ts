@@ -10,8 +10,9 @@ import type { Options } from './options';
 import { holds, print, printSummary, type Report } from './report';
 import { synth } from './synth';
 import { tcp } from './tcp';
+import { tls } from './tls';
 
-const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, latency, conns, tcp };
+const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, latency, conns, tcp, tls };
 const USAGE = `usage: npm run bench -- ${Object.keys(SUITES).join(' | ')} | all [--json FILE] [--rounds N] [--without haproxy|nginx|envoy]… [--smoke]`;
 
 async function main(): Promise<number> {

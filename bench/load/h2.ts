@@ -25,7 +25,9 @@ export class Http2Load {
   private constructor(private readonly child: ChildProcess, private readonly lines: Interface) {}
 
   /** @param options the application's ports, `ports` of them from `firstPort` on, and the length of its answers. */
-  static async start(root: string, folder: string, core: number, options: { firstPort: number; ports: number; bodyBytes: number }): Promise<Http2Load> {
+  static async start(
+    root: string, folder: string, core: number, options: { firstPort: number; ports: number; bodyBytes: number },
+  ): Promise<Http2Load> {
     const binary = join(folder, 'h2');
     execFileSync('gcc', ['-O2', '-o', binary, join(root, 'bench/load/h2.c')], { stdio: ['ignore', 'inherit', 'inherit'] });
     const child = spawn('taskset', ['-c', String(core), binary, String(options.firstPort), String(options.ports), String(options.bodyBytes)],

@@ -241,7 +241,33 @@ export function envoy(setting: Setting, port: number): Peer {
   const config = bootstrap(setting, port, port + 1) as any;
   // Envoy drops unknown metadata only where it is not typed: it has to know the type of each Any that it is given.
   delete config.static_resources.clusters[0].metadata;
+  addTraceContext(config);
   return { name: 'Envoy', version: versionOf(envoyBinary(setting), ['--version']), port, programs: [envoyProgram(setting, 'envoy', config, port)] };
+}
+
+/** Envoy makes a trace context where it has a tracer. This one samples nothing, so that its collector, which does not exist, is never called. */
+function addTraceContext(config: any): void {
+  config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.tracing = {
+    random_sampling: { value: 0 },
+    provider: {
+      name: 'envoy.tracers.opentelemetry',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig',
+        'service_name': 'order',
+        'grpc_service': { envoy_grpc: { cluster_name: 'traces' } },
+      },
+    },
+  };
+  config.static_resources.clusters.push({
+    name: 'traces',
+    type: 'STATIC',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', 'explicit_http_config': { http2_protocol_options: {} },
+      },
+    },
+    load_assignment: { cluster_name: 'traces', endpoints: [] },
+  });
 }
 
 /** By name in lower case; ports `port` and `port + 1` are its own. */

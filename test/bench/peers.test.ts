@@ -31,3 +31,9 @@ test('so is what the benchmark of bytes configures', () => {
   });
   expect(clusters[0]).toMatchObject({ cluster: { breaker: { failures: 5 }, outlierDetection: { consecutive5xx: 5 }, limits: { maxConnections: 4000 } } });
 });
+
+test('so is HTTP/2 on both sides', () => {
+  const { listeners, clusters } = decodeBootstrap(bootstrap({ folder: '', root: '', upstreams: [18101], http2: true }, 18120, 18121), 'bench');
+  expect(listeners[0].listener.filterChains[0].filter).toMatchObject({ kind: 'http', codec: 'http2' });
+  expect(clusters[0].cluster.http2).toMatchObject({ maxConcurrentStreams: 100 });
+});

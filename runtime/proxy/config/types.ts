@@ -288,8 +288,6 @@ export interface ClusterConfig {
   readonly idleTimeout: number;
   /** What upstreams speak: HTTP/2 where this is set, else HTTP/1.1. */
   readonly http2: Http2Limits | undefined;
-  /** auto_config: with `http2` set, what ALPN agrees on at each endpoint is spoken there. */
-  readonly protocolByAlpn: boolean;
   /** Undefined: plain TCP. */
   readonly transportSocket: UpstreamTlsConfig | undefined;
   /** Requests a connection serves before it is closed; 0: no bound. */

@@ -107,6 +107,7 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
     const stop = copyBytes(ctx.replay, 0, headEnd, out.bytes, upstream.startBlock(out.bytes, start + FRAME_HEAD));
     this.sendBlock(start, stop, !hasMore);
     const taken = !hasMore || isTunnel || this.sendBody(ctx, ctx.replay, headEnd, ctx.replayEnd);
+    ctx.upstreamTls = upstream.connection.tls;
     router.tries.sent(ctx, taken);
   }
 

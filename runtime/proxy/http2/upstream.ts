@@ -1,7 +1,7 @@
 import type { Host } from '../cluster/types';
 import type { ClusterPool } from '../router/cluster-pool';
 import type { RequestContext } from '../router/request-context';
-import type { CloseReason, Connection } from '../transport';
+import type { CloseReason } from '../transport';
 import { ClientConnection } from './client-connection';
 import { ClientStream } from './client-stream';
 import { ConnectionDeadline } from './connection-life';
@@ -12,24 +12,15 @@ const MAX_HEADER_LIST = 60 * 1024;
 /** A connection to a host that carries many requests at once. */
 export class Http2Upstream extends ClientConnection {
   private timedOut = false;
-  /** The endpoint does not speak HTTP/2 any more. */
-  private refused = false;
   /** Why there is no TLS. */
   private transportFailure: string | undefined;
 
-  /** @param made a connection on which ALPN has agreed on HTTP/2; without it one is made. */
-  constructor(readonly pool: ClusterPool, readonly host: Host, made?: Connection) {
+  constructor(readonly pool: ClusterPool, readonly host: Host) {
     const { transport, clock, defer, deadlines } = pool.router;
     const { config, stats } = pool.cluster;
     super({ transport, clock, defer, deadlines, stats }, { ...config.http2!, maxHeaderList: MAX_HEADER_LIST, connectProtocol: false });
-    if (made === undefined) {
-      this.setDeadline(ConnectionDeadline.Connect, config.connectTimeout);
-      this.connection = pool.dial(host, this);
-    } else {
-      this.connection = made;
-      made.handler = this;
-      this.onConnect();
-    }
+    this.setDeadline(ConnectionDeadline.Connect, config.connectTimeout);
+    this.connection = pool.dial(host, this);
   }
 
   /** Sends a try, now or when the connection is made. */
@@ -40,11 +31,6 @@ export class Http2Upstream extends ClientConnection {
 
   override onConnect(): void {
     this.clearDeadline(ConnectionDeadline.Connect);
-    if (this.pool.http1Instead(this.host, this.connection)) {
-      this.refused = true;
-      this.destroy();
-      return;
-    }
     super.onConnect();
   }
 
@@ -95,7 +81,6 @@ export class Http2Upstream extends ClientConnection {
 
   protected override loseQueuedStream(stream: ClientStream, reason: CloseReason): void {
     if (this.timedOut) stream.connectTimedOut();
-    else if (this.refused) stream.lost('reset', true);
     else super.loseQueuedStream(stream, reason);
   }
 

@@ -14,8 +14,6 @@ export class HostConnections implements HostPool {
   readonly idle: UpstreamConnection[] = [];
   /** Those that carry many requests at once, the oldest first. */
   readonly http2: Http2Upstream[] = [];
-  /** Where ALPN decides: whether it was HTTP/2 the last time; the first connection finds out. */
-  agreedOnHttp2 = false;
   draining = false;
 
   /** The first with room for another request, so that the later ones may age out. */
@@ -64,19 +62,6 @@ export class ClusterPool {
     for (const host of this.cluster.hosts()) (host.pool as HostConnections | undefined)?.renew();
   }
 
-  /** Whether requests to the host share connections. */
-  private shares(host: Host): boolean {
-    const { http2, protocolByAlpn } = this.cluster.config;
-    return http2 !== undefined && (!protocolByAlpn || ((host.pool as HostConnections | undefined)?.agreedOnHttp2 ?? false));
-  }
-
-  /** Where ALPN decides: whether a connection that was to carry HTTP/2 does not. Requests go another way then. */
-  http1Instead(host: Host, { tls }: Connection): boolean {
-    if (!this.cluster.config.protocolByAlpn || tls?.alpn === 'h2') return false;
-    (host.pool as HostConnections).agreedOnHttp2 = false;
-    return true;
-  }
-
   /** Why a connection of TLS did not come about, with the peer; logged. */
   tlsFailed(host: Host, failure: TlsFailure): string {
     this.contexts?.upstreamFailed(this.cluster.config.name, host.key, failure);
@@ -117,7 +102,7 @@ export class ClusterPool {
   /** Gives the request a connection to `host` now, when it is made, or when its turn comes; or refuses it. */
   acquire(ctx: RequestContext, host: Host): void {
     const { cluster } = this;
-    if (this.shares(host)) {
+    if (cluster.config.http2 !== undefined) {
       this.acquireStream(ctx, host);
       return;
     }
@@ -166,7 +151,7 @@ export class ClusterPool {
 
   /** A try that its connection did not look at goes to another one, or waits for it. */
   again(ctx: RequestContext, host: Host): void {
-    this.acquire(ctx, host);
+    this.acquireStream(ctx, host);
   }
 
   private wait(ctx: RequestContext, host: Host): void {
@@ -197,7 +182,7 @@ export class ClusterPool {
     host.pool ??= new HostConnections();
     ctx.host = host;
     this.starts(ctx, host);
-    if (this.shares(host)) {
+    if (cluster.config.http2 !== undefined) {
       this.acquireStream(ctx, host);
       return;
     }
@@ -209,17 +194,7 @@ export class ClusterPool {
   private mayConnect(host: Host): boolean {
     const { cluster } = this;
     if (cluster.mayConnect) return true;
-    return this.shares(host) && (host.pool as HostConnections | undefined)?.withRoom() !== undefined;
-  }
-
-  /** A connection was made by ALPN, and HTTP/2 is spoken on it: the request goes on there, and others share it. */
-  becameHttp2(ctx: RequestContext | undefined, host: Host, connection: Connection): void {
-    const connections = host.pool as HostConnections;
-    connections.agreedOnHttp2 = true;
-    const made = new Http2Upstream(this, host, connection);
-    connections.http2.push(made);
-    if (ctx !== undefined) made.request(ctx);
-    this.serveWaiting();
+    return cluster.config.http2 !== undefined && (host.pool as HostConnections | undefined)?.withRoom() !== undefined;
   }
 
   http2Closed(connection: Http2Upstream): void {

@@ -70,13 +70,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
 
   onConnect(): void {
     this.pool.router.deadlines.clear(this.connectDeadline);
-    const { ctx, connection } = this;
-    if (connection.tls?.alpn === 'h2' && this.pool.cluster.config.protocolByAlpn) {
-      this.leave();
-      this.pool.becameHttp2(ctx, this.host, connection);
-      return;
-    }
     this.ready = true;
+    const { ctx } = this;
     if (ctx === undefined) this.pool.idle(this);
     else this.send(ctx);
   }

@@ -85,9 +85,8 @@ export const clusterRules: RuleTable = {
     successful_active_health_check_uneject_host: ignored('there are no active health checks'),
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-    common_http_protocol_options: accepted, explicit_http_config: accepted, auto_config: acceptedWith('with TLS'),
+    common_http_protocol_options: accepted, explicit_http_config: acceptedWith('what is agreed on by ALPN is what stands here'),
   },
-  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': { http_protocol_options: accepted, http2_protocol_options: accepted },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': {
     http_protocol_options: accepted, http2_protocol_options: accepted,
   },

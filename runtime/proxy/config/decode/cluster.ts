@@ -1,6 +1,6 @@
 import {
   Cluster_DiscoveryType as DiscoveryType, Cluster_DnsLookupFamily as Family, unpackAnyAs, UpstreamHttpProtocolOptionsSchema, type Cluster,
-  create, Http2ProtocolOptionsSchema, type Http2ProtocolOptions, type UpstreamHttpProtocolOptions,
+  type Http2ProtocolOptions, type UpstreamHttpProtocolOptions,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import type { ClusterConfig } from '../types';
@@ -38,9 +38,6 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
   const discovery = discoveryOf(message, problems);
   const options = protocolOptions(message, problems);
   const socket = upstreamSocket(message.transportSocket, 'transport_socket', problems);
-  if (options.byAlpn && !socket) {
-    problems.add(`${options.path.replace(/common_http_protocol_options$/, '')}auto_config`, 'needs a transport_socket of TLS: the protocol is agreed on by ALPN');
-  }
   const common = options.common;
   const commonPath = options.path;
   const endpoints = discovery === 'eds' ? undefined : ownEndpoints(message, discovery, problems);
@@ -57,8 +54,7 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
       outlierDetection: outlierDetection(message.outlierDetection, problems),
       idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${commonPath}.idle_timeout`, problems),
       http2: options.http2 && http2Limits(options.http2, options.http2Path, problems),
-      protocolByAlpn: options.byAlpn,
-      transportSocket: socket && { ...socket, alpn: socket.alpn.length > 0 ? socket.alpn : ALPN[options.byAlpn ? 'auto' : options.http2 ? 'http2' : 'http1'] },
+      transportSocket: socket && { ...socket, alpn: socket.alpn.length > 0 ? socket.alpn : ALPN[options.http2 ? 'http2' : 'http1'] },
       maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
       panicThreshold: inRange(message.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD, 0, 100,
         'common_lb_config.healthy_panic_threshold.value', problems),
@@ -96,12 +92,10 @@ interface ProtocolOptions {
   /** Where the upstream speaks HTTP/2. */
   readonly http2: Http2ProtocolOptions | undefined;
   readonly http2Path: string;
-  /** HTTP/2 where ALPN agrees on it, else HTTP/1.1. */
-  readonly byAlpn: boolean;
 }
 
 /** What is offered where the context does not say. */
-const ALPN = { auto: ['h2', 'http/1.1'], http2: ['h2'], http1: ['http/1.1'] } as const;
+const ALPN = { http2: ['h2'], http1: ['http/1.1'] } as const;
 
 /** The typed form, or the older fields of the cluster itself. */
 function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions {
@@ -115,22 +109,14 @@ function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions 
     if (any) problems.add(path, `${any.typeUrl} must be ${PROTOCOL_OPTIONS}`);
     return {
       common: message.commonHttpProtocolOptions, path: 'common_http_protocol_options',
-      http2: message.http2ProtocolOptions, http2Path: 'http2_protocol_options', byAlpn: false,
+      http2: message.http2ProtocolOptions, http2Path: 'http2_protocol_options',
     };
   }
   const protocol = options.upstreamProtocolOptions;
-  if (protocol.case === 'autoConfig') {
-    return {
-      common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options`, byAlpn: true,
-      http2: protocol.value.http2ProtocolOptions ?? create(Http2ProtocolOptionsSchema), http2Path: `${path}.auto_config.http2_protocol_options`,
-    };
-  }
   const explicit = protocol.case === 'explicitHttpConfig' ? protocol.value.protocolConfig : undefined;
-  if (explicit === undefined) {
-    problems.add(`${path}.explicit_http_config`, 'is required: http_protocol_options or http2_protocol_options (or auto_config, with TLS)');
-  }
+  if (explicit === undefined) problems.add(`${path}.explicit_http_config`, 'is required: http_protocol_options or http2_protocol_options');
   return {
     common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options`,
-    http2: explicit?.case === 'http2ProtocolOptions' ? explicit.value : undefined, http2Path: `${path}.explicit_http_config.http2_protocol_options`, byAlpn: false,
+    http2: explicit?.case === 'http2ProtocolOptions' ? explicit.value : undefined, http2Path: `${path}.explicit_http_config.http2_protocol_options`,
   };
 }

@@ -29,7 +29,6 @@ export function clusterConfig(change: Partial<ClusterConfig> = {}): ClusterConfi
     outlierDetection: undefined,
     idleTimeout: 60_000,
     http2: undefined,
-    protocolByAlpn: false,
     transportSocket: undefined,
     maxRequestsPerConnection: 0,
     panicThreshold: 50,

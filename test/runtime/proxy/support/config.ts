@@ -139,7 +139,6 @@ export function clusterConfig(changes: Partial<ClusterConfig> = {}): ClusterConf
     outlierDetection: undefined,
     idleTimeout: 3_600_000,
     http2: undefined,
-    protocolByAlpn: false,
     transportSocket: undefined,
     maxRequestsPerConnection: 0,
     panicThreshold: 50,

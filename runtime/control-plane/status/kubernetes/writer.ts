@@ -13,6 +13,8 @@ export const FIELD_MANAGER = 'meshwright-control-plane';
 export const PROMPT = 1000;
 export const UNHURRIED = 5000;
 export const PATIENT = 10_000;
+/** Milliseconds between two comparisons of everything: each write that the watch tells of would be one. */
+const COALESCE = 200;
 /** Writes under way at once. */
 const CONCURRENCY = 4;
 const BASE_BACKOFF = 1000;
@@ -42,6 +44,15 @@ interface Pending {
   refused: string;
 }
 
+/** An object whose status is to become another one. */
+interface Difference {
+  readonly name: string;
+  readonly have: Observed;
+  readonly want: unknown;
+  /** Milliseconds from when it was first seen. */
+  readonly delay: number;
+}
+
 /**
  * Brings the status of objects to what it is to be, while this replica leads: by server-side apply, only where it differs, each object seldom enough
  * that a rollout is not a storm. What is to be done is found anew from what the API has, so nothing is lost with a replica.
@@ -51,6 +62,9 @@ export class StatusWriter {
   private leads = false;
   private readonly pending = new Map<string, Pending>();
   private timer: Timer | undefined;
+  private comparing: Timer | undefined;
+  /** What is due, as it was at the last comparison. */
+  private due: { readonly difference: Difference; readonly pending: Pending }[] = [];
   private running = 0;
   private closed = false;
   readonly stats = { writes: 0, failures: 0 };
@@ -60,6 +74,7 @@ export class StatusWriter {
   lead(leads: boolean): void {
     this.leads = leads;
     this.pending.clear();
+    this.due = [];
     this.reconcile();
   }
 
@@ -68,36 +83,57 @@ export class StatusWriter {
     this.reconcile();
   }
 
-  /** Compares, and writes what is due. */
+  /** Compares soon, and writes what is due. */
   reconcile(): void {
+    if (!this.leads || this.closed || this.comparing) return;
+    this.comparing = this.deps.clock.setTimer(COALESCE, () => {
+      this.comparing = undefined;
+      this.compare();
+    });
+  }
+
+  private compare(): void {
     this.timer?.cancel();
     if (!this.leads || this.closed) return;
     const { clock } = this.deps;
     const observed = this.deps.observed();
     const now = clock.now();
     let next = Infinity;
+    this.due = [];
     const differing = new Set<string>();
-    for (const { name, have, want, turnedTo } of this.differences(observed)) {
+    for (const difference of this.differences(observed)) {
+      const { name, have, delay } = difference;
       differing.add(name);
       const pending = this.pending.get(name) ?? {
         since: now, notBefore: 0, backoff: new Backoff(BASE_BACKOFF, MAX_BACKOFF, this.deps.random), written: undefined, busy: false, refused: '',
       };
       this.pending.set(name, pending);
       if (pending.busy || pending.written === have.resourceVersion) continue;
-      const due = Math.max(pending.since + turnedTo, pending.notBefore);
+      const due = Math.max(pending.since + delay, pending.notBefore);
       if (due > now) next = Math.min(next, due);
-      else if (this.running < CONCURRENCY) void this.write(name, have, want, pending);
+      else this.due.push({ difference, pending });
     }
     for (const [name, { busy }] of this.pending) if (!differing.has(name) && !busy) this.pending.delete(name);
-    if (next < Infinity) this.timer = clock.setTimer(next - now, () => this.reconcile());
+    if (next < Infinity) this.timer = clock.setTimer(next - now, () => this.compare());
+    this.work();
+  }
+
+  private work(): void {
+    while (this.running < CONCURRENCY) {
+      const next = this.due.shift();
+      if (!next) return;
+      void this.write(next.difference, next.pending);
+    }
   }
 
   close(): void {
     this.closed = true;
     this.timer?.cancel();
+    this.comparing?.cancel();
+    this.due = [];
   }
 
-  private* differences(observed: ReadonlyMap<string, Observed>): Iterable<{ name: string; have: Observed; want: unknown; turnedTo: number }> {
+  private* differences(observed: ReadonlyMap<string, Observed>): Iterable<Difference> {
     const now = new Date(this.deps.clock.wallTime()).toISOString().replace(/\.\d+Z$/, 'Z');
     const known = new Set<string>();
     for (const object of this.desired) {
@@ -105,15 +141,15 @@ export class StatusWriter {
       const have = known.has(name) ? undefined : observed.get(name);
       known.add(name);
       const desired = have && desiredStatus(object, have, this.deps.namespace, now);
-      if (desired) yield { name, have, want: desired.status, turnedTo: delayOf(desired) };
+      if (desired) yield { name, have, want: desired.status, delay: delayOf(desired) };
     }
     for (const [name, have] of observed) {
       const want = known.has(name) || !/^(HTTP|GRPC)Route /.test(name) ? undefined : withoutOurs(have);
-      if (want !== undefined) yield { name, have, want, turnedTo: UNHURRIED };
+      if (want !== undefined) yield { name, have, want, delay: UNHURRIED };
     }
   }
 
-  private async write(name: string, have: Observed, want: unknown, pending: Pending): Promise<void> {
+  private async write({ name, have, want }: Difference, pending: Pending): Promise<void> {
     const { api, clock, log = silentLog } = this.deps;
     this.running += 1;
     pending.busy = true;
@@ -141,6 +177,7 @@ export class StatusWriter {
     } finally {
       pending.busy = false;
       this.running -= 1;
+      this.work();
       this.reconcile();
     }
   }

@@ -156,6 +156,16 @@ describe('the status of every object', () => {
     expect(server.requests.filter(({ verb }) => verb === 'patch')).toHaveLength(4);
   });
 
+  test('the status of many objects is compared a few times, not for each write of one', async () => {
+    const many = Array.from({ length: 200 }, (_, index) => meshService(`s${index}`));
+    await start(NAMESPACE, mesh(), ...many);
+    const one = await replica('cp-1');
+    const compared = jest.spyOn(one.source, 'observed');
+    await clock.run(() => many.every((_, index) => status('meshservices', `s${index}`) !== undefined));
+    expect(server.count('patch')).toBe(201);
+    expect(compared.mock.calls.length).toBeLessThan(100);
+  });
+
   test('a write that the API refuses is tried again, ever more seldom; one that met another version waits for it', async () => {
     await start(...SHOP);
     let troubles = 0;

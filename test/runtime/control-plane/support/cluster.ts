@@ -9,6 +9,7 @@ import type { WatchedClock } from './watched-clock';
 export interface Running {
   readonly controlPlane: ControlPlane;
   readonly status: KubernetesStatus;
+  readonly source: KubernetesSource;
   /** No word more to anybody: the process was killed. */
   kill(): void;
   close(): Promise<void>;
@@ -32,6 +33,7 @@ export async function startReplica(server: FakeApiServer, clock: WatchedClock, p
   return {
     controlPlane: running,
     status,
+    source,
     kill: () => api.close(),
     close: async () => {
       await running.close();

@@ -8,10 +8,10 @@ import { ListenError } from '../listen-error';
 import { Families } from '../observe/families';
 import type { LineSink } from '../observe/line-writer';
 import type { Log } from '../observe/log';
-import type { FromWorker } from './messages';
+import type { FromWorker, ToWorker } from './messages';
 import type { MemoryRegistry } from './shared-memory';
 import { SnapshotNumbers } from './snapshot-wire';
-import { WorkerSlot, type WorkerThread } from './worker-slot';
+import { WorkerSlot, type Answer, type WorkerThread } from './worker-slot';
 
 /** Waits before a worker that died young is started again: the first comes back at once. */
 const BASE_BACKOFF = 100;
@@ -20,6 +20,10 @@ const MAX_BACKOFF = 10_000;
 const GROWN_UP = 10_000;
 /** Milliseconds for a worker to report; one that is busier stands with what it said last. */
 const REPORT_TIMEOUT = 1_000;
+/** Milliseconds for a worker to take a configuration. */
+const STUCK_TIMEOUT = 30_000;
+/** Milliseconds for workers to close; then their threads are ended. */
+const CLOSE_TIMEOUT = 1_000;
 
 export interface PoolDependencies {
   readonly workers: number;
@@ -82,7 +86,7 @@ export class WorkerPool implements DataPlane {
     const problems = new Map<string, Error>();
     let ports: ReadonlyMap<string, number> = this.ports;
     const prepare = async (slot: WorkerSlot): Promise<void> => {
-      const answer = await slot.ask((id) => ({ kind: 'prepare', id, changes: sent.get(slot)!, ports }));
+      const answer = await this.askOrEnd(slot, (id) => ({ kind: 'prepare', id, changes: sent.get(slot)!, ports }));
       if (answer.kind === 'prepared') {
         prepared.add(slot);
         ports = answer.ports;
@@ -100,7 +104,7 @@ export class WorkerPool implements DataPlane {
       await Promise.all([...prepared].map(async (slot) => slot.ask((id) => ({ kind: 'abort', id }))));
       throw new AggregateError(problems.values(), [...problems.keys()].join('\n'));
     }
-    await Promise.all([...prepared].map(async (slot) => slot.ask((id) => ({ kind: 'commit', id }))));
+    await Promise.all([...prepared].map(async (slot) => this.askOrEnd(slot, (id) => ({ kind: 'commit', id }))));
     for (const slot of prepared) slot.known.committed(sent.get(slot)!);
     this.snapshot = snapshot;
     // Without any worker the next that comes decides.
@@ -109,6 +113,17 @@ export class WorkerPool implements DataPlane {
       { name, address, port: this.ports.get(name) ?? port })));
     this.ejections.apply(snapshot);
     this.tellEjections();
+  }
+
+  /** As `WorkerSlot.ask`; a worker that does not answer is stuck, and another takes its place. */
+  private async askOrEnd(slot: WorkerSlot, question: (id: number) => ToWorker): Promise<Answer> {
+    const timer = this.deps.clock.setTimer(STUCK_TIMEOUT, () => {
+      this.deps.log.error('worker', 'worker does not answer', { worker: slot.index, withinMs: STUCK_TIMEOUT });
+      slot.thread.terminate();
+    });
+    const answer = await slot.ask(question);
+    timer.cancel();
+    return answer;
   }
 
   private async exclusively<T>(run: () => Promise<T>): Promise<T> {
@@ -235,11 +250,17 @@ export class WorkerPool implements DataPlane {
   }
 
   private async ask(slot: WorkerSlot): Promise<void> {
+    await this.within(REPORT_TIMEOUT, slot.ask((id) => ({ kind: 'report', id })).then((answer) => {
+      if (answer.kind === 'report') slot.report = answer.report;
+    }));
+  }
+
+  /** Waits for workers, but not for ever: one may be stuck. */
+  private async within(limit: number, done: Promise<unknown>): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = this.deps.clock.setTimer(REPORT_TIMEOUT, resolve);
-      void slot.ask((id) => ({ kind: 'report', id })).then((answer) => {
+      const timer = this.deps.clock.setTimer(limit, resolve);
+      void done.finally(() => {
         timer.cancel();
-        if (answer.kind === 'report') slot.report = answer.report;
         resolve();
       });
     });
@@ -278,8 +299,7 @@ export class WorkerPool implements DataPlane {
     if (this.closed) return;
     this.closed = true;
     for (const timer of this.timers) timer.cancel();
-    await this.turn;
-    await Promise.all(this.slots.map(async (slot) => slot.ask((id) => ({ kind: 'close', id }))));
+    await this.within(CLOSE_TIMEOUT, this.turn.then(async () => Promise.all(this.slots.map(async (slot) => slot.ask((id) => ({ kind: 'close', id }))))));
     for (const slot of this.slots) slot.thread.terminate();
     this.ejections.close();
     await Promise.all([...this.logs.values()].map(async ({ sink }) => sink.close()));

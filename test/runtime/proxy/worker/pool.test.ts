@@ -288,6 +288,33 @@ test('a worker that is busy stands in reports with what it said last', async () 
   harness.threads[1].busy = false;
 });
 
+test('a worker that is stuck is ended when a configuration comes, which the others have then, and its successor', async () => {
+  harness = await PoolHarness.start(2);
+  await harness.pool.apply(shop());
+  harness.threads[1].busy = true;
+  const applied = harness.pool.apply(shop({}, { port: 8081 }));
+  await harness.settle();
+  harness.clock.advance(30_000);
+  await applied;
+  expect(harness.logged).toContain('worker does not answer');
+  expect(harness.request(0, { port: 8081 })).toBe('200');
+  harness.clock.advance(0);
+  await harness.settle();
+  await harness.settle();
+  expect(harness.request(1, { port: 8081 })).toBe('200');
+});
+
+test('a worker that is stuck does not keep the pod from ending', async () => {
+  harness = await PoolHarness.start(2);
+  await harness.pool.apply(shop());
+  harness.threads[1].busy = true;
+  const closed = harness.pool.close();
+  await harness.settle();
+  harness.clock.advance(1_000);
+  await closed;
+  expect(harness.threads.map(({ terminated }) => terminated)).toEqual([true, true]);
+});
+
 test('a drain is over when it is in every worker', async () => {
   harness = await PoolHarness.start(2);
   await harness.pool.apply(shop());

@@ -52,8 +52,8 @@ export async function send(port: number, bytes: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write(bytes));
-    // Ten times as long as anything may take: whoever keeps a connection open shows by it.
-    socket.setTimeout(5000, () => reject(new Error(`kept open after ${JSON.stringify(bytes.toString('latin1'))}`)));
+    // Much longer than anything may take: whoever keeps a connection open shows by it.
+    socket.setTimeout(20_000, () => reject(new Error(`kept open after ${JSON.stringify(bytes.toString('latin1'))}`)));
     socket.on('data', (part: Buffer) => parts.push(part));
     socket.on('end', () => socket.destroy());
     socket.on('error', () => undefined);

@@ -31,12 +31,12 @@ function bootstrap(admin: number, port: number, upstream: number): object {
               'http_protocol_options': { accept_http_10: true },
               'request_headers_timeout': BOUND,
               'stream_idle_timeout': BOUND,
+              // Envoy waits so long after an idle timeout before it closes.
+              'drain_timeout': BOUND,
               'common_http_protocol_options': { idle_timeout: BOUND },
               'generate_request_id': false,
               'route_config': {
-                virtual_hosts: [{ name: 'all', domains: ['*'], routes: [
-                  { match: { prefix: '/' }, route: { cluster: 'up', timeout: '3s' } }, { match: { path: '*' }, route: { cluster: 'up', timeout: '3s' } },
-                ] }],
+                virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'up', timeout: '3s' } }] }],
               },
               'http_filters': [{
                 name: 'router', typed_config: { '@type': `${TYPE}.extensions.filters.http.router.v3.Router`, 'suppress_envoy_headers': true },

@@ -25,7 +25,7 @@ function rowsOf(title: string): Row[] {
 function codes(cell: string): string[] {
   return [...cell.matchAll(/`([^`]*)`/g)].map(([, code]) => code
     .replace(/(\\[rn0]|.)×(\d+)/g, (_, unit: string, count) => unit.repeat(Number(count)))
-    .replace(/\\r/g, '\r').replace(/\\n/g, '\n').replace(/\\0/g, '\0'));
+    .replace(/\\t/g, '\t').replace(/\\r/g, '\r').replace(/\\n/g, '\n').replace(/\\0/g, '\0'));
 }
 
 /** The message that a cell describes. */

@@ -81,7 +81,7 @@ function packages(allowed: string[], message: string) {
 }
 
 const PROTOBUF = { regex: '^@bufbuild/protobuf', message: 'One codec module: protobuf messages are made, read and walked through runtime/xds.' };
-const KUBERNETES = { regex: '^(@kubernetes/client-node|kubernetes-client)', message: 'Only control-plane/source/kubernetes talks to a Kubernetes API; everything else sees resources.' };
+const KUBERNETES = { regex: '^(@kubernetes/client-node|kubernetes-client)', message: 'Only control-plane/source/kubernetes uses the Kubernetes client: what it is for, clusters, users and credentials, is read there; the API is spoken in control-plane/kubernetes.' };
 const SDK = { regex: '^(meshwright|cdk8s.*|constructs|projen)(/|$)', message: 'The planes read manifests. They never need the SDK, nor the libraries that it is made of.' };
 
 const PACKAGES: Array<{ files: string[]; rule: unknown }> = [

@@ -1,3 +1,4 @@
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../clock';
 import { adminRoutes, healthRoutes, OperatorServer, type Operated } from './admin';
 import type { AdsClient } from './ads';
@@ -12,6 +13,7 @@ import { ConfigStore } from './config/store';
 import type { ProxySnapshot } from './config/types';
 import { LocalDataPlane } from './data-plane/local';
 import type { DataPlane } from './data-plane/types';
+import type { CertificateRequest, WorkloadIdentity } from './identity';
 import { collectAds } from './observe/ads-metrics';
 import { Families } from './observe/families';
 import { Faults } from './observe/faults';
@@ -36,6 +38,8 @@ export interface ServerDeps {
   readonly log?: Log;
   readonly transport?: Transport;
   readonly resolve?: Resolve;
+  /** Makes keys and the requests for their certificates; in a process of its own by default. */
+  readonly makeRequest?: () => Promise<CertificateRequest>;
   /** Called when an operator asked for the end (`/quitquitquit`). */
   readonly quit?: () => void;
   /** Makes the data plane of `--concurrency` above 1. */
@@ -68,6 +72,7 @@ export class ProxyServer {
   private readonly dns = new Map<string, DnsEndpoints>();
   private snapshotFile: SnapshotFile | undefined;
   private ads: AdsClient | undefined;
+  private identity: WorkloadIdentity | undefined;
   private adminServer: OperatorServer | undefined;
   private healthServer: OperatorServer | undefined;
   private inForce: ProxySnapshot | undefined;
@@ -158,14 +163,30 @@ export class ProxyServer {
       this.inForce = first;
     }
     if (store.snapshot !== first) this.onSnapshot(store.snapshot);
-    if (bootstrap.ads) await this.startAds(bootstrap.ads);
+    if (bootstrap.ads?.identity !== undefined) await this.startIdentity(bootstrap.ads, bootstrap.ads.identity);
+    else if (bootstrap.ads) await this.startAds(bootstrap.ads);
     this.log.info('main', 'started', {
       version: VERSION, transport: this.transport.name, admin: this.adminPort, health: this.healthPort,
       listeners: this.plane.listeners, concurrency: commandLine.concurrency,
     });
   }
 
-  private async startAds(config: NonNullable<BootstrapConfig['ads']>): Promise<void> {
+  /** Whoever has no certificate is told nothing: the control plane is asked for configuration once there is one. */
+  private async startIdentity(ads: NonNullable<BootstrapConfig['ads']>, controlPlane: string): Promise<void> {
+    const { commandLine: { identity: config }, clock, log } = this;
+    if (config === undefined) throw new Error('the cluster of the control plane has a transport_socket: --identity-token, --identity-trust-bundle and --certificate-address are required');
+    const { requestInProcess, WorkloadIdentity: Identity } = await import('./identity');
+    const identity: WorkloadIdentity = this.identity = new Identity({
+      config, controlPlane, clock, log, random: this.deps.random, makeRequest: this.deps.makeRequest ?? requestInProcess,
+      changed: (secret) => {
+        this.store.setSecret(secret);
+        if (!this.ads && !this.ending) void this.startAds(ads, async () => identity.credentials());
+      },
+    });
+    identity.start();
+  }
+
+  private async startAds(config: NonNullable<BootstrapConfig['ads']>, secure?: () => Promise<ChannelCredentials>): Promise<void> {
     // Only who is told its configuration pays for gRPC.
     const { AdsClient: Client, grpcStreams } = await import('./ads');
     this.ads = new Client({
@@ -174,7 +195,7 @@ export class ProxyServer {
       store: this.store,
       clock: this.clock,
       random: this.deps.random,
-      open: grpcStreams(config, this.clock),
+      open: grpcStreams(config, this.clock, secure),
       log: this.log,
       accepted: () => this.snapshotFile?.changed(),
       inForce: async () => this.applier.settled(),
@@ -303,6 +324,7 @@ export class ProxyServer {
   async close(): Promise<void> {
     this.applier.close();
     this.readiness.close();
+    this.identity?.close();
     this.ads?.close();
     for (const resolver of this.dns.values()) resolver.close();
     await this.plane.close();

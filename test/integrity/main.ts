@@ -106,7 +106,8 @@ async function main(): Promise<number> {
       }
     }
     const heap: number[] = [];
-    const watching = soak ? setInterval(() => void proxy!.inside().then((inside) => heap.push(total(inside))), Math.max(1000, (end - begin) / 60)) : undefined;
+    const look = (): void => void proxy!.inside().then((inside) => heap.push(total(inside)));
+    const watching = soak ? setInterval(look, Math.max(1000, (end - begin) / 60)) : undefined;
     const report = setInterval(() => console.log(`${Math.round((Date.now() - begin) / 1000)} s: ${totals.requests} requests`), 30_000);
     await Promise.all(rows);
     for (const client of clients) client.close();

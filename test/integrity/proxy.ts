@@ -110,9 +110,13 @@ function listener(name: string, port: number, clusters: readonly string[], secur
 
 /** The proxy as it ships, in a process of its own. */
 export class ProxyProcess {
-  private constructor(private readonly folder: string, private readonly child: ChildProcess, readonly ports: Record<string, number>, private readonly admin: number) {}
+  private constructor(
+    private readonly folder: string, private readonly child: ChildProcess, readonly ports: Record<string, number>, private readonly admin: number,
+  ) {}
 
-  static async start(folder: string, upstreams: Record<string, number>, certificate: Certificate & { ca: string }, ports: readonly number[]): Promise<ProxyProcess> {
+  static async start(
+    folder: string, upstreams: Record<string, number>, certificate: Certificate & { ca: string }, ports: readonly number[],
+  ): Promise<ProxyProcess> {
     const [admin, plain, secure] = ports;
     writeFileSync(join(folder, 'ca.pem'), certificate.ca);
     writeFileSync(join(folder, 'cert.pem'), certificate.cert);

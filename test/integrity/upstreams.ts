@@ -100,9 +100,9 @@ export class Upstreams {
     const body = bodyOf(id, 'answer', answerBytes);
     const headers: http.OutgoingHttpHeaders = { 'x-id': id, 'x-digest': digestOf(body) };
     const isOld = request.httpVersionMajor === 1;
-    if (answerFraming === 'length') {headers['content-length'] = body.length;}
+    if (answerFraming === 'length') headers['content-length'] = body.length;
     // Node frames by the end of the connection what has neither length nor chunks.
-    else if (answerFraming === 'close' && isOld) {
+    if (answerFraming === 'close' && isOld) {
       (response as http.ServerResponse).useChunkedEncodingByDefault = false;
       headers.connection = 'close';
     }

@@ -121,7 +121,7 @@ const floors: Floor[] = [
     reason: 'imports nothing',
   },
   {
-    floor: 'only control-plane/source/kubernetes talks to a Kubernetes API',
+    floor: 'only control-plane/source/kubernetes uses the Kubernetes client',
     violation: ['runtime/control-plane/ads/planted.ts', "import { KubeConfig } from '@kubernetes/client-node';"],
     clean: ['runtime/control-plane/source/kubernetes/planted.ts', "import { KubeConfig } from '@kubernetes/client-node';"],
     rule: IMPORTS,

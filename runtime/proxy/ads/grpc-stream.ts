@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { credentials, connectivityState, logVerbosity, Metadata, setLogVerbosity, type ClientOptions } from '@grpc/grpc-js';
+import { credentials, connectivityState, logVerbosity, Metadata, setLogVerbosity, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
 import type { Clock } from '../../clock';
 import { createAdsClient } from '../../xds/ads-service';
 import type { AdsConfig } from '../bootstrap/types';
@@ -8,16 +8,44 @@ import type { AdsStream, AdsStreamEvents, OpenAdsStream } from './types';
 // What goes wrong is said once, by whoever opened the stream, in the form of the proxy's log.
 setLogVerbosity(logVerbosity.NONE);
 
-/** Streams over gRPC on plain TCP, one connection each: a lost connection is a lost stream, and retried by whoever opened it. */
-export function grpcStreams(config: Pick<AdsConfig, 'authority' | 'connectTimeout' | 'keepalive'>, clock: Clock): OpenAdsStream {
+/**
+ * Streams over gRPC, one connection each: a lost connection is a lost stream, and retried by whoever opened it.
+ * @param secure what a connection is made with at the moment; plain TCP without it
+ */
+export function grpcStreams(
+  config: Pick<AdsConfig, 'authority' | 'connectTimeout' | 'keepalive'>, clock: Clock, secure?: () => Promise<ChannelCredentials>,
+): OpenAdsStream {
   return ({ host, port }, events) => {
     const target = isIPv6(host) ? `ipv6:[${host}]:${port}` : /^[0-9.]+$/.test(host) ? `ipv4:${host}:${port}` : `dns:${host}:${port}`;
-    return open(target, events, config, clock);
+    if (!secure) return open(target, events, config, clock, credentials.createInsecure());
+    return later(secure(), (channel) => open(target, events, config, clock, channel), events);
   };
 }
 
-function open(target: string, events: AdsStreamEvents, config: Pick<AdsConfig, 'authority' | 'connectTimeout' | 'keepalive'>, clock: Clock): AdsStream {
-  const client = createAdsClient(target, credentials.createInsecure(), options(config));
+/** A stream that is opened once its credentials are there; what is sent before goes out then. */
+function later(secure: Promise<ChannelCredentials>, begin: (channel: ChannelCredentials) => AdsStream, events: AdsStreamEvents): AdsStream {
+  let stream: AdsStream | undefined;
+  let closed = false;
+  const early: Parameters<AdsStream['send']>[0][] = [];
+  secure.then((channel) => {
+    if (closed) return;
+    stream = begin(channel);
+    for (const request of early.splice(0)) stream.send(request);
+  }, (error: Error) => { if (!closed) events.ended(error.message); });
+  return {
+    send: (request) => {
+      if (stream) stream.send(request);
+      else early.push(request);
+    },
+    close: () => {
+      closed = true;
+      stream?.close();
+    },
+  };
+}
+
+function open(target: string, events: AdsStreamEvents, config: Pick<AdsConfig, 'authority' | 'connectTimeout' | 'keepalive'>, clock: Clock, channel: ChannelCredentials): AdsStream {
+  const client = createAdsClient(target, channel, options(config));
   const stream = client.deltaAggregatedResources(new Metadata());
   let over = false;
   const timer = clock.setTimer(config.connectTimeout, () => {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import type { HostPort } from '../config/decode/scalars';
+import type { IdentityConfig } from '../identity/workload-identity';
 import { LOG_LEVELS, type LogLevel } from '../observe/log';
 import { BootstrapError } from './types';
 
@@ -20,6 +21,8 @@ export interface CommandLine {
   readonly snapshotPath: string | undefined;
   /** Where `/ready`, `/healthz` and `/stats/prometheus` are served for those who may not reach the admin server. */
   readonly healthAddress: HostPort | undefined;
+  /** How the workload gets its identity; undefined: it has none. */
+  readonly identity: IdentityConfig | undefined;
 }
 
 /** The first Node.js whose listening sockets can share a port. */
@@ -39,6 +42,9 @@ export const USAGE = `usage: proxy --config-path FILE [options]
       --mode MODE             serve, or validate: check the configuration and end
       --snapshot-path FILE    keep the last good configuration of the control plane there, and start from it while there is none
       --health-address IP:PORT  serve /ready, /healthz and /stats/prometheus there
+      --identity-token FILE   token by which the workload proves who it is, to get its certificate
+      --identity-trust-bundle FILE  roots by which the control plane is known, in PEM
+      --certificate-address HOST:PORT  where certificates are asked for
   -h, --help`;
 
 /** Envoy's default of --drain-time-s. */
@@ -66,6 +72,7 @@ export function parseCommandLine(args: readonly string[], nodeVersion = process.
   const health = values['health-address'];
   const healthAddress = health === undefined ? undefined : hostPort(health);
   if (health !== undefined && !healthAddress) problems.push(`--health-address: ${health} must be IP:PORT, such as 0.0.0.0:15020 or [::1]:15020`);
+  const identity = identityOf(values, problems);
   if (problems.length > 0) throw new BootstrapError('command line', problems);
   return {
     configPath: values['config-path'],
@@ -81,6 +88,7 @@ export function parseCommandLine(args: readonly string[], nodeVersion = process.
     mode: mode as CommandLine['mode'],
     snapshotPath: values['snapshot-path'],
     healthAddress,
+    identity,
   };
 }
 
@@ -101,6 +109,9 @@ const OPTIONS = {
   'mode': { type: 'string' },
   'snapshot-path': { type: 'string' },
   'health-address': { type: 'string' },
+  'identity-token': { type: 'string' },
+  'identity-trust-bundle': { type: 'string' },
+  'certificate-address': { type: 'string' },
   'help': { type: 'boolean', short: 'h' },
 } as const;
 
@@ -111,6 +122,23 @@ function read(args: readonly string[], problems: string[]) {
     problems.push((error as Error).message.split('. ')[0]);
     return parseArgs({ args: [], options: OPTIONS });
   }
+}
+
+type Values = ReturnType<typeof read>['values'];
+
+function identityOf(values: Values, problems: string[]): IdentityConfig | undefined {
+  const names = ['identity-token', 'identity-trust-bundle', 'certificate-address'] as const;
+  const missing = names.filter((name) => values[name] === undefined);
+  if (missing.length === names.length) return undefined;
+  for (const name of missing) problems.push(`--${name} is required: an identity has ${names.map((one) => `--${one}`).join(', ')}`);
+  const address = /^(?:\[([0-9a-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/i.exec(values['certificate-address'] ?? '');
+  if (!address && values['certificate-address'] !== undefined) problems.push(`--certificate-address: ${values['certificate-address']} must be HOST:PORT`);
+  if (missing.length > 0 || !address) return undefined;
+  return {
+    tokenFile: values['identity-token']!,
+    trustBundleFile: values['identity-trust-bundle']!,
+    certificateAddress: { host: address[1] ?? address[2], port: Number(address[3]) },
+  };
 }
 
 function hostPort(text: string): HostPort | undefined {

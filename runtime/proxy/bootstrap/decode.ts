@@ -6,9 +6,9 @@ import { checkSubset } from '../config/check';
 import { decodeCluster, decodeListener, decodeSecret, type Decoded, type DecodedCluster, type DecodedListener } from '../config/decode';
 import { loadAssignment } from '../config/decode/endpoints';
 import { positiveDuration, socketAddress, unique, type HostPort } from '../config/decode/scalars';
-import { plainText } from '../config/decode/transport-socket';
+import { upstreamSocket } from '../config/decode/transport-socket';
 import { Problems, show } from '../config/problems';
-import type { SecretConfig } from '../config/types';
+import type { SecretConfig, UpstreamTlsConfig } from '../config/types';
 import { messageFromJson } from './json';
 import { decodeOverload } from './overload';
 import { checkReferences } from './references';
@@ -140,7 +140,7 @@ function adsOf(message: Bootstrap, clusters: readonly Cluster[], problems: Probl
     first ??= endpoint;
     addresses.push(...endpoint.addresses);
   });
-  return first && { addresses, authority, connectTimeout: first.connectTimeout, keepalive: first.keepalive, listeners, clusters: discovered };
+  return first && { addresses, authority, connectTimeout: first.connectTimeout, keepalive: first.keepalive, identity: first.identity, listeners, clusters: discovered };
 }
 
 function fromAds(source: ConfigSource | undefined, path: string, problems: Problems): boolean {
@@ -149,13 +149,23 @@ function fromAds(source: ConfigSource | undefined, path: string, problems: Probl
   return true;
 }
 
-type AdsEndpoint = Pick<AdsConfig, 'addresses' | 'connectTimeout' | 'keepalive'>;
+type AdsEndpoint = Pick<AdsConfig, 'addresses' | 'connectTimeout' | 'keepalive' | 'identity'>;
+
+/** The one name by which the control plane is known. */
+function controlPlaneIdentity(socket: UpstreamTlsConfig, problems: Problems): string | undefined {
+  const names = socket.validation?.defaults?.names ?? [];
+  const [name] = names;
+  if (names.length === 1 && name.type === 'uri' && name.match.kind === 'exact') return name.match.value;
+  problems.add('transport_socket.typed_config.common_tls_context.combined_validation_context.default_validation_context.match_typed_subject_alt_names',
+    'must be one URI, exact: the SPIFFE ID of the control plane');
+  return undefined;
+}
 
 /** The cluster of the control plane. It is spoken to by gRPC alone and is no cluster of the data path. */
 function adsEndpoint(cluster: Cluster, path: string, problems: Problems): AdsEndpoint {
   const found = new Problems();
   checkSubset(ClusterSchema, cluster, found);
-  plainText(cluster.transportSocket, 'transport_socket', found);
+  const socket = upstreamSocket(cluster.transportSocket, 'transport_socket', found);
   const type = cluster.clusterDiscoveryType.case === 'type' ? cluster.clusterDiscoveryType.value : 0;
   if (type > 1) found.add('type', 'the cluster of the control plane must be STATIC or STRICT_DNS');
   const http2 = http2Options(cluster);
@@ -167,6 +177,7 @@ function adsEndpoint(cluster: Cluster, path: string, problems: Problems): AdsEnd
   const made = {
     addresses,
     connectTimeout: positiveDuration(cluster.connectTimeout, 5_000, 'connect_timeout', found),
+    identity: socket && controlPlaneIdentity(socket, found),
     keepalive: keepalive?.interval && { interval: milliseconds(keepalive.interval), timeout: milliseconds(keepalive.timeout, 20_000) },
   };
   found.list().forEach((problem) => problems.add('', below(path, problem)));

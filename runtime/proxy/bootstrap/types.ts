@@ -30,6 +30,8 @@ export interface AdsConfig {
   readonly connectTimeout: number;
   /** HTTP/2 pings: milliseconds between two, and until an unanswered one ends the connection; undefined: none. */
   readonly keepalive: { readonly interval: number; readonly timeout: number } | undefined;
+  /** SPIFFE ID of the control plane: the connection is mutual TLS; undefined: plain text. */
+  readonly identity: string | undefined;
   /** Whether listeners and clusters are discovered. */
   readonly listeners: boolean;
   readonly clusters: boolean;

@@ -1,4 +1,4 @@
-import { equalsIgnoreCase, isAuthority, latin1, parseDecimal } from './bytes';
+import { HTAB, equalsIgnoreCase, isAuthority, latin1, parseDecimal } from './bytes';
 import { Known, MAX_HEADERS, type Head } from './head';
 
 /** How the end of a body is found (RFC 9112 §6.3). */
@@ -57,7 +57,8 @@ function readLength(head: Head, framing: Framing, isResponse: boolean): number {
       // One number in one header: a list of equal ones is legal to refuse (RFC 9112 §6.3, 5) and has no honest sender.
       if (length >= 0) return Refuse.BadFraming;
       length = parseDecimal(bytes, base + head.valueStart(i), base + head.valueEnd(i));
-      if (length < 0) return Refuse.BadFraming;
+      // A tab behind the number would be legal white space, and is none to llhttp: to it such a message has no length.
+      if (length < 0 || bytes[base + head.valueEnd(i)] === HTAB) return Refuse.BadFraming;
     } else if (known[i] === Known.TransferEncoding) {
       if (++codings > 1) return Refuse.BadFraming;
       const start = base + head.valueStart(i), end = base + head.valueEnd(i);

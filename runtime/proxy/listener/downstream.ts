@@ -2,6 +2,7 @@ import { ERRORS, type ProxyError } from '../error';
 import { CR, LF } from '../http1/bytes';
 import { Refuse, readRequest } from '../http1/framing';
 import { HeadError, MAX_TARGET } from '../http1/head';
+import type { RequestClient } from '../router/request-client';
 import type { RequestContext } from '../router/request-context';
 import { READ_OFFSET, type CloseReason, type ConnectionHandler } from '../transport';
 import { DownstreamConnection, DownstreamDeadline } from './downstream-connection';
@@ -24,7 +25,8 @@ const REFUSED: Record<number, ProxyError> = {
  * A client's connection: reads requests, one at a time, and hands them to the router; what the client sends ahead waits until the answer before it
  * has gone out.
  */
-export class Downstream extends DownstreamConnection implements ConnectionHandler {
+export class Downstream extends DownstreamConnection implements ConnectionHandler, RequestClient {
+  readonly section = undefined;
   private active: RequestContext | undefined;
   /** Bytes of a head that is not complete, or of requests that came ahead. */
   private stash: Buffer | undefined;
@@ -46,7 +48,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   onData(length: number): void {
     const start = READ_OFFSET;
     const end = start + length;
-    if (this.major === 1) this.manager.stats.bytesReceived += length;
+    this.manager.stats.bytesReceived += length;
     const { active } = this;
     if (active !== undefined) {
       if (active.tunnel) this.relayTunnel(active, start, end);
@@ -163,11 +165,6 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     return stop;
   }
 
-  /** A head that is larger than may be read at all. */
-  refuseTooLarge(): void {
-    this.refuseHead(this.begin(this.router.take()), ERRORS.headTooLarge);
-  }
-
   private refuseHead(ctx: RequestContext, error: ProxyError): void {
     ctx.forgetHead();
     this.refuseMessage(ctx, error);
@@ -211,7 +208,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     ctx.bytesReceived += stop - start;
     ctx.requestComplete = ctx.body.done;
     if (stop < end) this.keepForLater(stop, end);
-    if (!router.forwardBody(ctx, start, stop) && !ctx.requestComplete) this.pauseBody();
+    if (!router.forwardBody(ctx, router.transport.input, start, stop) && !ctx.requestComplete) this.pauseBody();
   }
 
   private badBody(ctx: RequestContext): void {
@@ -229,7 +226,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     const { router } = this;
     ctx.bytesReceived += end - start;
     router.touch(ctx);
-    if (!ctx.connection!.connection.write(router.transport.input, start, end)) this.pauseBody();
+    if (!ctx.connection!.sendBody(ctx, router.transport.input, start, end)) this.pauseBody();
   }
 
   pauseBody(): void {
@@ -257,7 +254,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     // What the client sent ahead of the switch belongs to the tunnel.
     const { stash, active } = this;
     this.stash = undefined;
-    if (stash !== undefined && !active!.connection!.connection.write(stash, 0, stash.length)) return;
+    if (stash !== undefined && !active!.connection!.sendBody(active!, stash, 0, stash.length)) return;
     this.connection.readStart();
   }
 

@@ -1,7 +1,7 @@
 import type { InspectConfig } from '../config/types';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
-import { READ_OFFSET, type Connection, type ConnectionHandler } from '../transport';
+import { READ_OFFSET, READ_SIZE, type Connection, type ConnectionHandler } from '../transport';
 import { ClientHelloReader, Found, MAX_INSPECTED } from './client-hello';
 import type { ConnectionTraits } from './filter-chain-match';
 import { HttpReader } from './http-reader';
@@ -101,14 +101,24 @@ export class Inspector implements ConnectionHandler, DeadlineOwner, PendingConne
     router.deadlines.clear(this.deadline);
     if (!this.owner.inspected(this, traits, outcome)) return;
     const { input } = router.transport;
-    if (stash !== undefined) {
-      const last = length === 0 ? undefined : Buffer.from(input.subarray(READ_OFFSET, READ_OFFSET + length));
-      stash.copy(input, READ_OFFSET);
-      connection.handler.onData(stash.length);
-      if (connection.closed || last === undefined) return;
-      last.copy(input, READ_OFFSET);
+    // TLS takes over what is below the connection, which is closed for everybody else then; its handler takes what was read all the same.
+    const isTaken = connection.closed;
+    if (stash === undefined) {
+      if (length > 0) connection.handler.onData(length);
+      return;
     }
-    if (length > 0) connection.handler.onData(length);
+    if (stash.length + length <= READ_SIZE) {
+      input.copyWithin(READ_OFFSET + stash.length, READ_OFFSET, READ_OFFSET + length);
+      stash.copy(input, READ_OFFSET);
+      connection.handler.onData(stash.length + length);
+      return;
+    }
+    const last = Buffer.from(input.subarray(READ_OFFSET, READ_OFFSET + length));
+    stash.copy(input, READ_OFFSET);
+    connection.handler.onData(stash.length);
+    if (connection.closed && !isTaken) return;
+    last.copy(input, READ_OFFSET);
+    connection.handler.onData(length);
   }
 
   /** The client says no more, and may wait for an answer all the same. */

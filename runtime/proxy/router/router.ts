@@ -157,16 +157,18 @@ export class Router {
     const { head, framing, ids, downstream } = ctx;
     const rules = downstream.forwarding;
     const size = forwardedRequestSize(head, rules, path, host, mutation);
-    if (ctx.pool!.cluster.config.http2 === undefined) {
+    const { http2, transportSocket } = ctx.pool!.cluster.config;
+    if (http2 === undefined) {
       ctx.reserveReplay(size);
       ctx.replayEnd = forwardRequest(head, framing, ctx.replay, rules, ids, path, host, mutation);
     } else {
       ctx.reserveReplay(size + blockOverhead(head));
-      ctx.replayEnd = forwardRequestBlock(head, framing, ctx.replay, rules, ids, path, host, mutation, downstream.section, false);
+      const secure = transportSocket !== undefined;
+      ctx.replayEnd = forwardRequestBlock(head, framing, ctx.replay, rules, ids, path, host, mutation, downstream.section, secure);
     }
     const { bufferLimit } = downstream.manager.config;
     // Over HTTP/2 an upstream may say that it did not look at a request, which then goes again, whether or not there is a retry policy.
-    const kept = ctx.pool!.cluster.config.http2 === undefined ? 0 : KEPT_FOR_UNPROCESSED;
+    const kept = http2 === undefined ? 0 : KEPT_FOR_UNPROCESSED;
     ctx.replayLimit = Math.min(Math.max(ctx.retry?.maxReplayBytes ?? 0, kept), bufferLimit);
   }
 

@@ -4,6 +4,7 @@ import type { Address, Binding, Handle, HandleOwner, PendingWrite } from './raw-
 import type { TlsBinding, TlsHandle } from './raw-tls-binding';
 import type { ClientTls, ServerTls, TlsError, TlsFailure, TlsSession, TlsSettings } from './tls';
 import { READ_OFFSET, type CloseReason, type ConnectionHandler, type SecuredConnection } from './types';
+import { SLOT_BYTES, type BatchedWriter, type Slot, type WriteBatch } from './write-batch';
 
 /** What a TLS connection needs of its transport. */
 export interface RawTlsHost {
@@ -13,6 +14,7 @@ export interface RawTlsHost {
   readonly output: Buffer;
   readonly readView: Uint8Array;
   readonly onFault: OnFault;
+  readonly batch: WriteBatch;
   /** [0, end) of the output. */
   view(end: number): Uint8Array;
 }
@@ -53,8 +55,9 @@ const nothing = (): void => {};
  * event at the earliest: what is written meanwhile waits here and goes out together. It decrypts all of one read, so records may come after
  * `readStop`: they are held.
  */
-export class RawTlsConnection implements SecuredConnection, HandleOwner {
+export class RawTlsConnection implements SecuredConnection, HandleOwner, BatchedWriter {
   closed = false;
+  slot: Slot | undefined;
   tls: TlsSession | undefined;
   failure: TlsFailure | undefined;
   private readonly handle: TlsHandle;
@@ -158,7 +161,7 @@ export class RawTlsConnection implements SecuredConnection, HandleOwner {
   }
 
   get pendingBytes(): number {
-    return this.closed ? 0 : this.tcp.writeQueueSize + this.queued;
+    return this.closed ? 0 : this.tcp.writeQueueSize + this.queued + (this.slot === undefined ? 0 : this.slot.used);
   }
 
   get peerAddress(): string {
@@ -232,6 +235,31 @@ export class RawTlsConnection implements SecuredConnection, HandleOwner {
   private send(bytes: Uint8Array, stable: boolean): boolean {
     if (this.closed) return true;
     if (bytes.length === 0) return !this.waiting;
+    if (this.waits(bytes)) return true;
+    this.commit();
+    return this.sendNow(bytes, stable);
+  }
+
+  /** As of a connection without TLS: whether short bytes are encrypted and go out with all others of this round. */
+  private waits(bytes: Uint8Array): boolean {
+    if (bytes.length > SLOT_BYTES || this.writing || !this.established) return false;
+    if (this.slot !== undefined) {
+      if (this.slot.append(bytes, 0, bytes.length)) return true;
+      this.commit();
+      if (this.writing) return false;
+    }
+    this.slot = this.host.batch.take(this);
+    return this.slot !== undefined && this.slot.append(bytes, 0, bytes.length);
+  }
+
+  commit(): void {
+    const { slot } = this;
+    if (slot === undefined) return;
+    this.slot = slot.owner = undefined;
+    this.sendNow(slot.view(), false);
+  }
+
+  private sendNow(bytes: Uint8Array, stable: boolean): boolean {
     if (!this.writing) return this.put(bytes);
     this.queue.push(stable ? bytes : Buffer.from(bytes));
     this.queued += bytes.length;
@@ -324,6 +352,7 @@ export class RawTlsConnection implements SecuredConnection, HandleOwner {
 
   shutdown(): void {
     if (this.closed || this.shutDown) return;
+    this.commit();
     this.shutDown = true;
     if (!this.writing) this.sendShutdown(nothing);
   }
@@ -336,6 +365,7 @@ export class RawTlsConnection implements SecuredConnection, HandleOwner {
 
   end(): void {
     if (this.closed) return;
+    this.commit();
     if (this.writing || this.queued > 0) this.ending = true;
     else this.close();
   }
@@ -343,6 +373,7 @@ export class RawTlsConnection implements SecuredConnection, HandleOwner {
   /** What was encrypted goes out, and then the word that it was all (RFC 8446 §6.1): without it an answer that ends by closing seems cut off. */
   close(): void {
     if (this.closed) return;
+    this.commit();
     this.release();
     this.ending = this.established && !this.heardEnd && !this.shutDown && this.tcp.writeQueueSize === 0;
     if (!this.ending) this.destroy();
@@ -357,12 +388,14 @@ export class RawTlsConnection implements SecuredConnection, HandleOwner {
 
   reset(): void {
     if (this.closed) return;
+    this.commit();
     this.release();
     if (this.tcp.reset(this.free) !== 0) this.destroy();
   }
 
   private release(): void {
     this.closed = true;
+    if (this.slot !== undefined) this.slot = this.slot.owner = undefined;
     this.queue = [];
     this.queued = 0;
     this.held = undefined;

@@ -41,8 +41,8 @@ export class Slot {
     const { lastView, viewBefore, used } = this;
     if (lastView !== undefined && lastView.length === used) return lastView;
     this.viewBefore = lastView;
-    this.lastView = viewBefore !== undefined && viewBefore.length === used ? viewBefore : new Uint8Array(this.bytes.buffer, this.bytes.byteOffset, used);
-    return this.lastView;
+    if (viewBefore !== undefined && viewBefore.length === used) return (this.lastView = viewBefore);
+    return (this.lastView = new Uint8Array(this.bytes.buffer, this.bytes.byteOffset, used));
   }
 
   /** A pending write reads from it: other memory from now on. */

@@ -1,5 +1,6 @@
 import {
-  CommonTlsContextSchema, create, DownstreamTlsContextSchema, RawBufferSchema, TlsParameters_TlsProtocol as Protocol, unpackAnyAs, UpstreamTlsContextSchema,
+  CommonTlsContextSchema, create, DownstreamTlsContextSchema, RawBufferSchema, TlsParameters_TlsProtocol as Protocol, unpackAnyAs,
+  UpstreamTlsContextSchema,
   type CommonTlsContext, type DownstreamTlsContext, type SdsSecretConfig, type TransportSocket, type UpstreamTlsContext,
 } from '../../../xds';
 import type { Problems } from '../problems';
@@ -30,7 +31,9 @@ function anyOf({ configType }: TransportSocket) {
 }
 
 /** Undefined: plain TCP. */
-export function downstreamSocket(socket: TransportSocket | undefined, handshakeTimeout: number, path: string, problems: Problems): DownstreamTlsConfig | undefined {
+export function downstreamSocket(
+  socket: TransportSocket | undefined, handshakeTimeout: number, path: string, problems: Problems,
+): DownstreamTlsConfig | undefined {
   if (!socket || isPlain(socket)) return undefined;
   const context = unpackAnyAs(DownstreamTlsContextSchema, anyOf(socket));
   const at = `${path}.typed_config`;

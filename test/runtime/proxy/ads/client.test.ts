@@ -43,7 +43,7 @@ function setup(options: { addresses?: number; random?: number; inForce?: () => P
   const client = new AdsClient({
     config: {
       addresses: Array.from({ length: options.addresses ?? 1 }, (_, index) => ({ host: `127.0.0.${index + 1}`, port: 15010 })),
-      authority: undefined, connectTimeout: 1_000, keepalive: undefined, listeners: true, clusters: true,
+      authority: undefined, connectTimeout: 1_000, keepalive: undefined, identity: undefined, listeners: true, clusters: true,
     },
     node: create(NodeSchema, { id: 'n', cluster: 'c' }),
     store, clock, random: () => options.random ?? 0,

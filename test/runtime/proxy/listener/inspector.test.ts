@@ -1,6 +1,7 @@
 import type { FilterChainMatchConfig, InspectConfig, TcpProxyConfig } from '../../../../runtime/proxy/config/types';
 import { PREFACE } from '../../../../runtime/proxy/http2/protocol';
 import type { TcpProxy } from '../../../../runtime/proxy/tcp/tcp-proxy';
+import { READ_SIZE } from '../../../../runtime/proxy/transport';
 import { clientHello, inRecords } from '../support/client-hello';
 import { clusterConfig, filterChain, httpConfig, tcpConfig } from '../support/config';
 import { GET, Harness, OK, parseAnswer } from '../support/harness';
@@ -69,6 +70,17 @@ describe('TLS is passed through by its server name', () => {
     harness.settle();
     expect(harness.upstream.received.endsWith('early data')).toBe(true);
     expect(harness.upstream.received.length).toBe(hello.length + 10);
+  });
+
+  test('also where they are all that one read can bring', async () => {
+    const harness = await TcpHarness.start(bySni);
+    const hello = await clientHello({ servername: 'a.shop' });
+    const rest = Buffer.concat([hello.subarray(100), Buffer.alloc(READ_SIZE, 'r')]).subarray(0, READ_SIZE);
+    const client = harness.client(hello.subarray(0, 100));
+    client.deliver(rest);
+    client.deliver('then');
+    harness.settle();
+    expect(Buffer.concat(harness.upstream.writes).equals(Buffer.concat([hello.subarray(0, 100), rest, Buffer.from('then')]))).toBe(true);
   });
 
   test('what is not TLS is the default chain\'s at its first byte', async () => {

@@ -3,8 +3,8 @@ import * as http from 'node:http';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 import { actionConfig, clusterConfig, listenerConfig, retryConfig, routeConfig, routeTable, snapshot } from '../support/config';
-import { managerOf } from '../support/harness';
 import { EventClock } from '../support/event-clock';
+import { managerOf } from '../support/harness';
 import { RawClient, Upstream } from '../support/sockets';
 
 const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64');

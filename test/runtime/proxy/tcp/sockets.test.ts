@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import * as net from 'node:net';
+import { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import { VirtualClock } from '../../../../runtime/clock/virtual';
 import type { FilterChainConfig, InspectConfig } from '../../../../runtime/proxy/config/types';
@@ -8,6 +9,8 @@ import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
 import { filterChain, tcpConfig } from '../support/config';
+import { Authority } from '../support/pki';
+import { downstreamTls } from '../support/tls';
 import { tcpSnapshot } from './support';
 
 const MEGABYTE = 1024 * 1024;
@@ -153,6 +156,43 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     const other = tls.connect({ port: rig.port, host: '127.0.0.1', servername: 'web.shop' });
     await closed(other);
     expect(rig.proxy.listeners.get('ingress')!.stats.noFilterChainMatch).toBe(1);
+    await rig.close();
+  });
+
+  test('TLS that ends here is chosen by its server name, also where the ClientHello comes in pieces', async () => {
+    const authority = await Authority.create('root');
+    const identity = await authority.issue({ dns: ['db.shop'] });
+    const rig = await Rig.start(createTransport, (socket) => socket.on('data', (bytes: Buffer) => socket.end(`got ${bytes.toString()}`)), {
+      inspect: { tls: true },
+      chains: [{ ...filterChain('ingress', tcpConfig(), { serverNames: ['db.shop'] }), transportSocket: downstreamTls({ identity }) }],
+    });
+    const socket = rig.connect();
+    let isFirst = true;
+    const pieces = new Duplex({
+      read() {},
+      write(bytes: Buffer, _encoding, done) {
+        if (!isFirst) {
+          socket.write(bytes, () => done());
+          return;
+        }
+        isFirst = false;
+        socket.write(bytes.subarray(0, 100));
+        const rest = (): void => {
+          if (rig.proxy.listeners.get('ingress')!.bufferedBytes < 100) setImmediate(rest);
+          else socket.write(bytes.subarray(100), () => done());
+        };
+        rest();
+      },
+    });
+    socket.on('data', (bytes: Buffer) => pieces.push(bytes));
+    const client = tls.connect({ socket: pieces, servername: 'db.shop', ca: authority.certificate.toString('pem') });
+    client.write('hello');
+    const [answer] = await once(client, 'data') as [Buffer];
+    expect(answer.toString()).toBe('got hello');
+    client.destroy();
+    socket.destroy();
+    await rig.sessions(1);
+    expect(rig.ended[0].serverName).toBe('db.shop');
     await rig.close();
   });
 

@@ -1,7 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { parse, parseAllDocuments } from 'yaml';
 import { systemClock } from '../../../../runtime/clock';
@@ -15,6 +14,11 @@ export function kubeconfig(): string {
   const path = process.env.KUBECONFIG;
   if (!path || !existsSync(path)) throw new Error(`KUBECONFIG is ${JSON.stringify(path)}: must name the kubeconfig of a cluster for tests; npm run e2e:cluster brings one up`);
   return path;
+}
+
+/** Where `test/cluster/up` keeps what it started: beside the kubeconfig. */
+function stateFolder(): string {
+  return dirname(kubeconfig());
 }
 
 interface KubeConfig {
@@ -51,7 +55,7 @@ export async function kubeconfigOf(api: HttpKubernetesApi, namespace: string, ac
 
 /** The Gateway API's and our own definitions, and namespaces; there already from another test, maybe. */
 export async function prepare(api: HttpKubernetesApi, ...namespaces: readonly string[]): Promise<void> {
-  await run(join(ROOT, 'test/cluster/gateway-api'), { env: process.env });
+  await run(join(ROOT, 'test/cluster/gateway-api'), { env: { ...process.env, TESTCLUSTER_STATE: stateFolder() } });
   for (const file of readdirSync(join(ROOT, 'crds'))) await apply(api, parse(readFileSync(join(ROOT, 'crds', file), 'utf8')) as ApiObject);
   for (const name of namespaces) await apply(api, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   for (const plural of ['meshes', 'meshservices']) await established(api, `${plural}.mesh.meshwright.dev`);
@@ -165,11 +169,11 @@ export function exampleDocuments(): { example: string; documents: ApiObject[] }[
 
 /** The API server of a cluster that `test/cluster/up` started: ended, as by a crash, and started again with the same command line. */
 export class ApiServerProcess {
-  private readonly file = join(process.env.TESTCLUSTER_STATE ?? join(tmpdir(), 'testcluster'), 'run/kube-apiserver');
+  private readonly file = join(stateFolder(), 'run/kube-apiserver');
   private command: string[] = [];
 
   kill(): void {
-    if (!existsSync(this.file)) throw new Error(`${this.file} does not exist: TESTCLUSTER_STATE must be the state of the cluster that KUBECONFIG names`);
+    if (!existsSync(this.file)) throw new Error(`${this.file} does not exist: the API server of ${kubeconfig()} was not started by test/cluster/up`);
     const [pid] = readFileSync(this.file, 'utf8').split(' ');
     this.command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter((part) => part !== '');
     process.kill(Number(pid), 'SIGKILL');

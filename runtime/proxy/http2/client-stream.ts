@@ -23,6 +23,7 @@ const MAX_INTERIM = 16;
 const head = new Head();
 const framing = new Framing();
 
+const NOBODY = undefined as unknown as Http2Upstream;
 const FREE_AT_MOST = 1024;
 const free: ClientStream[] = [];
 
@@ -70,7 +71,10 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
   }
 
   private recycle(): void {
-    if (this.id === 0 && this.ctx === undefined && free.length < FREE_AT_MOST) free.push(this);
+    if (this.id !== 0 || this.ctx !== undefined) return;
+    // One that waits for its next use keeps no connection from being collected.
+    this.upstream = this.http2 = NOBODY;
+    if (free.length < FREE_AT_MOST) free.push(this);
   }
 
   override forgotten(): number {
@@ -302,6 +306,8 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
   }
 
   private complete(ctx: RequestContext): void {
+    // The client may have been lost with what was just sent to it.
+    if (this.ctx !== ctx) return;
     const { upstream, status } = this;
     const { router } = upstream.pool;
     router.now = router.clock.now();

@@ -29,6 +29,7 @@ const chunk = Buffer.allocUnsafeSlow(MAX_FRAME + 64 * 1024 + 64);
 // The proxy's own answers are written as in HTTP/1.1 first; they are few.
 const reply1 = new Head();
 
+const NOBODY = undefined as unknown as Http2Downstream;
 const FREE_AT_MOST = 1024;
 const free: ServerStream[] = [];
 
@@ -62,6 +63,8 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     if (this.slow.set) this.server.router.deadlines.clear(this.slow);
     this.early = undefined;
     this.earlyEnd = false;
+    // One that waits for its next use keeps no connection from being collected.
+    this.server = this.http2 = NOBODY;
     if (free.length < FREE_AT_MOST) free.push(this);
   }
 

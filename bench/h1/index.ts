@@ -81,7 +81,8 @@ function report(contenders: readonly Contender[], allocations: AllocationReport)
     })),
     notes: [allocated(allocations)],
     results: {
-      proxies: contenders.map(({ peer: { name, version }, rounds, idleResident, idlePrivate }) => ({ name, version, rounds, idleResident, idlePrivate })),
+      proxies: contenders.map(({ peer, rounds, idleResident, idlePrivate }) => (
+        { name: peer.name, version: peer.version, rounds, idleResident, idlePrivate })),
       allocations,
     },
     bars: [

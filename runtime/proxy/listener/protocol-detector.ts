@@ -91,6 +91,8 @@ function isNoRequest(bytes: Buffer, start: number, end: number): boolean {
     const c = bytes[i];
     if (c === CR || c === LF) return words >= 3 && slashes === 0;
     if (c === SP) {
+      // One at the end of the line begins no word: what is in front of it is a version that the parser refuses with 400.
+      if (bytes[i + 1] === CR || bytes[i + 1] === LF) continue;
       words++;
       slashes = 0;
     } else if (c === 47) {

@@ -21,6 +21,9 @@ const PAYMENT = SHOP.find(({ kind, metadata }) => kind === 'MeshService' && meta
 
 const ROUTE = SHOP.find(({ kind }) => kind === 'HTTPRoute')!;
 
+// Only a hang may run into it: a server that starts again takes its time on a busy machine.
+jest.setTimeout(180_000);
+
 interface LogLine { level: string; component: string; message: string; fields?: Record<string, string> }
 
 /** One replica: a process. */

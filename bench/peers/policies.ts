@@ -22,8 +22,8 @@ const LIMIT = 1_000_000;
  * retries of gateway errors and refused connections at another endpoint; ejection of an endpoint, or opening of the breaker, after five failures;
  * a JSON access log to /dev/null.
  */
-export function haproxy(setting: Setting, port: number): Peer {
-  const config = `
+export function haproxyConfig(setting: Setting, port: number): string {
+  return `
 global
   nbthread 1
   maxconn ${setting.clients ?? 4000}
@@ -65,11 +65,15 @@ backend payment
   balance random(2)
 ${setting.upstreams.map((upstream) => `  server s${upstream} 127.0.0.1:${upstream}${setting.http2 ? ' proto h2' : ''} maxconn 100 maxqueue 100 check inter 60s observe layer7 error-limit 5 on-error mark-down`).join('\n')}
 `;
+}
+
+export function haproxy(setting: Setting, port: number): Peer {
+  const config = haproxyConfig(setting, port);
   return { name: 'HAProxy', version: versionOf('haproxy', ['-v']), port, programs: [haproxyProgram(setting, 'haproxy', config, port)] };
 }
 
-export function nginx(setting: Setting, port: number): Peer {
-  const config = `http {
+export function nginxConfig(setting: Setting, port: number): string {
+  return `http {
 ${nginxTemporary(setting, 'nginx')}
   log_format json escape=json '{"time":"$time_iso8601","method":"$request_method","path":"$uri","status":$status,"duration":$request_time,'
     '"upstream":"$upstream_addr","upstream_time":"$upstream_response_time","bytes_in":$request_length,"bytes_out":$bytes_sent,"id":"$request_id"}';
@@ -113,6 +117,10 @@ ${setting.upstreams.map((upstream) => `    server 127.0.0.1:${upstream} max_conn
   }
 }
 `;
+}
+
+export function nginx(setting: Setting, port: number): Peer {
+  const config = nginxConfig(setting, port);
   return { name: 'nginx', version: versionOf('nginx', ['-v']), port, programs: [nginxProgram(setting, 'nginx', config, port)] };
 }
 
@@ -237,11 +245,16 @@ export function meshwright(setting: Setting, port: number, node: readonly string
   };
 }
 
-export function envoy(setting: Setting, port: number): Peer {
+export function envoyBootstrap(setting: Setting, port: number): any {
   const config = bootstrap(setting, port, port + 1) as any;
   // Envoy drops unknown metadata only where it is not typed: it has to know the type of each Any that it is given.
   delete config.static_resources.clusters[0].metadata;
   addTraceContext(config);
+  return config;
+}
+
+export function envoy(setting: Setting, port: number): Peer {
+  const config = envoyBootstrap(setting, port);
   return { name: 'Envoy', version: versionOf(envoyBinary(setting), ['--version']), port, programs: [envoyProgram(setting, 'envoy', config, port)] };
 }
 

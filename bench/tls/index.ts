@@ -41,7 +41,7 @@ export async function tls(options: Options): Promise<Report> {
     const shape = { milliseconds: options.roundTime, connections: CONNECTIONS };
     const port = (index: number): number => first + ENDPOINTS + 4 * index;
     const servers = kinds.map((kind, index) => () => tlsServer(kind, setting, port(index)));
-    const pairs = kinds.map((kind, index) => () => tlsPair(kind, setting, port(index) + 1));
+    const pairs = kinds.map((kind, index) => () => tlsPair(kind, setting, port(index)));
     const requests = clients.generator({ ...shape, kind: 'requests' });
     const handshakes = clients.generator({ ...shape, kind: 'handshakes', connections: HANDSHAKES_AT_ONCE });
     const [asked, shaken] = await compare(servers, async (contenders) => [

@@ -5,7 +5,9 @@ import type { ConfigStore, DiscoveredType } from '../config/store';
 const ADMIN = 'type.googleapis.com/envoy.admin.v3';
 const SECRET = /authorization|cookie|password|passwd|secret|token|private_?key|credential/i;
 /** Members that hold a key whatever is in them. */
-const KEYS: ReadonlySet<string> = new Set([...Object.values(PRIVATE_FIELDS).flat().filter((name) => name !== 'keys' && name !== 'secret'), 'session_ticket_keys']);
+const KEYS: ReadonlySet<string> = new Set([
+  ...Object.values(PRIVATE_FIELDS).flat().filter((name) => name !== 'keys' && name !== 'secret'), 'session_ticket_keys',
+]);
 const REDACTED = '[redacted]';
 
 /** What the proxy was told, in the form of Envoy's `/config_dump`: resources as they came, warming ones apart, secrets never. */

@@ -34,7 +34,9 @@ export function collectTls(
 }
 
 function collect(side: string, labels: Record<string, string>, name: string, counters: TlsCounters, into: Families): void {
-  for (const [key, counter, help] of COUNTERS) into.counter(`envoy_${side}_ssl_${key}`, help, `${side}.${name}.ssl.${key}`).add(labels, counters[counter]);
+  for (const [key, counter, help] of COUNTERS) {
+    into.counter(`envoy_${side}_ssl_${key}`, help, `${side}.${name}.ssl.${key}`).add(labels, counters[counter]);
+  }
   for (const [version, count] of counters.versions) {
     into.counter(`envoy_${side}_ssl_versions`, 'TLS handshakes by version', `${side}.${name}.ssl.versions.{envoy_ssl_version}`)
       .add({ ...labels, envoy_ssl_version: version }, count);

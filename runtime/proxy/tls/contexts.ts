@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock';
 import {
-  allChains, secretsOf, type DownstreamTlsConfig, type ListenerConfig, type ProxySnapshot, type SecretConfig, type TlsCommonConfig, type UpstreamTlsConfig,
+  allChains, secretsOf, type DownstreamTlsConfig, type ListenerConfig, type ProxySnapshot, type SecretConfig, type TlsCommonConfig,
+  type UpstreamTlsConfig,
 } from '../config/types';
 import type { Deadlines } from '../timer';
 import { chooseTls, type Transport } from '../transport';

@@ -30,8 +30,8 @@ class Handshake implements ConnectionHandler, DeadlineOwner, PendingConnection {
   private readonly deadline = new Deadline(this, 0);
 
   constructor(
-    private readonly socket: DownstreamTls, connection: Connection, private readonly serve: (secured: Connection, protocol: string | undefined) => void,
-    private readonly gone: () => void,
+    private readonly socket: DownstreamTls, connection: Connection,
+    private readonly serve: (secured: Connection, protocol: string | undefined) => void, private readonly gone: () => void,
   ) {
     const { deps: { transport, deadlines, now }, context, handshakeTimeout } = socket;
     const secured = transport.secure(connection, context, this);

@@ -1,5 +1,7 @@
-import type { Handle } from './raw-binding';
+import type { OnFault } from './fault';
+import type { Binding, Handle } from './raw-binding';
 import type { TlsError } from './tls';
+import type { WriteBatch } from './write-batch';
 
 /** The runtime's TLS over one of its handles: what `node:tls` stands on. */
 export interface TlsHandle extends Handle {
@@ -37,4 +39,17 @@ export interface TlsBinding {
 export function loadTlsBinding(): TlsBinding {
   const { binding } = process as unknown as { binding(name: string): TlsBinding };
   return binding.call(process, 'tls_wrap');
+}
+
+/** What a TLS connection needs of its transport. */
+export interface RawTlsHost {
+  readonly binding: Binding;
+  readonly tls: TlsBinding;
+  readonly input: Buffer;
+  readonly output: Buffer;
+  readonly readView: Uint8Array;
+  readonly onFault: OnFault;
+  readonly batch: WriteBatch;
+  /** [0, end) of the output. */
+  view(end: number): Uint8Array;
 }

@@ -1,61 +1,23 @@
 import type { SecureContext } from 'node:tls';
-import { endFaulty, safely, type OnFault } from './fault';
-import type { Address, Binding, Handle, HandleOwner, PendingWrite } from './raw-binding';
-import type { TlsBinding, TlsHandle } from './raw-tls-binding';
+import { endFaulty } from './fault';
+import type { Address, Handle } from './raw-binding';
+import type { RawTlsHost, TlsHandle } from './raw-tls-binding';
+import { afterWrite, nothing, onError, onHandshakeDone, onRead, type TlsOwner } from './raw-tls-events';
 import type { ClientTls, ServerTls, TlsError, TlsFailure, TlsSession, TlsSettings } from './tls';
 import { READ_OFFSET, type CloseReason, type ConnectionHandler, type SecuredConnection } from './types';
-import { SLOT_BYTES, type BatchedWriter, type Slot, type WriteBatch } from './write-batch';
-
-/** What a TLS connection needs of its transport. */
-export interface RawTlsHost {
-  readonly binding: Binding;
-  readonly tls: TlsBinding;
-  readonly input: Buffer;
-  readonly output: Buffer;
-  readonly readView: Uint8Array;
-  readonly onFault: OnFault;
-  readonly batch: WriteBatch;
-  /** [0, end) of the output. */
-  view(end: number): Uint8Array;
-}
+import { SLOT_BYTES, type BatchedWriter, type Slot } from './write-batch';
 
 /** Bytes that are copied to have a view of them: above this the view is cheaper made. */
 const COPIED = 4 * 1024;
 
 const native = (context: SecureContext): unknown => context.context;
 
-function onRead(this: Handle): void {
-  const { owner } = this;
-  if (owner === undefined) return;
-  try {
-    owner.read();
-  } catch (error) {
-    owner.faulted(error);
-  }
-}
-
-function onHandshakeDone(this: TlsHandle): void {
-  const owner = this.owner as RawTlsConnection | undefined;
-  safely(owner, () => owner?.agreed());
-}
-
-function onError(this: TlsHandle, error: TlsError): void {
-  const owner = this.owner as RawTlsConnection | undefined;
-  safely(owner, () => owner?.broken(error));
-}
-
-function afterWrite(this: PendingWrite, status: number): void {
-  safely(this.connection, () => this.connection.written(status));
-}
-
-const nothing = (): void => {};
-
 /**
  * TLS on a TCP handle, driven directly. The runtime's TLS copies what it is given and takes one write at a time, which is done at the end of the
  * event at the earliest: what is written meanwhile waits here and goes out together. It decrypts all of one read, so records may come after
  * `readStop`: they are held.
  */
-export class RawTlsConnection implements SecuredConnection, HandleOwner, BatchedWriter {
+export class RawTlsConnection implements SecuredConnection, TlsOwner, BatchedWriter {
   closed = false;
   slot: Slot | undefined;
   tls: TlsSession | undefined;
@@ -421,18 +383,5 @@ export class RawTlsConnection implements SecuredConnection, HandleOwner, Batched
     this.release();
     this.destroy();
     this.handler.onClosed(reason);
-  }
-}
-
-/** One that this side makes: the handshake is a part of connecting. */
-export class RawTlsClient extends RawTlsConnection {
-  constructor(host: RawTlsHost, tcp: Handle, private readonly client: ClientTls, handler: ConnectionHandler) {
-    super(host, tcp, client, handler, false);
-  }
-
-  connected(status: number): void {
-    if (this.closed) return;
-    if (status === 0) this.startClient(this.client);
-    else this.fail('connect_failed');
   }
 }

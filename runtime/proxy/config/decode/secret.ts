@@ -13,17 +13,17 @@ const NAME_TYPE: Partial<Record<SanType, NameType>> = { [SanType.URI]: 'uri', [S
 const TICKET_KEY = 32;
 
 export function secret(message: Secret, problems: Problems): SecretConfig | undefined {
-  const { name, type } = message;
-  if (name === '') problems.add('name', 'is required');
+  const { name: own, type } = message;
+  if (own === '') problems.add('name', 'is required');
   switch (type.case) {
     case 'tlsCertificate': {
       const value = certificate(type.value, 'tls_certificate', problems);
-      return value && { kind: 'certificate', name, certificate: value };
+      return value && { kind: 'certificate', name: own, certificate: value };
     }
     case 'validationContext':
-      return { kind: 'validation', name, validation: validation(type.value, 'validation_context', problems) };
+      return { kind: 'validation', name: own, validation: validation(type.value, 'validation_context', problems) };
     case 'sessionTicketKeys':
-      return { kind: 'ticket_keys', name, keys: ticketKeys(type.value, 'session_ticket_keys', problems) };
+      return { kind: 'ticket_keys', name: own, keys: ticketKeys(type.value, 'session_ticket_keys', problems) };
     default:
       problems.add('', 'needs one of tls_certificate, validation_context, session_ticket_keys');
       return undefined;

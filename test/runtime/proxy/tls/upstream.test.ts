@@ -1,9 +1,8 @@
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
-import { createServer, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { ask } from '../support/sockets';
 import { Authority, type Identity } from '../support/pki';
+import { ask } from '../support/sockets';
 import { downstreamTls, trust, upstreamTls } from '../support/tls';
 import { BACKENDS, TlsProxy, TlsUpstream, type Setting } from './support';
 
@@ -37,7 +36,9 @@ describe.each(BACKENDS)('%s: a cluster with TLS', (_name, create) => {
   }
 
   async function upstream(identity: Identity, options: object = {}): Promise<TlsUpstream> {
-    const made = await TlsUpstream.start({ key: identity.key, cert: identity.chain, ca: ca.bundle, requestCert: true, rejectUnauthorized: true, ...options });
+    const made = await TlsUpstream.start({
+      key: identity.key, cert: identity.chain, ca: ca.bundle, requestCert: true, rejectUnauthorized: true, ...options,
+    });
     opened.push(made);
     return made;
   }
@@ -153,7 +154,9 @@ describe.each(BACKENDS)('%s: a cluster with TLS', (_name, create) => {
       const made = createServer((socket) => socket.on('error', () => undefined).on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')));
       made.listen(0, '127.0.0.1', () => resolve({ server: made, port: (made.address() as AddressInfo).port }));
     });
-    const callee = await TlsProxy.start(create(), { downstream: downstreamTls({ identity: payment, validation: trust(ca.bundle, CART) }), upstreamPorts: [port] });
+    const callee = await TlsProxy.start(create(), {
+      downstream: downstreamTls({ identity: payment, validation: trust(ca.bundle, CART) }), upstreamPorts: [port],
+    });
     opened.push({ close: async () => { await callee.close(); await new Promise<void>((resolve) => server.close(() => resolve())); } });
     const caller = await start({ upstream: mutual(PAYMENT), upstreamPorts: [callee.port] });
     expect(await ask(caller.port, '/')).toMatchObject({ status: 200, body: 'ok' });

@@ -144,7 +144,11 @@ static void step(struct conn *c) {
       char *end = strstr(c->head, "\r\n\r\n");
       if (!end) continue;
       char *length = strcasestr(c->head, "\r\ncontent-length:");
-      if (strncmp(c->head, "HTTP/1.1 200", 12) != 0 || !length) { broken(c); return; }
+      if (strncmp(c->head, "HTTP/1.1 200", 12) != 0 || !length) {
+        if (failed < 4) fprintf(stderr, "%.200s\n", c->head);
+        broken(c);
+        return;
+      }
       c->want = (int)(end - c->head) + 4 + atoi(length + 17);
     }
     if (c->got >= c->want) { answered(c); return; }

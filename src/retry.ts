@@ -19,6 +19,16 @@ export enum RetryOn {
   PER_TRY_TIMEOUT = 'per-try-timeout',
   /** 429; waits for `Retry-After` where there is one. */
   RATE_LIMITED = 'rate-limited',
+  /** A call of gRPC that ended with CANCELLED, before it brought a message. Only for services of `ServicePort.grpc` or `http2`, as the other `GRPC_` ones. */
+  GRPC_CANCELLED = 'cancelled',
+  /** DEADLINE_EXCEEDED, as an upstream of the service says. */
+  GRPC_DEADLINE_EXCEEDED = 'deadline-exceeded',
+  /** INTERNAL. */
+  GRPC_INTERNAL = 'internal',
+  /** RESOURCE_EXHAUSTED: a limit or quota. */
+  GRPC_RESOURCE_EXHAUSTED = 'resource-exhausted',
+  /** UNAVAILABLE: the one that gRPC itself means to be tried again. */
+  GRPC_UNAVAILABLE = 'unavailable',
 }
 
 /** Options of every retry. */

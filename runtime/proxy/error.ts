@@ -1,3 +1,5 @@
+import { GrpcStatus } from './grpc/status';
+
 /** Envoy's response flags, as access logs and metrics show them. */
 /** Of several for one end the usual combination is a member of its own. */
 export type ResponseFlag = 'UH' | 'UF' | 'UO' | 'NR' | 'URX' | 'NC' | 'UT' | 'DC' | 'UC' | 'UR' | 'RL' | 'UPE' | 'DPE' | 'SI' | 'UAEX' | 'OM' | 'LR' | 'DT' | 'UF,URX';
@@ -19,13 +21,15 @@ export interface ProxyError {
   readonly title: string;
   /** Which policy acted; undefined where none did. */
   readonly policy: string | undefined;
+  /** What a call of gRPC ends with; undefined: what gRPC makes of `status`. */
+  readonly grpcStatus?: number;
 }
 
 function row(
   code: string, source: ProxyError['source'], status: number, flag: ResponseFlag | undefined, problem: string, policy: string | undefined,
-  retryable: ProxyError['retryable'], title: string,
+  retryable: ProxyError['retryable'], title: string, grpcStatus?: number,
 ): ProxyError {
-  return { code, source, retryable, status, flag, problem, title, policy };
+  return { code, source, retryable, status, flag, problem, title, policy, grpcStatus };
 }
 
 export const ERRORS = {
@@ -37,9 +41,9 @@ export const ERRORS = {
   targetTooLong: row('request_target_too_long', 'downstream', 414, 'DPE', 'target-too-long', undefined, undefined,
     'The request target is too long'),
   headTooLarge: row('request_headers_too_large', 'downstream', 431, 'DPE', 'headers-too-large', undefined, undefined,
-    'The request headers are too large or too many'),
+    'The request headers are too large or too many', GrpcStatus.ResourceExhausted),
   headTimeout: row('request_header_timeout', 'downstream', 408, undefined, 'headers-timeout', 'timeout', undefined,
-    'The request headers did not arrive in time'),
+    'The request headers did not arrive in time', GrpcStatus.DeadlineExceeded),
   unknownCoding: row('unknown_transfer_coding', 'downstream', 501, 'DPE', 'unknown-transfer-coding', undefined, undefined,
     'The request has a transfer coding other than chunked'),
   connectRefused: row('connect_not_allowed', 'downstream', 501, 'DPE', 'connect-not-allowed', 'route', undefined,
@@ -49,9 +53,9 @@ export const ERRORS = {
   http10: row('low_version', 'downstream', 426, 'DPE', 'http-1.0-not-accepted', undefined, undefined,
     'HTTP/1.0 is not accepted here'),
   requestIdle: row('stream_idle_timeout', 'downstream', 408, 'SI', 'request-idle', 'timeout', undefined,
-    'The request stood still for too long'),
+    'The request stood still for too long', GrpcStatus.DeadlineExceeded),
   requestTimeout: row('request_overall_timeout', 'downstream', 408, undefined, 'request-timeout', 'timeout', undefined,
-    'The request did not arrive in time'),
+    'The request did not arrive in time', GrpcStatus.DeadlineExceeded),
   upgradeRefused: row('upgrade_failed', 'downstream', 403, undefined, 'upgrade-not-allowed', 'route', undefined,
     'An upgrade to WebSocket is not configured here'),
   clientGone: row('downstream_remote_disconnect', 'downstream', 0, 'DC', 'client-gone', undefined, undefined,
@@ -75,11 +79,13 @@ export const ERRORS = {
   noHealthyUpstream: row('no_healthy_upstream', 'proxy', 503, 'UH', 'no-healthy-endpoint', 'load-balancer', undefined,
     '%s has no endpoint that takes requests'),
   timeout: row('response_timeout', 'proxy', 504, 'UT', 'timeout', 'timeout', undefined,
-    '%s did not answer within the timeout of the route'),
+    '%s did not answer within the timeout of the route', GrpcStatus.DeadlineExceeded),
   perTryTimeout: row('upstream_per_try_timeout', 'proxy', 504, 'UT', 'per-try-timeout', 'timeout', 'per-try-timeout',
-    '%s did not answer within the timeout of a try'),
+    '%s did not answer within the timeout of a try', GrpcStatus.DeadlineExceeded),
+  maxDuration: row('max_duration_timeout', 'proxy', 504, 'DT', 'max-duration', 'timeout', undefined,
+    '%s did not end its answer within the time that route and caller leave it', GrpcStatus.DeadlineExceeded),
   responseIdle: row('stream_idle_timeout', 'proxy', 504, 'SI', 'response-idle', 'timeout', undefined,
-    '%s stood still for too long'),
+    '%s stood still for too long', GrpcStatus.DeadlineExceeded),
   // The upstream.
   connectFailure: row('upstream_connection_failure', 'upstream', 503, 'UF', 'connect-failure', undefined, 'connect-failure',
     'No connection to %s could be made'),

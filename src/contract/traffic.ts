@@ -51,12 +51,15 @@ export const timeout = withRules(
 );
 
 /** What may be tried again; xDS `retry_on`. */
-export const retryOn = z.enum(['connect-failure', 'refused-stream', 'reset', 'gateway-error', '5xx', 'per-try-timeout', 'rate-limited']);
+export const retryOn = z.enum([
+  'connect-failure', 'refused-stream', 'reset', 'gateway-error', '5xx', 'per-try-timeout', 'rate-limited',
+  'cancelled', 'deadline-exceeded', 'internal', 'resource-exhausted', 'unavailable',
+]);
 
 /** What is tried again, and when. */
 export const retry = z.strictObject({
   attempts: z.int().min(1).max(10).describe('Retries after the first try.'),
-  retryOn: listSet(retryOn, 7, 1).describe('Ends of a try after which there is another one.'),
+  retryOn: listSet(retryOn, 12, 1).describe('Ends of a try after which there is another one.'),
   methods: listSet(httpMethod, 8, 1).describe('Methods that are tried again; others never are.'),
   backoff: withRules(
     z.strictObject({

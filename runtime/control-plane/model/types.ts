@@ -129,7 +129,8 @@ export interface Timeout {
   readonly perTry: number | undefined;
 }
 
-export type RetryOn = 'connect-failure' | 'refused-stream' | 'reset' | 'gateway-error' | '5xx' | 'per-try-timeout' | 'rate-limited';
+export type RetryOn = 'connect-failure' | 'refused-stream' | 'reset' | 'gateway-error' | '5xx' | 'per-try-timeout' | 'rate-limited'
+  | 'cancelled' | 'deadline-exceeded' | 'internal' | 'resource-exhausted' | 'unavailable';
 
 export interface Retry {
   readonly attempts: number;

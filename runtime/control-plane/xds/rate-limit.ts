@@ -34,6 +34,7 @@ export function rateLimitFilter(limit: RateLimit): HttpFilter {
         filterEnforced: always('enforced'),
         enableXRatelimitHeaders: XRateLimitHeadersRFCVersion.DRAFT_VERSION_03,
         enableRetryAfterHeader: true,
+        rateLimitedAsResourceExhausted: true,
       })),
     },
   });

@@ -21,6 +21,11 @@ const WORDS: Record<RetryOn, string> = {
   '5xx': '5xx',
   'per-try-timeout': 'reset',
   'rate-limited': 'retriable-status-codes',
+  'cancelled': 'cancelled',
+  'deadline-exceeded': 'deadline-exceeded',
+  'internal': 'internal',
+  'resource-exhausted': 'resource-exhausted',
+  'unavailable': 'unavailable',
 };
 
 /**

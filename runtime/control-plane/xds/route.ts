@@ -101,6 +101,7 @@ function forward(
     clusterNotFoundResponseCode: kind === 'grpc' || targets.every(({ backend }) => backend)
       ? RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE : RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR,
     timeout: duration(total ?? 0),
+    maxStreamDuration: kind === 'grpc' || parent.protocol !== 'http' ? CALLERS_DEADLINE : undefined,
     retryPolicy: retryPolicy(action.retry ?? parent.policies.retry, perTry, total),
     hashPolicy: hashPolicies(action.stickyBy, targets.flatMap(({ backend }) => backend ?? [])),
     hostRewriteSpecifier: action.rewriteHost === undefined ? undefined : { case: 'hostRewriteLiteral', value: action.rewriteHost },
@@ -108,6 +109,9 @@ function forward(
     regexRewrite: rewrite?.kind === 'full' ? replaceAll(rewrite.path) : rewrite?.kind === 'regex' ? rewrite.value : undefined,
   };
 }
+
+/** A call of gRPC ends when its caller waits no more; what is left goes on to the next hop in `grpc-timeout`. */
+export const CALLERS_DEADLINE = { grpcTimeoutHeaderMax: duration(0) };
 
 /** The caller's own bound is instead of everything that the callee says; a rule's is instead of its service's. 0 is no bound. */
 function bounds({ timeout }: Forward, call: Call, { policies }: Backend) {

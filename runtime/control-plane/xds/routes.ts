@@ -1,7 +1,7 @@
 import { create, duration, RouteConfigurationSchema, type RouteConfiguration, type VirtualHost, VirtualHostSchema } from '../../xds';
 import type { Backend, Service } from '../model';
 import { clusterName, domains, INBOUND, inboundClusterName, OUTBOUND } from './names';
-import { routesOf, type BackendLookup, type ClusterUse } from './route';
+import { CALLERS_DEADLINE, routesOf, type BackendLookup, type ClusterUse } from './route';
 
 /** A backend of bytes, and the port of the loopback at which it is reached. */
 export interface BytesUpstream {
@@ -53,7 +53,14 @@ export function inboundRoutes(service: Service): RouteConfiguration {
       routes: [{
         name: INBOUND,
         match: { pathSpecifier: { case: 'prefix', value: '/' } },
-        action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: inboundClusterName(service.port) }, timeout: duration(0) } },
+        action: {
+          case: 'route',
+          value: {
+            clusterSpecifier: { case: 'cluster', value: inboundClusterName(service.port) },
+            timeout: duration(0),
+            maxStreamDuration: service.protocol === 'http' ? undefined : CALLERS_DEADLINE,
+          },
+        },
       }],
     }],
   });

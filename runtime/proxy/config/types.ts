@@ -1,4 +1,5 @@
 import type { ListenerConfig } from './listener-types';
+import type { CompressorConfig, DigestConfig } from './body-types';
 import type { RbacConfig } from './rbac-types';
 import type { SecretConfig, UpstreamTlsConfig } from './tls-types';
 
@@ -80,7 +81,9 @@ export interface Http2Limits {
 /** A filter in front of the router. Each kind has one file in `filter/`. */
 export type HttpFilterConfig =
   | { readonly kind: 'local_ratelimit'; readonly name: string; readonly config: RateLimitConfig | undefined }
-  | { readonly kind: 'rbac'; readonly name: string; readonly config: RbacConfig | undefined };
+  | { readonly kind: 'rbac'; readonly name: string; readonly config: RbacConfig | undefined }
+  | { readonly kind: 'compressor'; readonly name: string; readonly config: CompressorConfig | undefined }
+  | { readonly kind: 'digest'; readonly name: string; readonly config: DigestConfig | undefined };
 
 export interface RateLimitConfig {
   readonly statPrefix: string;
@@ -91,6 +94,8 @@ export interface RateLimitConfig {
   readonly headers: boolean;
   /** Added to answers to requests that the limit refused (response_headers_to_add). */
   readonly responseHeaders: HeaderMutation;
+  /** A call of gRPC over the limit is RESOURCE_EXHAUSTED, and not UNAVAILABLE (rate_limited_as_resource_exhausted). */
+  readonly resourceExhausted?: boolean;
   /** Percent of requests that the limit is enforced for. */
   readonly enforcedPercent: number;
 }
@@ -188,6 +193,8 @@ export interface RouteActionConfig {
   readonly hostRewrite: string | undefined;
   /** Bound of the request with all its tries, from its end of stream (Envoy counts from there); 0 switches it off. */
   readonly timeout: number;
+  /** max_stream_duration: bound of a request from its head to the end of its answer; undefined: none. */
+  readonly maxDuration: MaxDurationConfig | undefined;
   /** Per route stream idle timeout; undefined: the listener's. */
   readonly idleTimeout: number | undefined;
   /** The route's own upgrade_configs for WebSocket; undefined: the listener's holds. */
@@ -195,6 +202,15 @@ export interface RouteActionConfig {
   readonly retry: RetryConfig | undefined;
   readonly hash: readonly HashPolicyConfig[];
   readonly mirrors: readonly { readonly cluster: string; readonly fractionPerMillion: number }[];
+}
+
+export interface MaxDurationConfig {
+  /** Of requests whose `grpc-timeout` does not count; 0: none. */
+  readonly duration: number;
+  /** grpc_timeout_header_max: `grpc-timeout` counts, up to this; 0: as it is; undefined: it does not count. */
+  readonly grpcTimeoutMax: number | undefined;
+  /** grpc_timeout_header_offset: how much earlier than the client this proxy gives up. */
+  readonly grpcTimeoutOffset: number;
 }
 
 export type PathRewriteConfig =
@@ -233,6 +249,8 @@ export interface RetryConditions {
   readonly retriable4xx: boolean;
   /** A try that ran into its per-try timeout; implied by `serverError` and `gatewayError` as in Envoy (it becomes a 504). */
   readonly statusCodes: ReadonlySet<number>;
+  /** Statuses of gRPC in the head of an answer that is nothing else (Trailers-Only): `cancelled`, `deadline-exceeded`, `internal`, … */
+  readonly grpcStatuses: ReadonlySet<number>;
 }
 
 export interface RetryConfig {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock';
 import type { HeaderValue, RateLimitConfig, TokenBucketConfig } from '../config/types';
+import { GrpcStatus } from '../grpc/status';
 import { compileKey, type RequestHead } from '../route';
 import type { SharedMemory } from '../shared-memory';
 import { SharedTokenBuckets } from './shared-token-bucket';
@@ -97,6 +98,7 @@ export class RateLimiter {
       problem: 'rate-limited',
       title: `Rate limit '${limit.name}' of ${request.route.fullName} is used up`,
       policy: 'rate-limit',
+      grpcStatus: this.config.resourceExhausted ? GrpcStatus.ResourceExhausted : undefined,
       headers: [{ name: 'retry-after', value: String(seconds(wait)) }, ...this.added],
     };
   }

@@ -15,6 +15,8 @@ export interface LocalReply {
   readonly flag: ResponseFlag | undefined;
   /** What acted and on what, in logs (RESPONSE_CODE_DETAILS): `local_rate_limited{payment:0}`. */
   readonly detail: string;
+  /** What a call of gRPC ends with; undefined: what gRPC makes of `status`. */
+  readonly grpcStatus?: number;
   /** The problem's `type`, the last segment: `rate-limited`. */
   readonly problem: string;
   /** The problem's `title`: what happened, in a sentence that names the policy and the service, never an address. */

@@ -44,6 +44,15 @@ export class Framing {
   hasListed = false;
   /** Those names in lower case, where there are any and trailers may follow, which they may name too. */
   readonly listedNames = new Set<string>();
+
+  /** A line that does not go on as it is, beside those that `Connection` named. */
+  leaveOut(line: number): void {
+    if (!this.hasListed) {
+      this.hasListed = true;
+      this.listed.fill(0);
+    }
+    this.listed[line] = 1;
+  }
 }
 
 /** The length and coding headers of either kind of message: strict, since two parsers must not read them in two ways. */
@@ -111,15 +120,11 @@ function readConnection(head: Head, framing: Framing): boolean {
 }
 
 function list(head: Head, framing: Framing, from: number, to: number): void {
-  if (!framing.hasListed) {
-    framing.hasListed = true;
-    framing.listed.fill(0);
-  }
   const name = latin1(head.bytes, from, to).toLowerCase();
   if (framing.body === Body.Chunked) framing.listedNames.add(name);
   for (let i = 0; i < head.count; i++) {
     if (isProtected(head.known[i]) || !head.isName(i, name)) continue;
-    framing.listed[i] = 1;
+    framing.leaveOut(i);
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Host } from '../cluster/types';
 import { ERRORS } from '../error';
+import { isGrpc, statusInTrailers } from '../grpc/status';
 import { copyBytes } from '../http1/bytes';
 import { Body, Framing } from '../http1/framing';
 import { Head } from '../http1/head';
+import { writeTimeLeft } from '../router/duration';
 import type { RequestContext } from '../router/request-context';
 import type { UpstreamRequest } from '../router/upstream-request';
 import type { CloseReason } from '../transport';
@@ -105,6 +107,7 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
     const hasMore = ctx.replayEnd > headEnd || !ctx.requestComplete || ctx.requestTrailers !== undefined || isTunnel;
     this.fromChunks = ctx.downstream.major === 1 && ctx.framing.body === Body.Chunked;
     if (this.fromChunks) (this.dechunker ??= new Dechunker()).reset();
+    if (ctx.timeoutAt > 0) writeTimeLeft(router, ctx);
     const { out } = upstream;
     out.reserve(headEnd + FRAME_HEAD + 1);
     const start = out.end;
@@ -179,7 +182,7 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
       this.openTunnel(ctx, fields, endStream);
       return;
     }
-    if (router.answered(ctx, status)) {
+    if (router.answered(ctx, status, head, endStream)) {
       this.setAside(ctx, endStream);
       return;
     }
@@ -296,6 +299,7 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
       this.wrong();
       return;
     }
+    if (isGrpc(ctx.head)) ctx.grpcStatus = statusInTrailers(fields);
     const { client } = this;
     if (client !== undefined) {
       client.sendTrailers(trailerBlockOf(fields));

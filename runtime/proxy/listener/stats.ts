@@ -59,6 +59,8 @@ export class HttpStats extends Http2Stats {
   /** Streams ended by an idle timeout, by a timeout of the route. */
   rqIdleTimeout = 0;
   rqTimeout = 0;
+  /** Requests ended by the longest time that route and `grpc-timeout` leave one. */
+  rqMaxDuration = 0;
   /** The client went away before its answer was complete; the upstream broke its answer off. */
   rqRxReset = 0;
   rqTxReset = 0;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock';
+import { GRPC_STATUS_NAMES } from '../grpc/status';
 import { parseFormat, requestHeaders, type FormatPart, type Operator } from './format';
 import type { LineBuffer } from './line-buffer';
 import type { RequestRecord } from './types';
@@ -130,7 +131,21 @@ const OPERATOR_VALUES: Readonly<Record<Operator['name'], (operator: Operator, cl
   UPSTREAM_PEER_SUBJECT: () => (record) => record.upstreamTls?.peer?.subject,
   UPSTREAM_PEER_ISSUER: () => (record) => record.upstreamTls?.peer?.issuer,
   UPSTREAM_TRANSPORT_FAILURE_REASON: () => (record) => text(record.transportFailure),
+  GRPC_STATUS: ({ argument }) => (argument === 'NUMBER' ? grpcNumber : (record) => grpcName(grpcNumber(record), argument === 'SNAKE_STRING')),
+  GRPC_STATUS_NUMBER: () => grpcNumber,
 };
+
+function grpcNumber({ grpcStatus = -1 }: RequestRecord): number | undefined {
+  return grpcStatus < 0 ? undefined : grpcStatus;
+}
+
+/** `DeadlineExceeded`, or `DEADLINE_EXCEEDED`; what Envoy calls `Canceled` is CANCELLED there. */
+function grpcName(status: number | undefined, snake: boolean): string | undefined {
+  if (status === undefined) return undefined;
+  const name = GRPC_STATUS_NAMES[status];
+  if (!snake) return name;
+  return status === 1 ? 'CANCELLED' : name.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
+}
 
 function list(values: readonly string[] | undefined): string | undefined {
   return values === undefined || values.length === 0 ? undefined : values.join(',');

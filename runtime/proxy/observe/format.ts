@@ -17,7 +17,7 @@ export const OPERATORS = [
   'DOWNSTREAM_TLS_VERSION', 'DOWNSTREAM_TLS_CIPHER', 'REQUESTED_SERVER_NAME', 'DOWNSTREAM_PEER_URI_SAN', 'DOWNSTREAM_PEER_DNS_SAN', 'DOWNSTREAM_PEER_SUBJECT',
   'DOWNSTREAM_PEER_ISSUER', 'DOWNSTREAM_PEER_SERIAL', 'DOWNSTREAM_PEER_FINGERPRINT_256', 'DOWNSTREAM_PEER_CERT_V_START', 'DOWNSTREAM_PEER_CERT_V_END',
   'DOWNSTREAM_TRANSPORT_FAILURE_REASON', 'UPSTREAM_TLS_VERSION', 'UPSTREAM_TLS_CIPHER', 'UPSTREAM_PEER_URI_SAN', 'UPSTREAM_PEER_DNS_SAN',
-  'UPSTREAM_PEER_SUBJECT', 'UPSTREAM_PEER_ISSUER', 'UPSTREAM_TRANSPORT_FAILURE_REASON',
+  'UPSTREAM_PEER_SUBJECT', 'UPSTREAM_PEER_ISSUER', 'UPSTREAM_TRANSPORT_FAILURE_REASON', 'GRPC_STATUS', 'GRPC_STATUS_NUMBER',
 ] as const;
 export type OperatorName = (typeof OPERATORS)[number];
 
@@ -63,6 +63,10 @@ const PATHS = ['WQ:PATH', 'NQ:PATH', 'WQ:ORIG_OR_PATH', 'NQ:ORIG_OR_PATH'];
 
 function argumentProblem(name: OperatorName, argument: string): string | undefined {
   if (name === 'PATH') return PATHS.includes(argument) ? undefined : `%PATH(${argument})% is not supported: one of ${PATHS.join(', ')}`;
+  if (name === 'GRPC_STATUS') {
+    return ['', 'CAMEL_STRING', 'SNAKE_STRING', 'NUMBER'].includes(argument) ? undefined
+      : `%GRPC_STATUS(${argument})% is not supported: CAMEL_STRING, SNAKE_STRING or NUMBER`;
+  }
   if (name !== 'REQ') return argument === '' ? undefined : `%${name}% takes no argument`;
   const headers = requestHeaders(argument);
   if (headers.length === 0 || headers.length > 2) return '%REQ(name)% or %REQ(name?other)% names one or two headers';

@@ -47,6 +47,8 @@ export interface RequestRecord {
   readonly upstreamHost: Host | undefined;
   /** 0 where the client went away before an answer. */
   readonly status: number;
+  /** How a call of gRPC ended; -1 or undefined: it did not say, or is none. */
+  readonly grpcStatus?: number;
   readonly flag: ResponseFlag | undefined;
   /** What the flag means here: which policy acted, and on what (RESPONSE_CODE_DETAILS). */
   readonly detail: string;

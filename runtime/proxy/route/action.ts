@@ -24,6 +24,7 @@ function compileForward(action: RouteActionConfig, random: () => number): Forwar
     hash: compileHash(action.hash, random),
     hostRewrite: action.hostRewrite,
     timeout: action.timeout,
+    maxDuration: action.maxDuration,
     idleTimeout: action.idleTimeout,
     websocket: action.websocket,
     retry: action.retry,

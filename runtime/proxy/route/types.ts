@@ -1,6 +1,6 @@
 /** What routing asks of a request and what it says of it. `route/` compiles a RouteTableConfig into these; the data path only calls them. */
 import type { RequestHash } from '../cluster/types';
-import type { HashPolicyConfig, HeaderMutation, RetryConfig, RouteConfig } from '../config/types';
+import type { HashPolicyConfig, HeaderMutation, MaxDurationConfig, RetryConfig, RouteConfig } from '../config/types';
 
 /** A request's head as rules see it. Nothing is made into a string before a rule asks for it. */
 export interface RequestHead {
@@ -50,6 +50,7 @@ export interface ForwardAction {
   hash(head: RequestHead, made: MadeCookies): RequestHash | undefined;
   readonly hostRewrite: string | undefined;
   readonly timeout: number;
+  readonly maxDuration: MaxDurationConfig | undefined;
   readonly idleTimeout: number | undefined;
   readonly websocket: boolean | undefined;
   readonly retry: RetryConfig | undefined;

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { ERRORS, problemDocument, titleOf, type ProxyError, type ResponseFlag } from '../error';
 import type { LocalReply } from '../filter/types';
+import { encodeMessage, grpcStatusOf, isGrpc } from '../grpc/status';
 import { writeLatin1 } from '../http1/bytes';
 import { writeHeader } from '../http1/forward';
 import type { RequestContext } from './request-context';
@@ -13,6 +14,8 @@ export interface Reply {
   readonly contentType: string | undefined;
   readonly body: Uint8Array;
   readonly headers: readonly { readonly name: string; readonly value: string }[];
+  /** To a call of gRPC: status and message stand in the head, which is all of it (Trailers-Only). */
+  readonly grpcStatus?: number;
 }
 
 const NO_HEADERS: Reply['headers'] = [];
@@ -21,21 +24,41 @@ const UPGRADE: Reply['headers'] = [{ name: 'upgrade', value: 'HTTP/1.1' }];
 /** Overload passes in seconds, one way or the other. */
 const TRY_SOON: Reply['headers'] = [{ name: 'retry-after', value: '1' }];
 const NO_BODY = new Uint8Array(0);
+const GRPC = 'application/grpc';
 const PROBLEM = 'application/problem+json';
 
 export function errorReply(ctx: RequestContext, error: ProxyError, service: string | undefined, status = error.status): Reply {
+  const detail = ctx.detail === '' ? error.code : `${error.code}{${ctx.detail}}`;
+  const headers = error === ERRORS.overloaded ? TRY_SOON : status === 426 ? UPGRADE : NO_HEADERS;
+  if (isGrpc(ctx.head)) {
+    return grpcReply(error.grpcStatus ?? grpcStatusOf(status), titleOf(error, service), error.flag, detail, headers);
+  }
   const document = problemDocument(error.problem, titleOf(error, service), status, error.code, error.policy, service);
   return {
     status,
     flag: error.flag,
-    detail: ctx.detail === '' ? error.code : `${error.code}{${ctx.detail}}`,
+    detail,
     contentType: PROBLEM,
     body: Buffer.from(document),
-    headers: error === ERRORS.overloaded ? TRY_SOON : status === 426 ? UPGRADE : NO_HEADERS,
+    headers,
+  };
+}
+
+/** What a client of gRPC understands, whatever went wrong: 200, and the status of gRPC in the head. */
+function grpcReply(grpcStatus: number, message: string, flag: ResponseFlag | undefined, detail: string, headers: Reply['headers']): Reply {
+  return {
+    status: 200,
+    flag,
+    detail,
+    contentType: GRPC,
+    body: NO_BODY,
+    headers: [{ name: 'grpc-status', value: String(grpcStatus) }, { name: 'grpc-message', value: encodeMessage(message) }, ...headers],
+    grpcStatus,
   };
 }
 
 export function filterReply(ctx: RequestContext, reply: LocalReply): Reply {
+  if (isGrpc(ctx.head)) return grpcReply(reply.grpcStatus ?? grpcStatusOf(reply.status), reply.title, reply.flag, reply.detail, reply.headers ?? NO_HEADERS);
   const { action } = ctx.route;
   const service = action.kind === 'route' ? soleCluster(ctx) : undefined;
   return {
@@ -58,7 +81,8 @@ export function redirectReply(status: number, location: string): Reply {
   return { status, flag: undefined, detail: 'direct_response', contentType: undefined, body: NO_BODY, headers: [{ name: 'location', value: location }] };
 }
 
-export function directReply(status: number, body: Uint8Array): Reply {
+export function directReply(ctx: RequestContext, status: number, body: Uint8Array): Reply {
+  if (isGrpc(ctx.head)) return grpcReply(grpcStatusOf(status), Buffer.from(body).toString(), undefined, 'direct_response', NO_HEADERS);
   return { status, flag: undefined, detail: 'direct_response', contentType: body.length > 0 ? 'text/plain' : undefined, body, headers: NO_HEADERS };
 }
 
@@ -79,7 +103,7 @@ export function writeReply(to: Buffer, reply: Reply, ctx: RequestContext, date: 
     && (mutation.remove.includes(name) || mutation.set.some((header) => header.name.toLowerCase() === name));
   let at = writeLatin1(to, 0, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`);
   if (reply.contentType !== undefined && !changed('content-type')) at = writeHeader(to, at, 'content-type', reply.contentType);
-  const bodiless = status === 204 || status === 304 || status < 200;
+  const bodiless = status === 204 || status === 304 || status < 200 || (reply.grpcStatus !== undefined && ctx.downstream.major === 2);
   if (!bodiless) at = writeHeader(to, at, 'content-length', String(body.length));
   for (const { name, value } of reply.headers) if (!changed(name)) at = writeHeader(to, at, name, value);
   const { addedHeaders } = ctx;

@@ -19,7 +19,7 @@ import type { Router } from './router';
 import type { UpstreamRequest } from './upstream-request';
 
 /** Which of a request's deadlines passed. */
-export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2, PerTryIdle: 3, Receive: 4 } as const;
+export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2, PerTryIdle: 3, Receive: 4, Duration: 5 } as const;
 
 /** Buffers above this are not kept for the next request. */
 const KEEP_BUFFER = 16 * 1024;
@@ -44,6 +44,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   readonly perTryIdleDeadline = new Deadline(this, RequestDeadline.PerTryIdle);
   readonly idleDeadline = new Deadline(this, RequestDeadline.Idle);
   readonly receiveDeadline = new Deadline(this, RequestDeadline.Receive);
+  readonly durationDeadline = new Deadline(this, RequestDeadline.Duration);
   /** Name, value, name, value … that filters and policies put on whatever answer the client gets. */
   readonly addedHeaders: string[] = [];
 
@@ -66,6 +67,10 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   replayLent = false;
   /** Bytes of body that are kept for another try. */
   replayLimit = 0;
+  /** Where the composed head says how long the upstream has (`grpc-timeout`); 0: nowhere. */
+  timeoutAt = 0;
+  /** When the request ends, whatever its state; 0: never. */
+  endsAt = 0;
   /** Trailers of a body that came and goes on in HTTP/2, as a header block. */
   requestTrailers: Buffer | undefined;
   /** All of the body that has come is in `replay`. */
@@ -103,6 +108,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   tries = 0;
   status = 0;
   flag: ResponseFlag | undefined;
+  grpcStatus = -1;
   detail = '';
   upstreamHost: Host | undefined;
   transportFailure = '';
@@ -173,7 +179,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = undefined;
     this.connection = this.host = this.backoff = this.triedHosts = this.upstreamHost = undefined;
     this.requestTrailers = undefined;
-    this.replayEnd = this.replayLimit = this.unprocessed = 0;
+    this.replayEnd = this.replayLimit = this.unprocessed = this.timeoutAt = this.endsAt = 0;
+    this.grpcStatus = -1;
     this.replayable = true;
     this.requestComplete = this.responseStarted = this.tunnel = this.ended = this.clientEnded = this.upstreamEnded = false;
     this.started = this.admitted = this.waitsForConnection = this.replayedOnce = false;

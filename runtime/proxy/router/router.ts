@@ -1,7 +1,9 @@
 import type { Clock } from '../../clock';
 import type { HeaderMutation } from '../config/types';
 import { ERRORS, type ProxyError } from '../error';
+import { isGrpc, statusInHead } from '../grpc/status';
 import { forwardRequest, forwardedRequestSize, type ResponseEdits } from '../http1/forward';
+import type { Head } from '../http1/head';
 import { IdSource } from '../http1/ids';
 import { blockOverhead, forwardRequestBlock } from '../http2/forward';
 import type { HttpTables } from '../listener/tables';
@@ -9,6 +11,7 @@ import type { Observer } from '../observe/types';
 import { Deadlines } from '../timer';
 import type { Transport } from '../transport';
 import type { ClusterPool } from './cluster-pool';
+import { boundDuration, composeTimeout } from './duration';
 import { HttpDate } from './http-date';
 import { directReply, errorReply, filterReply, redirectReply, type Reply } from './local-reply';
 import { RequestContext, RequestDeadline } from './request-context';
@@ -124,7 +127,7 @@ export class Router {
     }
     if (action.kind === 'direct') {
       ctx.responseMutation = match.responseHeaders(undefined);
-      this.answer(ctx, directReply(action.statusCode, action.body));
+      this.answer(ctx, directReply(ctx, action.statusCode, action.body));
       return;
     }
     const hash = action.hashPolicies.length > 0 ? action.hash(ctx, ctx.cookie) : undefined;
@@ -144,7 +147,13 @@ export class Router {
     ctx.responseMutation = match.responseHeaders(choice);
     const { setCookies } = ctx.cookie;
     for (let i = 0; i < setCookies.length; i++) ctx.addResponseHeader('set-cookie', setCookies[i]);
+    const { maxDuration } = action;
+    if (maxDuration !== undefined && !boundDuration(this, ctx, maxDuration)) {
+      this.refuse(ctx, ERRORS.maxDuration);
+      return;
+    }
     this.compose(ctx, match.rewritePath(ctx), action.hostRewrite, match.requestHeaders(choice));
+    if (maxDuration?.grpcTimeoutMax !== undefined) composeTimeout(ctx);
     if (bodyEnd > bodyStart) ctx.appendReplay(this.transport.input, bodyStart, bodyEnd);
     ctx.idleTimeout = action.idleTimeout ?? tables.config.streamIdleTimeout;
     if (ctx.idleTimeout > 0) this.deadlines.set(ctx.idleDeadline, ctx.idleTimeout, this.now);
@@ -203,8 +212,9 @@ export class Router {
     if (ctx.perTryIdleDeadline.set) this.deadlines.set(ctx.perTryIdleDeadline, ctx.retry!.perTryIdleTimeout, this.now);
   }
 
-  /** The head of a final answer has come. Whether the answer is set aside for another try. */
-  answered(ctx: RequestContext, status: number): boolean {
+  /** The head of a final answer has come, and `isWhole` where nothing follows it. Whether the answer is set aside for another try. */
+  answered(ctx: RequestContext, status: number, head: Head, isWhole: boolean): boolean {
+    if (isWhole && isGrpc(ctx.head)) ctx.grpcStatus = statusInHead(head);
     ctx.outcome.latency = (this.now = this.clock.now()) - ctx.tryStart;
     return ctx.retry !== undefined && this.tries.setsAside(ctx, status);
   }
@@ -242,6 +252,10 @@ export class Router {
         ctx.connection?.abandon();
         this.tries.failed(ctx, 'per_try_timeout');
         return;
+      case RequestDeadline.Duration:
+        ctx.downstream.manager.stats.rqMaxDuration++;
+        this.timedOut(ctx, ERRORS.maxDuration);
+        return;
       case RequestDeadline.Receive:
         // An answer has begun: it may come while the request still does, and closes the connection when it ends.
         if (ctx.responseStarted) return;
@@ -261,7 +275,8 @@ export class Router {
 
   private timedOut(ctx: RequestContext, error: ProxyError): void {
     // A client that is slow is not the upstream's failure.
-    this.tries.abandon(ctx, error === ERRORS.timeout || error === ERRORS.perTryTimeout ? 'timeout' : 'cancelled');
+    const isUpstreams = error === ERRORS.timeout || error === ERRORS.perTryTimeout || (error === ERRORS.maxDuration && ctx.requestComplete);
+    this.tries.abandon(ctx, isUpstreams ? 'timeout' : 'cancelled');
     if (!ctx.responseStarted) {
       this.refuse(ctx, error);
       return;
@@ -283,6 +298,7 @@ export class Router {
     ctx.status = reply.status;
     if (reply.flag !== undefined) ctx.flag = reply.flag;
     ctx.detail = reply.detail;
+    if (reply.grpcStatus !== undefined) ctx.grpcStatus = reply.grpcStatus;
     ctx.responseStarted = true;
     const { downstream } = ctx;
     downstream.sendReply(ctx, reply, this.httpDate.now());
@@ -351,6 +367,7 @@ export class Router {
     if (ctx.totalDeadline.set) deadlines.clear(ctx.totalDeadline);
     if (ctx.idleDeadline.set) deadlines.clear(ctx.idleDeadline);
     if (ctx.receiveDeadline.set) deadlines.clear(ctx.receiveDeadline);
+    if (ctx.durationDeadline.set) deadlines.clear(ctx.durationDeadline);
     if (ctx.perTryIdleDeadline.set) deadlines.clear(ctx.perTryIdleDeadline);
     ctx.end = this.now;
     const { downstream, pool } = ctx;

@@ -1,5 +1,6 @@
 import type { Host, TryOutcome } from '../cluster/types';
 import { ERRORS, type ProxyError } from '../error';
+import { httpStatusOf } from '../grpc/status';
 import { Known, type Head } from '../http1/head';
 import { backoff, parseRetryAfter, retriesError, retriesStatus } from '../retry/policy';
 import type { RequestContext } from './request-context';
@@ -53,6 +54,7 @@ export class TryLoop {
     }
     ctx.tries++;
     ctx.tryStart = router.now;
+    ctx.grpcStatus = -1;
     if (retry !== undefined && retry.perTryTimeout > 0 && ctx.requestComplete) {
       router.deadlines.set(ctx.perTryDeadline, retry.perTryTimeout, router.now);
     }
@@ -123,7 +125,8 @@ export class TryLoop {
    */
   setsAside(ctx: RequestContext, status: number): boolean {
     const retry = ctx.retry!;
-    if (!retriesStatus(retry.on, status)) return false;
+    const { grpcStatus } = ctx;
+    if (!retriesStatus(retry.on, status) && !(grpcStatus > 0 && retry.on.grpcStatuses.has(grpcStatus))) return false;
     if (!this.triesLeft(ctx)) return false;
     this.finish(ctx, status, undefined);
     return this.mayRetry(ctx);
@@ -187,12 +190,13 @@ export class TryLoop {
     if (!ctx.admitted) return;
     ctx.admitted = false;
     const { outcome } = ctx;
-    outcome.status = status;
+    // A call of gRPC fails with 200: breaker and outlier detection count what its own status says.
+    outcome.status = failure === undefined && ctx.grpcStatus > 0 ? httpStatusOf(ctx.grpcStatus) : status;
     outcome.failure = failure;
     if (failure !== undefined) outcome.latency = this.router.now - ctx.tryStart;
     const { cluster } = ctx.pool!;
     const { isRetry } = ctx;
-    if (isRetry && failure === undefined && status < 500) cluster.stats.rqRetrySuccess++;
+    if (isRetry && failure === undefined && outcome.status < 500) cluster.stats.rqRetrySuccess++;
     const host: Host | undefined = ctx.started ? ctx.host : undefined;
     ctx.started = false;
     if (ctx.host !== undefined) ctx.upstreamHost = ctx.host;

@@ -7,6 +7,7 @@ import { Deadline, type DeadlineOwner } from '../timer';
 import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
 import type { ClusterPool } from './cluster-pool';
 import { Relay } from './relay';
+import { writeTimeLeft } from './duration';
 import type { RequestContext } from './request-context';
 import type { UpstreamRequest } from './upstream-request';
 
@@ -89,6 +90,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     this.answered = false;
     this.interim = 0;
     this.inBody = false;
+    if (ctx.timeoutAt > 0) writeTimeLeft(this.pool.router, ctx);
     const taken = this.connection.writeStable(ctx.replay, ctx.replayEnd);
     if (!taken) ctx.replayLent = true;
     this.pool.router.tries.sent(ctx, taken);
@@ -295,7 +297,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     const status = (this.status = head.status);
     this.closeAfter = framing.close;
     this.body.start(framing);
-    if (router.answered(ctx, status)) {
+    if (router.answered(ctx, status, head, framing.body === Body.None)) {
       this.setAside(ctx, bodyStart, end);
       return;
     }

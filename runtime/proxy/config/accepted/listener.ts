@@ -95,7 +95,7 @@ export const listenerRules: RuleTable = {
   [`${HCM}.Rds`]: { config_source: accepted, route_config_name: accepted },
   [`${HCM}.HttpFilter`]: {
     name: acceptedWith('unique in the chain'),
-    typed_config: acceptedWith('LocalRateLimit or Router'),
+    typed_config: acceptedWith('RBAC, LocalRateLimit, Compressor, Digest or Router'),
     is_optional: acceptedWith('a filter of an unknown type is left out'),
     disabled: acceptedWith('unless a route configures it'),
   },
@@ -119,7 +119,7 @@ export const listenerRules: RuleTable = {
     vh_rate_limits: ignored('there are no rate limits of virtual hosts'),
     stage: only([0]),
     local_rate_limit_per_downstream_connection: only([false]),
-    rate_limited_as_resource_exhausted: only([false]),
+    rate_limited_as_resource_exhausted: acceptedWith('of a call of gRPC; else it is UNAVAILABLE'),
   },
   'envoy.type.v3.TokenBucket': { max_tokens: accepted, tokens_per_fill: accepted, fill_interval: acceptedWith('at least 50 ms, as in Envoy') },
   'envoy.type.v3.HttpStatus': { code: accepted },

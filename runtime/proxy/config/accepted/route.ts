@@ -60,6 +60,7 @@ export const routeRules: RuleTable = {
     regex_rewrite: accepted,
     host_rewrite_literal: accepted,
     timeout: acceptedWith('15 s where absent, 0 is none, as in Envoy'),
+    max_stream_duration: accepted,
     idle_timeout: accepted,
     retry_policy: accepted,
     hash_policy: accepted,
@@ -68,11 +69,17 @@ export const routeRules: RuleTable = {
     include_vh_rate_limits: ignored('there are no rate limits of virtual hosts'),
     ...each(['auto_host_rewrite', 'append_x_forwarded_host'], only([false])),
   },
+  [`${ROUTE}.RouteAction.MaxStreamDuration`]: {
+    max_stream_duration: acceptedWith('from the head of the request to the end of the answer'),
+    grpc_timeout_header_max: acceptedWith('what is left goes on in `grpc-timeout`'),
+    grpc_timeout_header_offset: accepted,
+  },
   [`${ROUTE}.RouteAction.UpgradeConfig`]: { upgrade_type: only(['websocket', 'WebSocket', 'WEBSOCKET']), enabled: accepted },
   [`${ROUTE}.WeightedCluster`]: { clusters: accepted, use_hash_policy: accepted, runtime_key_prefix: ignored('there are no runtime keys here') },
   [`${ROUTE}.WeightedCluster.ClusterWeight`]: { name: accepted, weight: accepted, ...each(HEADER_CHANGES, accepted) },
   [`${ROUTE}.RetryPolicy`]: {
-    retry_on: acceptedWith('`5xx`, `gateway-error`, `reset`, `connect-failure`, `refused-stream`, `retriable-4xx`, `retriable-status-codes`'),
+    retry_on: acceptedWith('`5xx`, `gateway-error`, `reset`, `connect-failure`, `refused-stream`, `retriable-4xx`, `retriable-status-codes`, '
+      + '`cancelled`, `deadline-exceeded`, `internal`, `resource-exhausted`, `unavailable`'),
     num_retries: accepted,
     per_try_timeout: accepted,
     per_try_idle_timeout: accepted,

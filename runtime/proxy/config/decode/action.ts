@@ -1,12 +1,13 @@
 import {
   RedirectAction_RedirectResponseCode as RedirectCode, RouteAction_ClusterNotFoundResponseCode as NotFoundCode, type DirectResponseAction,
-  type RedirectAction, type RegexMatchAndSubstitute, type RouteAction, type RouteAction_HashPolicy, type WeightedCluster,
+  type RedirectAction, type RegexMatchAndSubstitute, type RouteAction, type RouteAction_HashPolicy, type RouteAction_MaxStreamDuration,
+  type WeightedCluster,
 } from '../../../xds';
 import { compileSubstitution } from '../../route/regex';
 import type { Problems } from '../problems';
 import { show } from '../problems';
 import type {
-  DirectResponseConfig, HashKeyConfig, HashPolicyConfig, PathRewriteConfig, RedirectConfig, RetryConfig, RouteActionConfig, RouteMatchConfig,
+  DirectResponseConfig, HashKeyConfig, HashPolicyConfig, MaxDurationConfig, PathRewriteConfig, RedirectConfig, RetryConfig, RouteActionConfig, RouteMatchConfig,
   WeightedClusterConfig,
 } from '../types';
 import { headerMutation, isHeaderName, NO_HEADERS } from './headers';
@@ -53,11 +54,21 @@ export function routeAction(
     rewrite: rewrite(action.prefixRewrite, action.regexRewrite, match, path, problems),
     hostRewrite,
     timeout: durationOrOff(action.timeout, ROUTE_TIMEOUT, `${path}.timeout`, problems),
+    maxDuration: action.maxStreamDuration && maxDuration(action.maxStreamDuration, `${path}.max_stream_duration`, problems),
     idleTimeout: action.idleTimeout && durationOrOff(action.idleTimeout, 0, `${path}.idle_timeout`, problems),
     websocket: websocket(action.upgradeConfigs, `${path}.upgrade_configs`, problems),
     retry,
     hash: action.hashPolicy.map((policy, index) => hashPolicy(policy, `${path}.hash_policy[${index}]`, problems)),
     mirrors: [],
+  };
+}
+
+function maxDuration(bound: RouteAction_MaxStreamDuration, path: string, problems: Problems): MaxDurationConfig {
+  const { maxStreamDuration, grpcTimeoutHeaderMax, grpcTimeoutHeaderOffset } = bound;
+  return {
+    duration: durationOrOff(maxStreamDuration, 0, `${path}.max_stream_duration`, problems),
+    grpcTimeoutMax: grpcTimeoutHeaderMax && durationOrOff(grpcTimeoutHeaderMax, 0, `${path}.grpc_timeout_header_max`, problems),
+    grpcTimeoutOffset: durationOrOff(grpcTimeoutHeaderOffset, 0, `${path}.grpc_timeout_header_offset`, problems),
   };
 }
 

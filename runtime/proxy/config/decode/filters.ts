@@ -5,6 +5,7 @@ import {
 import type { Problems } from '../problems';
 import { show } from '../problems';
 import type { HttpFilterConfig, RateLimitConfig } from '../types';
+import { bodyFilter, bodyFilterOfRoute } from './body';
 import { headerList } from './headers';
 import { httpRbac } from './rbac';
 import { inRange, positiveDuration, runtimeFraction, unique } from './scalars';
@@ -33,9 +34,12 @@ export function httpFilters(filters: readonly HttpFilter[], path: string, proble
       return;
     }
     const rbac = unpackAnyAs(HttpRbacSchema, any);
+    const body = bodyFilter(any, filter.name, `${at}.typed_config`, problems);
     if (rbac) {
       const config = httpRbac(rbac, filter.name, `${at}.typed_config`, problems);
       made.push({ kind: 'rbac', name: filter.name, config: filter.disabled ? undefined : config });
+    } else if (body) {
+      made.push(filter.disabled ? { ...body, config: undefined } : body);
     } else if (unpackAnyAs(RouterSchema, any)) {
       if (filter.disabled) problems.add(`${at}.disabled`, 'true is not possible for the router');
       if (routerAt < 0) routerAt = index;
@@ -62,7 +66,9 @@ export function perRouteFilters(configs: Readonly<Record<string, Any>>, path: st
     } else {
       const limit = unpackAnyAs(LocalRateLimitSchema, any);
       const rbac = unpackAnyAs(HttpRbacPerRouteSchema, any);
-      if (limit) made.set(name, { kind: 'local_ratelimit', name, config: rateLimit(limit, inner, problems) });
+      const body = bodyFilterOfRoute(any, name, inner, problems);
+      if (body) made.set(name, body);
+      else if (limit) made.set(name, { kind: 'local_ratelimit', name, config: rateLimit(limit, inner, problems) });
       else if (rbac) made.set(name, { kind: 'rbac', name, config: rbac.rbac && httpRbac(rbac.rbac, name, `${inner}.rbac`, problems) });
       else if (unpackAny(any) && !wrapper?.isOptional) problems.add(inner, `${any.typeUrl} is not the configuration of a filter that is supported`);
     }
@@ -103,6 +109,7 @@ function rateLimit(limit: LocalRateLimit, path: string, problems: Problems): Rat
     statusCode,
     headers: limit.enableXRatelimitHeaders !== 0,
     responseHeaders,
+    resourceExhausted: limit.rateLimitedAsResourceExhausted,
     enforcedPercent: enforced / 10_000,
   };
 }

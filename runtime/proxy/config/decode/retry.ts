@@ -1,4 +1,5 @@
 import { PreviousHostsPredicateSchema, unpackAnyAs, type RetryExtension, type RetryPolicy } from '../../../xds';
+import { GrpcStatus } from '../../grpc/status';
 import type { Problems } from '../problems';
 import { show } from '../problems';
 import type { RetryConditions, RetryConfig } from '../types';
@@ -9,7 +10,17 @@ import { durationOrOff, inRange, positiveDuration } from './scalars';
 const BASE_INTERVAL = 25;
 const RATE_LIMITED_MAX_INTERVAL = 300_000;
 
-const WORDS = ['5xx', 'gateway-error', 'reset', 'connect-failure', 'refused-stream', 'retriable-4xx', 'retriable-status-codes'];
+/** Words for statuses of gRPC. */
+const GRPC_WORDS: Readonly<Record<string, number>> = {
+  'cancelled': GrpcStatus.Cancelled,
+  'deadline-exceeded': GrpcStatus.DeadlineExceeded,
+  'internal': GrpcStatus.Internal,
+  'resource-exhausted': GrpcStatus.ResourceExhausted,
+  'unavailable': GrpcStatus.Unavailable,
+};
+const WORDS = [
+  '5xx', 'gateway-error', 'reset', 'connect-failure', 'refused-stream', 'retriable-4xx', 'retriable-status-codes', ...Object.keys(GRPC_WORDS),
+];
 
 /** @param replayDefault bytes kept for replay where no extension says otherwise. */
 export function retryPolicy(
@@ -58,6 +69,7 @@ function conditions(policy: RetryPolicy, path: string, problems: Problems): Retr
     serverError: words.has('5xx'),
     retriable4xx: words.has('retriable-4xx'),
     statusCodes: new Set(policy.retriableStatusCodes),
+    grpcStatuses: new Set(Object.keys(GRPC_WORDS).filter((word) => words.has(word)).map((word) => GRPC_WORDS[word])),
   };
 }
 

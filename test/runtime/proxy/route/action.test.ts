@@ -309,6 +309,7 @@ describe('retry', () => {
   const retry = (requestMatches: RetryConfig['requestMatches']): RetryConfig => ({
     on: {
       connectFailure: true, refusedStream: false, reset: false, gatewayError: false, serverError: false, retriable4xx: false, statusCodes: new Set(),
+      grpcStatuses: new Set(),
     },
     maxRetries: 3,
     perTryTimeout: 500,

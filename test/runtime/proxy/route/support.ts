@@ -19,6 +19,7 @@ export function forward(change: Partial<RouteActionConfig> = {}): RouteActionCon
     rewrite: undefined,
     hostRewrite: undefined,
     timeout: 15_000,
+    maxDuration: undefined,
     idleTimeout: undefined,
     websocket: undefined,
     retry: undefined,

@@ -67,6 +67,7 @@ export function tcpConfig(changes: Partial<TcpProxyConfig> = {}): TcpProxyConfig
 
 export const NEVER: RetryConditions = {
   connectFailure: false, refusedStream: false, reset: false, gatewayError: false, serverError: false, retriable4xx: false, statusCodes: new Set(),
+  grpcStatuses: new Set(),
 };
 
 export function retryConfig(changes: Partial<RetryConfig> = {}): RetryConfig {
@@ -96,6 +97,7 @@ export function actionConfig(changes: Partial<RouteActionConfig> = {}): RouteAct
     rewrite: undefined,
     hostRewrite: undefined,
     timeout: 15_000,
+    maxDuration: undefined,
     idleTimeout: undefined,
     websocket: undefined,
     retry: undefined,

@@ -71,7 +71,9 @@ export class Upstreams {
     const ended = new Promise<void>((resolve) => {
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
-        whole = (request as http.IncomingMessage).complete && !request.aborted;
+        // node:http2 says `end` and nothing else of a stream that is reset early; whoever breaks off there is not heard as whole.
+        const unsure = request.httpVersionMajor === 2 && plan.abort === 'client-in-request';
+        whole = (request as http.IncomingMessage).complete && !request.aborted && !unsure;
         resolve();
       });
       request.on('close', resolve);

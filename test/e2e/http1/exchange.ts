@@ -12,8 +12,8 @@ export interface Echo {
 
 /** Says in a header what it got, whatever it is. */
 export class EchoServer {
-  /** Bytes that were no request to llhttp. */
-  unreadable = 0;
+  /** Why bytes were no request to llhttp; a method that it does not know is no fault. */
+  readonly unreadable: string[] = [];
   private constructor(private readonly server: http.Server) {}
 
   static async start(): Promise<EchoServer> {
@@ -30,7 +30,8 @@ export class EchoServer {
     server.on('checkContinue', (request, response) => server.emit('request', request, response));
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      if (error.code?.startsWith('HPE_') && error.code !== 'HPE_INVALID_EOF_STATE') made.unreadable++;
+      const { code = '' } = error;
+      if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE' && code !== 'HPE_INVALID_METHOD') made.unreadable.push(`${code}: ${error.message}`);
       socket.destroy();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -6,8 +6,8 @@ import { Answers, echoes, EchoServer, send } from './exchange';
 import { Running } from './proxies';
 
 /** Connections at once. */
-const WIDTH = 64;
-const MUTATIONS = 1500;
+const WIDTH = 128;
+const MUTATIONS = 800;
 
 async function eachOf<T>(list: readonly T[], run: (item: T, index: number) => Promise<void>): Promise<void> {
   let next = 0;

@@ -33,6 +33,14 @@ export const roots = {
   [`${v3}/filters/http/router/v3/router.proto`]: ['envoy.extensions.filters.http.router.v3.Router'],
   [`${v3}/filters/http/local_ratelimit/v3/local_rate_limit.proto`]: ['envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'],
 
+  [`${v3}/filters/http/compressor/v3/compressor.proto`]: [
+    'envoy.extensions.filters.http.compressor.v3.Compressor', 'envoy.extensions.filters.http.compressor.v3.CompressorPerRoute',
+  ],
+  [`${v3}/compression/gzip/compressor/v3/gzip.proto`]: ['envoy.extensions.compression.gzip.compressor.v3.Gzip'],
+  [`${v3}/compression/brotli/compressor/v3/brotli.proto`]: ['envoy.extensions.compression.brotli.compressor.v3.Brotli'],
+  [`${v3}/compression/zstd/compressor/v3/zstd.proto`]: ['envoy.extensions.compression.zstd.compressor.v3.Zstd'],
+  'meshwright/v1/digest.proto': ['meshwright.v1.Digest'],
+
   // Transport sockets.
   [`${v3}/transport_sockets/tls/v3/tls.proto`]: [
     'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock';
 import { Authorizer } from '../authorization/authorizer';
 import { allChains, type DownstreamTlsConfig, type FilterChainConfig, type ListenerConfig } from '../config/types';
 import { compileFilters } from '../filter';
+import { compileBodyFilters } from '../filter/body';
 import type { RouteTable } from '../route/types';
 import { compileChoice } from '../route/weighted-clusters';
 import type { SharedMemory } from '../shared-memory';
@@ -49,7 +50,7 @@ function compileChain(
   if (known !== undefined && known.chain === chain && known.routes === routes && known.transportSocket === transportSocket) return known;
   const { clock, random, shared } = dependencies;
   const filters = compileFilters(config.filters, { clock, random, shared, scope: chain.key, previous: known?.filters });
-  return { chain, transportSocket, config, routes, filters };
+  return { chain, transportSocket, config, routes, filters, bodyFilters: compileBodyFilters(filters) };
 }
 
 function compileSocket(listener: string, { key, transportSocket }: FilterChainConfig, dependencies: ListenerDependencies) {

@@ -1,5 +1,6 @@
 import type { Authorizer } from '../authorization/authorizer';
 import type { FilterChainConfig, HttpConnectionManagerConfig, ListenerConfig, TcpProxyConfig } from '../config/types';
+import type { BodyFilters } from '../filter/body';
 import type { HttpFilter } from '../filter/types';
 import type { ClusterChoice, RouteTable } from '../route/types';
 import type { FilterChainMatcher } from './filter-chain-match';
@@ -26,6 +27,8 @@ export interface HttpTables extends CommonTables {
   readonly config: HttpConnectionManagerConfig;
   readonly routes: RouteTable;
   readonly filters: readonly HttpFilter[];
+  /** Those of them that have to do with bodies; undefined: bodies pass as they are. */
+  readonly bodyFilters: BodyFilters | undefined;
 }
 
 export interface TcpTables extends CommonTables {

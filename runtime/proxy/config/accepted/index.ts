@@ -1,3 +1,4 @@
+import { bodyRules } from './body';
 import { bootstrapRules } from './bootstrap';
 import { clusterRules } from './cluster';
 import { coreRules } from './core';
@@ -11,7 +12,9 @@ import { tlsRules } from './tls';
  * The subset of xDS v3 that the proxy takes: message type → field → rule. A field that is not here is refused wherever it is set; `docs/xds-subset.md`
  * is generated from this table, and every decoder reads only what it lists.
  */
-export const accepted: RuleTable = { ...bootstrapRules, ...listenerRules, ...routeRules, ...clusterRules, ...coreRules, ...tlsRules, ...rbacRules };
+export const accepted: RuleTable = {
+  ...bootstrapRules, ...listenerRules, ...routeRules, ...clusterRules, ...coreRules, ...tlsRules, ...rbacRules, ...bodyRules,
+};
 
 /** Where the table is written for people; errors point there. */
 export const SUBSET_PAGE = 'docs/xds-subset.md';

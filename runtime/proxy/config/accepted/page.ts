@@ -1,3 +1,4 @@
+import { bodyRules } from './body';
 import { bootstrapRules } from './bootstrap';
 import { clusterRules } from './cluster';
 import { coreRules } from './core';
@@ -8,7 +9,7 @@ import { accepted } from '.';
 
 const CHAPTERS: readonly (readonly [string, RuleTable])[] = [
   ['Bootstrap', bootstrapRules], ['Listeners', listenerRules], ['Routes', routeRules], ['Clusters and endpoints', clusterRules],
-  ['Used by several', coreRules],
+  ['Bodies', bodyRules], ['Used by several', coreRules],
 ];
 
 /** The table as a page for people. */

@@ -64,7 +64,8 @@ async function main(): Promise<void> {
         'org.opencontainers.image.source': 'https://github.com/meshwright/meshwright',
       },
     }, program(plane));
-    const materials = { image: reference, digest, nodeVersion: NODE_VERSION, packages: bundledPackages(plane, root), system: runtime.packages, epoch };
+    const packages = bundledPackages(plane, root);
+    const materials = { image: reference, digest, nodeVersion: NODE_VERSION, packages, system: runtime.packages, epoch };
     writeFileSync(join(out, `${plane.name}.cdx.json`), billOfMaterials(materials, installed));
     digests[plane.name] = digest;
   }

@@ -2,8 +2,8 @@ import { isAbsolute, relative, resolve as resolvePath } from 'node:path';
 import type { Clock, Timer } from '../clock';
 import { AdminServer, debugConfig, metricsText } from './admin';
 import { AdsServer, type StreamAge } from './ads';
-import { silentLog, type Log } from './log';
 import { IdentityServer, type IdentityOptions } from './identity/identity-server';
+import { silentLog, type Log } from './log';
 import type { MeshModel } from './model';
 import { resolve, type ObjectReport } from './resolve';
 import { describeId, ResourceStore, type Documents, type Unreadable } from './resources';
@@ -19,7 +19,7 @@ export interface ListenAddress {
 export interface ControlPlaneOptions {
   readonly source: Source;
   readonly clock: Clock;
-  /** 0 ≤ x < 1. */
+  /** 0 ≤ x < 1, for the times that replicas are to differ in; without it always the mean. */
   readonly random?: () => number;
   readonly log?: Log;
   /** What gives workloads their identities. Without it there is no encryption and no authorization: for tests. */
@@ -75,7 +75,7 @@ export class ControlPlane {
     this.started = clock.wallTime();
     this.ads = new AdsServer({ clock, log, changed: () => this.statusChanged(), streamAge, verifyPeers: options.identity !== undefined });
     this.identity = options.identity && new IdentityServer(options.identity, {
-      clock, log, random: options.random ?? Math.random, lifetime: () => this.lifetime(), trusted: () => this.rebuild(),
+      clock, log, random: options.random ?? (() => 0.5), lifetime: () => this.lifetime(), trusted: () => this.rebuild(),
     });
     this.statusFile = statusFile === undefined ? undefined
       : new StatusFile(statusFile, (error) => log.error('status', 'status file cannot be written', { file: statusFile, reason: error.message }));

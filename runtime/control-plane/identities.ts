@@ -46,7 +46,9 @@ export function identitiesOf({ authority, certificateAddress, tokens, trustDomai
   const writer = new TrustBundleWriter({ api, clock, random, log });
   return {
     ...common,
-    authority: new SecretAuthorityStore({ api, clock, random, log, namespace, name: authority.name, create: authority.make ? trustDomain : undefined }),
+    authority: new SecretAuthorityStore({
+      api, clock, random, log, namespace, name: authority.name, create: authority.make ? trustDomain : undefined,
+    }),
     tokens: new KubernetesTokenVerifier(async (spec) => {
       const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec };
       const { status } = await api.request<{ status: TokenReviewStatus }>({ method: 'POST', path: '/apis/authentication.k8s.io/v1/tokenreviews', body });

@@ -18,7 +18,9 @@ async function run(options: Options): Promise<void> {
   if (!identity) log.warning('identity', 'there is no authority: nothing is encrypted, and whoever connects is let in');
   const { xdsAddress, adminAddress, statusFile } = options;
   const streamAge = shared && { mean: STREAM_AGE, random: Math.random };
-  const controlPlane = new ControlPlane({ source, shared, identity, random: Math.random, streamAge, clock, log, xdsAddress, adminAddress, statusFile });
+  const controlPlane = new ControlPlane({
+    source, shared, identity, random: Math.random, streamAge, clock, log, xdsAddress, adminAddress, statusFile,
+  });
   const stop = (signal: string) => {
     log.info('main', 'ending', { signal });
     controlPlane.close().then(() => process.exit(0), (error: Error) => fail(error));

@@ -65,12 +65,13 @@ export * from './gen/envoy/extensions/compression/zstd/compressor/v3/zstd_pb';
 export * from './gen/meshwright/v1/digest_pb';
 export * from './gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 export {
-  CommonTlsContextSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema, type CommonTlsContext, type DownstreamTlsContext, type UpstreamTlsContext,
+  CommonTlsContextSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema,
+  type CommonTlsContext, type DownstreamTlsContext, type UpstreamTlsContext,
 } from './gen/envoy/extensions/transport_sockets/tls/v3/tls_pb';
 export { SecretSchema, type Secret, type SdsSecretConfig } from './gen/envoy/extensions/transport_sockets/tls/v3/secret_pb';
 export {
-  CertificateValidationContextSchema, SubjectAltNameMatcher_SanType, TlsCertificateSchema, TlsParameters_TlsProtocol, type CertificateValidationContext,
-  type TlsCertificate, type TlsSessionTicketKeys, type TlsParameters,
+  CertificateValidationContextSchema, SubjectAltNameMatcher_SanType, TlsCertificateSchema, TlsParameters_TlsProtocol,
+  type CertificateValidationContext, type TlsCertificate, type TlsSessionTicketKeys, type TlsParameters,
 } from './gen/envoy/extensions/transport_sockets/tls/v3/common_pb';
 export * from './gen/envoy/extensions/access_loggers/file/v3/file_pb';
 export * from './gen/envoy/extensions/access_loggers/stream/v3/stream_pb';

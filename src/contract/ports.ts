@@ -17,4 +17,6 @@ export const CONTROL_PLANE_ADMIN_PORT = 15014;
 /** User and group that sidecars run as; its traffic is never redirected. */
 export const PROXY_UID = 1337;
 /** Ports that no application container of a meshed pod may open. */
-export const RESERVED_PORTS: readonly number[] = [ADMIN_PORT, OUTBOUND_PORT, INBOUND_PORT, XDS_PORT, CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT];
+export const RESERVED_PORTS: readonly number[] = [
+  ADMIN_PORT, OUTBOUND_PORT, INBOUND_PORT, XDS_PORT, CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT,
+];

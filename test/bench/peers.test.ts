@@ -29,7 +29,7 @@ test('so is what the benchmark of bytes configures', () => {
   expect(listeners[0].listener.filterChains[0].filter).toMatchObject({
     kind: 'tcp_proxy', clusters: [{ cluster: 'db.shop:5432', weight: 1 }], idleTimeout: 60_000, maxConnectAttempts: 2, accessLog: { path: '/dev/null' },
   });
-  expect(clusters[0]).toMatchObject({ cluster: { breaker: { failures: 5 }, outlierDetection: { consecutive5xx: 5 }, limits: { maxConnections: 4000 } } });
+  expect(clusters[0].cluster).toMatchObject({ breaker: { failures: 5 }, outlierDetection: { consecutive5xx: 5 }, limits: { maxConnections: 4000 } });
 });
 
 test('so is HTTP/2 on both sides', () => {

@@ -7,8 +7,8 @@ import type { MeshModel } from '../model';
 import { proxyNode } from '../translate';
 import { xdsResources, type ProxyNode } from '../xds';
 import { peerOf, type Peer } from './node';
-import { sameSnapshot, snapshotOf, type Snapshot } from './snapshot';
 import { identityOf, impostor } from './peer-identity';
+import { sameSnapshot, snapshotOf, type Snapshot } from './snapshot';
 import { AdsStats, shortType } from './stats';
 import { DeltaStream } from './stream';
 

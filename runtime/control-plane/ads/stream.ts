@@ -27,7 +27,11 @@ export interface StreamDeps {
  */
 export class DeltaStream {
   private readonly subscriptions: Record<ResourceType, Subscription> = {
-    [SDS]: new Subscription(false), [CDS]: new Subscription(true), [EDS]: new Subscription(false), [LDS]: new Subscription(true), [RDS]: new Subscription(false),
+    [SDS]: new Subscription(false),
+    [CDS]: new Subscription(true),
+    [EDS]: new Subscription(false),
+    [LDS]: new Subscription(true),
+    [RDS]: new Subscription(false),
   };
   private snapshot: Snapshot | undefined;
   private nonces = 0;

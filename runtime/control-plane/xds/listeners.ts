@@ -1,8 +1,9 @@
 import { INBOUND_PORT, OUTBOUND_PORT } from '../../../src/contract';
 import {
-  ApiVersion, create, duration, FilterChainMatchSchema, FilterChainSchema, HttpConnectionManager_CodecType, HttpConnectionManager_PathWithEscapedSlashesAction,
-  HttpConnectionManager_ServerHeaderTransformation, HttpConnectionManagerSchema, HttpFilterSchema, ListenerFilterSchema, ListenerSchema, packAny, RouterSchema, TlsInspectorSchema,
-  TrafficDirection, type FilterChain, type HttpFilter, type Listener, type ListenerFilter,
+  ApiVersion, create, duration, FilterChainMatchSchema, FilterChainSchema, HttpConnectionManager_CodecType,
+  HttpConnectionManager_PathWithEscapedSlashesAction, HttpConnectionManager_ServerHeaderTransformation, HttpConnectionManagerSchema,
+  HttpFilterSchema, ListenerFilterSchema, ListenerSchema, packAny, RouterSchema, TlsInspectorSchema, TrafficDirection,
+  type FilterChain, type HttpFilter, type Listener, type ListenerFilter,
 } from '../../xds';
 import type { Service } from '../model';
 import { accessLog } from './access-log';

@@ -140,7 +140,9 @@ function adsOf(message: Bootstrap, clusters: readonly Cluster[], problems: Probl
     first ??= endpoint;
     addresses.push(...endpoint.addresses);
   });
-  return first && { addresses, authority, connectTimeout: first.connectTimeout, keepalive: first.keepalive, identity: first.identity, listeners, clusters: discovered };
+  if (!first) return undefined;
+  const { connectTimeout, keepalive, identity } = first;
+  return { addresses, authority, connectTimeout, keepalive, identity, listeners, clusters: discovered };
 }
 
 function fromAds(source: ConfigSource | undefined, path: string, problems: Problems): boolean {

@@ -10,6 +10,7 @@ import type { SecretConfig, UpstreamTlsConfig } from './tls-types';
  */
 
 export * from './listener-types';
+export * from './rbac-types';
 export * from './tls-types';
 
 /**

@@ -1,5 +1,5 @@
 import { Authorizer } from '../authorization/authorizer';
-import type { RbacConfig } from '../config/rbac-types';
+import type { RbacConfig } from '../config/types';
 import { ERRORS } from '../error';
 import type { FilterRequest, HttpFilter, LocalReply } from './types';
 

@@ -260,7 +260,8 @@ export class ClusterPool {
     const { host } = connection;
     const connections = host.pool as HostConnections;
     const limit = this.cluster.config.maxRequestsPerConnection;
-    if (host.removed || connections.draining || this.router.closing || connection.generation !== this.generation || (limit > 0 && connection.requests >= limit)) {
+    const spent = limit > 0 && connection.requests >= limit;
+    if (spent || host.removed || connections.draining || this.router.closing || connection.generation !== this.generation) {
       connection.discard();
       return;
     }

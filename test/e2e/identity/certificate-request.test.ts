@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { requestInProcess } from '../../../runtime/proxy/identity/request-in-process';
 import { x509 } from '../../../runtime/control-plane/identity/x509';
+import { requestInProcess } from '../../../runtime/proxy/identity/request-in-process';
 
 const FILE = join(resolve(__dirname, '../../..'), 'lib/runtime/certificate-request.js');
 

@@ -1,5 +1,6 @@
 import {
-  HttpConnectionManagerSchema, NetworkRbacSchema, TcpProxySchema, unpackAnyAs, type Any, type Filter, type FilterChain, type FilterChainMatch, type Listener,
+  HttpConnectionManagerSchema, NetworkRbacSchema, TcpProxySchema, unpackAnyAs,
+  type Any, type Filter, type FilterChain, type FilterChainMatch, type Listener,
 } from '../../../xds';
 import { duplicateMatches } from '../../listener/filter-chain-match';
 import type { Problems } from '../problems';

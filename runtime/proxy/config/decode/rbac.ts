@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import {
-  RbacAction, type CidrRange, type HttpRbac, type NetworkRbac, type PathMatcher, type RbacPermission, type RbacPolicy, type RbacPrincipal, type RbacRules,
+  RbacAction, type CidrRange, type HttpRbac, type NetworkRbac, type PathMatcher, type RbacPermission, type RbacPolicy, type RbacPrincipal,
+  type RbacRules,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import { show } from '../problems';

@@ -38,7 +38,10 @@ async function intermediate(root: AuthorityMaterial, options: { ca?: boolean; us
     signingKey,
     signingAlgorithm: SIGNING,
     publicKey: keys.publicKey,
-    extensions: [new x509.BasicConstraintsExtension(options.ca ?? true, undefined, true), new x509.KeyUsagesExtension(options.usages ?? x509.KeyUsageFlags.keyCertSign, true)],
+    extensions: [
+      new x509.BasicConstraintsExtension(options.ca ?? true, undefined, true),
+      new x509.KeyUsagesExtension(options.usages ?? x509.KeyUsageFlags.keyCertSign, true),
+    ],
   });
   const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
   return { certificateChain: `${certificate.toString('pem')}\n`, privateKey: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n`, trustBundle: root.trustBundle };

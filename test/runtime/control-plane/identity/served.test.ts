@@ -10,7 +10,8 @@ import { silentLog } from '../../../../runtime/control-plane/log';
 import { certificateRequest } from '../../../../runtime/proxy/identity/certificate-request';
 import { newKey } from '../../../../runtime/proxy/identity/key';
 import {
-  create, DeltaDiscoveryRequestSchema, fromJson, IssueCertificateRequestSchema, NodeSchema, SecretSchema, TypeUrl, unpackAnyAs, type IssueCertificateResponse,
+  create, DeltaDiscoveryRequestSchema, fromJson, IssueCertificateRequestSchema, NodeSchema, SecretSchema, TypeUrl, unpackAnyAs,
+  type IssueCertificateResponse,
 } from '../../../../runtime/xds';
 import { createAdsClient } from '../../../../runtime/xds/ads-service';
 import { createCertificateClient } from '../../../../runtime/xds/certificate-service';

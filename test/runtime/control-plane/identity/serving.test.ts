@@ -1,16 +1,16 @@
+import { webcrypto } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
-import { webcrypto } from 'node:crypto';
 import { Server, type ServerCredentials } from '@grpc/grpc-js';
+import { systemClock } from '../../../../runtime/clock';
 import { createRoot } from '../../../../runtime/control-plane/identity/authority-material';
 import { CertificateAuthority } from '../../../../runtime/control-plane/identity/certificate-authority';
 import { FileAuthorityStore } from '../../../../runtime/control-plane/identity/file-store';
 import { ServingIdentity } from '../../../../runtime/control-plane/identity/serving-identity';
 import { SIGNING, x509 } from '../../../../runtime/control-plane/identity/x509';
 import { silentLog } from '../../../../runtime/control-plane/log';
-import { systemClock } from '../../../../runtime/clock';
 import { WatchedClock } from '../support/watched-clock';
 
 const IDENTITY = 'spiffe://shop.example/ns/mesh/sa/meshwright-control-plane';

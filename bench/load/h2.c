@@ -1,12 +1,14 @@
 /*
  * As load.c, over HTTP/2 with prior knowledge: the application and its clients in one thread.
  *
- *   h2 FIRST_PORT PORTS BODY_BYTES
+ *   h2 FIRST_PORT PORTS BODY_BYTES [grpc]
  *
  * Answers each request on 127.0.0.1, ports FIRST_PORT … FIRST_PORT + PORTS - 1, with 200 and BODY_BYTES bytes; a connection that does not begin with
  * the preface is served HTTP/1.1, for proxies that cannot speak HTTP/2 to an upstream. Reads commands, one a line:
  *
  *   run PORT CONNECTIONS STREAMS MILLISECONDS HOST PATH
+ *
+ * With `grpc` requests are unary calls: a message of BODY_BYTES goes, one comes, and trailers with a status, which has to be 0.
  *
  * and answers each with one line of JSON. A closed loop: every one of CONNECTIONS × STREAMS streams is followed by the next when it ends.
  *
@@ -52,6 +54,7 @@ struct peer {
 
 static struct peer *peers[MAX_FD];
 static long body_length;
+static int is_grpc;
 static uint8_t *body;
 static char *answer1;
 static size_t answer1_length;
@@ -181,7 +184,7 @@ static void build(struct blocks *b, const struct field *fields, int count) {
   }
 }
 
-static struct blocks request_blocks, answer_blocks;
+static struct blocks request_blocks, answer_blocks, trailer_blocks;
 
 /* ------------------------------------------------------------------------------------------------------------------------ frames out */
 
@@ -215,6 +218,11 @@ static void put_frame(struct peer *p, int type, int flags, uint32_t stream, cons
 static void put_window(struct peer *p, uint32_t increment) {
   uint8_t bytes[4] = { (uint8_t)(increment >> 24), (uint8_t)(increment >> 16), (uint8_t)(increment >> 8), (uint8_t)increment };
   put_frame(p, WINDOW_UPDATE, 0, 0, bytes, 4);
+}
+
+/* grpc-status: 0, literally. */
+static void put_trailers(struct peer *p, uint32_t stream) {
+  put_frame(p, HEADERS, 5, stream, trailer_blocks.plain.bytes, trailer_blocks.plain.length);
 }
 
 static void put_headers(struct peer *p, const struct blocks *blocks, uint32_t stream, int flags) {
@@ -275,7 +283,8 @@ static void answer(struct peer *p, uint32_t stream) {
   }
   p->window -= body_length;
   put_headers(p, &answer_blocks, stream, 0);
-  put_frame(p, DATA, 1, stream, body, (size_t)body_length);
+  put_frame(p, DATA, !is_grpc, stream, body, (size_t)body_length);
+  if (is_grpc) put_trailers(p, stream);
 }
 
 static void serve_waiting(struct peer *p) {
@@ -305,7 +314,8 @@ static void open_stream(struct peer *p, uint64_t at) {
   p->next_stream += 2;
   p->due[(stream >> 1) % MAX_STREAMS] = at;
   p->missing[(stream >> 1) % MAX_STREAMS] = body_length;
-  put_headers(p, &request_blocks, stream, 1);
+  put_headers(p, &request_blocks, stream, !is_grpc);
+  if (is_grpc) put_frame(p, DATA, 1, stream, body, (size_t)body_length);
 }
 
 /* Whether the block says :status 200, in any of the ways to write it. */
@@ -319,6 +329,15 @@ static int is_200(const uint8_t *b, size_t length) {
   if (i < length && b[i] == 0x88) return 1;
   if (i + 4 < length && (b[i] == 0x08 || b[i] == 0x18 || b[i] == 0x48) && b[i + 1] == 3) return memcmp(b + i + 2, "200", 3) == 0;
   return i + 3 < length && (b[i] == 0x08 || b[i] == 0x18 || b[i] == 0x48) && b[i + 1] == 0x82 && b[i + 2] == 0x10 && (b[i + 3] & 0xf8) == 0;
+}
+
+/* Whether trailers say grpc-status 0 and nothing else: its name Huffman coded or not, or all of it out of the table, where only it can stand that comes so often. */
+static int is_ok(const uint8_t *b, size_t length) {
+  const struct block *coded = &trailer_blocks.plain;
+  static const char literal[] = "\013grpc-status\0010";
+  if (length == coded->length && memcmp(b + 1, coded->bytes + 1, length - 1) == 0) return 1;
+  if (length == 1 && b[0] > 0xbd) return 1;
+  return length == sizeof literal && memcmp(b + 1, literal, sizeof literal - 1) == 0;
 }
 
 static void ended(struct peer *p, uint32_t stream) {
@@ -364,7 +383,11 @@ static void on_frame(struct peer *p, int type, int flags, uint32_t stream, const
         if (flags & 1) answer(p, stream);
         return;
       }
-      if (!is_200(b, length)) run.not_200++;
+      if (is_grpc && flags & 1) {
+        if (!is_ok(b, length)) run.not_200++;
+      } else if (!is_200(b, length)) {
+        run.not_200++;
+      }
       if (flags & 1) ended(p, stream);
       return;
     case DATA:
@@ -437,13 +460,19 @@ static void start_run(const char *line) {
   int port, connections, streams, milliseconds, one = 1;
   static char host[128], path[512];
   if (sscanf(line, "run %d %d %d %d %127s %511s", &port, &connections, &streams, &milliseconds, host, path) != 6 || streams > MAX_STREAMS) exit(2);
+  struct field call[] = {
+    { 3, ":method", "POST", 0, 0, 1 }, { 4, ":path", path, 0, 0, 0 }, { 6, ":scheme", "http", 0, 0, 1 }, { 1, ":authority", host, 0, 0, 0 },
+    { 0, "te", "trailers", 0, 0, 0 }, { 31, "content-type", "application/grpc", 0, 0, 0 }, { 58, "user-agent", "grpc-go/1.66.0", 0, 0, 0 },
+    { 0, "x-tenant", "acme", 0, 0, 0 }, { 0, "grpc-timeout", "4999m", 0, 1, 0 }, { 0, "grpc-accept-encoding", "gzip", 0, 0, 0 },
+  };
   struct field fields[] = {
     { 2, ":method", "GET", 0, 0, 1 }, { 4, ":path", path, 0, 1, 0 }, { 6, ":scheme", "http", 0, 0, 1 }, { 1, ":authority", host, 0, 0, 0 },
     { 58, "user-agent", "Mozilla/5.0 (X11; Linux x86_64) demo-client/1.2", 0, 0, 0 }, { 19, "accept", "application/json, text/plain, */*", 0, 0, 0 },
     { 16, "accept-encoding", "gzip, deflate", 0, 0, 1 },
     { 23, "authorization", "Bearer abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", 1, 0, 0 }, { 0, "x-tenant", "acme", 0, 0, 0 },
   };
-  build(&request_blocks, fields, sizeof fields / sizeof *fields);
+  if (is_grpc) build(&request_blocks, call, sizeof call / sizeof *call);
+  else build(&request_blocks, fields, sizeof fields / sizeof *fields);
   run = (struct run){ .running = 1, .count = connections, .streams = streams };
   sample_count = 0;
   struct sockaddr_in address = loopback(port);
@@ -538,11 +567,18 @@ static void on_event(int fd, uint32_t events) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 4) return 2;
+  if (count != 4 && (count != 5 || strcmp(arguments[4], "grpc"))) return 2;
+  is_grpc = count == 5;
   int first = atoi(arguments[1]), ports = atoi(arguments[2]);
   body_length = atol(arguments[3]);
   body = malloc((size_t)body_length + 1);
   memset(body, 'x', (size_t)body_length);
+  if (is_grpc) {
+    /* One message, not compressed: a flag, and its length in four bytes. */
+    memset(body, 0, 5);
+    body[3] = (uint8_t)((body_length - 5) >> 8);
+    body[4] = (uint8_t)(body_length - 5);
+  }
   samples = malloc(sizeof *samples * MAX_SAMPLES);
   build_huffman();
   char digits[24];
@@ -552,7 +588,11 @@ int main(int count, char **arguments) {
     { 31, "content-type", "application/json", 0, 0, 0 }, { 28, "content-length", digits, 0, 1, 0 }, { 24, "cache-control", "no-store", 0, 0, 0 },
     { 0, "x-app", "demo-service", 0, 0, 0 },
   };
-  build(&answer_blocks, fields, sizeof fields / sizeof *fields);
+  struct field called[] = { { 8, ":status", "200", 0, 0, 1 }, { 31, "content-type", "application/grpc", 0, 0, 0 } };
+  struct field trailers[] = { { 0, "grpc-status", "0", 0, 0, 0 } };
+  build(&trailer_blocks, trailers, 1);
+  if (is_grpc) build(&answer_blocks, called, sizeof called / sizeof *called);
+  else build(&answer_blocks, fields, sizeof fields / sizeof *fields);
   answer1 = malloc((size_t)body_length + 1024);
   answer1_length = (size_t)sprintf(answer1,
     "HTTP/1.1 200 OK\r\nServer: up/1.0\r\nDate: Mon, 23 Nov 2026 16:00:00 GMT\r\nContent-Type: application/json\r\nContent-Length: %ld\r\n"

@@ -24,13 +24,14 @@ export interface Http2Shape {
 export class Http2Load {
   private constructor(private readonly child: ChildProcess, private readonly lines: Interface) {}
 
-  /** @param options the application's ports, `ports` of them from `firstPort` on, and the length of its answers. */
+  /** @param options whether it is about unary calls of gRPC; the application's ports, `ports` of them from `firstPort` on, and the length of its answers. */
   static async start(
-    root: string, folder: string, core: number, options: { firstPort: number; ports: number; bodyBytes: number },
+    root: string, folder: string, core: number, options: { firstPort: number; ports: number; bodyBytes: number; grpc?: boolean },
   ): Promise<Http2Load> {
     const binary = join(folder, 'h2');
     execFileSync('gcc', ['-O2', '-o', binary, join(root, 'bench/load/h2.c')], { stdio: ['ignore', 'inherit', 'inherit'] });
-    const child = spawn('taskset', ['-c', String(core), binary, String(options.firstPort), String(options.ports), String(options.bodyBytes)],
+    const { firstPort, ports, bodyBytes, grpc = false } = options;
+    const child = spawn('taskset', ['-c', String(core), binary, ...[firstPort, ports, bodyBytes].map(String), ...grpc ? ['grpc'] : []],
       { stdio: ['pipe', 'pipe', 'inherit'] });
     const load = new Http2Load(child, createInterface({ input: child.stdout! }));
     const ready = await load.line();

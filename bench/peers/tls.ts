@@ -42,6 +42,12 @@ export function makePki(folder: string): Pki {
 
 export interface TlsSetting extends Setting {
   readonly pki: Pki;
+  /** A call ends when its caller waits no more (`grpc-timeout`). */
+  readonly grpc?: boolean;
+}
+
+function alpn({ http2 }: Setting): string {
+  return http2 ? 'h2' : 'http/1.1';
 }
 
 /** One hop: whom it serves, and whom it asks. */
@@ -65,10 +71,10 @@ function haproxyHop(setting: TlsSetting, { name, port, upstreams, secureClients,
   ssl-default-server-ciphersuites TLS_AES_128_GCM_SHA256
 `);
   if (secureClients) {
-    config = config.replace(`bind 127.0.0.1:${port}`, `$& ssl crt ${pki.serverWithKey} ca-file ${pki.authority} verify required alpn http/1.1 curves X25519`);
+    config = config.replace(`bind 127.0.0.1:${port}`, `$& ssl crt ${pki.serverWithKey} ca-file ${pki.authority} verify required alpn ${alpn(setting)} curves X25519`);
   }
   if (secureUpstreams) {
-    const asked = `ssl crt ${pki.clientWithKey} ca-file ${pki.authority} verify required verifyhost ${pki.host} sni str(${pki.host}) alpn http/1.1`;
+    const asked = `ssl crt ${pki.clientWithKey} ca-file ${pki.authority} verify required verifyhost ${pki.host} sni str(${pki.host}) alpn ${alpn(setting)}`;
     config = config.replace(/server s\d+ 127\.0\.0\.1:\d+/g, `$& ${asked}`);
   }
   return haproxyProgram(setting, `haproxy-${name}`, config, port);
@@ -104,7 +110,8 @@ function nginxHop(setting: TlsSetting, { name, port, upstreams, secureClients, s
 }
 
 /** A bootstrap of our proxy's or of Envoy's with TLS: they are told alike. */
-function withTls(config: any, pki: Pki, { secureClients, secureUpstreams }: Hop): unknown {
+function withTls(config: any, setting: TlsSetting, { secureClients, secureUpstreams }: Hop): unknown {
+  const { pki } = setting;
   const type = (name: string) => `type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.${name}`;
   const context = (chain: string, peer: string) => ({
     tls_params: { tls_minimum_protocol_version: 'TLSv1_2', tls_maximum_protocol_version: 'TLSv1_3', ecdh_curves: ['X25519'] },
@@ -112,9 +119,13 @@ function withTls(config: any, pki: Pki, { secureClients, secureUpstreams }: Hop)
     validation_context: {
       trusted_ca: { filename: pki.authority }, match_typed_subject_alt_names: [{ san_type: 'URI', matcher: { exact: `spiffe://mesh/ns/shop/sa/${peer}` } }],
     },
-    alpn_protocols: ['http/1.1'],
+    alpn_protocols: [alpn(setting)],
   });
   const { listeners, clusters } = config.static_resources;
+  if (setting.grpc) {
+    const { route_config: { virtual_hosts: hosts } } = listeners[0].filter_chains[0].filters[0].typed_config;
+    for (const { routes } of hosts) for (const { route } of routes) if (route) route.max_stream_duration = { grpc_timeout_header_max: '0s' };
+  }
   if (secureClients) {
     listeners[0].filter_chains[0].transport_socket = {
       name: 'tls',
@@ -140,12 +151,12 @@ const HOPS: Readonly<Record<string, { readonly name: string; readonly version: (
   envoy: {
     name: 'Envoy', version: (setting) => versionOf(envoyBinary(setting), ['--version']),
     hop: (setting, hop) => envoyProgram(setting, `envoy-${hop.name}`,
-      withTls(envoyBootstrap({ ...setting, upstreams: hop.upstreams }, hop.port), setting.pki, hop), hop.port),
+      withTls(envoyBootstrap({ ...setting, upstreams: hop.upstreams }, hop.port), setting, hop), hop.port),
   },
   meshwright: {
     name: 'meshwright', version: (setting) => `Node ${versionOf(imageNode(setting), ['--version'])}`,
     hop: (setting, hop) => meshwrightProgram(setting, `meshwright-${hop.name}`,
-      withTls(bootstrap({ ...setting, upstreams: hop.upstreams }, hop.port, hop.port + 1), setting.pki, hop), hop.port),
+      withTls(bootstrap({ ...setting, upstreams: hop.upstreams }, hop.port, hop.port + 1), setting, hop), hop.port),
   },
 };
 

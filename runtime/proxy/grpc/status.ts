@@ -1,33 +1,9 @@
+import { GRPC_STATUS_NAMES, GrpcStatus } from '../error';
 import { equalsIgnoreCase, parseDecimal } from '../http1/bytes';
 import type { Head } from '../http1/head';
 import type { FieldSection } from '../http2/hpack/field-section';
 
-/** Status codes of gRPC (google.rpc.Code) by number. */
-export const GrpcStatus = {
-  Ok: 0,
-  Cancelled: 1,
-  Unknown: 2,
-  InvalidArgument: 3,
-  DeadlineExceeded: 4,
-  NotFound: 5,
-  AlreadyExists: 6,
-  PermissionDenied: 7,
-  ResourceExhausted: 8,
-  FailedPrecondition: 9,
-  Aborted: 10,
-  OutOfRange: 11,
-  Unimplemented: 12,
-  Internal: 13,
-  Unavailable: 14,
-  DataLoss: 15,
-  Unauthenticated: 16,
-} as const;
-
-/** Names by number, as access logs show them. */
-export const GRPC_STATUS_NAMES: readonly string[] = [
-  'OK', 'Canceled', 'Unknown', 'InvalidArgument', 'DeadlineExceeded', 'NotFound', 'AlreadyExists', 'PermissionDenied', 'ResourceExhausted',
-  'FailedPrecondition', 'Aborted', 'OutOfRange', 'Unimplemented', 'Internal', 'Unavailable', 'DataLoss', 'Unauthenticated',
-];
+export { GRPC_STATUS_NAMES, GrpcStatus };
 
 /** Status of HTTP that breakers and outlier detection take a status of gRPC for, as Envoy does. */
 const HTTP_STATUS = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401];

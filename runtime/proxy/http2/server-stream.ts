@@ -1,4 +1,5 @@
 import { ERRORS, type ProxyError } from '../error';
+import { encodeMessage } from '../grpc/status';
 import { responseAdditions, type ResponseEdits } from '../http1/forward';
 import { Body, Framing, Refuse } from '../http1/framing';
 import { Head } from '../http1/head';
@@ -340,6 +341,12 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
   /** Ends the stream so that what was sent is not taken for a whole answer. */
   abort(): void {
     if (this.id !== 0) this.server.reset(this, ErrorCode.InternalError);
+  }
+
+  endCall(grpcStatus: number, message: string): boolean {
+    if (this.id === 0) return true;
+    this.finish(trailerBlockOfLines(Buffer.from(`grpc-status: ${grpcStatus}\r\ngrpc-message: ${encodeMessage(message)}\r\n`, 'latin1')));
+    return true;
   }
 
   lost(_reason: CloseReason): void {

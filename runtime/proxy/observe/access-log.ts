@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock';
-import { GRPC_STATUS_NAMES } from '../grpc/status';
+import { GRPC_STATUS_NAMES } from '../error';
 import { parseFormat, requestHeaders, type FormatPart, type Operator } from './format';
 import type { LineBuffer } from './line-buffer';
 import type { RequestRecord } from './types';

@@ -58,7 +58,9 @@ function grpcReply(grpcStatus: number, message: string, flag: ResponseFlag | und
 }
 
 export function filterReply(ctx: RequestContext, reply: LocalReply): Reply {
-  if (isGrpc(ctx.head)) return grpcReply(reply.grpcStatus ?? grpcStatusOf(reply.status), reply.title, reply.flag, reply.detail, reply.headers ?? NO_HEADERS);
+  if (isGrpc(ctx.head)) {
+    return grpcReply(reply.grpcStatus ?? grpcStatusOf(reply.status), reply.title, reply.flag, reply.detail, reply.headers ?? NO_HEADERS);
+  }
   const { action } = ctx.route;
   const service = action.kind === 'route' ? soleCluster(ctx) : undefined;
   return {

@@ -43,6 +43,8 @@ export interface RequestClient {
   sendLastChunk(ctx: RequestContext): void;
   /** Ends in a way that cannot be taken for the end of a whole answer. */
   abort(): void;
+  /** As `abort`, of a call of gRPC whose answer has begun: its trailers say how it ended. False: this version cannot. */
+  endCall?(grpcStatus: number, message: string): boolean;
 
   /** The upstream takes no more of the body for now; it goes on. */
   pauseBody(): void;

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock';
 import type { HeaderMutation } from '../config/types';
-import { ERRORS, type ProxyError } from '../error';
+import { ERRORS, GrpcStatus, titleOf, type ProxyError } from '../error';
 import { isGrpc, statusInHead } from '../grpc/status';
 import { forwardRequest, forwardedRequestSize, type ResponseEdits } from '../http1/forward';
 import type { Head } from '../http1/head';
@@ -283,8 +283,16 @@ export class Router {
     }
     ctx.flag = error.flag;
     ctx.detail = error.code;
-    ctx.downstream.abort();
+    this.breakOff(ctx, error);
     this.end(ctx);
+  }
+
+  /** A call of gRPC still gets a status, which says that its answer is not whole; all else is broken off. */
+  private breakOff(ctx: RequestContext, error: ProxyError): void {
+    const { downstream } = ctx;
+    const status = error.grpcStatus ?? GrpcStatus.Unavailable;
+    if (isGrpc(ctx.head) && downstream.endCall?.(status, titleOf(error, ctx.pool?.statName))) ctx.grpcStatus = status;
+    else downstream.abort();
   }
 
   /** Ends the request with an answer of the proxy's own. */
@@ -312,7 +320,7 @@ export class Router {
     ctx.flag = failure === 'protocol' ? 'UPE' : 'UC';
     ctx.detail = ERRORS.upstreamAborted.code;
     ctx.downstream.manager.stats.rqTxReset++;
-    ctx.downstream.abort();
+    this.breakOff(ctx, ERRORS.upstreamAborted);
     this.end(ctx);
   }
 

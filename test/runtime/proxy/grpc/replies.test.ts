@@ -31,10 +31,12 @@ test('an error is 200 with status and message in the head, for a call; anything 
 });
 
 test('no route, a filter that refuses, an answer of the configuration', async () => {
-  const refuse = { kind: 'local_ratelimit' as const, name: 'limit', config: {
-    statPrefix: 'limit', statusCode: 429, headers: false, responseHeaders: { remove: [], set: [], append: [] }, resourceExhausted: true, enforcedPercent: 100,
-    buckets: [{ name: 'limit', maxTokens: 1, tokensPerFill: 1, fillInterval: 60_000, key: undefined, maxKeys: 1 }],
-  } };
+  const refuse = {
+    kind: 'local_ratelimit' as const, name: 'limit', config: {
+      statPrefix: 'limit', statusCode: 429, headers: false, responseHeaders: { remove: [], set: [], append: [] }, resourceExhausted: true, enforcedPercent: 100,
+      buckets: [{ name: 'limit', maxTokens: 1, tokensPerFill: 1, fillInterval: 60_000, key: undefined, maxKeys: 1 }],
+    },
+  };
   const direct = routeConfig({ kind: 'direct', statusCode: 503, body: Buffer.from('gone for 1 %') });
   harness = await Harness.start({ routes: [direct], listener: { filters: [refuse] } });
   expect(parseAnswer(harness.send(CALL).received).headers).toMatchObject({ 'grpc-status': '14', 'grpc-message': 'gone for 1 %25' });

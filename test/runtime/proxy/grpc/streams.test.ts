@@ -8,7 +8,8 @@ import { actionConfig, clusterConfig, listenerConfig, routeConfig, routeTable, s
 import { EventClock } from '../support/event-clock';
 
 const HTTP2 = { maxConcurrentStreams: 100, initialStreamWindow: 65_536, connectionWindow: 1024 * 1024 };
-const bytes = { requestSerialize: (b: Buffer) => b, requestDeserialize: (b: Buffer) => b, responseSerialize: (b: Buffer) => b, responseDeserialize: (b: Buffer) => b };
+const same = (b: Buffer): Buffer => b;
+const bytes = { requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same };
 const method = (name: string, requestStream: boolean, responseStream: boolean) => ({ path: `/test.Echo/${name}`, requestStream, responseStream, ...bytes });
 const SERVICE = {
   unary: method('Unary', false, false), up: method('Up', true, false), down: method('Down', false, true), both: method('Both', true, true),
@@ -105,7 +106,8 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     client.makeUnaryRequest(SERVICE.unary.path, bytes.requestSerialize, bytes.responseDeserialize, message, new grpc.Metadata(), options,
       (error, answer) => (error ? reject(error) : resolve(answer!)));
   });
-  const bidi = () => client.makeBidiStreamRequest(SERVICE.both.path, bytes.requestSerialize, bytes.responseDeserialize);
+  const bidi = (options: grpc.CallOptions = {}) =>
+    client.makeBidiStreamRequest(SERVICE.both.path, bytes.requestSerialize, bytes.responseDeserialize, options);
   const statusOf = async (call: { once(event: string, listener: (status: grpc.StatusObject) => void): unknown }): Promise<grpc.StatusObject> =>
     new Promise((resolve) => call.once('status', resolve));
 
@@ -185,10 +187,12 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
   });
 
   test('a client that cancels: the server hears it', async () => {
-    const cancelled = new Promise<void>((resolve) => { handlers.both = (call) => {
-      call.on('cancelled', resolve);
-      call.write(Buffer.from('begun'));
-    }; });
+    const cancelled = new Promise<void>((resolve) => {
+      handlers.both = (call) => {
+        call.on('cancelled', resolve);
+        call.write(Buffer.from('begun'));
+      };
+    });
     const call = bidi();
     call.on('error', () => undefined);
     await once(call, 'data');
@@ -215,9 +219,19 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     const failed = once(call, 'error') as Promise<[grpc.ServiceError]>;
     await once(call, 'data');
     server.forceShutdown();
-    // What is cut off is no whole answer, whatever the client calls it.
-    expect((await failed)[0].code).not.toBe(grpc.status.OK);
+    expect((await failed)[0]).toMatchObject({ code: grpc.status.UNAVAILABLE, details: 'payment broke off its answer' });
     await expect(unary(Buffer.from('again'))).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE, details: 'No connection to payment could be made' });
+  });
+
+  test('a deadline in the midst of a stream is a status, too', async () => {
+    handlers.both = (call) => call.write(Buffer.from('begun'));
+    const call = bidi({ deadline: Date.now() + 100_000 });
+    const failed = once(call, 'error') as Promise<[grpc.ServiceError]>;
+    await once(call, 'data');
+    clock.advance(100_000);
+    expect((await failed)[0]).toMatchObject({ code: grpc.status.DEADLINE_EXCEEDED });
+    await bothEnded(1);
+    expect(ended[0]).toMatchObject([{ status: 200, grpc: 4, flag: 'DT' }]);
   });
 
   test('the deadline goes from hop to hop, shorter each time, and ends the call', async () => {

@@ -29,7 +29,9 @@ function judge(plan: Plan, answer: Answer, failures: Failures, where: string): O
     return 'cut off';
   }
   if (headers.get('x-id') === undefined) {
-    if (abort === 'none') failures.add(`${where} ${id}: refused with ${status}: ${body.toString('latin1').slice(0, 200)}`);
+    const isUnlucky = status === 503 && body.includes('upstream_reset_before_response_started') && (method === 'POST' || method === 'PUT');
+    if (isUnlucky && abort === 'none') failures.unlucky++;
+    else if (abort === 'none') failures.add(`${where} ${id}: refused with ${status}: ${body.toString('latin1').slice(0, 200)}`);
     return 'refused';
   }
   if (headers.get('x-id') !== id) failures.add(`${where} ${id}: got the answer to ${headers.get('x-id')}`);

@@ -11,8 +11,8 @@ export interface Plane {
 }
 
 export const PLANES: readonly Plane[] = [
-  { name: 'proxy', title: 'Data plane of a meshwright mesh', bundles: ['proxy', 'proxy-worker', 'grpc-js', 're2js', 'yaml'] },
-  { name: 'control-plane', title: 'Control plane of a meshwright mesh', bundles: ['control-plane'] },
+  { name: 'proxy', title: 'Data plane of a meshwright mesh', bundles: ['proxy', 'proxy-worker', 'certificate-request', 'x509', 'grpc-js', 're2js', 'yaml'] },
+  { name: 'control-plane', title: 'Control plane of a meshwright mesh', bundles: ['control-plane', 'x509', 'grpc-js', 're2js', 'yaml'] },
 ];
 
 /** `name@version` of every npm package that a plane's bundles were made of. */

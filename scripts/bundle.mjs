@@ -3,15 +3,20 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
+// @peculiar/x509 does not load without it.
+import 'reflect-metadata';
+
+/** Libraries that several bundles use, and not every configuration: one file each (`loadedWhenUsed`). */
+const LIBRARIES = ['@grpc/grpc-js', '@peculiar/x509', 're2js', 'yaml'];
 
 const entries = [
   { in: 'runtime/proxy/main.ts', out: 'lib/runtime/proxy', apart: ['@grpc/grpc-js', 're2js', 'yaml'] },
   { in: 'runtime/proxy/worker/main.ts', out: 'lib/runtime/proxy-worker', apart: ['re2js'] },
-  { in: 'runtime/proxy/identity/certificate-request-process.ts', out: 'lib/runtime/certificate-request' },
-  { in: 'runtime/control-plane/main.ts', out: 'lib/runtime/control-plane' },
+  { in: 'runtime/proxy/identity/certificate-request-process.ts', out: 'lib/runtime/certificate-request', apart: ['@peculiar/x509'] },
+  { in: 'runtime/control-plane/main.ts', out: 'lib/runtime/control-plane', apart: LIBRARIES },
   { in: 'runtime/local/guardian/main.ts', out: 'lib/runtime/guardian' },
-  { in: 'cli/main.ts', out: 'lib/cli/meshwright', executable: true },
-  { in: 'testing/index.ts', out: 'lib/testing/index' },
+  { in: 'cli/main.ts', out: 'lib/cli/meshwright', executable: true, apart: ['yaml'] },
+  { in: 'testing/index.ts', out: 'lib/testing/index', apart: LIBRARIES },
   // Two levels deep, as src/private is: from there the SDK reads the package's version.
   { in: 'src/index.ts', out: 'build/sdk/index' },
   ...examples(),
@@ -60,27 +65,27 @@ const kubernetesCredentialsOnly = {
 };
 
 /**
- * Packages that not every configuration needs: each is a file beside the bundle, which is read when something of it is used first. Their source
- * alone, which Node keeps, would be 2 MB of every proxy.
+ * Packages that not every configuration needs: each is a file of lib/runtime, which is read when something of it is used first. Their source
+ * alone, which Node keeps, would be 2 MB of every proxy; and the package has them once for all bundles.
  */
-const loadedWhenUsed = (packages) => ({
+const loadedWhenUsed = (out, packages) => ({
   name: 'loaded-when-used',
   setup: (builder) => {
     builder.onResolve({ filter: /^[@a-z]/ }, ({ path }) => (packages.includes(path) ? { path, namespace: 'when-used' } : undefined));
     builder.onLoad({ filter: /.*/, namespace: 'when-used' }, async ({ path }) => {
       const exported = Object.keys(await import(path)).filter((name) => !['default', 'module.exports', '__esModule'].includes(name));
-      return { contents: `module.exports = { ${exported.map((name) => `get ${name}() { return require('${fileOf(path)}').${name}; }`).join(', ')} };` };
+      return { contents: `module.exports = { ${exported.map((name) => `get ${name}() { return require('${fileOf(path, out)}').${name}; }`).join(', ')} };` };
     });
     builder.onResolve({ filter: /.*/, namespace: 'when-used' }, ({ path }) => ({ path, external: true }));
   },
 });
 
-const fileOf = (name) => `./${basename(name)}.js`;
+const libraryOf = (name) => join('lib/runtime', basename(name));
+const fileOf = (name, out) => `./${relative(dirname(out), libraryOf(name))}.js`;
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-const apart = [...new Map(entries.flatMap(({ out, apart: packages = [] }) => packages.map((name) => join(dirname(out), basename(name))).map((file, index) => (
-  [file, { in: packages[index], out: file }])))).values()];
+const apart = LIBRARIES.map((name) => ({ in: name, out: libraryOf(name) }));
 
 // Nothing is written before all of it is there: a bundle that failed leaves what the last one made, whole.
 const built = await Promise.all([...entries, ...apart].map(async (entry) => ({
@@ -97,7 +102,7 @@ const built = await Promise.all([...entries, ...apart].map(async (entry) => ({
     legalComments: 'linked',
     external: ['meshwright', 'cdk8s', 'cdk8s-plus-27', 'constructs'],
     define: { MESHWRIGHT_VERSION: JSON.stringify(version) },
-    plugins: entry.sdk ? [localSdk(entry.out)] : [...(entry.apart ? [loadedWhenUsed(entry.apart)] : []), withoutProtoLoader, kubernetesCredentialsOnly],
+    plugins: entry.sdk ? [localSdk(entry.out)] : [...(entry.apart ? [loadedWhenUsed(entry.out, entry.apart)] : []), withoutProtoLoader, kubernetesCredentialsOnly],
     banner: entry.executable ? { js: '#!/usr/bin/env node' } : undefined,
     logLevel: 'warning',
     metafile: true,

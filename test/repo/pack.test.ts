@@ -24,8 +24,8 @@ function filesOf(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
 }
 
-/** Libraries that the proxy loads when something of them is used first. */
-const loadedWhenUsed = ['lib/runtime/grpc-js.js', 'lib/runtime/re2js.js', 'lib/runtime/yaml.js'];
+/** Libraries that several bundles load when something of them is used first. */
+const loadedWhenUsed = ['lib/runtime/grpc-js.js', 'lib/runtime/x509.js', 'lib/runtime/re2js.js', 'lib/runtime/yaml.js'];
 /** What the proxy runs in threads, and in a process that ends at once. */
 const threads = ['lib/runtime/proxy-worker.js', 'lib/runtime/certificate-request.js'];
 /** Each plane is one file, beside the licences of what is bundled in it. */
@@ -66,8 +66,8 @@ describe('the package', () => {
     expect(ours).toBeLessThan(6.5 * MEGABYTE);
   });
 
-  test('a proxy keeps at most 900 kB of its own source in memory, without the libraries that its configuration may not need', () => {
-    expect(packed.files.find(({ path }) => path === 'lib/runtime/proxy.js')!.size).toBeLessThan(0.9 * MEGABYTE);
+  test('a proxy keeps at most 950 kB of its own source in memory, without the libraries that its configuration may not need', () => {
+    expect(packed.files.find(({ path }) => path === 'lib/runtime/proxy.js')!.size).toBeLessThan(0.95 * MEGABYTE);
   });
 
   test('the declarations of meshwright/testing stand by themselves', () => {

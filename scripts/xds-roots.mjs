@@ -72,6 +72,7 @@ export const roots = {
 
   'meshwright/v1/circuit_breaker.proto': ['meshwright.v1.CircuitBreaker'],
   'meshwright/v1/retry.proto': ['meshwright.v1.RetryExtension'],
+  'meshwright/v1/grpc.proto': ['meshwright.v1.GrpcLimits'],
   'meshwright/v1/unsupported.proto': [UNSUPPORTED],
 };
 

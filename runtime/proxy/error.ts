@@ -111,6 +111,8 @@ export const ERRORS = {
     '%s did not end its answer within the time that route and caller leave it', GrpcStatus.DeadlineExceeded),
   responseIdle: row('stream_idle_timeout', 'proxy', 504, 'SI', 'response-idle', 'timeout', undefined,
     '%s stood still for too long', GrpcStatus.DeadlineExceeded),
+  messageTooLarge: row('grpc_message_too_large', 'proxy', 413, undefined, 'message-too-large', 'message-size', undefined,
+    'A message of the call with %s is longer than is allowed', GrpcStatus.ResourceExhausted),
   // The upstream.
   connectFailure: row('upstream_connection_failure', 'upstream', 503, 'UF', 'connect-failure', undefined, 'connect-failure',
     'No connection to %s could be made'),

@@ -99,6 +99,7 @@ export { StatusSchema, type Status } from './gen/google/rpc/status_pb';
 export * from './gen/meshwright/v1/certificate_pb';
 export * from './gen/meshwright/v1/circuit_breaker_pb';
 export * from './gen/meshwright/v1/retry_pb';
+export * from './gen/meshwright/v1/grpc_pb';
 
 export {
   AnySchema, type Any, BoolValueSchema, type BoolValue, BytesValueSchema, type BytesValue, DoubleValueSchema, type DoubleValue,

@@ -196,6 +196,8 @@ export interface RouteActionConfig {
   readonly timeout: number;
   /** max_stream_duration: bound of a request from its head to the end of its answer; undefined: none. */
   readonly maxDuration: MaxDurationConfig | undefined;
+  /** Ours, in typed_filter_metadata["meshwright.grpc"]: bytes of a message of a call at most, 0 without a bound; undefined: none of either. */
+  readonly messageLimits?: MessageLimits;
   /** Per route stream idle timeout; undefined: the listener's. */
   readonly idleTimeout: number | undefined;
   /** The route's own upgrade_configs for WebSocket; undefined: the listener's holds. */
@@ -203,6 +205,11 @@ export interface RouteActionConfig {
   readonly retry: RetryConfig | undefined;
   readonly hash: readonly HashPolicyConfig[];
   readonly mirrors: readonly { readonly cluster: string; readonly fractionPerMillion: number }[];
+}
+
+export interface MessageLimits {
+  readonly request: number;
+  readonly response: number;
 }
 
 export interface MaxDurationConfig {

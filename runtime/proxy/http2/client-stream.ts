@@ -261,6 +261,10 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
     const { router } = this.upstream.pool;
     router.touch(ctx);
     const { client } = this;
+    if (ctx.responseMeter.limit > 0 && !ctx.responseMeter.admits(bytes, start, end)) {
+      router.tooLong(ctx);
+      return true;
+    }
     const isTunnel = ctx.tunnel;
     const ends = endStream && !isTunnel;
     if (client !== undefined) return (start === end && !ends) || client.sendData(ctx, bytes, start, end, ends);

@@ -158,6 +158,10 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     if (ctx.framing.upgrade) return this.passTunnel(ctx, bytes, start, end, endStream);
     const { router } = this.server;
     if (endStream) ctx.requestComplete = true;
+    if (ctx.requestMeter.limit > 0 && !ctx.requestMeter.admits(bytes, start, end)) {
+      router.tooLong(ctx);
+      return true;
+    }
     if (ctx.pool!.cluster.config.http2 !== undefined || ctx.framing.body === Body.Length) return router.forwardBody(ctx, bytes, start, end);
     let at = 0;
     if (end > start) {

@@ -25,6 +25,7 @@ function compileForward(action: RouteActionConfig, random: () => number): Forwar
     hostRewrite: action.hostRewrite,
     timeout: action.timeout,
     maxDuration: action.maxDuration,
+    messageLimits: action.messageLimits,
     idleTimeout: action.idleTimeout,
     websocket: action.websocket,
     retry: action.retry,

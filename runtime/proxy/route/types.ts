@@ -1,6 +1,6 @@
 /** What routing asks of a request and what it says of it. `route/` compiles a RouteTableConfig into these; the data path only calls them. */
 import type { RequestHash } from '../cluster/types';
-import type { HashPolicyConfig, HeaderMutation, MaxDurationConfig, RetryConfig, RouteConfig } from '../config/types';
+import type { HashPolicyConfig, HeaderMutation, MaxDurationConfig, MessageLimits, RetryConfig, RouteConfig } from '../config/types';
 
 /** A request's head as rules see it. Nothing is made into a string before a rule asks for it. */
 export interface RequestHead {
@@ -51,6 +51,7 @@ export interface ForwardAction {
   readonly hostRewrite: string | undefined;
   readonly timeout: number;
   readonly maxDuration: MaxDurationConfig | undefined;
+  readonly messageLimits: MessageLimits | undefined;
   readonly idleTimeout: number | undefined;
   readonly websocket: boolean | undefined;
   readonly retry: RetryConfig | undefined;

@@ -1,4 +1,4 @@
-import type { MaxDurationConfig } from '../config/types';
+import type { MaxDurationConfig, MessageLimits } from '../config/types';
 import { isGrpc } from '../grpc/status';
 import { TIMEOUT_LENGTH, TIMEOUT_ROOM, parseTimeout, reserveTimeout, timeoutLine, writeTimeout } from '../grpc/timeout';
 import type { RequestContext } from './request-context';
@@ -42,4 +42,11 @@ export function writeTimeLeft(router: Router, ctx: RequestContext): void {
   let left = ctx.endsAt > 0 ? ctx.endsAt - now : Infinity;
   if (ctx.totalDeadline.set) left = Math.min(left, ctx.totalDeadline.due - now);
   writeTimeout(ctx.replay, ctx.timeoutAt, left);
+}
+
+/** From now on the messages of the call are measured, whichever way they go. */
+export function measureMessages(ctx: RequestContext, { request, response }: MessageLimits): void {
+  if (!isGrpc(ctx.head)) return;
+  ctx.requestMeter.start(request);
+  ctx.responseMeter.start(response);
 }

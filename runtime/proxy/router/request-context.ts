@@ -4,6 +4,7 @@ import type { Host, RequestHash, TryOutcome } from '../cluster/types';
 import type { HeaderMutation, RetryConfig } from '../config/types';
 import type { ResponseFlag } from '../error';
 import type { FilterRequest } from '../filter/types';
+import { MessageMeter } from '../grpc/message-meter';
 import { BodyReader } from '../http1/body';
 import { copyBytes, latin1 } from '../http1/bytes';
 import { ForwardedIds, type ResponseRules } from '../http1/forward';
@@ -46,6 +47,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   readonly receiveDeadline = new Deadline(this, RequestDeadline.Receive);
   readonly durationDeadline = new Deadline(this, RequestDeadline.Duration);
   /** Name, value, name, value … that filters and policies put on whatever answer the client gets. */
+  readonly requestMeter = new MessageMeter();
+  readonly responseMeter = new MessageMeter();
   readonly addedHeaders: string[] = [];
 
   downstream!: RequestClient;
@@ -193,6 +196,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.upstreamTls = undefined;
     this.methodText = this.pathText = this.authorityText = undefined;
     if (this.replayLent || this.replay.length > KEEP_BUFFER) this.replay = Buffer.allocUnsafeSlow(FIRST_BUFFER);
+    this.requestMeter.limit = this.responseMeter.limit = 0;
     this.replayLent = false;
     if (this.headBytes.length > KEEP_BUFFER) this.headBytes = Buffer.allocUnsafeSlow(FIRST_BUFFER);
   }

@@ -11,7 +11,7 @@ import type { Observer } from '../observe/types';
 import { Deadlines } from '../timer';
 import type { Transport } from '../transport';
 import type { ClusterPool } from './cluster-pool';
-import { boundDuration, composeTimeout } from './duration';
+import { boundDuration, composeTimeout, measureMessages } from './duration';
 import { HttpDate } from './http-date';
 import { directReply, errorReply, filterReply, redirectReply, type Reply } from './local-reply';
 import { RequestContext, RequestDeadline } from './request-context';
@@ -154,7 +154,9 @@ export class Router {
     }
     this.compose(ctx, match.rewritePath(ctx), action.hostRewrite, match.requestHeaders(choice));
     if (maxDuration?.grpcTimeoutMax !== undefined) composeTimeout(ctx);
-    if (bodyEnd > bodyStart) ctx.appendReplay(this.transport.input, bodyStart, bodyEnd);
+    if (action.messageLimits !== undefined) measureMessages(ctx, action.messageLimits);
+    if (body !== undefined) ctx.appendReplay(body, 0, body.length);
+    else if (bodyEnd > bodyStart) ctx.appendReplay(this.transport.input, bodyStart, bodyEnd);
     ctx.idleTimeout = action.idleTimeout ?? tables.config.streamIdleTimeout;
     if (ctx.idleTimeout > 0) this.deadlines.set(ctx.idleDeadline, ctx.idleTimeout, this.now);
     if (ctx.requestComplete) this.startTimeout(ctx);
@@ -285,6 +287,12 @@ export class Router {
     ctx.detail = error.code;
     this.breakOff(ctx, error);
     this.end(ctx);
+  }
+
+  /** A message of a call is too long. */
+  tooLong(ctx: RequestContext): void {
+    this.now = this.clock.now();
+    this.timedOut(ctx, ERRORS.messageTooLarge);
   }
 
   /** A call of gRPC still gets a status, which says that its answer is not whole; all else is broken off. */

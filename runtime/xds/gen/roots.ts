@@ -38,6 +38,7 @@ import { FixedHeapConfigSchema } from './envoy/extensions/resource_monitors/fixe
 import { EventLoopDelayConfigSchema, BufferedBytesConfigSchema } from './meshwright/v1/resource_monitors_pb';
 import { CircuitBreakerSchema } from './meshwright/v1/circuit_breaker_pb';
 import { RetryExtensionSchema } from './meshwright/v1/retry_pb';
+import { GrpcLimitsSchema } from './meshwright/v1/grpc_pb';
 import { UnsupportedSchema } from './meshwright/v1/unsupported_pb';
 
 export const roots = [
@@ -85,6 +86,7 @@ export const roots = [
   BufferedBytesConfigSchema,
   CircuitBreakerSchema,
   RetryExtensionSchema,
+  GrpcLimitsSchema,
   UnsupportedSchema,
 ] as const;
 

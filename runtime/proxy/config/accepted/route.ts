@@ -104,5 +104,6 @@ export const routeRules: RuleTable = {
     'regex_rewrite', 'response_code', 'strip_query'], accepted),
   [`${ROUTE}.DirectResponseAction`]: { status: accepted, body: accepted },
   [`${ROUTE}.FilterConfig`]: { config: accepted, disabled: accepted, is_optional: acceptedWith('a filter of an unknown type is left out') },
+  'meshwright.v1.GrpcLimits': { max_request_message_bytes: accepted, max_response_message_bytes: accepted },
   'meshwright.v1.RetryExtension': { jitter: accepted, max_replay_bytes: accepted },
 };

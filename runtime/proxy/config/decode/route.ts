@@ -1,9 +1,9 @@
 import {
-  RetryExtensionSchema, unpackAnyAs, type Any, type Metadata, type RetryExtension, type Route, type RouteConfiguration, type VirtualHost,
+  GrpcLimitsSchema, RetryExtensionSchema, unpackAnyAs, type Any, type Metadata, type RetryExtension, type Route, type RouteConfiguration, type VirtualHost,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import { show } from '../problems';
-import type { HttpFilterConfig, RetryConfig, RouteConfig, RouteMatchConfig, RouteTableConfig, VirtualHostConfig } from '../types';
+import type { HttpFilterConfig, MessageLimits, RetryConfig, RouteConfig, RouteMatchConfig, RouteTableConfig, VirtualHostConfig } from '../types';
 import { directResponse, redirectAction, routeAction } from './action';
 import { perRouteFilters } from './filters';
 import { chain, headerMutation } from './headers';
@@ -13,6 +13,7 @@ import { unique } from './scalars';
 
 /** Key of our extension of a route's retry policy in `metadata.typed_filter_metadata`. */
 export const RETRY_METADATA = 'meshwright.retry';
+export const GRPC_METADATA = 'meshwright.grpc';
 /** Envoy's default of max_direct_response_body_size_bytes. */
 const DIRECT_BODY = 4_096;
 
@@ -92,7 +93,8 @@ function action(route: Route, match: RouteMatchConfig, path: string, { problems,
         problems.add(`${path}.metadata.typed_filter_metadata["${RETRY_METADATA}"]`, 'needs a retry_policy in the same route');
       }
       const own = policy && retry(policy, route.metadata, path, `${path}.route.retry_policy`, problems);
-      return routeAction(chosen.value, match, own ?? fromHost, `${path}.route`, problems);
+      const limits = messageLimits(route.metadata?.typedFilterMetadata[GRPC_METADATA], `${path}.metadata.typed_filter_metadata["${GRPC_METADATA}"]`, problems);
+      return { ...routeAction(chosen.value, match, own ?? fromHost, `${path}.route`, problems), ...limits && { messageLimits: limits } };
     }
     case 'redirect':
       return redirectAction(chosen.value, match, `${path}.redirect`, problems);
@@ -102,6 +104,12 @@ function action(route: Route, match: RouteMatchConfig, path: string, { problems,
       problems.add(path, 'needs one of route, redirect, direct_response');
       return { kind: 'direct', statusCode: 500, body: new Uint8Array(0) };
   }
+}
+
+function messageLimits(any: Any | undefined, path: string, problems: Problems): MessageLimits | undefined {
+  const limits = unpackAnyAs(GrpcLimitsSchema, any);
+  if (any && !limits) problems.add(path, `${any.typeUrl} must be meshwright.v1.GrpcLimits`);
+  return limits && { request: limits.maxRequestMessageBytes, response: limits.maxResponseMessageBytes };
 }
 
 function retry(

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { ERRORS, type ProxyError } from '../../../../runtime/proxy/error';
+import { MessageMeter } from '../../../../runtime/proxy/grpc/message-meter';
 import { GRPC_STATUS_NAMES, encodeMessage, grpcStatusOf, httpStatusOf, isGrpc } from '../../../../runtime/proxy/grpc/status';
 import { parseTimeout, writeTimeout } from '../../../../runtime/proxy/grpc/timeout';
 import { Head } from '../../../../runtime/proxy/http1/head';
@@ -64,4 +65,23 @@ test('what each error of the proxy is to a call of gRPC', () => {
   expect(Object.values<ProxyError>(ERRORS).filter(({ status }) => status > 0)
     .map(({ code, problem, status, grpcStatus }) => `${problem} ${code} ${status}: ${GRPC_STATUS_NAMES[grpcStatus ?? grpcStatusOf(status)]}`))
     .toMatchSnapshot();
+});
+
+test('lengths of messages, however their bytes are cut', () => {
+  const cuts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 });
+  fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 12 }), fc.integer({ min: 1, max: 30 }), cuts, (lengths, limit, pieces) => {
+    const bytes = Buffer.concat(lengths.map((length) => Buffer.from([0, 0, 0, 0, length, ...new Array(length).fill(255)])));
+    const meter = new MessageMeter();
+    meter.start(limit);
+    let admitted = true;
+    for (let at = 0, piece = 0; at < bytes.length && admitted; piece++) {
+      const end = Math.min(bytes.length, at + pieces[piece % pieces.length]);
+      admitted = meter.admits(bytes, at, end);
+      at = end;
+    }
+    expect(admitted).toBe(lengths.every((length) => length <= limit));
+  }));
+  const meter = new MessageMeter();
+  meter.start(4_000_000_000);
+  expect(meter.admits(Buffer.from([0, 255, 255, 255, 255]), 0, 5)).toBe(false);
 });

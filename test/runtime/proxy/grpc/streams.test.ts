@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
-import type { ProxySnapshot } from '../../../../runtime/proxy/config/types';
+import type { MessageLimits, ProxySnapshot } from '../../../../runtime/proxy/config/types';
 import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import { createPortableTransport, createRawTransport } from '../../../../runtime/proxy/transport';
@@ -31,6 +31,7 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
   let ended: { status: number; grpc: number | undefined; flag: string | undefined; protocol: string | undefined }[][];
   let onEnded: (() => void) | undefined;
   let handlers: Handlers;
+  let serverPort: number;
 
   beforeEach(async () => {
     clock = new EventClock();
@@ -63,6 +64,7 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
       server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port)));
     });
     proxies = [];
+    serverPort = bound;
     let port = bound;
     for (const at of [1, 0]) {
       const observer = {
@@ -89,8 +91,8 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     expect(clock.virtual.timers).toBe(0);
   });
 
-  function configuration(port: number): ProxySnapshot {
-    const action = actionConfig({ timeout: 0, maxDuration: { duration: 0, grpcTimeoutMax: 0, grpcTimeoutOffset: 0 } });
+  function configuration(port: number, messageLimits?: MessageLimits): ProxySnapshot {
+    const action = actionConfig({ timeout: 0, maxDuration: { duration: 0, grpcTimeoutMax: 0, grpcTimeoutOffset: 0 }, messageLimits });
     return snapshot(listenerConfig(), routeTable([routeConfig(action)]), [[clusterConfig({ http2: HTTP2 }), [port]]]);
   }
 
@@ -221,6 +223,43 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     server.forceShutdown();
     expect((await failed)[0]).toMatchObject({ code: grpc.status.UNAVAILABLE, details: 'payment broke off its answer' });
     await expect(unary(Buffer.from('again'))).rejects.toMatchObject({ code: grpc.status.UNAVAILABLE, details: 'No connection to payment could be made' });
+  });
+
+  describe('messages up to 1000 bytes', () => {
+    // The callee's proxy is the first.
+    beforeEach(async () => proxies[0].apply(configuration(serverPort, { request: 1000, response: 1000 })));
+
+    test('one that is as long goes, a longer one does not: RESOURCE_EXHAUSTED, and the server sees nothing of it', async () => {
+      expect(await unary(Buffer.alloc(1000))).toHaveLength(1000);
+      const served = jest.fn();
+      handlers.unary = served;
+      await expect(unary(Buffer.alloc(1001))).rejects.toMatchObject({
+        code: grpc.status.RESOURCE_EXHAUSTED, details: 'A message of the call with payment is longer than is allowed',
+      });
+      await bothEnded(2);
+      expect(served).not.toHaveBeenCalled();
+      expect(ended[1][1]).toMatchObject({ grpc: 8 });
+    });
+
+    test('in the midst of a stream, of either direction', async () => {
+      const up = bidi();
+      let failed = once(up, 'error') as Promise<[grpc.ServiceError]>;
+      up.write(Buffer.alloc(1000));
+      expect((await once(up, 'data') as [Buffer])[0]).toHaveLength(1000);
+      up.write(Buffer.alloc(4_000_000));
+      expect((await failed)[0].code).toBe(grpc.status.RESOURCE_EXHAUSTED);
+
+      handlers.both = (call) => {
+        call.on('error', () => undefined);
+        call.write(Buffer.alloc(10));
+        call.write(Buffer.alloc(1001));
+      };
+      const down = bidi();
+      failed = once(down, 'error') as Promise<[grpc.ServiceError]>;
+      expect((await once(down, 'data') as [Buffer])[0]).toHaveLength(10);
+      expect((await failed)[0].code).toBe(grpc.status.RESOURCE_EXHAUSTED);
+      await bothEnded(2);
+    });
   });
 
   test('a deadline in the midst of a stream is a status, too', async () => {

@@ -24,14 +24,17 @@ interface Answer {
 function judge(plan: Plan, answer: Answer, failures: Failures, where: string): Outcome {
   const { id, abort, method } = plan;
   const { status, headers, body, complete } = answer;
+  // Of a request that is not complete yet the answer of the proxy closes the stream early.
+  if (status === 503 && body.includes('upstream_reset_before_response_started') && (method === 'POST' || method === 'PUT')) {
+    if (abort === 'none') failures.unlucky++;
+    return 'refused';
+  }
   if (!complete) {
     if (abort === 'none') failures.add(`${where} ${id}: no complete answer, though nobody broke off (status ${status}, ${body.length} bytes)`);
     return 'cut off';
   }
   if (headers.get('x-id') === undefined) {
-    const isUnlucky = status === 503 && body.includes('upstream_reset_before_response_started') && (method === 'POST' || method === 'PUT');
-    if (isUnlucky && abort === 'none') failures.unlucky++;
-    else if (abort === 'none') failures.add(`${where} ${id}: refused with ${status}: ${body.toString('latin1').slice(0, 200)}`);
+    if (abort === 'none') failures.add(`${where} ${id}: refused with ${status}: ${body.toString('latin1').slice(0, 200)}`);
     return 'refused';
   }
   if (headers.get('x-id') !== id) failures.add(`${where} ${id}: got the answer to ${headers.get('x-id')}`);

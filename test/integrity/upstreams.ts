@@ -45,7 +45,12 @@ export class Upstreams {
       socket.on('close', () => this.connections.delete(socket));
     });
     server.on('sessionError', () => undefined);
-    server.on('clientError', (_error, socket: Duplex) => socket.destroy());
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+      // What is broken off in the middle is no fault; what llhttp cannot read is.
+      const { code = '' } = error;
+      if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') this.failures.add(`${name}: the proxy sent what llhttp does not take: ${code}`);
+      socket.destroy();
+    });
     server.on('tlsClientError', () => undefined);
     await new Promise<void>((resolve) => (server as http.Server).listen(0, '127.0.0.1', resolve));
     this.ports[name] = (server.address() as AddressInfo).port;

@@ -69,6 +69,4 @@ export interface TcpProxyConfig {
   /** The host is picked by the client's address (hash_policy source_ip). */
   readonly hashSourceIp: boolean;
   readonly accessLog: AccessLogConfig | undefined;
-  /** Bytes of the client's kept until its upstream is connected (per_connection_buffer_limit_bytes of the listener). */
-  readonly bufferLimit: number;
 }

@@ -13,7 +13,7 @@ export const listenerRules: RuleTable = {
     listener_filters_timeout: acceptedWith('15 s by default; 0 waits for ever'),
     continue_on_listener_filters_timeout: accepted,
     traffic_direction: acceptedWith('shown, nothing depends on it'),
-    per_connection_buffer_limit_bytes: accepted,
+    per_connection_buffer_limit_bytes: acceptedWith('of HTTP; a TCP session keeps what one read brings, and reads no more until that is taken'),
     metadata: accepted,
     stat_prefix: ignored('metrics carry the stat_prefix of the HTTP connection manager'),
     enable_reuse_port: ignored('one process, one socket'),

@@ -72,7 +72,7 @@ function filterChain(
     return { ...common, filter: made.config };
   }
   const proxy = unpackAnyAs(TcpProxySchema, any);
-  if (proxy) return { ...common, filter: tcpProxy(proxy, bufferLimit, at, problems) };
+  if (proxy) return { ...common, filter: tcpProxy(proxy, at, problems) };
   problems.add(at, 'must be envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager '
     + 'or envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy');
   return undefined;

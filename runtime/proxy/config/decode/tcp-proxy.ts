@@ -8,7 +8,7 @@ import { durationOrOff, inRange, positiveDuration } from './scalars';
 const IDLE_TIMEOUT = 3_600_000;
 const MAX_ATTEMPTS = 1_000;
 
-export function tcpProxy(proxy: TcpProxy, bufferLimit: number, path: string, problems: Problems): TcpProxyConfig {
+export function tcpProxy(proxy: TcpProxy, path: string, problems: Problems): TcpProxyConfig {
   if (proxy.statPrefix === '') problems.add(`${path}.stat_prefix`, 'is required');
   if (proxy.accessLog.length > 1) problems.add(`${path}.access_log`, `there are ${proxy.accessLog.length}; at most one is supported`);
   if (proxy.hashPolicy.length > 1) problems.add(`${path}.hash_policy`, `there are ${proxy.hashPolicy.length}; at most one is supported`);
@@ -24,7 +24,6 @@ export function tcpProxy(proxy: TcpProxy, bufferLimit: number, path: string, pro
     maxConnectAttempts: inRange(proxy.maxConnectAttempts ?? 1, 1, MAX_ATTEMPTS, `${path}.max_connect_attempts`, problems),
     hashSourceIp: proxy.hashPolicy.length > 0,
     accessLog: proxy.accessLog.length === 0 ? undefined : accessLog(proxy.accessLog[0], `${path}.access_log[0]`, problems),
-    bufferLimit,
   };
 }
 

@@ -60,7 +60,6 @@ export function tcpConfig(changes: Partial<TcpProxyConfig> = {}): TcpProxyConfig
     maxConnectAttempts: 1,
     hashSourceIp: false,
     accessLog: undefined,
-    bufferLimit: 1024 * 1024,
     ...changes,
   };
 }

@@ -83,6 +83,8 @@ export const ERRORS = {
     'The request did not arrive in time', GrpcStatus.DeadlineExceeded),
   upgradeRefused: row('upgrade_failed', 'downstream', 403, undefined, 'upgrade-not-allowed', 'route', undefined,
     'An upgrade to WebSocket is not configured here'),
+  requestDigest: row('request_digest_mismatch', 'downstream', 400, 'DPE', 'digest-mismatch', 'digest', undefined,
+    'The body of the request is not what its digest says'),
   clientGone: row('downstream_remote_disconnect', 'downstream', 0, 'DC', 'client-gone', undefined, undefined,
     'The client went away'),
   // Configuration.
@@ -109,10 +111,10 @@ export const ERRORS = {
     '%s did not answer within the timeout of a try', GrpcStatus.DeadlineExceeded),
   maxDuration: row('max_duration_timeout', 'proxy', 504, 'DT', 'max-duration', 'timeout', undefined,
     '%s did not end its answer within the time that route and caller leave it', GrpcStatus.DeadlineExceeded),
-  responseIdle: row('stream_idle_timeout', 'proxy', 504, 'SI', 'response-idle', 'timeout', undefined,
-    '%s stood still for too long', GrpcStatus.DeadlineExceeded),
   messageTooLarge: row('grpc_message_too_large', 'proxy', 413, undefined, 'message-too-large', 'message-size', undefined,
     'A message of the call with %s is longer than is allowed', GrpcStatus.ResourceExhausted),
+  responseIdle: row('stream_idle_timeout', 'proxy', 504, 'SI', 'response-idle', 'timeout', undefined,
+    '%s stood still for too long', GrpcStatus.DeadlineExceeded),
   // The upstream.
   connectFailure: row('upstream_connection_failure', 'upstream', 503, 'UF', 'connect-failure', undefined, 'connect-failure',
     'No connection to %s could be made'),
@@ -122,6 +124,8 @@ export const ERRORS = {
     '%s closed the connection without an answer'),
   upstreamAborted: row('upstream_reset_after_response_started', 'upstream', 0, 'UC', 'upstream-aborted', undefined, undefined,
     '%s broke off its answer'),
+  responseDigest: row('response_digest_mismatch', 'upstream', 0, 'UPE', 'upstream-digest-mismatch', 'digest', undefined,
+    'The body of the answer of %s is not what its digest says'),
   upstreamProtocol: row('upstream_protocol_error', 'upstream', 502, 'UPE', 'upstream-protocol', undefined, 'reset',
     '%s gave an answer that is not valid HTTP/1.1'),
 } satisfies Record<string, ProxyError>;

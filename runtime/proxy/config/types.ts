@@ -10,6 +10,7 @@ import type { SecretConfig, UpstreamTlsConfig } from './tls-types';
  */
 
 export * from './listener-types';
+export * from './body-types';
 export * from './rbac-types';
 export * from './tls-types';
 
@@ -310,6 +311,8 @@ export interface ClusterConfig {
   /** Ours, in typed_filter_metadata["meshwright.circuit_breaker"]. */
   readonly breaker: CircuitBreakerConfig | undefined;
   readonly outlierDetection: OutlierDetectionConfig | undefined;
+  /** The cluster's one health_checks; undefined: none. */
+  readonly healthCheck?: HealthCheckConfig;
   /** Idle pooled connections are closed after this; 0 switches it off. */
   readonly idleTimeout: number;
   /** What upstreams speak: HTTP/2 where this is set, else HTTP/1.1. */
@@ -351,6 +354,27 @@ export type CircuitBreakerConfig = {
 } & (
   | { readonly kind: 'consecutive_failures'; readonly failures: number }
   | { readonly kind: 'failure_rate'; readonly percent: number; readonly window: number; readonly minRequests: number }
+);
+
+/** envoy.config.core.v3.HealthCheck. */
+export type HealthCheckConfig = {
+  readonly timeout: number;
+  readonly interval: number;
+  /** Of a host that is out; 0: `interval`. */
+  readonly unhealthyInterval: number;
+  /** Random parts of the wait before the first check, and of each further one beside its interval. */
+  readonly initialJitter: number;
+  readonly intervalJitter: number;
+  readonly intervalJitterPercent: number;
+  /** Checks in a row without an answer that take a host out, and good ones that bring it back. */
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
+} & (
+  /** Statuses from `start` to below `end` are well. */
+  | { readonly kind: 'http'; readonly host: string; readonly path: string; readonly expectedStatuses: readonly { readonly start: number; readonly end: number }[] }
+  /** grpc.health.v1.Health/Check; an empty service is the whole server. */
+  | { readonly kind: 'grpc'; readonly host: string; readonly service: string }
+  | { readonly kind: 'tcp' }
 );
 
 /** envoy.config.cluster.v3.OutlierDetection. */

@@ -294,6 +294,8 @@ export interface ResponseEdits {
   readonly toChunked: boolean;
   /** The client knows no chunks: drop transfer-encoding. */
   readonly dropCoding: boolean;
+  /** Fields, in lower case, that a filter of bodies takes away. */
+  readonly dropped?: readonly string[];
   /** IMF-fixdate of now, for answers without a date (RFC 9110 §6.6.1). */
   date(): string;
 }
@@ -305,6 +307,7 @@ export function planResponse(head: Head, framing: Framing, rules: ResponseRules,
   const { mutation } = edits;
   for (let i = 0; i < count; i++) drop[i] = 0;
   if (mutation !== undefined && !interim) markMutated(head, mutation);
+  if (edits.dropped !== undefined) for (let i = 0; i < count; i++) if (edits.dropped.some((name) => head.isName(i, name))) drop[i] = 1;
   let hasServer = false, hasDate = false;
   for (let i = 0; i < count; i++) {
     switch (known[i]) {

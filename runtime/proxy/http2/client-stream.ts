@@ -4,6 +4,7 @@ import { isGrpc, statusInTrailers } from '../grpc/status';
 import { copyBytes } from '../http1/bytes';
 import { Body, Framing } from '../http1/framing';
 import { Head } from '../http1/head';
+import { endAnswer } from '../router/body-filtering';
 import { writeTimeLeft } from '../router/duration';
 import type { RequestContext } from '../router/request-context';
 import type { UpstreamRequest } from '../router/upstream-request';
@@ -61,7 +62,7 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
 
   private get client(): ServerStream | undefined {
     const { downstream } = this.ctx!;
-    return downstream.major === 2 ? downstream as ServerStream : undefined;
+    return downstream.takesFrames ? downstream as ServerStream : undefined;
   }
 
   /** Has nothing to do with the request any more. */
@@ -161,7 +162,7 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
     const ctx = this.ctx!;
     const { upstream } = this;
     const { router } = upstream.pool;
-    const forHttp1 = ctx.downstream.major === 1;
+    const forHttp1 = !ctx.downstream.takesFrames;
     const { isHead, upgrade } = ctx.framing;
     if (!readResponseSection(fields, endStream, isHead, forHttp1, head, framing)) {
       upstream.reset(this, ErrorCode.ProtocolError);
@@ -260,11 +261,11 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
   private pass(ctx: RequestContext, bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
     const { router } = this.upstream.pool;
     router.touch(ctx);
-    const { client } = this;
     if (ctx.responseMeter.limit > 0 && !ctx.responseMeter.admits(bytes, start, end)) {
       router.tooLong(ctx);
       return true;
     }
+    const { client } = this;
     const isTunnel = ctx.tunnel;
     const ends = endStream && !isTunnel;
     if (client !== undefined) return (start === end && !ends) || client.sendData(ctx, bytes, start, end, ends);
@@ -325,8 +326,8 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
       else upstream.reset(this, ErrorCode.NoError);
     }
     this.detach();
-    router.tries.finish(ctx, status, undefined);
-    router.end(ctx);
+    router.tries.finish(ctx, status, ctx.filtered?.corrupt ? 'protocol' : undefined);
+    endAnswer(router, ctx);
     upstream.pool.serveWaiting();
   }
 

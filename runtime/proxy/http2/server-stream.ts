@@ -37,6 +37,7 @@ const free: ServerStream[] = [];
 /** A client's stream: a request comes and goes to the router, its answer goes out. */
 export class ServerStream extends Http2Stream implements RequestClient, DeadlineOwner {
   readonly major = 2;
+  readonly takesFrames = true;
   server!: Http2Downstream;
   section: FieldSection | undefined;
   private ctx: RequestContext | undefined;
@@ -157,11 +158,11 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     ctx.bytesReceived += end - start;
     if (ctx.framing.upgrade) return this.passTunnel(ctx, bytes, start, end, endStream);
     const { router } = this.server;
-    if (endStream) ctx.requestComplete = true;
     if (ctx.requestMeter.limit > 0 && !ctx.requestMeter.admits(bytes, start, end)) {
       router.tooLong(ctx);
       return true;
     }
+    if (endStream) ctx.requestComplete = true;
     if (ctx.pool!.cluster.config.http2 !== undefined || ctx.framing.body === Body.Length) return router.forwardBody(ctx, bytes, start, end);
     let at = 0;
     if (end > start) {
@@ -200,6 +201,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     const { router } = this.server;
     if (ctx.pool!.cluster.config.http2 !== undefined) {
       ctx.requestTrailers = trailerBlockOf(fields);
+      ctx.requestDigest?.trailersOf(fields);
       router.forwardBody(ctx, chunk, 0, 0);
     } else {
       // A body of known length has no place for them in HTTP/1.1 (RFC 9110 §6.5).
@@ -333,7 +335,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
   finishTunnel(): void {}
 
   protected onWritable(): void {
-    this.ctx?.connection?.resume();
+    this.ctx?.resumeAnswer();
   }
 
   /** RFC 9113 §8.1: the rest of the request is of no use; it is no error of the client's. */

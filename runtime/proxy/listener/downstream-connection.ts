@@ -36,6 +36,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   private lastAuthority = '';
 
   readonly major = 1;
+  readonly takesFrames = false;
 
   constructor(readonly manager: HttpConnectionManager, protected readonly router: Router, protected readonly connection: Connection) {
     this.idleDeadline = new Deadline(this, DownstreamDeadline.Idle);

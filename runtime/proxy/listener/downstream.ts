@@ -312,7 +312,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     this.lastWriteTaken = true;
     const { active } = this;
     if (active !== undefined) {
-      active.connection?.resume();
+      active.resumeAnswer();
     } else if (this.lingering) {
       this.lingerOn();
     } else if (this.waitsForDrain) {

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Cluster, Host, HostPool } from '../cluster/types';
 import type { UpstreamTlsConfig } from '../config/types';
 import { ERRORS } from '../error';
+import { HealthChecker } from '../health-check/checker';
 import { Http2Upstream } from '../http2/upstream';
 import type { ClientTlsContext } from '../tls/client';
 import type { TlsContexts } from '../tls/contexts';
@@ -47,6 +49,7 @@ export class ClusterPool {
 
   /** Of the connections that will be made; undefined: plain TCP. */
   private tls: ClientTlsContext | undefined;
+  private checker: HealthChecker | undefined;
   private tlsConfig: UpstreamTlsConfig | undefined;
   /** Changes with what is expected of an endpoint: connections of an earlier one are not used for new requests. */
   generation = 0;
@@ -68,6 +71,19 @@ export class ClusterPool {
     return `${host.key}: ${failure.text}`;
   }
 
+  /** Active health checks follow the cluster's configuration and hosts. */
+  checkHealth(): void {
+    const { cluster, checker } = this;
+    const { healthCheck } = cluster.config;
+    if (!isDeepStrictEqual(checker?.config, healthCheck)) {
+      checker?.close();
+      this.checker = healthCheck && new HealthChecker(this, healthCheck);
+      // Whoever failed the checks of before has not failed these.
+      for (const host of cluster.hosts()) cluster.checked(host, true);
+    }
+    this.checker?.setHosts(cluster.hosts());
+  }
+
   get statName(): string {
     return this.cluster.config.statName || this.cluster.config.name;
   }
@@ -85,6 +101,8 @@ export class ClusterPool {
   /** The cluster left the configuration: it ends with the last request that uses it. */
   retire(): void {
     this.retired = true;
+    this.checker?.close();
+    this.checker = undefined;
     this.closeIfUnused();
   }
 

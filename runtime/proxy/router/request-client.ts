@@ -13,6 +13,8 @@ import type { RequestContext } from './request-context';
  */
 export interface RequestClient {
   readonly major: 1 | 2;
+  /** A stream of HTTP/2 that takes heads and bodies of an upstream of HTTP/2 as they are, too; else everything comes as HTTP/1.1 frames it. */
+  readonly takesFrames: boolean;
   readonly manager: HttpConnectionManager;
   readonly forwarding: ForwardingRules;
   readonly fallbackHost: string;

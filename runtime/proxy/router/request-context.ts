@@ -15,7 +15,9 @@ import type { ClusterChoice, ForwardAction, MadeCookies, RouteMatch } from '../r
 import { Deadline, type DeadlineOwner } from '../timer';
 import type { TlsSession } from '../transport';
 import type { ClusterPool } from './cluster-pool';
+import type { FilteredClient } from './filtered-client';
 import type { RequestClient } from './request-client';
+import type { RequestDigest } from './request-digest';
 import type { Router } from './router';
 import type { UpstreamRequest } from './upstream-request';
 
@@ -45,13 +47,17 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   readonly perTryIdleDeadline = new Deadline(this, RequestDeadline.PerTryIdle);
   readonly idleDeadline = new Deadline(this, RequestDeadline.Idle);
   readonly receiveDeadline = new Deadline(this, RequestDeadline.Receive);
-  readonly durationDeadline = new Deadline(this, RequestDeadline.Duration);
-  /** Name, value, name, value … that filters and policies put on whatever answer the client gets. */
   readonly requestMeter = new MessageMeter();
   readonly responseMeter = new MessageMeter();
+  readonly durationDeadline = new Deadline(this, RequestDeadline.Duration);
+  /** Name, value, name, value … that filters and policies put on whatever answer the client gets. */
   readonly addedHeaders: string[] = [];
 
   downstream!: RequestClient;
+  /** `downstream`, where filters have to do with the answer's body. */
+  filtered: FilteredClient | undefined;
+  /** Where they have to do with the request's. */
+  requestDigest: RequestDigest | undefined;
   route!: RouteMatch;
   action: ForwardAction | undefined;
   choice: ClusterChoice | undefined;
@@ -174,6 +180,12 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.replayEnd = this.ids.end;
   }
 
+  /** The client takes more of the answer. */
+  resumeAnswer(): void {
+    if (this.filtered === undefined) this.connection?.resume();
+    else this.filtered.resume();
+  }
+
   /** Back to how a new one is; it is in nobody's hands. */
   reset(): void {
     if (this.addedHeaders.length > 0) this.addedHeaders.length = 0;
@@ -181,9 +193,10 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.route = undefined as unknown as RouteMatch;
     this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = undefined;
     this.connection = this.host = this.backoff = this.triedHosts = this.upstreamHost = undefined;
-    this.requestTrailers = undefined;
+    this.requestTrailers = this.filtered = this.requestDigest = undefined;
     this.replayEnd = this.replayLimit = this.unprocessed = this.timeoutAt = this.endsAt = 0;
     this.grpcStatus = -1;
+    this.requestMeter.limit = this.responseMeter.limit = 0;
     this.replayable = true;
     this.requestComplete = this.responseStarted = this.tunnel = this.ended = this.clientEnded = this.upstreamEnded = false;
     this.started = this.admitted = this.waitsForConnection = this.replayedOnce = false;
@@ -196,7 +209,6 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.upstreamTls = undefined;
     this.methodText = this.pathText = this.authorityText = undefined;
     if (this.replayLent || this.replay.length > KEEP_BUFFER) this.replay = Buffer.allocUnsafeSlow(FIRST_BUFFER);
-    this.requestMeter.limit = this.responseMeter.limit = 0;
     this.replayLent = false;
     if (this.headBytes.length > KEEP_BUFFER) this.headBytes = Buffer.allocUnsafeSlow(FIRST_BUFFER);
   }
@@ -252,7 +264,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
 
   /** What is kept of it to be sent (again), and what waits at its upstream. */
   get bufferedBytes(): number {
-    return this.replayEnd + (this.connection?.bufferedBytes ?? 0);
+    return this.replayEnd + (this.connection?.bufferedBytes ?? 0) + (this.filtered?.bufferedBytes ?? 0);
   }
 
   /** Its deadline could not be dealt with. */

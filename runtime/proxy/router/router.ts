@@ -10,6 +10,7 @@ import type { HttpTables } from '../listener/tables';
 import type { Observer } from '../observe/types';
 import { Deadlines } from '../timer';
 import type { Transport } from '../transport';
+import { filterBodies, refuseBody } from './body-filtering';
 import type { ClusterPool } from './cluster-pool';
 import { boundDuration, composeTimeout, measureMessages } from './duration';
 import { HttpDate } from './http-date';
@@ -152,7 +153,13 @@ export class Router {
       this.refuse(ctx, ERRORS.maxDuration);
       return;
     }
-    this.compose(ctx, match.rewritePath(ctx), action.hostRewrite, match.requestHeaders(choice));
+    let requestHeaders = match.requestHeaders(choice), body: Buffer | undefined;
+    if (tables.bodyFilters !== undefined) {
+      const filtered = filterBodies(this, ctx, tables.bodyFilters, requestHeaders, bodyStart, bodyEnd);
+      if (filtered === undefined) return;
+      ({ mutation: requestHeaders, body } = filtered);
+    }
+    this.compose(ctx, match.rewritePath(ctx), action.hostRewrite, requestHeaders);
     if (maxDuration?.grpcTimeoutMax !== undefined) composeTimeout(ctx);
     if (action.messageLimits !== undefined) measureMessages(ctx, action.messageLimits);
     if (body !== undefined) ctx.appendReplay(body, 0, body.length);
@@ -191,6 +198,13 @@ export class Router {
 
   /** More of the request's body, checked already. False: stop reading until `resumeBody`. */
   forwardBody(ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {
+    const changed = ctx.requestDigest === undefined ? undefined : ctx.requestDigest.take(bytes, start, end);
+    if (changed === undefined) return this.sendBody(ctx, bytes, start, end);
+    if (changed === null) refuseBody(this, ctx);
+    return changed === null || this.sendBody(ctx, changed, 0, changed.length);
+  }
+
+  private sendBody(ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {
     this.touch(ctx);
     const { connection } = ctx;
     const ready = connection !== undefined && connection.ready;
@@ -275,6 +289,12 @@ export class Router {
     }
   }
 
+  /** A message of a call is too long. */
+  tooLong(ctx: RequestContext): void {
+    this.now = this.clock.now();
+    this.timedOut(ctx, ERRORS.messageTooLarge);
+  }
+
   private timedOut(ctx: RequestContext, error: ProxyError): void {
     // A client that is slow is not the upstream's failure.
     const isUpstreams = error === ERRORS.timeout || error === ERRORS.perTryTimeout || (error === ERRORS.maxDuration && ctx.requestComplete);
@@ -287,12 +307,6 @@ export class Router {
     ctx.detail = error.code;
     this.breakOff(ctx, error);
     this.end(ctx);
-  }
-
-  /** A message of a call is too long. */
-  tooLong(ctx: RequestContext): void {
-    this.now = this.clock.now();
-    this.timedOut(ctx, ERRORS.messageTooLarge);
   }
 
   /** A call of gRPC still gets a status, which says that its answer is not whole; all else is broken off. */

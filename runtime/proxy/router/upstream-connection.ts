@@ -5,9 +5,10 @@ import { Body, Framing, Refuse, readResponse } from '../http1/framing';
 import { Head } from '../http1/head';
 import { Deadline, type DeadlineOwner } from '../timer';
 import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
+import { endAnswer } from './body-filtering';
 import type { ClusterPool } from './cluster-pool';
-import { Relay } from './relay';
 import { writeTimeLeft } from './duration';
+import { Relay } from './relay';
 import type { RequestContext } from './request-context';
 import type { UpstreamRequest } from './upstream-request';
 
@@ -378,10 +379,10 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     const { router } = this.pool;
     const reusable = !this.closeAfter && !leftover && ctx.requestComplete;
     this.ctx = ctx.connection = undefined;
-    router.tries.finish(ctx, this.status, undefined);
+    router.tries.finish(ctx, this.status, ctx.filtered?.corrupt ? 'protocol' : undefined);
     if (reusable) this.pool.idle(this);
     else this.discard();
-    router.end(ctx);
+    endAnswer(router, ctx);
   }
 
   /** Both directions of the tunnel have ended: what is written goes out, then the connection closes. */

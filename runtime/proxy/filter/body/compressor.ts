@@ -1,4 +1,4 @@
-import type { CompressorConfig } from '../../config/body-types';
+import type { CompressorConfig } from '../../config/types';
 import type { HttpFilter } from '../types';
 
 /** What a compressor counts, under Envoy's names. */

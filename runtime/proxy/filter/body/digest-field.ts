@@ -43,6 +43,11 @@ export class ExpectedDigest {
     if (digest !== undefined) this.expected.push(digest);
   }
 
+  /** The message has a digest that is looked at. */
+  get isAsked(): boolean {
+    return this.expected.length > 0;
+  }
+
   update(bytes: Buffer, start: number, end: number): void {
     this.hash.update(bytes.subarray(start, end));
   }

@@ -1,4 +1,4 @@
-import type { DigestConfig } from '../../config/body-types';
+import type { DigestConfig } from '../../config/types';
 import type { HttpFilter } from '../types';
 
 /** What a digest filter counts. */

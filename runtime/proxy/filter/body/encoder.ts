@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
-import type { BrotliConfig, CompressorLibrary, GzipConfig, ZstdConfig } from '../../config/body-types';
+import type { BrotliConfig, CompressorLibrary, GzipConfig, ZstdConfig } from '../../config/types';
 
 /** Bytes that wait to be encoded, from which on no more are taken. */
 const FULL = 64 * 1024;

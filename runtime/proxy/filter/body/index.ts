@@ -1,5 +1,4 @@
-import type { DigestDirection } from '../../config/body-types';
-import type { HeaderMutation, HttpFilterConfig } from '../../config/types';
+import type { DigestDirection, HeaderMutation, HttpFilterConfig } from '../../config/types';
 import type { HttpFilter } from '../types';
 import { CompressorFilter } from './compressor';
 import { DigestFilter } from './digest';

@@ -25,7 +25,8 @@ export function configDump(bootstrap: Bootstrap, store: ConfigStore, includeEndp
   };
   const clusters = split(TypeUrl.CDS, 'cluster', warming.clusters);
   const listeners = split(TypeUrl.LDS, 'listener', warming.listeners);
-  const whole = toJson(BootstrapSchema, bootstrap) as { static_resources?: { clusters?: JsonValue[]; listeners?: JsonValue[]; secrets?: JsonValue[] } };
+  type StaticResources = { clusters?: JsonValue[]; listeners?: JsonValue[]; secrets?: JsonValue[] };
+  const whole = toJson(BootstrapSchema, bootstrap) as { static_resources?: StaticResources };
   const configs: JsonValue[] = [
     { '@type': `${ADMIN}.BootstrapConfigDump`, 'bootstrap': whole as JsonValue },
     {

@@ -25,10 +25,7 @@ const COUNTERS: readonly (readonly [string, Exclude<keyof TlsCounters, 'versions
 ];
 
 /** Adds what was counted: of listeners by their address, of clusters by their name; under Envoy's names. */
-export function collectTls(
-  { listeners, clusters }: { readonly listeners: Iterable<readonly [string, TlsCounters]>; readonly clusters: Iterable<readonly [string, TlsCounters]> },
-  into: Families,
-): void {
+export function collectTls({ listeners, clusters }: Record<'listeners' | 'clusters', Iterable<readonly [string, TlsCounters]>>, into: Families): void {
   for (const [address, counters] of listeners) collect('listener', { envoy_listener_address: address }, '{envoy_listener_address}', counters, into);
   for (const [name, counters] of clusters) collect('cluster', { envoy_cluster_name: name }, '{envoy_cluster_name}', counters, into);
 }

@@ -7,8 +7,8 @@ import { compileSubstitution } from '../../route/regex';
 import type { Problems } from '../problems';
 import { show } from '../problems';
 import type {
-  DirectResponseConfig, HashKeyConfig, HashPolicyConfig, MaxDurationConfig, PathRewriteConfig, RedirectConfig, RetryConfig, RouteActionConfig, RouteMatchConfig,
-  WeightedClusterConfig,
+  DirectResponseConfig, HashKeyConfig, HashPolicyConfig, MaxDurationConfig, PathRewriteConfig, RedirectConfig, RetryConfig, RouteActionConfig,
+  RouteMatchConfig, WeightedClusterConfig,
 } from '../types';
 import { headerMutation, isHeaderName, NO_HEADERS } from './headers';
 import { regex } from './match';

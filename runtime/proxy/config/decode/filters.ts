@@ -1,6 +1,6 @@
 import {
-  FilterConfigSchema, HttpRbacPerRouteSchema, HttpRbacSchema, LocalRateLimitSchema, milliseconds, RouterSchema, schemaOf, unpackAny, unpackAnyAs, type Any, type HttpFilter,
-  type LocalRateLimit,
+  FilterConfigSchema, HttpRbacPerRouteSchema, HttpRbacSchema, LocalRateLimitSchema, milliseconds, RouterSchema, schemaOf, unpackAny, unpackAnyAs,
+  type Any, type HttpFilter, type LocalRateLimit,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import { show } from '../problems';

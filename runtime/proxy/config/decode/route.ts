@@ -1,5 +1,6 @@
 import {
-  GrpcLimitsSchema, RetryExtensionSchema, unpackAnyAs, type Any, type Metadata, type RetryExtension, type Route, type RouteConfiguration, type VirtualHost,
+  GrpcLimitsSchema, RetryExtensionSchema, unpackAnyAs,
+  type Any, type Metadata, type RetryExtension, type Route, type RouteConfiguration, type VirtualHost,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import { show } from '../problems';

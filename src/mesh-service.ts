@@ -239,7 +239,7 @@ export class MeshService extends Construct implements IBackend {
     const { mesh, backendName: service, backendNamespace: namespace } = this;
     return {
       meshName: mesh.meshName,
-      identity: { service, namespace, version, meshNamespace: mesh.meshNamespace, clusterDomain: mesh._clusterDomain, proxy: mesh._proxy },
+      identity: { service, namespace, version, controlPlane: mesh._controlPlanePlace, proxy: mesh._proxy },
       name,
       account: this.account,
       port: this.port.number,

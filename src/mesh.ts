@@ -6,6 +6,7 @@ import type { Finding } from './check/finding';
 import type { MeshSpec } from './contract/mesh';
 import { API_VERSION } from './contract/names';
 import { Findings } from './findings';
+import type { ControlPlanePlace } from './private/bootstrap';
 import { ControlPlane } from './private/control-plane';
 import { gep2257 } from './private/duration';
 import { Code, error, shown } from './private/finding';
@@ -122,6 +123,13 @@ export interface MeshProps {
    */
   readonly certificateLifetime?: Duration;
   /**
+   * Secret of type kubernetes.io/tls in the namespace of the mesh, with the intermediate that signs certificates: `tls.crt`, `tls.key`, and the roots
+   * in `ca.crt`, as cert-manager writes it. Proxies are ready once it is there.
+   *
+   * @default - the control plane makes a root of its own at the first start, in the Secret `meshwright-authority`
+   */
+  readonly authoritySecret?: string;
+  /**
    * Name of the `Mesh` resource.
    *
    * @default - the construct's id
@@ -190,6 +198,8 @@ export class Mesh extends Construct {
   /** @internal */
   public readonly _clusterDomain: string | undefined;
   /** @internal */
+  public readonly _controlPlanePlace: ControlPlanePlace;
+  /** @internal */
   public readonly _proxy: ProxySettings;
   private readonly encryption: TrafficEncryption;
   private readonly certificateLifetime: Duration;
@@ -211,6 +221,7 @@ export class Mesh extends Construct {
     this.meshNamespace = namespace ?? 'default';
     this.trustDomain = props.trustDomain;
     this._clusterDomain = props.clusterDomain;
+    this._controlPlanePlace = { namespace: this.meshNamespace, trustDomain: this.trustDomain, clusterDomain: props.clusterDomain };
     this.regions = [...props.regions ?? []];
     this.policies = [...props.policies ?? []];
     this.warningsAsErrors = props.warningsAsErrors ?? false;
@@ -243,6 +254,8 @@ export class Mesh extends Construct {
     this.controlPlane = new ControlPlane(this, 'ControlPlane', {
       meshName: this.meshName,
       namespace: this.meshNamespace,
+      trustDomain: this.trustDomain,
+      authority: props.authoritySecret,
       image: props.controlPlane?.image ?? imageOf('control-plane'),
       replicas,
       resources: requirementsOr(props.controlPlane?.resources, {

@@ -88,7 +88,7 @@ selector:
     service(shopMesh(chart), 'legacy', { security: { writableRootFilesystem: true, runAsUser: 1000 } });
     const { containers: [container], volumes } = emitted(chart, 'Deployment', 'legacy').spec.template.spec;
     expect(container.securityContext).toMatchObject({ readOnlyRootFilesystem: false, runAsUser: 1000, runAsNonRoot: true });
-    expect(volumes.map(({ name }: { name: string }) => name)).toEqual(['meshwright-state']);
+    expect(volumes.map(({ name }: { name: string }) => name)).toEqual(['meshwright-state', 'meshwright-identity']);
   });
 
   test('what a container says of its proxy stays', () => {

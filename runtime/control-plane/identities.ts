@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { serviceHost } from '../../src/contract';
+import { CONTROL_PLANE, serviceHost } from '../../src/contract';
 import type { Clock } from '../clock';
 import { FileAuthorityStore } from './identity/file-store';
 import type { IdentityOptions } from './identity/identity-server';
 import { SecretAuthorityStore } from './identity/secret-store';
 import { KubernetesTokenVerifier, ListedTokenVerifier, type TokenReviewStatus, type Workload } from './identity/token';
+import { TrustBundleFile } from './identity/trust-bundle-file';
 import { TrustBundleWriter } from './identity/trust-bundle-writer';
 import type { KubernetesApi } from './kubernetes';
 import type { Log } from './log';
 import { OptionsError, type Options } from './options';
-
-/** Name of the control plane's Service and service account, as the SDK emits them. */
-const CONTROL_PLANE = 'meshwright-control-plane';
 
 export interface IdentitiesDeps {
   readonly clock: Clock;
@@ -23,7 +21,7 @@ export interface IdentitiesDeps {
 }
 
 /** What the command line says of identities; undefined where it names no authority. @throws OptionsError */
-export function identitiesOf({ authority, certificateAddress, tokens, trustDomain }: Options, deps: IdentitiesDeps): IdentityOptions | undefined {
+export function identitiesOf({ authority, certificateAddress, tokens, trustBundle, trustDomain }: Options, deps: IdentitiesDeps): IdentityOptions | undefined {
   if (authority === undefined) return undefined;
   const { api, clock, env, log, random } = deps;
   const namespace = env.POD_NAMESPACE ?? 'default';
@@ -40,6 +38,7 @@ export function identitiesOf({ authority, certificateAddress, tokens, trustDomai
       ...common,
       authority: new FileAuthorityStore({ clock, log, file: authority.file, create: trustDomain! }),
       tokens: new ListedTokenVerifier(() => listed(tokens, log)),
+      ...trustBundle === undefined ? {} : { publish: new TrustBundleFile(trustBundle, log) },
     };
   }
   if (!api) throw new OptionsError('--authority secret:NAME needs --source kubernetes');

@@ -14,6 +14,7 @@ export const USAGE = `meshwright control plane: manifests in, xDS out
   --authority file:FILE       the same in a file, made where there is none. Without an authority nothing is encrypted, and nobody is asked who he is
   --trust-domain NAME         SPIFFE trust domain of the authority
   --tokens FILE               with file: whose tokens are whose, in JSON
+  --trust-bundle FILE         with file: where the roots are written for proxies on this machine
   --certificate-address HOST:PORT  where proxies ask for certificates (127.0.0.1:${CERTIFICATE_PORT})
   --admin-address HOST:PORT   /ready, /healthz and /metrics; for this machine also /status and /debug/config (127.0.0.1:${CONTROL_PLANE_ADMIN_PORT})
   --status-file FILE          keeps the status of every object there; YAML, or JSON by its name
@@ -35,6 +36,7 @@ export interface Options {
   readonly authority: AuthorityOption | undefined;
   readonly trustDomain: string | undefined;
   readonly tokens: string | undefined;
+  readonly trustBundle: string | undefined;
   readonly certificateAddress: ListenAddress;
   readonly xdsAddress: ListenAddress;
   readonly adminAddress: ListenAddress;
@@ -77,7 +79,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const level = values['log-level'] === 'warn' ? 'warning' : values['log-level'] ?? 'info';
   if (!(LOG_LEVELS as readonly string[]).includes(level)) problems.push(`--log-level is "${level}": must be one of ${LOG_LEVELS.join(', ')}`);
   if (problems.length > 0) throw new OptionsError(problems.join('\n'));
-  return { ...sources, ...addresses, authority, trustDomain, tokens: values.tokens, statusFile: values['status-file'], logLevel: level as LogLevel };
+  return { ...sources, ...addresses, authority, trustDomain, tokens: values.tokens, trustBundle: values['trust-bundle'], statusFile: values['status-file'], logLevel: level as LogLevel };
 }
 
 function authorityOf(given: string | undefined, problems: string[]): AuthorityOption | undefined {
@@ -114,6 +116,7 @@ const FLAGS = {
   'authority': { type: 'string' },
   'trust-domain': { type: 'string' },
   'tokens': { type: 'string' },
+  'trust-bundle': { type: 'string' },
   'certificate-address': { type: 'string' },
   'xds-address': { type: 'string' },
   'admin-address': { type: 'string' },

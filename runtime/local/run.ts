@@ -6,6 +6,7 @@ import type { AddressBlock } from './addresses';
 import { killedBy, parseCommand } from './commands';
 import { startControlServer } from './control-server';
 import { ManifestMemory, OutputFolder, readFolder, watchFolder } from './folder';
+import { tokenMaker, writeIdentities } from './identities';
 import { LocalMesh, type MeshEvent } from './mesh';
 import { probe } from './probe';
 import { Processes } from './processes';
@@ -73,7 +74,7 @@ export class LocalRun {
     });
     try {
       rmSync(options.state, { recursive: true, force: true });
-      for (const part of ['logs', 'snapshots']) mkdirSync(join(options.state, part), { recursive: true, mode: 0o700 });
+      for (const part of ['logs', 'snapshots', 'identity']) mkdirSync(join(options.state, part), { recursive: true, mode: 0o700 });
       const files = readFolder(options.folder);
       run = new LocalRun(options);
       const problems = run.accept(files);
@@ -91,7 +92,7 @@ export class LocalRun {
     const { state, programs } = options;
     this.endpoints = new OutputFolder(join(state, 'endpoints'));
     this.processes = new Processes(programs.node, programs.guardian, join(state, 'logs'));
-    this.installation = { ...programs, sources: [options.folder, join(state, 'endpoints')], state };
+    this.installation = { ...programs, sources: [options.folder, join(state, 'endpoints')], state, tokenOf: tokenMaker() };
     this.mesh = new LocalMesh(options.clock, {
       spawn: (pod, process, onExit) => this.processes.spawn(pod, process, onExit),
       signal: (pid, signal) => this.processes.signal(pid, signal),
@@ -187,6 +188,7 @@ export class LocalRun {
     const failed = new Set(desired.problems.map(({ where }) => where));
     this.workloads = [...desired.workloads, ...this.workloads.filter(({ id }) => failed.has(id))];
     this.skipped = desired.skipped;
+    writeIdentities(this.options.state, this.workloads.flatMap(({ pods }) => pods));
     this.mesh.apply(this.workloads, objects);
     return all;
   }

@@ -11,10 +11,14 @@ export interface LocalPlace {
   readonly zone: string | undefined;
   /** Folder for the snapshot. */
   readonly snapshots: string;
+  /** What stands for the volume of the pod's identity; undefined: the control plane has no authority, and is spoken to in plain text. */
+  readonly identity: { readonly tokenFile: string; readonly trustBundleFile: string } | undefined;
 }
 
 /** Within the grace that a pod gets (`mesh.ts`). */
 const DRAIN_SECONDS = '3';
+
+const IDENTITY_OPTIONS = ['--identity-token', '--identity-trust-bundle', '--certificate-address'];
 
 type Json = { [member: string]: unknown };
 
@@ -32,6 +36,10 @@ export function localSidecarArgs(args: readonly string[], env: Readonly<Record<s
     if (name === '--config-yaml') out.push(name, JSON.stringify(localBootstrap(value ?? '', place)));
     else if (name === '--health-address') out.push(name, localAddress(value ?? '', place));
     else if (name === '--snapshot-path') out.push(name, place.snapshots);
+    else if (IDENTITY_OPTIONS.includes(name) && !place.identity) continue;
+    else if (name === '--identity-token') out.push(name, place.identity!.tokenFile);
+    else if (name === '--identity-trust-bundle') out.push(name, place.identity!.trustBundleFile);
+    else if (name === '--certificate-address') out.push(name, `${place.controlPlanes[0]}:${(value ?? '').slice((value ?? '').lastIndexOf(':') + 1)}`);
     else if (name === '--drain-time-s') continue;
     else out.push(name, ...(value === undefined ? [] : [value]));
   }
@@ -76,7 +84,10 @@ function localCluster(cluster: Json, place: LocalPlace): void {
         return copy;
       });
     });
-    if (local.some((endpoint, index) => endpoint !== endpoints[index])) cluster.type = 'STATIC';
+    if (local.some((endpoint, index) => endpoint !== endpoints[index])) {
+      cluster.type = 'STATIC';
+      if (!place.identity) for (const name of ['transport_socket', 'transportSocket']) delete cluster[name];
+    }
     locality[key] = local;
   }
 }

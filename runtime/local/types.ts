@@ -29,6 +29,13 @@ export interface ProcessSpec {
   readonly cwd: string;
 }
 
+/** The token of a pod's service account, as the kubelet would mount it. */
+export interface PodIdentity {
+  readonly serviceAccount: string;
+  readonly token: string;
+  readonly tokenFile: string;
+}
+
 /** A pod that should run. */
 export interface PodSpec {
   /** Unique in its namespace; with the hash of its template in it, as a Deployment's pods have it. */
@@ -49,6 +56,8 @@ export interface PodSpec {
   readonly appPorts: readonly number[];
   /** Port and path that answer 200 once the proxy (or control plane) is ready. */
   readonly readyPort: number;
+  /** By what its proxy proves who it is; undefined where nobody asks. */
+  readonly identity: PodIdentity | undefined;
   /** Changes with everything that a running pod cannot take over. */
   readonly hash: string;
   readonly processes: readonly ProcessSpec[];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
-  BASE_VERSION, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, PROXY_CONTAINER, SERVICE_LABEL, VERSION_LABEL, XDS_PORT,
+  BASE_VERSION, CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, PROXY_CONTAINER, SERVICE_LABEL, VERSION_LABEL, XDS_PORT,
 } from '../../src/contract';
 import type { AddressBlock } from './addresses';
 import { environmentOf, type EnvironmentSource } from './environment';
@@ -9,7 +9,7 @@ import { expand } from './expand';
 import { placements, type Placement } from './placement';
 import { imageName, imageSettings, type ImageSettings, type Settings } from './settings';
 import { localSidecarArgs } from './sidecar';
-import { type KubeObject, type PodSpec, type Problem, type ProcessSpec, type WorkloadSpec } from './types';
+import { type KubeObject, type PodIdentity, type PodSpec, type Problem, type ProcessSpec, type WorkloadSpec } from './types';
 
 /** Image of the control plane, whatever the registry. */
 const CONTROL_PLANE_IMAGE = /(^|\/)meshwright\/control-plane$/;
@@ -24,8 +24,10 @@ export interface Installation {
   readonly controlPlane: string;
   /** Folders that the control plane watches. */
   readonly sources: readonly string[];
-  /** Snapshots and status files go here. */
+  /** Snapshots, status files and identities go here. */
   readonly state: string;
+  /** Makes the token of a pod, the same for the same key; undefined: nobody proves who he is. */
+  readonly tokenOf?: (pod: string) => string;
 }
 
 export interface Desired {
@@ -66,7 +68,7 @@ export function desiredWorkloads(objects: readonly KubeObject[], settings: Setti
   const planes = all.find((workload) => workload.containers.some(({ image }) => CONTROL_PLANE_IMAGE.test(imageName(image ?? ''))));
   const replicas = planes?.replicas ?? DEFAULT_CONTROL_PLANES;
   const controlPlanes = Array.from({ length: replicas }, (_, replica) => addresses.controlPlane(replica));
-  workloads.push(controlPlaneWorkload(planes, controlPlanes, installation));
+  workloads.push(controlPlaneWorkload(planes, controlPlanes, installation, trustDomainOf(objects)));
   for (const workload of all) {
     if (workload === planes) continue;
     if (!workload.proxy) {
@@ -136,10 +138,14 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
   const proxyEnv = environmentOf(proxy, facts, objects);
   const { node, proxy: program, state } = around.installation;
   const snapshots = join(state, 'snapshots', `${namespace}.${name}`);
+  const identity = identityOf(`${namespace}/${name}`, workload.serviceAccount, around.installation);
+  const trust = identity && { tokenFile: identity.tokenFile, trustBundleFile: trustBundleFile(state) };
   const processes: ProcessSpec[] = [{
     name: proxy.name,
     role: 'proxy',
-    command: [node, program, ...localSidecarArgs(proxy.args ?? [], proxyEnv, { address, controlPlanes: around.controlPlanes, ...place, snapshots })],
+    command: [node, program, ...localSidecarArgs(proxy.args ?? [], proxyEnv, {
+      address, controlPlanes: around.controlPlanes, ...place, snapshots, identity: trust,
+    })],
     env: proxyEnv,
     cwd: state,
   }];
@@ -166,6 +172,7 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
     namedPorts: namedPorts([proxy, ...workload.containers]),
     appPorts,
     readyPort: HEALTH_PORT,
+    identity,
     hash: template,
     processes,
     control,
@@ -200,7 +207,29 @@ function namedPorts(containers: readonly Container[]): Record<string, number> {
   return named;
 }
 
-function controlPlaneWorkload(workload: Workload | undefined, addresses: readonly string[], installation: Installation): WorkloadSpec {
+function identityOf(pod: string, serviceAccount: string, { state, tokenOf }: Installation): PodIdentity | undefined {
+  return tokenOf && { serviceAccount, token: tokenOf(pod), tokenFile: join(state, 'identity', `${pod.replace('/', '.')}.token`) };
+}
+
+/** The trust domain of the mesh; undefined where the manifests hold none. */
+function trustDomainOf(objects: readonly KubeObject[]): string | undefined {
+  const mesh = objects.find(({ kind }) => kind === 'Mesh');
+  return (mesh?.spec as { trustDomain?: string } | undefined)?.trustDomain;
+}
+
+/** Where the control plane writes the roots, and proxies read them. */
+export function trustBundleFile(state: string): string {
+  return join(state, 'identity', 'ca.crt');
+}
+
+/** Whose tokens are whose, for the control plane. */
+export function tokensFile(state: string): string {
+  return join(state, 'identity', 'tokens.json');
+}
+
+function controlPlaneWorkload(
+  workload: Workload | undefined, addresses: readonly string[], installation: Installation, trustDomain: string | undefined,
+): WorkloadSpec {
   const namespace = workload?.namespace ?? 'meshwright-system';
   const pods = addresses.map((address, replica): PodSpec => {
     const name = `${workload?.name ?? 'meshwright-control-plane'}-${replica}`;
@@ -209,6 +238,13 @@ function controlPlaneWorkload(workload: Workload | undefined, addresses: readonl
       '--xds-address', `${address}:${XDS_PORT}`,
       '--admin-address', `${address}:${CONTROL_PLANE_ADMIN_PORT}`,
       '--status-file', statusFile(installation.state, replica),
+      ...installation.tokenOf === undefined || trustDomain === undefined ? [] : [
+        '--authority', `file:${join(installation.state, 'identity', 'authority.json')}`,
+        '--trust-domain', trustDomain,
+        '--tokens', tokensFile(installation.state),
+        '--trust-bundle', trustBundleFile(installation.state),
+        '--certificate-address', `${address}:${CERTIFICATE_PORT}`,
+      ],
     ];
     const command = [installation.node, installation.controlPlane, ...args];
     return {
@@ -224,8 +260,9 @@ function controlPlaneWorkload(workload: Workload | undefined, addresses: readonl
       namedPorts: {},
       appPorts: [XDS_PORT],
       readyPort: CONTROL_PLANE_ADMIN_PORT,
+      identity: undefined,
       hash: short(JSON.stringify(command)),
-      processes: [{ name: 'control-plane', role: 'control-plane', command, env: {}, cwd: installation.state }],
+      processes: [{ name: 'control-plane', role: 'control-plane', command, env: { POD_NAMESPACE: namespace }, cwd: installation.state }],
       control: undefined,
     };
   });

@@ -5,6 +5,7 @@
 export * from './names';
 export * from './ports';
 export * from './duration';
+export * from './identity';
 export * from './mesh';
 export * from './mesh-service';
 export * from './node';

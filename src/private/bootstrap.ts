@@ -1,11 +1,17 @@
-import { serviceHost } from '../contract/names';
+import { CONTROL_PLANE } from '../contract/identity';
+import { serviceHost, spiffeId } from '../contract/names';
 import type { NodeMetadata } from '../contract/node';
 import { ADMIN_PORT, XDS_PORT } from '../contract/ports';
 
-/** Name of the control plane's Deployment, Services and account. */
-export const CONTROL_PLANE = 'meshwright-control-plane';
-
 const ADS = { ads: {}, resource_api_version: 'V3' };
+
+/** Where the control plane is, and who. */
+export interface ControlPlanePlace {
+  readonly namespace: string;
+  readonly trustDomain: string;
+  /** Undefined: `cluster.local`. */
+  readonly clusterDomain: string | undefined;
+}
 
 /** What bounds a sidecar. */
 export interface ProxyBounds {
@@ -44,7 +50,7 @@ function typed(type: string, fields: object) {
  * The proxy's start document, Envoy's `envoy.config.bootstrap.v3.Bootstrap` in JSON: who it is, where its admin server listens, and the control
  * plane. Everything else comes by xDS. Addresses that only the kubelet knows stand as `$(NAME)`.
  */
-export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, meshNamespace: string, bounds: ProxyBounds, clusterDomain?: string): string {
+export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, controlPlane: ControlPlanePlace, bounds: ProxyBounds): string {
   const { service, namespace, version } = node;
   return JSON.stringify({
     node: { metadata: { service, namespace, version, podIp: '$(POD_IP)', loopback: '127.0.0.1' } },
@@ -64,6 +70,7 @@ export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, meshNa
         name: 'xds',
         type: 'STRICT_DNS',
         connect_timeout: '5s',
+        transport_socket: mutualTls(spiffeId(controlPlane.trustDomain, controlPlane.namespace, CONTROL_PLANE)),
         typed_extension_protocol_options: {
           'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
             '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
@@ -72,11 +79,27 @@ export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, meshNa
         },
         load_assignment: {
           cluster_name: 'xds',
-          endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(serviceHost(CONTROL_PLANE, meshNamespace, clusterDomain), XDS_PORT) } }] }],
+          endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(serviceHost(CONTROL_PLANE, controlPlane.namespace, controlPlane.clusterDomain), XDS_PORT) } }] }],
         },
       }],
     },
   });
+}
+
+/** The proxy shows the certificate that it has asked for; the control plane is known by its identity, whatever its address. */
+function mutualTls(identity: string): object {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    ...typed('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
+      common_tls_context: {
+        tls_certificate_sds_secret_configs: [{ name: 'svid', sds_config: ADS }],
+        combined_validation_context: {
+          default_validation_context: { match_typed_subject_alt_names: [{ san_type: 'URI', matcher: { exact: identity } }] },
+          validation_context_sds_secret_config: { name: 'trust-bundle', sds_config: ADS },
+        },
+      },
+    }),
+  };
 }
 
 function socket(address: string, port: number) {

@@ -1,9 +1,9 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { customResourceDefinitions } from '../contract/crd';
+import { AUTHORITY_SECRET, CONTROL_PLANE, TRUST_CONFIG_MAP } from '../contract/identity';
 import { GROUP } from '../contract/names';
-import { CONTROL_PLANE_ADMIN_PORT, PROXY_UID, XDS_PORT } from '../contract/ports';
-import { CONTROL_PLANE } from './bootstrap';
+import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, PROXY_UID, XDS_PORT } from '../contract/ports';
 
 import { meshLabels } from './labels';
 import { ObjectBody, RawObject } from './raw-object';
@@ -14,6 +14,9 @@ import { HARDENED } from './security';
 export interface ControlPlaneProps {
   readonly meshName: string;
   readonly namespace: string;
+  readonly trustDomain: string;
+  /** Secret of an authority that somebody else keeps; undefined: the mesh makes its own. */
+  readonly authority: string | undefined;
   readonly image: string;
   readonly replicas: number;
   readonly resources: ResourceRequirements;
@@ -24,7 +27,7 @@ export interface ControlPlaneProps {
 
 const RBAC = 'rbac.authorization.k8s.io/v1';
 
-/** What the control plane watches, everywhere; and the status that it writes. Nothing else of the cluster can be read or changed by it. */
+/** What the control plane watches, everywhere; and the status that it writes, whose tokens are whose, and the trust bundle, by its one name. Nothing else of the cluster can be read or changed by it. */
 const CLUSTER_RULES = [
   { apiGroups: [''], resources: ['namespaces', 'pods', 'services'], verbs: ['list', 'watch'] },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
@@ -32,6 +35,10 @@ const CLUSTER_RULES = [
   { apiGroups: ['gateway.networking.k8s.io'], resources: ['grpcroutes/status', 'httproutes/status'], verbs: ['patch'] },
   { apiGroups: [GROUP], resources: ['meshes', 'meshservices'], verbs: ['list', 'watch'] },
   { apiGroups: [GROUP], resources: ['meshes/status', 'meshservices/status'], verbs: ['patch'] },
+  { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+  // By server-side apply; what does not exist yet is a create, which no name can bound.
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
+  { apiGroups: [''], resources: ['configmaps'], resourceNames: [TRUST_CONFIG_MAP], verbs: ['patch'] },
 ];
 
 /**
@@ -41,6 +48,14 @@ const CLUSTER_RULES = [
 const LEASE_RULES = [
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'list', 'update', 'watch'] },
 ];
+
+/** The one Secret with the key of the authority; one that does not exist yet is a create, which no name can bound. */
+function authorityRules(secret: string | undefined) {
+  return [
+    { apiGroups: [''], resources: ['secrets'], resourceNames: [secret ?? AUTHORITY_SECRET], verbs: ['list', 'watch'] },
+    ...secret === undefined ? [{ apiGroups: [''], resources: ['secrets'], verbs: ['create'] }] : [],
+  ];
+}
 
 /** Custom resource definitions, account, rights, Deployment, Service and PodDisruptionBudget of a control plane. */
 export class ControlPlane extends Construct {
@@ -60,14 +75,17 @@ export class ControlPlane extends Construct {
     this.object('ServiceAccount', 'v1', 'ServiceAccount', { automountServiceAccountToken: false });
     this.clusterObject('ClusterRole', RBAC, 'ClusterRole', clusterName, { rules: CLUSTER_RULES });
     this.clusterObject('ClusterRoleBinding', RBAC, 'ClusterRoleBinding', clusterName, { roleRef: roleRef('ClusterRole', clusterName), subjects });
-    this.object('Role', RBAC, 'Role', { rules: LEASE_RULES });
+    this.object('Role', RBAC, 'Role', { rules: [...LEASE_RULES, ...authorityRules(props.authority)] });
     this.object('RoleBinding', RBAC, 'RoleBinding', { roleRef: roleRef('Role', CONTROL_PLANE), subjects });
     this.deployment = this.object('Deployment', 'apps/v1', 'Deployment', { spec: this.deploymentSpec() });
     this.object('Service', 'v1', 'Service', {
       spec: {
         type: 'ClusterIP',
         selector: this.selector(),
-        ports: [{ name: 'xds', port: XDS_PORT, protocol: 'TCP', appProtocol: 'kubernetes.io/h2c', targetPort: 'xds' }],
+        ports: [
+          { name: 'xds', port: XDS_PORT, protocol: 'TCP', targetPort: 'xds' },
+          { name: 'certificates', port: CERTIFICATE_PORT, protocol: 'TCP', targetPort: 'certificates' },
+        ],
       },
     });
     this.object('DisruptionBudget', 'policy/v1', 'PodDisruptionBudget', { spec: { maxUnavailable: 1, selector: { matchLabels: this.selector() } } });
@@ -101,7 +119,7 @@ export class ControlPlane extends Construct {
   }
 
   private podSpec() {
-    const { image, resources, logLevel } = this.props;
+    const { authority, image, resources, logLevel, trustDomain } = this.props;
     return {
       serviceAccountName: CONTROL_PLANE,
       automountServiceAccountToken: true,
@@ -118,7 +136,10 @@ export class ControlPlane extends Construct {
         image,
         args: [
           '--source', 'kubernetes',
+          '--authority', authority === undefined ? `make:${AUTHORITY_SECRET}` : `secret:${authority}`,
+          '--trust-domain', trustDomain,
           '--xds-address', `0.0.0.0:${XDS_PORT}`,
+          '--certificate-address', `0.0.0.0:${CERTIFICATE_PORT}`,
           '--admin-address', `0.0.0.0:${CONTROL_PLANE_ADMIN_PORT}`,
           '--log-level', logLevel,
         ],
@@ -129,6 +150,7 @@ export class ControlPlane extends Construct {
         ],
         ports: [
           { name: 'xds', containerPort: XDS_PORT, protocol: 'TCP' },
+          { name: 'certificates', containerPort: CERTIFICATE_PORT, protocol: 'TCP' },
           { name: 'admin', containerPort: CONTROL_PLANE_ADMIN_PORT, protocol: 'TCP' },
         ],
         startupProbe: { httpGet: { path: '/ready', port: 'admin' }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 120 },

@@ -1,8 +1,9 @@
-import { MESH_PORT_NAME, PROXY_CONTAINER } from '../contract/names';
-import { HEALTH_PORT, INBOUND_PORT, OUTBOUND_PORT, PROXY_UID } from '../contract/ports';
+import { CONTROL_PLANE, TOKEN_AUDIENCE, TRUST_CONFIG_MAP } from '../contract/identity';
+import { MESH_PORT_NAME, PROXY_CONTAINER, serviceHost } from '../contract/names';
+import { CERTIFICATE_PORT, HEALTH_PORT, INBOUND_PORT, OUTBOUND_PORT, PROXY_UID } from '../contract/ports';
 import { quantity } from '../contract/quantity';
 import { SIDECAR_ENVIRONMENT } from '../contract/sidecar';
-import { bootstrap } from './bootstrap';
+import { bootstrap, type ControlPlanePlace } from './bootstrap';
 import type { ResourceRequirements } from './resources';
 import { HARDENED } from './security';
 import type { Variable } from './upstream';
@@ -21,9 +22,7 @@ export interface PodIdentity {
   readonly service: string;
   readonly namespace: string;
   readonly version: string;
-  readonly meshNamespace: string;
-  /** Undefined: `cluster.local`. */
-  readonly clusterDomain: string | undefined;
+  readonly controlPlane: ControlPlanePlace;
   readonly proxy: ProxySettings;
 }
 
@@ -36,6 +35,9 @@ export const GRACE_SECONDS = 30;
 /** Volume of the last good configuration, so that a restarted proxy serves while the control plane is away. */
 const STATE = 'meshwright-state';
 const STATE_PATH = '/var/lib/meshwright';
+/** Volume of what proves who the pod is, and by what the control plane is known. */
+const IDENTITY = 'meshwright-identity';
+const IDENTITY_PATH = '/var/run/meshwright';
 
 /** Environment of the application's containers: HTTP clients that heed it reach others by name through their proxy. */
 const PROXY_ENVIRONMENT: readonly Variable[] = [
@@ -61,9 +63,20 @@ const SAME_IN_ALL = {
   readinessProbe: { httpGet: { path: '/ready', port: HEALTH_PORT }, periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 2 },
   livenessProbe: { httpGet: { path: '/healthz', port: HEALTH_PORT }, periodSeconds: 10, timeoutSeconds: 2, failureThreshold: 3 },
   securityContext: { ...HARDENED, runAsUser: PROXY_UID, runAsGroup: PROXY_UID },
-  volumeMounts: [{ name: STATE, mountPath: STATE_PATH }],
+  volumeMounts: [{ name: STATE, mountPath: STATE_PATH }, { name: IDENTITY, mountPath: IDENTITY_PATH, readOnly: true }],
 };
 const STATE_VOLUME = { name: STATE, emptyDir: { sizeLimit: '64Mi' } };
+const IDENTITY_VOLUME = {
+  name: IDENTITY,
+  projected: {
+    sources: [
+      // Worth nothing at the Kubernetes API, or at any other server; the kubelet renews it.
+      { serviceAccountToken: { audience: TOKEN_AUDIENCE, expirationSeconds: 3600, path: 'token' } },
+      // The control plane writes it as soon as there is a service in the namespace. Until then the pod waits.
+      { configMap: { name: TRUST_CONFIG_MAP, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    ],
+  },
+};
 
 /** The pod with its sidecar: a native one, that starts before and ends after the application's containers. */
 export function withSidecar(pod: PodSpec, identity: PodIdentity, upstreams: readonly Variable[]): PodSpec {
@@ -72,7 +85,7 @@ export function withSidecar(pod: PodSpec, identity: PodIdentity, upstreams: read
     ...pod,
     containers: (pod.containers ?? []).map((container: Record<string, any>) => throughProxy(container, environment)),
     initContainers: [sidecar(identity, pod.terminationGracePeriodSeconds ?? GRACE_SECONDS), ...pod.initContainers ?? []],
-    volumes: [...pod.volumes ?? [], STATE_VOLUME],
+    volumes: [...pod.volumes ?? [], STATE_VOLUME, IDENTITY_VOLUME],
   };
 }
 
@@ -83,19 +96,22 @@ function throughProxy(container: Record<string, any>, environment: readonly Vari
   return { ...container, env: [...env, ...environment.filter(({ name }) => !names.has(name))] };
 }
 
-function sidecar({ service, namespace, version, meshNamespace, clusterDomain, proxy }: PodIdentity, graceSeconds: number): Record<string, unknown> {
+function sidecar({ service, namespace, version, controlPlane, proxy }: PodIdentity, graceSeconds: number): Record<string, unknown> {
   return {
     ...SAME_IN_ALL,
     image: proxy.image,
     resources: proxy.resources,
     args: [
-      '--config-yaml', bootstrap({ service, namespace, version }, meshNamespace, {
+      '--config-yaml', bootstrap({ service, namespace, version }, controlPlane, {
         memory: quantity(proxy.resources.limits!.memory), concurrency: proxy.concurrency,
-      }, clusterDomain),
+      }),
       '--service-node', '$(POD_NAME).$(POD_NAMESPACE)',
       '--service-cluster', `${service}.${namespace}`,
       '--health-address', `0.0.0.0:${HEALTH_PORT}`,
       '--snapshot-path', `${STATE_PATH}/snapshot`,
+      '--identity-token', `${IDENTITY_PATH}/token`,
+      '--identity-trust-bundle', `${IDENTITY_PATH}/ca.crt`,
+      '--certificate-address', `${serviceHost(CONTROL_PLANE, controlPlane.namespace, controlPlane.clusterDomain)}:${CERTIFICATE_PORT}`,
       // One deadline for all that ends in a pod: the kubelet kills what is left by then.
       '--drain-time-s', String(graceSeconds),
       '--log-level', proxy.logLevel,

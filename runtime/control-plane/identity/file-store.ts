@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../clock';
 import type { Log } from '../log';
@@ -72,8 +72,17 @@ export class FileAuthorityStore implements AuthorityStore {
     const { clock, create, file } = this.deps;
     const data = writeAuthority({ material: await createRoot(create, clock.wallTime()), next: undefined, replaced: undefined });
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    await writeFile(`${file}.new`, JSON.stringify(data), { mode: 0o600 });
-    await rename(`${file}.new`, file);
-    return data;
+    const draft = `${file}.${process.pid}.new`;
+    await writeFile(draft, JSON.stringify(data), { mode: 0o600 });
+    try {
+      // Fails where there is one: of several replicas the first has made it for all.
+      await link(draft, file);
+      return data;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      return JSON.parse(await readFile(file, 'utf8')) as AuthorityData;
+    } finally {
+      await unlink(draft);
+    }
   }
 }

@@ -1,3 +1,5 @@
+import { TOKEN_AUDIENCE } from '../../../src/contract';
+
 /** Whom a token speaks for. */
 export interface Workload {
   readonly namespace: string;
@@ -16,9 +18,6 @@ export interface TokenRefusal {
 export interface TokenVerifier {
   verify(token: string): Promise<Workload | TokenRefusal>;
 }
-
-/** Audience of the tokens that pods are given for this: one that was made for another server, the Kubernetes API included, is worth nothing here. */
-export const TOKEN_AUDIENCE = 'meshwright';
 
 /** What TokenReview (authentication.k8s.io/v1) answers. */
 export interface TokenReviewStatus {
@@ -47,7 +46,7 @@ export class KubernetesTokenVerifier implements TokenVerifier {
     }
     // The API's words may quote parts of the token, hence none of them.
     if (!status.authenticated) return { refused: 'the token is not valid: expired, of another cluster, or of a pod that is gone' };
-    // An API server that does not know of audiences answers without them, and has checked nothing.
+    // One that was made for another server, the API included, is worth nothing here. An API server that does not know of audiences answers without them, and has checked nothing.
     if (!status.audiences?.includes(TOKEN_AUDIENCE)) return { refused: `the token is not for the audience ${TOKEN_AUDIENCE}` };
     const [, namespace, serviceAccount] = SERVICE_ACCOUNT.exec(status.user?.username ?? '') ?? [];
     if (namespace === undefined || serviceAccount === undefined) return { refused: `the token is of ${status.user?.username ?? 'nobody'}, which is no service account` };

@@ -1,9 +1,8 @@
+import { TRUST_CONFIG_MAP } from '../../../src/contract';
 import type { Clock, Timer } from '../../clock';
 import { Backoff, type KubernetesApi } from '../kubernetes';
 import type { Log } from '../log';
 
-/** ConfigMap of every namespace with a service of the mesh: the roots by which its pods know the control plane, before SDS delivers them. */
-export const TRUST_CONFIG_MAP = 'meshwright-trust';
 const FIELD_MANAGER = 'meshwright-control-plane';
 
 export interface TrustBundleWriterDeps {

@@ -62,7 +62,7 @@ export async function setUp(): Promise<Setup> {
     const proxy = async (name: Proxy['name'], address: string, command: (local: string[]) => string[], readiness: string): Promise<Proxy> => {
       await backends.listen('client', address, PORT);
       const env = { POD_NAME: `client-${name}`, POD_NAMESPACE: NAMESPACE, POD_IP: address };
-      const place = { address, controlPlanes: [CONTROL_PLANE], region: undefined, zone: undefined, snapshots: join(folder, `snapshot-${name}`) };
+      const place = { address, controlPlanes: [CONTROL_PLANE], region: undefined, zone: undefined, snapshots: join(folder, `snapshot-${name}`), identity: undefined };
       const [program, ...rest] = command(localSidecarArgs(args, env, place));
       processes.push(run(program, rest));
       await ready(`http://${address}:${readiness}`, processes);

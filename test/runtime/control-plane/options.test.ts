@@ -3,7 +3,7 @@ import { OptionsError, parseOptions } from '../../../runtime/control-plane/optio
 test('what is not said has a value on loopback', () => {
   expect(parseOptions(['--source', 'folder:a', '--source', 'folder:/b'])).toEqual({
     folders: ['a', '/b'], kubernetes: undefined, consul: undefined, xdsAddress: { host: '127.0.0.1', port: 15010 }, adminAddress: { host: '127.0.0.1', port: 15014 }, statusFile: undefined, logLevel: 'info',
-    authority: undefined, trustDomain: undefined, tokens: undefined, certificateAddress: { host: '127.0.0.1', port: 15012 },
+    authority: undefined, trustDomain: undefined, tokens: undefined, trustBundle: undefined, certificateAddress: { host: '127.0.0.1', port: 15012 },
   });
 });
 

@@ -1,3 +1,4 @@
+import { TRUST_CONFIG_MAP } from '../../../../src/contract';
 import { shopChart, shopMesh } from '../../../program';
 import { FakeApiServer, type Grant, type Rule } from '../support/api-server';
 import { startReplica, type Running } from '../support/cluster';
@@ -278,6 +279,11 @@ describe('rights', () => {
     await clock.run(() => says('1 of 1 proxies run it')() && ownParent('canary') !== undefined && status('meshes', 'mesh') !== undefined && status('grpcroutes', 'calls') !== undefined);
     // Its own Lease is written again, and the one of the leader.
     await clock.run(() => clock.now() > 40_000);
+    // Of identities: an authority that is made, the roots in the namespace, somebody's token.
+    const giving = await startReplica(server, clock, 'cp-2', [], 'shop', true);
+    await clock.run(() => server.get('configmaps', 'shop', TRUST_CONFIG_MAP) !== undefined);
+    expect(await giving.identity!.tokens.verify('token')).toEqual({ refused: expect.stringContaining('not valid') as string });
+    await giving.close();
     expect(server.requests.filter(({ status: code }) => code === 403)).toEqual([]);
     const asked = new Set(server.requests.map(({ resource, verb }) => `${verb} ${resource}`));
     const rights = server.grants!.flatMap(({ rules }) => rules.flatMap(({ resources, verbs }) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}`))));

@@ -35,6 +35,8 @@ export const KINDS: readonly Served[] = [
   { group: '', versions: ['v1'], plural: 'pods', kind: 'Pod' },
   { group: '', versions: ['v1'], plural: 'namespaces', kind: 'Namespace' },
   { group: '', versions: ['v1'], plural: 'secrets', kind: 'Secret' },
+  { group: '', versions: ['v1'], plural: 'configmaps', kind: 'ConfigMap' },
+  { group: 'authentication.k8s.io', versions: ['v1'], plural: 'tokenreviews', kind: 'TokenReview' },
   { group: 'discovery.k8s.io', versions: ['v1'], plural: 'endpointslices', kind: 'EndpointSlice' },
   { group: 'coordination.k8s.io', versions: ['v1'], plural: 'leases', kind: 'Lease' },
 ];

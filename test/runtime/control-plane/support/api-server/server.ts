@@ -201,11 +201,18 @@ export class FakeApiServer {
     if (collection?.served.group !== group || !collection.served.versions.includes(version) || this.absent.has(plural)) {
       return refuse({ status: 404, reason: 'NotFound', message: 'the server could not find the requested resource' });
     }
-    const attributes: Attributes = { group, resource, namespace, name, verb };
+    // Who lists one object by its name is judged by that name.
+    const selected = /^metadata\.name=(.+)$/.exec(searchParams.get('fieldSelector') ?? '')?.[1];
+    const attributes: Attributes = { group, resource, namespace, name: name ?? selected, verb };
     if (this.grants && !permits(this.grants, attributes)) {
       return refuse({ status: 403, reason: 'Forbidden', message: `cannot ${verb} resource "${resource}" in API group "${group}"` });
     }
     const key = name === undefined ? undefined : Collection.key(namespace, name);
+    // An apply that finds nothing is a create, and judged as one.
+    if (verb === 'patch' && subresource === undefined && !collection.objects.has(key!)) {
+      this.requests.push({ ...request, verb: 'create' });
+      if (this.grants && !permits(this.grants, { ...attributes, name: undefined, verb: 'create' })) return refuse({ status: 403, reason: 'Forbidden', message: `cannot create resource "${resource}"` });
+    }
     const result = this.run(collection, request, { key, namespace, content: message.headers['content-type'] ?? '' }, response);
     if (result === undefined) return undefined;
     if ('status' in result && typeof result.status === 'number') return refuse(result as Trouble);
@@ -231,6 +238,8 @@ export class FakeApiServer {
       case 'get':
         return before ?? notFound;
       case 'create': {
+        // Nobody is known here.
+        if (request.resource === 'tokenreviews') return { ...request.body, status: { authenticated: false } } as object;
         const { name } = request.body.metadata;
         if (collection.objects.has(Collection.key(namespace, name))) return { ...conflict, reason: 'AlreadyExists' };
         return collection.put({ ...request.body, metadata: { ...request.body.metadata, namespace } });
@@ -243,6 +252,7 @@ export class FakeApiServer {
         collection.delete(before.metadata.namespace, before.metadata.name);
         return { kind: 'Status', status: 'Success' };
       default:
+        if (content === 'application/apply-patch+yaml' && request.resource === 'configmaps') return collection.put(request.body);
         if (content !== 'application/apply-patch+yaml' || !request.resource.endsWith('/status')) {
           return { status: 415, message: `no patch of ${request.resource} by ${content}` };
         }

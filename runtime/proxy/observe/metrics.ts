@@ -1,6 +1,7 @@
 import type { ClusterStats } from '../cluster/stats';
 import type { Cluster } from '../cluster/types';
 import type { FilterChainConfig, HttpConnectionManagerConfig, ListenerConfig, TcpProxyConfig } from '../config/types';
+import { collectBodyFilters, type MeasuredFilter } from './body-metrics';
 import { Families } from './families';
 import type { Http2Stats } from './http2-stats';
 import type { RequestObserver } from './request-observer';
@@ -70,7 +71,12 @@ export interface Measured {
 export interface MeasuredListener {
   readonly config: ListenerConfig;
   readonly stats: ListenerCounters;
-  readonly filterChains: Iterable<{ readonly chain: FilterChainConfig; readonly stats: HttpCounters | TcpCounters }>;
+  readonly filterChains: Iterable<{
+    readonly chain: FilterChainConfig;
+    readonly stats: HttpCounters | TcpCounters;
+    /** Of a chain that serves HTTP they have filters. */
+    readonly tables?: object;
+  }>;
 }
 
 const CLUSTER_COUNTERS: readonly (readonly [string, ClusterCounter, string])[] = [
@@ -93,6 +99,10 @@ const CLUSTER_COUNTERS: readonly (readonly [string, ClusterCounter, string])[] =
   ['upstream_rq_pending_total', 'rqPendingTotal', 'Requests that waited for a connection'],
   ['upstream_rq_pending_overflow', 'rqPendingOverflow', 'Requests refused by max_pending_requests or max_requests'],
   ['lb_healthy_panic', 'lbHealthyPanic', 'Picks made among all endpoints, healthy or not'],
+  ['health_check_attempt', 'healthCheckAttempt', 'Active health checks'],
+  ['health_check_success', 'healthCheckSuccess', 'Active health checks that passed'],
+  ['health_check_failure', 'healthCheckFailure', 'Active health checks that failed'],
+  ['health_check_network_failure', 'healthCheckNetworkFailure', 'Active health checks without an answer'],
   ['outlier_detection_ejections_enforced_total', 'outlierEjections', 'Ejections of endpoints'],
 ];
 
@@ -185,10 +195,14 @@ export function collectTraffic({ clusters, listeners }: Measured, observer: Requ
   }
   for (const listener of listeners) {
     collectListener(listener, into);
-    for (const { chain, stats } of listener.filterChains) {
+    for (const { chain, stats, tables } of listener.filterChains) {
       // A chain's counters are those of its kind.
-      if (chain.filter.kind === 'http') collectHttp(chain.key, chain.filter, stats as HttpCounters, observer, into);
-      else collectTcp(chain.key, chain.filter, stats as TcpCounters, observer, into);
+      if (chain.filter.kind === 'http') {
+        collectHttp(chain.key, chain.filter, stats as HttpCounters, observer, into);
+        collectBodyFilters((tables as { filters?: readonly MeasuredFilter[] } | undefined)?.filters ?? [], { envoy_http_conn_manager_prefix: chain.filter.statPrefix }, into);
+        continue;
+      }
+      collectTcp(chain.key, chain.filter, stats as TcpCounters, observer, into);
     }
   }
 }

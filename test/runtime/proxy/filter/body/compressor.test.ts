@@ -3,6 +3,8 @@ import * as zlib from 'node:zlib';
 import * as fc from 'fast-check';
 import { CompressorFilter } from '../../../../../runtime/proxy/filter/body';
 import { Encoder } from '../../../../../runtime/proxy/filter/body/encoder';
+import { collectBodyFilters } from '../../../../../runtime/proxy/observe/body-metrics';
+import { Families } from '../../../../../runtime/proxy/observe/families';
 import { managerOf } from '../../support/harness';
 import { BROTLI, GZIP, VERSIONS, World, compressor, decoded, type Exchange } from './support';
 
@@ -166,6 +168,19 @@ describe('what is not compressed', () => {
     const mayVary = headers['content-type'] === 'text/plain' && Object.keys(headers).length === 1;
     expect(answer.headers.vary).toBe(mayVary ? 'accept-encoding' : undefined);
     expect(statsOf(world)).toMatchObject({ compressed: 0, notCompressed: 1 });
+  });
+
+  test('is counted under Envoy\'s names', async () => {
+    world = await World.start(1, 1, [compressor()], answers({ 'content-type': 'text/plain' }, TEXT));
+    await world.ask({ 'accept-encoding': 'gzip' });
+    await world.ask();
+    const families = new Families();
+    const { filters } = managerOf(world.proxy.listeners.get('ingress')!).tables;
+    collectBodyFilters(filters, { envoy_http_conn_manager_prefix: 'ingress' }, families);
+    const counted = families.stats();
+    expect(counted).toContain('http.ingress.compressor.gzip.gzip.compressed: 1\n');
+    expect(counted).toContain('http.ingress.compressor.gzip.gzip.not_compressed: 1\n');
+    expect(counted).toContain(`http.ingress.compressor.gzip.gzip.total_uncompressed_bytes: ${TEXT.length}\n`);
   });
 
   test('short bodies, HEAD, 204 and 304', async () => {

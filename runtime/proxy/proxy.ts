@@ -264,6 +264,7 @@ export class Proxy {
         entry.endpoints = endpoints;
         entry.pool.cluster.update(endpoints);
       }
+      entry.pool.checkHealth();
       entries.set(name, entry);
     }
     const removed = [...this.clusterEntries].filter(([name]) => !entries.has(name)).map(([, { pool }]) => pool);

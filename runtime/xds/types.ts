@@ -35,7 +35,7 @@ export {
 } from './gen/envoy/config/core/v3/config_source_pb';
 export { TypedExtensionConfigSchema, type TypedExtensionConfig } from './gen/envoy/config/core/v3/extension_pb';
 export { GrpcServiceSchema, type GrpcService } from './gen/envoy/config/core/v3/grpc_service_pb';
-export { HealthStatus } from './gen/envoy/config/core/v3/health_check_pb';
+export { HealthCheckSchema, HealthStatus, type HealthCheck } from './gen/envoy/config/core/v3/health_check_pb';
 export {
   HttpProtocolOptionsSchema, type HttpProtocolOptions, Http1ProtocolOptionsSchema, type Http1ProtocolOptions,
   Http2ProtocolOptionsSchema, type Http2ProtocolOptions,

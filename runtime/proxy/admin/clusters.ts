@@ -51,7 +51,7 @@ function hostJson(host: HostView): unknown {
   return {
     address: { socket_address: { address: host.address, port_value: host.port } },
     stats: [{ type: 'GAUGE', name: 'rq_active', value: String(host.active) }],
-    health_status: { eds_health_status: host.reportedHealthy ? 'HEALTHY' : 'UNHEALTHY', failed_outlier_check: host.ejected },
+    health_status: { eds_health_status: host.reportedHealthy ? 'HEALTHY' : 'UNHEALTHY', failed_active_health_check: host.failedHealthCheck, failed_outlier_check: host.ejected },
     weight: host.weight,
     priority: host.priority,
     locality: { region: host.region, zone: host.zone },
@@ -61,7 +61,7 @@ function hostJson(host: HostView): unknown {
 /** Envoy's words. */
 function healthFlags(host: HostView): string {
   if (host.healthy) return 'healthy';
-  return `${host.ejected ? '/failed_outlier_check' : ''}${host.reportedHealthy ? '' : '/failed_eds_health'}`;
+  return `${host.failedHealthCheck ? '/failed_active_hc' : ''}${host.ejected ? '/failed_outlier_check' : ''}${host.reportedHealthy ? '' : '/failed_eds_health'}`;
 }
 
 /** What is now, and every counter under the name it has in the code: `rqRetry` is `rq_retry`. */

@@ -188,6 +188,14 @@ export class UpstreamCluster implements Cluster {
     return this.breaker?.retryAfter;
   }
 
+  checked(host: Host, healthy: boolean): void {
+    const checked = host as ClusterHost;
+    if (checked.failedHealthCheck !== healthy) return;
+    checked.failedHealthCheck = !healthy;
+    checked.refresh();
+    this.selector.invalidate();
+  }
+
   ejectionsChanged: (() => void) | undefined;
 
   suspected(key: string): void {

@@ -16,6 +16,8 @@ export class ClusterHost implements Host {
   pool: HostPool | undefined = undefined;
   /** EDS says so. */
   reportedHealthy = true;
+  /** Its active health check failed, or it has not passed one yet. */
+  failedHealthCheck = false;
   /** Outlier detection has taken it out. */
   ejected = false;
 
@@ -36,7 +38,7 @@ export class ClusterHost implements Host {
   }
 
   refresh(): void {
-    this.healthy = this.reportedHealthy && !this.ejected;
+    this.healthy = this.reportedHealthy && !this.ejected && !this.failedHealthCheck;
   }
 }
 

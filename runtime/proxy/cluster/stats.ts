@@ -39,6 +39,11 @@ export class ClusterStats extends Http2Stats {
   breakerClosed = 0;
   outlierEjections = 0;
   lbHealthyPanic = 0;
+  /** Active health checks: begun, passed, failed, and of these such without an answer. */
+  healthCheckAttempt = 0;
+  healthCheckSuccess = 0;
+  healthCheckFailure = 0;
+  healthCheckNetworkFailure = 0;
   /** Requests (not tries) by class of the answer's status: index 1 to 5; 0 where there was none. */
   readonly rqByClass = new Float64Array(6);
 }

@@ -13,10 +13,11 @@ export interface Host {
   readonly zone: string;
   readonly priority: number;
   readonly weight: number;
-  /** EDS says healthy and outlier detection has not ejected it. */
+  /** EDS and active health checks say healthy, and outlier detection has not ejected it. */
   healthy: boolean;
-  /** The two halves of `healthy`: what EDS says, and whether outlier detection has ejected the host. */
+  /** The parts of `healthy`: what EDS says, what checks found, and whether outlier detection has ejected the host. */
   readonly reportedHealthy: boolean;
+  readonly failedHealthCheck: boolean;
   readonly ejected: boolean;
   /** Requests in flight, kept by the router through `Cluster.started`/`finished`. */
   active: number;
@@ -104,6 +105,8 @@ export interface Cluster {
   update(endpoints: ClusterEndpoints): void;
   /** Takes a changed configuration; hosts stay, breaker and counters stay where their settings did not change. */
   reconfigure(config: ClusterConfig): void;
+  /** What an active health check found of a host. */
+  checked(host: Host, healthy: boolean): void;
   /** Called when hosts were ejected or let in again. */
   ejectionsChanged: (() => void) | undefined;
   /** Where one cluster keeps the ejections of all workers: another one has seen the host (by `Host.key`) fail often enough. */

@@ -10,8 +10,8 @@ export function viewOf(cluster: Cluster): ClusterView {
   return { name, statName, discovery, limits, connections, pending, activeRequests, activeRetries, breakerState, stats, hosts };
 }
 
-function viewOfHost({ key, address, port, region, zone, priority, weight, healthy, reportedHealthy, ejected, active }: Host): HostView {
-  return { key, address, port, region, zone, priority, weight, healthy, reportedHealthy, ejected, active };
+function viewOfHost({ key, address, port, region, zone, priority, weight, healthy, reportedHealthy, failedHealthCheck, ejected, active }: Host): HostView {
+  return { key, address, port, region, zone, priority, weight, healthy, reportedHealthy, failedHealthCheck, ejected, active };
 }
 
 /** The clusters of a pod from what its workers see: counters and requests in flight add up, the rest is the same in all. */

@@ -19,6 +19,7 @@ export interface HostView {
   readonly weight: number;
   readonly healthy: boolean;
   readonly reportedHealthy: boolean;
+  readonly failedHealthCheck: boolean;
   readonly ejected: boolean;
   readonly active: number;
 }

@@ -6,6 +6,7 @@ import type { Problems } from '../problems';
 import type { ClusterConfig } from '../types';
 import { balancer } from './balancer';
 import { loadAssignment, OVERPROVISIONING, type DecodedEndpoints } from './endpoints';
+import { healthCheck } from './health-check';
 import { http2Limits } from './http2';
 import { circuitBreaker, limits, outlierDetection } from './policies';
 import { durationOrOff, inRange, positiveDuration } from './scalars';
@@ -52,6 +53,7 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
       ...limits(message.circuitBreakers, problems),
       breaker: circuitBreaker(message.metadata, problems),
       outlierDetection: outlierDetection(message.outlierDetection, problems),
+      healthCheck: healthCheck(message.healthChecks, message.name, problems),
       idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${commonPath}.idle_timeout`, problems),
       http2: options.http2 && http2Limits(options.http2, options.http2Path, problems),
       transportSocket: socket && { ...socket, alpn: socket.alpn.length > 0 ? socket.alpn : ALPN[options.http2 ? 'http2' : 'http1'] },

@@ -2,14 +2,297 @@
 // @generated from file envoy/config/core/v3/health_check.proto (package envoy.config.core.v3, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { RequestMethod } from "./base_pb";
+import { file_envoy_config_core_v3_base } from "./base_pb";
+import type { CodecClientType } from "../../../type/v3/http_pb";
+import { file_envoy_type_v3_http } from "../../../type/v3/http_pb";
+import type { Int64Range } from "../../../type/v3/range_pb";
+import { file_envoy_type_v3_range } from "../../../type/v3/range_pb";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/core/v3/health_check.proto.
  */
 export const file_envoy_config_core_v3_health_check: GenFile = /*@__PURE__*/
-  fileDesc("CidlbnZveS9jb25maWcvY29yZS92My9oZWFsdGhfY2hlY2sucHJvdG8SFGVudm95LmNvbmZpZy5jb3JlLnYzKmAKDEhlYWx0aFN0YXR1cxILCgdVTktOT1dOEAASCwoHSEVBTFRIWRABEg0KCVVOSEVBTFRIWRACEgwKCERSQUlOSU5HEAMSCwoHVElNRU9VVBAEEgwKCERFR1JBREVEEAViBnByb3RvMw");
+  fileDesc("CidlbnZveS9jb25maWcvY29yZS92My9oZWFsdGhfY2hlY2sucHJvdG8SFGVudm95LmNvbmZpZy5jb3JlLnYzIogSCgtIZWFsdGhDaGVjaxIuCgd0aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQABIvCghpbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICEAASMQoOaW5pdGlhbF9qaXR0ZXIYFCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoPaW50ZXJ2YWxfaml0dGVyGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh8KF2ludGVydmFsX2ppdHRlcl9wZXJjZW50GBIgASgNEj0KE3VuaGVhbHRoeV90aHJlc2hvbGQYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCAhAAEjsKEWhlYWx0aHlfdGhyZXNob2xkGAUgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlQgIQABIuCghhbHRfcG9ydBgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI0ChByZXVzZV9jb25uZWN0aW9uGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJOChFodHRwX2hlYWx0aF9jaGVjaxgIIAEoCzIxLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aENoZWNrLkh0dHBIZWFsdGhDaGVja0gAEkwKEHRjcF9oZWFsdGhfY2hlY2sYCSABKAsyMC5lbnZveS5jb25maWcuY29yZS52My5IZWFsdGhDaGVjay5UY3BIZWFsdGhDaGVja0gAEk4KEWdycGNfaGVhbHRoX2NoZWNrGAsgASgLMjEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhbHRoQ2hlY2suR3JwY0hlYWx0aENoZWNrSAASOQoTY3VzdG9tX2hlYWx0aF9jaGVjaxgNIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABI6ChNub190cmFmZmljX2ludGVydmFsGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQABJCChtub190cmFmZmljX2hlYWx0aHlfaW50ZXJ2YWwYGCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEjkKEnVuaGVhbHRoeV9pbnRlcnZhbBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICEAASPgoXdW5oZWFsdGh5X2VkZ2VfaW50ZXJ2YWwYDyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CAhAAEjwKFWhlYWx0aHlfZWRnZV9pbnRlcnZhbBgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkICEAASGgoOZXZlbnRfbG9nX3BhdGgYESABKAlCAhAAEjAKDGV2ZW50X2xvZ2dlchgZIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSMQoNZXZlbnRfc2VydmljZRgWIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSKAogYWx3YXlzX2xvZ19oZWFsdGhfY2hlY2tfZmFpbHVyZXMYEyABKAgSJwofYWx3YXlzX2xvZ19oZWFsdGhfY2hlY2tfc3VjY2VzcxgaIAEoCBIvCgt0bHNfb3B0aW9ucxgVIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSQAofdHJhbnNwb3J0X3NvY2tldF9tYXRjaF9jcml0ZXJpYRgXIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Qa0wQKD0h0dHBIZWFsdGhDaGVjaxIQCgRob3N0GAEgASgJQgIQABIQCgRwYXRoGAIgASgJQgIQABIoCgRzZW5kGAMgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIrCgdyZWNlaXZlGAQgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBI+ChRyZXNwb25zZV9idWZmZXJfc2l6ZRgOIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZUICEAASPgoWcmVxdWVzdF9oZWFkZXJzX3RvX2FkZBgGIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRCAhAAEiUKGXJlcXVlc3RfaGVhZGVyc190b19yZW1vdmUYCCADKAlCAhAAEjQKEWV4cGVjdGVkX3N0YXR1c2VzGAkgAygLMhkuZW52b3kudHlwZS52My5JbnQ2NFJhbmdlEjYKEnJldHJpYWJsZV9zdGF0dXNlcxgMIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSPQoRY29kZWNfY2xpZW50X3R5cGUYCiABKA4yHi5lbnZveS50eXBlLnYzLkNvZGVjQ2xpZW50VHlwZUICEAASOAoUc2VydmljZV9uYW1lX21hdGNoZXIYCyABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjcKBm1ldGhvZBgNIAEoDjIjLmVudm95LmNvbmZpZy5jb3JlLnYzLlJlcXVlc3RNZXRob2RCAhAAGqIBCg5UY3BIZWFsdGhDaGVjaxIoCgRzZW5kGAEgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBIrCgdyZWNlaXZlGAIgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBI5ChVwcm94eV9wcm90b2NvbF9jb25maWcYAyABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkGngKD0dycGNIZWFsdGhDaGVjaxIUCgxzZXJ2aWNlX25hbWUYASABKAkSFQoJYXV0aG9yaXR5GAIgASgJQgIQABI4ChBpbml0aWFsX21ldGFkYXRhGAMgAygLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEICEABCEAoOaGVhbHRoX2NoZWNrZXIqYAoMSGVhbHRoU3RhdHVzEgsKB1VOS05PV04QABILCgdIRUFMVEhZEAESDQoJVU5IRUFMVEhZEAISDAoIRFJBSU5JTkcQAxILCgdUSU1FT1VUEAQSDAoIREVHUkFERUQQBWIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_type_v3_http, file_envoy_type_v3_range, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers, file_meshwright_v1_unsupported]);
+
+/**
+ * @generated from message envoy.config.core.v3.HealthCheck
+ */
+export type HealthCheck = Message<"envoy.config.core.v3.HealthCheck"> & {
+  /**
+   * @generated from field: google.protobuf.Duration timeout = 1 [packed = false];
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration interval = 2 [packed = false];
+   */
+  interval?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration initial_jitter = 20;
+   */
+  initialJitter?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration interval_jitter = 3;
+   */
+  intervalJitter?: Duration | undefined;
+
+  /**
+   * @generated from field: uint32 interval_jitter_percent = 18;
+   */
+  intervalJitterPercent: number;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value unhealthy_threshold = 4 [packed = false];
+   */
+  unhealthyThreshold?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value healthy_threshold = 5 [packed = false];
+   */
+  healthyThreshold?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value alt_port = 6;
+   */
+  altPort?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.BoolValue reuse_connection = 7;
+   */
+  reuseConnection?: boolean | undefined;
+
+  /**
+   * @generated from oneof envoy.config.core.v3.HealthCheck.health_checker
+   */
+  healthChecker: {
+    /**
+     * @generated from field: envoy.config.core.v3.HealthCheck.HttpHealthCheck http_health_check = 8;
+     */
+    value: HealthCheck_HttpHealthCheck;
+    case: "httpHealthCheck";
+  } | {
+    /**
+     * @generated from field: envoy.config.core.v3.HealthCheck.TcpHealthCheck tcp_health_check = 9;
+     */
+    value: HealthCheck_TcpHealthCheck;
+    case: "tcpHealthCheck";
+  } | {
+    /**
+     * @generated from field: envoy.config.core.v3.HealthCheck.GrpcHealthCheck grpc_health_check = 11;
+     */
+    value: HealthCheck_GrpcHealthCheck;
+    case: "grpcHealthCheck";
+  } | {
+    /**
+     * @generated from field: meshwright.v1.Unsupported custom_health_check = 13;
+     */
+    value: Unsupported;
+    case: "customHealthCheck";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: google.protobuf.Duration no_traffic_interval = 12 [packed = false];
+   */
+  noTrafficInterval?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration no_traffic_healthy_interval = 24 [packed = false];
+   */
+  noTrafficHealthyInterval?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration unhealthy_interval = 14 [packed = false];
+   */
+  unhealthyInterval?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration unhealthy_edge_interval = 15 [packed = false];
+   */
+  unhealthyEdgeInterval?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration healthy_edge_interval = 16 [packed = false];
+   */
+  healthyEdgeInterval?: Duration | undefined;
+
+  /**
+   * @generated from field: string event_log_path = 17 [packed = false];
+   */
+  eventLogPath: string;
+
+  /**
+   * @generated from field: repeated meshwright.v1.Unsupported event_logger = 25;
+   */
+  eventLogger: Unsupported[];
+
+  /**
+   * @generated from field: meshwright.v1.Unsupported event_service = 22;
+   */
+  eventService?: Unsupported | undefined;
+
+  /**
+   * @generated from field: bool always_log_health_check_failures = 19;
+   */
+  alwaysLogHealthCheckFailures: boolean;
+
+  /**
+   * @generated from field: bool always_log_health_check_success = 26;
+   */
+  alwaysLogHealthCheckSuccess: boolean;
+
+  /**
+   * @generated from field: meshwright.v1.Unsupported tls_options = 21;
+   */
+  tlsOptions?: Unsupported | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Struct transport_socket_match_criteria = 23;
+   */
+  transportSocketMatchCriteria?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message envoy.config.core.v3.HealthCheck.
+ * Use `create(HealthCheckSchema)` to create a new message.
+ */
+export const HealthCheckSchema: GenMessage<HealthCheck> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3_health_check, 0);
+
+/**
+ * @generated from message envoy.config.core.v3.HealthCheck.HttpHealthCheck
+ */
+export type HealthCheck_HttpHealthCheck = Message<"envoy.config.core.v3.HealthCheck.HttpHealthCheck"> & {
+  /**
+   * @generated from field: string host = 1 [packed = false];
+   */
+  host: string;
+
+  /**
+   * @generated from field: string path = 2 [packed = false];
+   */
+  path: string;
+
+  /**
+   * @generated from field: meshwright.v1.Unsupported send = 3;
+   */
+  send?: Unsupported | undefined;
+
+  /**
+   * @generated from field: repeated meshwright.v1.Unsupported receive = 4;
+   */
+  receive: Unsupported[];
+
+  /**
+   * @generated from field: google.protobuf.UInt64Value response_buffer_size = 14 [packed = false];
+   */
+  responseBufferSize?: bigint | undefined;
+
+  /**
+   * @generated from field: repeated meshwright.v1.Unsupported request_headers_to_add = 6 [packed = false];
+   */
+  requestHeadersToAdd: Unsupported[];
+
+  /**
+   * @generated from field: repeated string request_headers_to_remove = 8 [packed = false];
+   */
+  requestHeadersToRemove: string[];
+
+  /**
+   * @generated from field: repeated envoy.type.v3.Int64Range expected_statuses = 9;
+   */
+  expectedStatuses: Int64Range[];
+
+  /**
+   * @generated from field: repeated meshwright.v1.Unsupported retriable_statuses = 12;
+   */
+  retriableStatuses: Unsupported[];
+
+  /**
+   * @generated from field: envoy.type.v3.CodecClientType codec_client_type = 10 [packed = false];
+   */
+  codecClientType: CodecClientType;
+
+  /**
+   * @generated from field: meshwright.v1.Unsupported service_name_matcher = 11;
+   */
+  serviceNameMatcher?: Unsupported | undefined;
+
+  /**
+   * @generated from field: envoy.config.core.v3.RequestMethod method = 13 [packed = false];
+   */
+  method: RequestMethod;
+};
+
+/**
+ * Describes the message envoy.config.core.v3.HealthCheck.HttpHealthCheck.
+ * Use `create(HealthCheck_HttpHealthCheckSchema)` to create a new message.
+ */
+export const HealthCheck_HttpHealthCheckSchema: GenMessage<HealthCheck_HttpHealthCheck> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3_health_check, 0, 0);
+
+/**
+ * @generated from message envoy.config.core.v3.HealthCheck.TcpHealthCheck
+ */
+export type HealthCheck_TcpHealthCheck = Message<"envoy.config.core.v3.HealthCheck.TcpHealthCheck"> & {
+  /**
+   * @generated from field: meshwright.v1.Unsupported send = 1;
+   */
+  send?: Unsupported | undefined;
+
+  /**
+   * @generated from field: repeated meshwright.v1.Unsupported receive = 2;
+   */
+  receive: Unsupported[];
+
+  /**
+   * @generated from field: meshwright.v1.Unsupported proxy_protocol_config = 3;
+   */
+  proxyProtocolConfig?: Unsupported | undefined;
+};
+
+/**
+ * Describes the message envoy.config.core.v3.HealthCheck.TcpHealthCheck.
+ * Use `create(HealthCheck_TcpHealthCheckSchema)` to create a new message.
+ */
+export const HealthCheck_TcpHealthCheckSchema: GenMessage<HealthCheck_TcpHealthCheck> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3_health_check, 0, 1);
+
+/**
+ * @generated from message envoy.config.core.v3.HealthCheck.GrpcHealthCheck
+ */
+export type HealthCheck_GrpcHealthCheck = Message<"envoy.config.core.v3.HealthCheck.GrpcHealthCheck"> & {
+  /**
+   * @generated from field: string service_name = 1;
+   */
+  serviceName: string;
+
+  /**
+   * @generated from field: string authority = 2 [packed = false];
+   */
+  authority: string;
+
+  /**
+   * @generated from field: repeated meshwright.v1.Unsupported initial_metadata = 3 [packed = false];
+   */
+  initialMetadata: Unsupported[];
+};
+
+/**
+ * Describes the message envoy.config.core.v3.HealthCheck.GrpcHealthCheck.
+ * Use `create(HealthCheck_GrpcHealthCheckSchema)` to create a new message.
+ */
+export const HealthCheck_GrpcHealthCheckSchema: GenMessage<HealthCheck_GrpcHealthCheck> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3_health_check, 0, 2);
 
 /**
  * @generated from enum envoy.config.core.v3.HealthStatus

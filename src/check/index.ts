@@ -17,6 +17,7 @@ import { gracePeriod } from './grace-period';
 import type { MeshGraph } from './graph';
 import { grpcNeedsHttp2 } from './grpc-needs-http2';
 import { grpcRetryMethods } from './grpc-retry-methods';
+import { grpcRetryStatuses } from './grpc-retry-statuses';
 import { hashWithLocality } from './hash-with-locality';
 import { localPort } from './local-port';
 import { mixedProtocols } from './mixed-protocols';
@@ -62,7 +63,7 @@ export const CHECKS: readonly Check[] = [
   duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
   breakerVolume, requestAboveLimit, probePort,
   peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort, localPort, timeoutOfBytes, grpcNeedsHttp2,
-  routeKinds, grpcRetryMethods,
+  routeKinds, grpcRetryMethods, grpcRetryStatuses,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

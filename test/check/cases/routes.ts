@@ -104,6 +104,15 @@ export const ROUTES: readonly Case[] = [
     silent: graph(service('quotes', { spec: { ...quotes.spec, retry: retry(1, '100ms', { methods: ['POST'] }) }, facts: { idempotentMethods: ['POST'] } })),
   },
   {
+    code: 'MW151',
+    name: 'a retry by a status of gRPC where HTTP/1.1 is spoken',
+    path: 'shop/calls',
+    fires: graph(service('calls', { spec: { retry: retry(1, '100ms', { retryOn: ['gateway-error', 'unavailable'] }) } })),
+    silent: graph(service('calls', {
+      spec: { ...quotes.spec, retry: retry(1, '100ms', { retryOn: ['gateway-error', 'unavailable'], methods: ['POST'] }) }, facts: { idempotentMethods: ['POST'] },
+    })),
+  },
+  {
     code: 'MW109',
     name: 'a method of a service that a rule of the whole service hides: characters of the service count first',
     path: 'shop/calls',

@@ -26,8 +26,8 @@ export class RbacFilter implements HttpFilter {
     const authorizer = own === undefined ? this.listener : own.kind === 'rbac' && own.config !== undefined ? this.of(own.config) : undefined;
     const denial = authorizer?.check(request);
     if (denial === undefined) return undefined;
-    const { status, flag, problem, title, policy } = ERRORS.accessDenied;
-    return { status, flag, detail: denial.detail, problem, title, policy: policy! };
+    const { code, status, flag, problem, title, policy } = ERRORS.accessDenied;
+    return { status, flag, detail: denial.detail, publicDetail: code, problem, title, policy: policy! };
   }
 
   private of(config: RbacConfig): Authorizer {

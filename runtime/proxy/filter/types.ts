@@ -15,6 +15,8 @@ export interface LocalReply {
   readonly flag: ResponseFlag | undefined;
   /** What acted and on what, in logs (RESPONSE_CODE_DETAILS): `local_rate_limited{payment:0}`. */
   readonly detail: string;
+  /** What the client reads in its place, where it must not know all of it. */
+  readonly publicDetail?: string;
   /** What a call of gRPC ends with; undefined: what gRPC makes of `status`. */
   readonly grpcStatus?: number;
   /** The problem's `type`, the last segment: `rate-limited`. */

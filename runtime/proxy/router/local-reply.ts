@@ -68,7 +68,7 @@ export function filterReply(ctx: RequestContext, reply: LocalReply): Reply {
     flag: reply.flag,
     detail: reply.detail,
     contentType: PROBLEM,
-    body: Buffer.from(problemDocument(reply.problem, reply.title, reply.status, reply.detail, reply.policy, service)),
+    body: Buffer.from(problemDocument(reply.problem, reply.title, reply.status, reply.publicDetail ?? reply.detail, reply.policy, service)),
     headers: reply.headers ?? NO_HEADERS,
   };
 }

@@ -8,8 +8,12 @@ import { durationOrOff, inRange, positiveDuration } from './scalars';
 const HOST = /^[a-z0-9._:[\]-]+$/i;
 const PATH = /^\/[\x21\x22\x24-\x7e]*$/;
 
-/** The one that a cluster may have. @param clusterName the host that is asked for where the check names none, as in Envoy. */
-export function healthCheck(checks: readonly HealthCheck[], clusterName: string, problems: Problems): HealthCheckConfig | undefined {
+/**
+ * The one that a cluster may have.
+ *
+ * @param clusterName the host that is asked for where the check names none, as in Envoy.
+ */
+export function healthCheck(checks: readonly HealthCheck[], clusterName: string, speaksHttp2: boolean, problems: Problems): HealthCheckConfig | undefined {
   if (checks.length > 1) problems.add('health_checks', `${checks.length} are not supported: one`);
   if (checks.length === 0) return undefined;
   const [check] = checks;
@@ -27,8 +31,9 @@ export function healthCheck(checks: readonly HealthCheck[], clusterName: string,
     healthyThreshold: Math.max(1, check.healthyThreshold ?? 1),
   };
   const host = (value: string, path: string): string => {
-    if (value !== '' && !HOST.test(value)) problems.add(path, `${show(value)} is not a host`);
-    return value === '' ? clusterName : value;
+    const asked = value === '' ? clusterName : value;
+    if (!HOST.test(asked)) problems.add(path, `${show(asked)} is not a host`);
+    return asked;
   };
   const { healthChecker: kind } = check;
   switch (kind.case) {
@@ -48,6 +53,7 @@ export function healthCheck(checks: readonly HealthCheck[], clusterName: string,
     }
     case 'grpcHealthCheck': {
       const { serviceName, authority } = kind.value;
+      if (!speaksHttp2) problems.add(`${at}.grpc_health_check`, 'needs a cluster with http2_protocol_options');
       if (Buffer.byteLength(serviceName) > 127) problems.add(`${at}.grpc_health_check.service_name`, 'must have at most 127 bytes');
       return { kind: 'grpc', ...common, service: serviceName, host: host(authority, `${at}.grpc_health_check.authority`) };
     }

@@ -1,5 +1,7 @@
 import { Bulkhead } from './bulkhead';
 import { CircuitBreaker } from './circuit-breaker';
+import { Compression } from './compression';
+import { Digest } from './digest';
 import { LoadBalancer } from './load-balancer';
 import { LocalityPolicy } from './locality-policy';
 import { OutlierDetection } from './outlier-detection';
@@ -60,4 +62,16 @@ export interface TrafficPolicy {
    * @default - every region alike
    */
   readonly locality?: LocalityPolicy;
+  /**
+   * Compression of answers.
+   *
+   * @default - none
+   */
+  readonly compression?: Compression;
+  /**
+   * Digests of bodies.
+   *
+   * @default - neither made nor verified
+   */
+  readonly digest?: Digest;
 }

@@ -5,6 +5,7 @@ import { AddressBlock } from '../runtime/local/addresses';
 import { endpointSlices } from '../runtime/local/endpoint-slices';
 import type { KubeObject, PodSpec, PodState } from '../runtime/local/types';
 import { desiredWorkloads } from '../runtime/local/workloads';
+import { encoderProgress } from '../runtime/proxy/filter/body/encoder';
 import type { RequestRecord } from '../runtime/proxy/observe/types';
 import { INBOUND_PORT, OUTBOUND_PORT } from '../src/contract/ports';
 import { exchange, type RequestOptions, type TestResponse } from './client';
@@ -206,6 +207,10 @@ export class TestMesh {
   /** Lets happen what can happen without time going on. */
   async settle(): Promise<void> {
     await this.network.settle();
+    for (let progress = encoderProgress(); progress !== undefined; progress = encoderProgress()) {
+      await progress;
+      await this.network.settle();
+    }
   }
 
   /** State of the circuit breaker that a caller's proxy keeps for a Service; undefined where it has none. */

@@ -160,6 +160,22 @@ export const locality = withRules(
   exactlyOne('preferLocal', 'geohash'),
 );
 
+const minBytes = z.int().min(0).max(4_294_967_295).describe('Bodies that are known to be shorter go as they are.');
+
+/** Coding of answers. */
+export const compression = withRules(
+  z.strictObject({
+    gzip: z.strictObject({ minBytes }).optional().describe('By gzip.'),
+    brotli: z.strictObject({ minBytes }).optional().describe('By Brotli.'),
+  }),
+  exactlyOne('gzip', 'brotli'),
+);
+
+/** Digests of bodies (RFC 9530). */
+export const digest = z.strictObject({
+  sha256: z.strictObject({}).describe('SHA-256: verified where a message has one, and made for answers that have none.'),
+});
+
 /** Everything that shapes the traffic to a service. What is left out is off. */
 export const trafficShape = {
   timeout: timeout.optional().describe('How long a caller waits. Without it there is no bound.'),
@@ -170,4 +186,6 @@ export const trafficShape = {
   rateLimits: listMap(rateLimit, 'name', 16).optional().describe('Limits, each of which must admit a request.'),
   loadBalancer: loadBalancer.describe('Which endpoint serves.'),
   locality: locality.optional().describe('Which region serves. Without it every region alike.'),
+  compression: compression.optional().describe('Compresses answers to clients that accept it. Without it none is.'),
+  digest: digest.optional().describe('Digests of bodies. Without it they are neither made nor verified.'),
 };

@@ -13,7 +13,7 @@ export interface TrafficSource {
 }
 
 const FIELDS = [
-  'timeout', 'retry', 'circuitBreaker', 'outlierDetection', 'bulkhead', 'rateLimits', 'loadBalancer', 'locality',
+  'timeout', 'retry', 'circuitBreaker', 'outlierDetection', 'bulkhead', 'rateLimits', 'loadBalancer', 'locality', 'compression', 'digest',
 ] as const satisfies readonly (keyof TrafficPolicy)[];
 
 /** The traffic policy alone, taken from properties that hold more. */
@@ -87,5 +87,7 @@ export function trafficSpec(policy: TrafficPolicy, protocol: string): TrafficSpe
     rateLimits: Array.isArray(policy.rateLimits) ? policy.rateLimits.map((limit) => specOf(limit)!) : policy.rateLimits,
     loadBalancer: specOf(policy.loadBalancer) ?? { leastRequest: { choices: 2 } },
     locality: specOf(policy.locality),
+    compression: specOf(policy.compression),
+    digest: specOf(policy.digest),
   };
 }

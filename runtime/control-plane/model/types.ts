@@ -42,6 +42,10 @@ export interface Service {
   /** Of connections that bring bytes: closed when nothing went over them for so long; undefined: no bound. */
   readonly idleTimeout: number | undefined;
   readonly rateLimits: readonly RateLimit[];
+  /** Of its answers; undefined: none. */
+  readonly compression: Compression | undefined;
+  /** SHA-256 of bodies: verified in both directions, made for answers. */
+  readonly digests: boolean;
 }
 
 /**
@@ -166,6 +170,11 @@ export interface Bulkhead {
   readonly maxPendingRequests: number | undefined;
   /** Undefined: no bound. */
   readonly maxRequests: number | undefined;
+}
+
+export interface Compression {
+  readonly library: 'gzip' | 'brotli';
+  readonly minBytes: number;
 }
 
 export interface RateLimit {

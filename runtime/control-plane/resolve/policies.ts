@@ -1,5 +1,5 @@
 import { parseDuration, type MeshServiceSpec } from '../../../src/contract';
-import type { CircuitBreaker, HashKey, LoadBalancer, LocalityPolicy, OutlierDetection, Policies, RateLimit, Retry, RetryBudget, Timeout } from '../model';
+import type { CircuitBreaker, Compression, HashKey, LoadBalancer, LocalityPolicy, OutlierDetection, Policies, RateLimit, Retry, RetryBudget, Timeout } from '../model';
 
 type Spec = MeshServiceSpec;
 type RetrySpec = NonNullable<Spec['retry']>;
@@ -106,6 +106,11 @@ function localityOf(locality: NonNullable<Spec['locality']>): LocalityPolicy {
 
 export function rateLimitsOf(spec: Spec): RateLimit[] {
   return (spec.rateLimits ?? []).map(({ name, requests, interval, burst }) => ({ name, requests, interval: ms(interval), burst }));
+}
+
+export function compressionOf({ compression }: Spec): Compression | undefined {
+  if (compression?.gzip) return { library: 'gzip', minBytes: compression.gzip.minBytes };
+  return compression?.brotli && { library: 'brotli', minBytes: compression.brotli.minBytes };
 }
 
 /** The schema has said that it is one. */

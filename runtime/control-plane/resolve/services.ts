@@ -3,7 +3,7 @@ import type { Call, MeshSettings, Security } from '../model';
 import { keyOf, type Resource, type ResourceSet } from '../resources';
 import { regionsOf, type Backends } from './backends';
 import type { ServiceDraft } from './callers';
-import { optional, rateLimitsOf, timeoutOf } from './policies';
+import { compressionOf, optional, rateLimitsOf, timeoutOf } from './policies';
 import type { Report } from './report';
 
 const DAY = 86_400_000;
@@ -33,6 +33,8 @@ function serviceOf(
     calls: callsOf({ id, spec }, set, backends, report),
     idleTimeout: optional(spec.timeout?.idle),
     rateLimits: rateLimitsOf(spec),
+    compression: compressionOf(spec),
+    digests: spec.digest !== undefined,
   };
 }
 

@@ -8,6 +8,24 @@ const FULL = 64 * 1024;
 const MEMORY = 64 * 1024 * 1024;
 
 let memoryInUse = 0;
+const encoders = new Set<Encoder>();
+let onProgress: (() => void)[] = [];
+
+/**
+ * For tests on virtual time, which cannot see what threads do: resolves when an encoder has gone on; undefined where none has anything to do but to wait
+ * for who takes its output, or for more.
+ */
+export function encoderProgress(): Promise<void> | undefined {
+  for (const encoder of encoders) if (encoder.busy) return new Promise((resolve) => onProgress.push(resolve));
+  return undefined;
+}
+
+function progress(): void {
+  if (onProgress.length === 0) return;
+  const told = onProgress;
+  onProgress = [];
+  for (const tell of told) tell();
+}
 
 interface Flushing extends Transform {
   flush(kind: number, then: () => void): void;
@@ -50,6 +68,8 @@ export class Encoder {
   pendingBytes = 0;
   private wasFull = false;
   private ending = false;
+  private ended = false;
+  private flushing = false;
   private destroyed = false;
   /** Flushed since the last bytes came, or about to be. */
   private flushed = true;
@@ -63,14 +83,18 @@ export class Encoder {
   private constructor(library: CompressorLibrary, private readonly owner: EncoderOwner, memory: number) {
     this.memory = memory;
     memoryInUse += memory;
+    encoders.add(this);
     const { stream, flushKind } = open(library);
     this.stream = stream;
     this.flushKind = flushKind;
     stream.on('data', (bytes: Buffer) => {
       if (!this.destroyed) owner.onEncoded(bytes);
+      progress();
     });
     stream.on('end', () => {
+      this.ended = true;
       if (!this.destroyed) owner.onEncoderEnd();
+      progress();
     });
     stream.on('error', (error) => {
       if (!this.destroyed) owner.onEncoderError(error);
@@ -88,6 +112,7 @@ export class Encoder {
 
   private written(length: number): void {
     this.pendingBytes -= length;
+    progress();
     if (this.destroyed) return;
     if (this.wasFull && this.pendingBytes < FULL) {
       this.wasFull = false;
@@ -100,12 +125,21 @@ export class Encoder {
   private flushIfQuiet(): void {
     if (this.destroyed || this.ending || this.flushed || this.pendingBytes > 0) return;
     this.flushed = true;
-    this.stream.flush(this.flushKind, () => undefined);
+    this.flushing = true;
+    this.stream.flush(this.flushKind, () => {
+      this.flushing = false;
+      progress();
+    });
   }
 
   end(): void {
-    this.ending = true;
+    this.ending = this.flushed = true;
     this.stream.end();
+  }
+
+  /** A thread has something to do for it, or soon will. */
+  get busy(): boolean {
+    return !this.stream.isPaused() && (this.pendingBytes > 0 || !this.flushed || this.flushing || (this.ending && !this.ended));
   }
 
   get full(): boolean {
@@ -125,6 +159,8 @@ export class Encoder {
     if (this.destroyed) return;
     this.destroyed = true;
     memoryInUse -= this.memory;
+    encoders.delete(this);
+    progress();
     this.stream.destroy();
   }
 

@@ -1,6 +1,6 @@
 import { VirtualClock } from '../../../../runtime/clock/virtual';
-import { Faults } from '../../../../runtime/proxy/observe/faults';
 import { Families } from '../../../../runtime/proxy/observe/families';
+import { Faults } from '../../../../runtime/proxy/observe/faults';
 import { createLog } from '../../../../runtime/proxy/observe/log';
 import { Deadline, Deadlines } from '../../../../runtime/proxy/timer';
 import {

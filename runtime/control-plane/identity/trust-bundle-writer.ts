@@ -3,6 +3,8 @@ import type { Clock, Timer } from '../../clock';
 import { Backoff, type KubernetesApi } from '../kubernetes';
 import type { Log } from '../log';
 
+/** Milliseconds after which everything is written again. */
+const AGAIN = 5 * 60_000;
 const FIELD_MANAGER = 'meshwright-control-plane';
 
 export interface TrustBundleWriterDeps {
@@ -15,7 +17,7 @@ export interface TrustBundleWriterDeps {
 
 /**
  * Writes the trust bundle into each namespace, by server-side apply: every replica says the same, so none of them has to be the one that does. It is
- * written when it is another one, or a namespace joins; what was written stays.
+ * written when it is another one, when a namespace joins, and again every few minutes, as somebody may have deleted it.
  */
 export class TrustBundleWriter {
   private readonly written = new Map<string, string>();
@@ -32,6 +34,8 @@ export class TrustBundleWriter {
   /** What is to stand in which namespaces from now on. */
   update(namespaces: readonly string[], bundle: string): void {
     this.wanted = { namespaces, bundle };
+    // One that leaves may be deleted, and come back empty.
+    for (const namespace of this.written.keys()) if (!namespaces.includes(namespace)) this.written.delete(namespace);
     this.work();
   }
 
@@ -46,7 +50,12 @@ export class TrustBundleWriter {
     this.timer?.cancel();
     this.writing = this.write().finally(() => {
       this.writing = undefined;
-      if (this.missing().length > 0 && !this.closed) this.timer = this.deps.clock.setTimer(this.backoff.next(), () => this.work());
+      if (this.closed) return;
+      const late = this.missing().length > 0;
+      this.timer = this.deps.clock.setTimer(late ? this.backoff.next() : AGAIN, () => {
+        if (!late) this.written.clear();
+        this.work();
+      });
     });
   }
 
@@ -57,7 +66,9 @@ export class TrustBundleWriter {
 
   private async write(): Promise<void> {
     const { api, log } = this.deps;
+    let failed = false;
     for (const namespace of this.missing()) {
+      if (this.closed) return;
       const { bundle } = this.wanted!;
       try {
         await api.request({
@@ -67,11 +78,12 @@ export class TrustBundleWriter {
           body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: TRUST_CONFIG_MAP, namespace }, data: { 'ca.crt': bundle } },
         });
         this.written.set(namespace, bundle);
-        this.backoff.reset();
       } catch (error) {
+        // Of this namespace, which may be on its way out: the others do not wait for it.
+        failed = true;
         log.warning('identity', 'the trust bundle cannot be written', { namespace, reason: (error as Error).message });
-        return;
       }
     }
+    if (!failed) this.backoff.reset();
   }
 }

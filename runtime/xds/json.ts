@@ -51,7 +51,9 @@ function withoutUnsupported(schema: Schema, json: unknown): unknown {
     return TYPE in json ? { [TYPE]: json[TYPE] } : {};
   }
   if (schema === AnySchema) {
-    const type = String(json[TYPE]);
+    const type = json[TYPE];
+    // What is no text is an error of whoever reads it.
+    if (typeof type !== 'string') return json;
     const packed = inJson.getMessage(type.slice(type.lastIndexOf('/') + 1));
     return packed ? withoutUnsupported(packed, json) : json;
   }

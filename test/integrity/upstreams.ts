@@ -77,7 +77,7 @@ export class Upstreams {
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
         // node:http2 says `end` and nothing else of a stream that is reset early; whoever breaks off there is not heard as whole.
-        const unsure = request.httpVersionMajor === 2 && plan.abort === 'client-in-request';
+        const unsure = request.httpVersionMajor === 2 && plan.abort === 'client-in-request' && plan.requestBytes > 0;
         whole = (request as http.IncomingMessage).complete && !request.aborted && !unsure;
         resolve();
       });

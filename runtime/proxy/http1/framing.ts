@@ -1,4 +1,4 @@
-import { HTAB, equalsIgnoreCase, isAuthority, latin1, parseDecimal } from './bytes';
+import { HTAB, SP, equalsIgnoreCase, isAuthority, latin1, parseDecimal } from './bytes';
 import { Known, MAX_HEADERS, type Head } from './head';
 
 /** How the end of a body is found (RFC 9112 §6.3). */
@@ -66,12 +66,11 @@ function readLength(head: Head, framing: Framing, isResponse: boolean): number {
       // One number in one header: a list of equal ones is legal to refuse (RFC 9112 §6.3, 5) and has no honest sender.
       if (length >= 0) return Refuse.BadFraming;
       length = parseDecimal(bytes, base + head.valueStart(i), base + head.valueEnd(i));
-      // A tab behind the number would be legal white space, and is none to llhttp: to it such a message has no length.
-      if (length < 0 || bytes[base + head.valueEnd(i)] === HTAB) return Refuse.BadFraming;
+      if (length < 0 || tabBehind(bytes, base + head.valueEnd(i))) return Refuse.BadFraming;
     } else if (known[i] === Known.TransferEncoding) {
       if (++codings > 1) return Refuse.BadFraming;
       const start = base + head.valueStart(i), end = base + head.valueEnd(i);
-      if (equalsIgnoreCase(bytes, start, end, 'chunked')) chunked = true;
+      if (equalsIgnoreCase(bytes, start, end, 'chunked') && !tabBehind(bytes, end)) chunked = true;
       else return isResponse || !isCodings(bytes, start, end) ? Refuse.BadFraming : Refuse.UnknownCoding;
     }
   }
@@ -80,6 +79,13 @@ function readLength(head: Head, framing: Framing, isResponse: boolean): number {
   framing.body = chunked ? Body.Chunked : length > 0 ? Body.Length : Body.None;
   framing.length = length;
   return Refuse.Nothing;
+}
+
+/** A tab behind a length or coding would be legal white space, and is none to llhttp: to it such a message is framed in another way, or in none. */
+function tabBehind(bytes: Uint8Array, from: number): boolean {
+  let at = from;
+  while (bytes[at] === SP) at++;
+  return bytes[at] === HTAB;
 }
 
 /** A list of codings that ends in `chunked` could be framed, had we the other codings: 501. Any other could not: 400 (RFC 9112 §6.3, 4). */

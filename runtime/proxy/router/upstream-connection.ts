@@ -272,6 +272,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
       // RFC 9110 §15.2: every interim answer goes on, but not to a client that cannot know them.
       if (ctx.head.minor === 1) {
         ctx.downstream.sendComposed(ctx, ctx.downstream.composeHead(ctx, head, framing, router.edits(ctx)));
+        if (this.ctx !== ctx) return;
       }
       start += length;
       if (start === end) return;
@@ -319,6 +320,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     this.inBody = true;
     router.passesOn(ctx, status);
     const sent = ctx.downstream.sendComposed(ctx, at);
+    if (this.ctx !== ctx) return;
     if (this.body.done) this.complete(ctx, this.stop < end);
     else if (this.stop < end) this.breakOff(ctx, 'protocol');
     else if (!sent) this.pause(ctx);
@@ -333,6 +335,7 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     }
     router.touch(ctx);
     const sent = ctx.downstream.sendComposed(ctx, at);
+    if (this.ctx !== ctx) return;
     if (this.body.done) this.complete(ctx, this.stop < end);
     else if (!sent) this.pause(ctx);
   }

@@ -26,6 +26,9 @@ export class RawTlsConnection implements SecuredConnection, TlsOwner, BatchedWri
   private established = false;
   /** The runtime has not done with a write. */
   private writing = false;
+  /** Within a call to write, in which the runtime may already say what became of it, or of the connection: nobody hears that from within. */
+  private putting = false;
+  private putStatus: number | undefined;
   private queue: Uint8Array[] = [];
   private queued = 0;
   /** A write returned false and `onDrain` is owed. */
@@ -114,7 +117,8 @@ export class RawTlsConnection implements SecuredConnection, TlsOwner, BatchedWri
 
   /** An alert came, or what came is no TLS. */
   broken(error: TlsError): void {
-    if (this.closed) return;
+    if (this.putting) process.nextTick(() => this.broken(error));
+    if (this.putting || this.closed) return;
     const failure = this.settings.explain(error, this.established);
     this.failure = failure;
     // In TLS 1.3 this side is done before the peer has judged its certificate. What was sent meanwhile was never looked at.
@@ -234,17 +238,25 @@ export class RawTlsConnection implements SecuredConnection, TlsOwner, BatchedWri
     const request = new binding.WriteWrap();
     request.connection = this;
     request.oncomplete = afterWrite;
-    if (this.handle.writeBuffer(request, bytes) !== 0) {
+    this.putting = true;
+    this.putStatus = undefined;
+    const error = this.handle.writeBuffer(request, bytes);
+    this.putting = false;
+    if (error !== 0 || (this.putStatus ?? 0) !== 0) {
       this.failLater();
       return true;
     }
-    this.writing = binding.streamBaseState[binding.kLastWriteWasAsync] !== 0;
+    this.writing = this.putStatus === undefined && binding.streamBaseState[binding.kLastWriteWasAsync] !== 0;
     if (this.tcp.writeQueueSize === 0) return true;
     this.waiting = true;
     return false;
   }
 
   written(status: number): void {
+    if (this.putting) {
+      this.putStatus = status;
+      return;
+    }
     this.writing = false;
     if (this.closed) {
       if (this.ending) this.sayGoodbye();

@@ -103,6 +103,22 @@ describe.each([
     expect(at.text).toBe('pingstill');
   });
 
+  test('a connection that turns out to be broken by a write says so later, never from within the write', async () => {
+    const { at, from } = await both(server({ identity: payment }), client({ validation: trust(ca.bundle) }));
+    await from.until(() => from.connected);
+    await at.until(() => at.connected);
+    const bytes = randomBytes(64 * 1024);
+    for (let round = 0; round < 2; round++) {
+      // The peer's reset is there at once: the first write meets it within the call.
+      if (round === 0) from.connection.reset();
+      at.connection.write(bytes, 0, bytes.length);
+      expect(at.reason).toBeUndefined();
+    }
+    await at.until(() => at.reason !== undefined);
+    expect(at.reason).toBe('reset');
+    expect(at.connection.closed).toBe(true);
+  });
+
   test('a body larger than all buffers comes whole, in order, through a reader that stands still for a while', async () => {
     const { at, from } = await both(server({ identity: payment }), client({ validation: trust(ca.bundle) }));
     await from.until(() => from.connected);

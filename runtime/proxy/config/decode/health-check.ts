@@ -13,7 +13,9 @@ const PATH = /^\/[\x21\x22\x24-\x7e]*$/;
  *
  * @param clusterName the host that is asked for where the check names none, as in Envoy.
  */
-export function healthCheck(checks: readonly HealthCheck[], clusterName: string, speaksHttp2: boolean, problems: Problems): HealthCheckConfig | undefined {
+export function healthCheck(
+  checks: readonly HealthCheck[], clusterName: string, speaksHttp2: boolean, problems: Problems,
+): HealthCheckConfig | undefined {
   if (checks.length > 1) problems.add('health_checks', `${checks.length} are not supported: one`);
   if (checks.length === 0) return undefined;
   const [check] = checks;

@@ -255,6 +255,9 @@ project.package.addField('exports', {
 project.package.addBin({ meshwright: 'lib/cli/meshwright.js' });
 project.package.addEngine('node', '>= 20.16.0');
 
+// Inputs that once were found: every byte counts.
+project.gitattributes.addAttributes('/test/testdata/fuzz/**', '-text');
+
 new TextFile(project, '.nvmrc', { lines: ['22'] });
 
 project.synth();

@@ -15,7 +15,7 @@ function names(clusterDomain: string | undefined): { hosts: string[]; controlPla
   const [, config] = container.args;
   return {
     hosts: outbound.virtualHosts[0].domains.filter((host) => !host.includes(':')),
-    controlPlane: /meshwright-control-plane[^"]*/.exec(config)![0],
+    controlPlane: /meshwright-control-plane\.[^"]*/.exec(config)![0],
   };
 }
 

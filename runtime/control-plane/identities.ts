@@ -21,7 +21,8 @@ export interface IdentitiesDeps {
 }
 
 /** What the command line says of identities; undefined where it names no authority. @throws OptionsError */
-export function identitiesOf({ authority, certificateAddress, tokens, trustBundle, trustDomain }: Options, deps: IdentitiesDeps): IdentityOptions | undefined {
+export function identitiesOf(options: Options, deps: IdentitiesDeps): IdentityOptions | undefined {
+  const { authority, certificateAddress, tokens, trustBundle, trustDomain } = options;
   if (authority === undefined) return undefined;
   const { api, clock, env, log, random } = deps;
   const namespace = env.POD_NAMESPACE ?? 'default';

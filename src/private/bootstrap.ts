@@ -79,7 +79,11 @@ export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, contro
         },
         load_assignment: {
           cluster_name: 'xds',
-          endpoints: [{ lb_endpoints: [{ endpoint: { address: socket(serviceHost(CONTROL_PLANE, controlPlane.namespace, controlPlane.clusterDomain), XDS_PORT) } }] }],
+          endpoints: [{
+            lb_endpoints: [{
+              endpoint: { address: socket(serviceHost(CONTROL_PLANE, controlPlane.namespace, controlPlane.clusterDomain), XDS_PORT) },
+            }],
+          }],
         },
       }],
     },

@@ -46,9 +46,9 @@ export class Upstreams {
     });
     server.on('sessionError', () => undefined);
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-      // What is broken off in the middle is no fault; what llhttp cannot read is.
+      // What is broken off in the middle is no fault, nor is a connection's end that comes while Node has paused its parser; what llhttp cannot read is.
       const { code = '' } = error;
-      if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') this.failures.add(`${name}: the proxy sent what llhttp does not take: ${code}`);
+      if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE' && code !== 'HPE_PAUSED') this.failures.add(`${name}: the proxy sent what llhttp does not take: ${code}`);
       socket.destroy();
     });
     server.on('tlsClientError', () => undefined);

@@ -1,5 +1,5 @@
-import type { ListenerConfig } from './listener-types';
 import type { CompressorConfig, DigestConfig } from './body-types';
+import type { ListenerConfig } from './listener-types';
 import type { RbacConfig } from './rbac-types';
 import type { SecretConfig, UpstreamTlsConfig } from './tls-types';
 

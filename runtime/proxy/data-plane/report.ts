@@ -10,7 +10,8 @@ export function viewOf(cluster: Cluster): ClusterView {
   return { name, statName, discovery, limits, connections, pending, activeRequests, activeRetries, breakerState, stats, hosts };
 }
 
-function viewOfHost({ key, address, port, region, zone, priority, weight, healthy, reportedHealthy, failedHealthCheck, ejected, active }: Host): HostView {
+function viewOfHost(host: Host): HostView {
+  const { key, address, port, region, zone, priority, weight, healthy, reportedHealthy, failedHealthCheck, ejected, active } = host;
   return { key, address, port, region, zone, priority, weight, healthy, reportedHealthy, failedHealthCheck, ejected, active };
 }
 

@@ -199,7 +199,8 @@ export function collectTraffic({ clusters, listeners }: Measured, observer: Requ
       // A chain's counters are those of its kind.
       if (chain.filter.kind === 'http') {
         collectHttp(chain.key, chain.filter, stats as HttpCounters, observer, into);
-        collectBodyFilters((tables as { filters?: readonly MeasuredFilter[] } | undefined)?.filters ?? [], { envoy_http_conn_manager_prefix: chain.filter.statPrefix }, into);
+        const { filters = [] } = (tables ?? {}) as { filters?: readonly MeasuredFilter[] };
+        collectBodyFilters(filters, { envoy_http_conn_manager_prefix: chain.filter.statPrefix }, into);
         continue;
       }
       collectTcp(chain.key, chain.filter, stats as TcpCounters, observer, into);

@@ -1,4 +1,3 @@
-import { AUTHORITY_SECRET } from '../../../../src/contract';
 import { startControlPlane, type ControlPlane } from '../../../../runtime/control-plane';
 import { identitiesOf } from '../../../../runtime/control-plane/identities';
 import type { IdentityOptions } from '../../../../runtime/control-plane/identity/identity-server';
@@ -6,6 +5,7 @@ import { HttpKubernetesApi } from '../../../../runtime/control-plane/kubernetes'
 import type { Options } from '../../../../runtime/control-plane/options';
 import { KubernetesSource } from '../../../../runtime/control-plane/source/kubernetes';
 import { KubernetesStatus } from '../../../../runtime/control-plane/status';
+import { AUTHORITY_SECRET } from '../../../../src/contract';
 import type { FakeApiServer } from './api-server';
 import type { WatchedClock } from './watched-clock';
 

@@ -25,10 +25,7 @@ function judge(plan: Plan, answer: Answer, failures: Failures, where: string): O
   const { id, abort, method } = plan;
   const { status, headers, body, complete } = answer;
   // Of a request that is not complete yet the answer of the proxy closes the stream early.
-  if (status === 503 && body.includes('upstream_reset_before_response_started') && (method === 'POST' || method === 'PUT')) {
-    if (abort === 'none') failures.unlucky++;
-    return 'refused';
-  }
+  if (status === 503 && abort !== 'none' && body.includes('upstream_reset_before_response_started')) return 'refused';
   if (!complete) {
     if (abort === 'none') failures.add(`${where} ${id}: no complete answer, though nobody broke off (status ${status}, ${body.length} bytes)`);
     return 'cut off';

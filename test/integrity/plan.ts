@@ -79,8 +79,6 @@ export const turn = async (): Promise<void> => new Promise((resolve) => setImmed
 /** What did not hold. */
 export class Failures {
   readonly list: string[] = [];
-  /** Requests that met a kept connection in the moment in which its upstream closed it, and that HTTP lets nobody send again. */
-  unlucky = 0;
   add(what: string): void {
     if (this.list.length < 20) this.list.push(what);
   }

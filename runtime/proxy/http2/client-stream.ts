@@ -5,8 +5,10 @@ import { copyBytes } from '../http1/bytes';
 import { Body, Framing } from '../http1/framing';
 import { Head } from '../http1/head';
 import { endAnswer } from '../router/body-filtering';
+import { messageTooLong } from '../router/deadline-passed';
 import { writeTimeLeft } from '../router/duration';
 import type { RequestContext } from '../router/request-context';
+import { endTunnel, startTunnel } from '../router/tunnel';
 import type { UpstreamRequest } from '../router/upstream-request';
 import type { CloseReason } from '../transport';
 import { Dechunker } from './dechunker';
@@ -224,8 +226,8 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
       writeAccept(head, fields, ctx.head, framing);
       ctx.downstream.sendComposed(ctx, ctx.downstream.composeHead(ctx, head, framing, edits));
     }
-    router.tunnelStarted(ctx);
-    if (endStream && this.ctx === ctx) router.tunnelEnded(ctx, false);
+    startTunnel(router, ctx);
+    if (endStream && this.ctx === ctx) endTunnel(router, ctx, false);
   }
 
   /** The answer will not be passed on, since another try follows. */
@@ -262,7 +264,7 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
     const { router } = this.upstream.pool;
     router.touch(ctx);
     if (ctx.responseMeter.limit > 0 && !ctx.responseMeter.admits(bytes, start, end)) {
-      router.tooLong(ctx);
+      messageTooLong(router, ctx);
       return true;
     }
     const { client } = this;
@@ -283,7 +285,7 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
   }
 
   private endOfBody(ctx: RequestContext): void {
-    if (ctx.tunnel) this.upstream.pool.router.tunnelEnded(ctx, false);
+    if (ctx.tunnel) endTunnel(this.upstream.pool.router, ctx, false);
     else this.complete(ctx);
   }
 

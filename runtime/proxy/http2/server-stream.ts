@@ -3,9 +3,11 @@ import { encodeMessage } from '../grpc/status';
 import { responseAdditions, type ResponseEdits } from '../http1/forward';
 import { Body, Framing, Refuse } from '../http1/framing';
 import { Head } from '../http1/head';
+import { messageTooLong } from '../router/deadline-passed';
 import { REPLY_BODY_TOGETHER, hasBody, writeReply, type Reply } from '../router/local-reply';
 import type { RequestClient } from '../router/request-client';
 import type { RequestContext } from '../router/request-context';
+import { endTunnel } from '../router/tunnel';
 import { Deadline, type DeadlineOwner } from '../timer';
 import type { CloseReason } from '../transport';
 import type { TlsSession } from '../transport/tls';
@@ -159,7 +161,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     if (ctx.framing.upgrade) return this.passTunnel(ctx, bytes, start, end, endStream);
     const { router } = this.server;
     if (ctx.requestMeter.limit > 0 && !ctx.requestMeter.admits(bytes, start, end)) {
-      router.tooLong(ctx);
+      messageTooLong(router, ctx);
       return true;
     }
     if (endStream) ctx.requestComplete = true;
@@ -184,7 +186,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     const { router } = this.server;
     router.touch(ctx);
     const taken = ctx.connection === undefined || ctx.connection.sendBody(ctx, bytes, start, end);
-    if (endStream) router.tunnelEnded(ctx, true);
+    if (endStream) endTunnel(router, ctx, true);
     else if (!taken) this.pauseBody();
     return taken;
   }
@@ -324,7 +326,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     this.early = undefined;
     for (const bytes of early) ctx.connection?.sendBody(ctx, bytes, 0, bytes.length);
     this.payOwed();
-    if (this.earlyEnd) this.server.router.tunnelEnded(ctx, true);
+    if (this.earlyEnd) endTunnel(this.server.router, ctx, true);
   }
 
   /** The tunnel's upstream sends no more. */

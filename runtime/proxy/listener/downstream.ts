@@ -4,6 +4,7 @@ import { Refuse, readRequest } from '../http1/framing';
 import { HeadError, MAX_TARGET } from '../http1/head';
 import type { RequestClient } from '../router/request-client';
 import type { RequestContext } from '../router/request-context';
+import { endTunnel } from '../router/tunnel';
 import { READ_OFFSET, type CloseReason, type ConnectionHandler } from '../transport';
 import { DownstreamConnection, DownstreamDeadline } from './downstream-connection';
 
@@ -330,7 +331,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
       if (this.connection.pendingBytes === 0) this.close();
       else if (!this.lingering) this.finish(true);
     } else if (active.tunnel) {
-      this.router.tunnelEnded(active, true);
+      endTunnel(this.router, active, true);
     } else if (active.requestComplete && active.framing.close) {
       // A client that said this is its last request may end its half of the connection and wait. From others an end means that they went away:
       // the two look the same, and an upstream that works for nobody costs more than a client that half-closes without saying so.

@@ -1,40 +1,26 @@
 import type { Clock } from '../../clock';
-import type { HeaderMutation } from '../config/types';
-import { ERRORS, GrpcStatus, titleOf, type ProxyError } from '../error';
+import { ERRORS, type ProxyError } from '../error';
 import { isGrpc, statusInHead } from '../grpc/status';
-import { forwardRequest, forwardedRequestSize, type ResponseEdits } from '../http1/forward';
 import type { Head } from '../http1/head';
 import { IdSource } from '../http1/ids';
-import { blockOverhead, forwardRequestBlock } from '../http2/forward';
 import type { HttpTables } from '../listener/tables';
 import type { Observer } from '../observe/types';
 import { Deadlines } from '../timer';
 import type { Transport } from '../transport';
 import { filterBodies, refuseBody } from './body-filtering';
+import { breakOff } from './break-off';
 import type { ClusterPool } from './cluster-pool';
+import { composeRequest } from './compose-request';
+import { deadlinePassed } from './deadline-passed';
 import { boundDuration, composeTimeout, measureMessages } from './duration';
+import { Edits } from './edits';
 import { HttpDate } from './http-date';
 import { directReply, errorReply, filterReply, redirectReply, type Reply } from './local-reply';
-import { RequestContext, RequestDeadline } from './request-context';
+import { RequestContext } from './request-context';
 import { TryLoop } from './try-loop';
 
-/** Bytes of a body that are kept for another connection, if the first one of HTTP/2 does not look at it. */
-const KEPT_FOR_UNPROCESSED = 16 * 1024;
 /** Contexts kept for coming requests. */
 const FREE_AT_MOST = 1024;
-
-/** What an answer needs beside; one object, filled anew for each. */
-class Edits implements ResponseEdits {
-  mutation: HeaderMutation | undefined;
-  added: readonly string[] = [];
-  close = false;
-  toChunked = false;
-  dropCoding = false;
-  constructor(private readonly httpDate: HttpDate) {}
-  date(): string {
-    return this.httpDate.now();
-  }
-}
 
 export interface RouterDependencies {
   readonly clock: Clock;
@@ -159,7 +145,7 @@ export class Router {
       if (filtered === undefined) return;
       ({ mutation: requestHeaders, body } = filtered);
     }
-    this.compose(ctx, match.rewritePath(ctx), action.hostRewrite, requestHeaders);
+    composeRequest(ctx, match.rewritePath(ctx), action.hostRewrite, requestHeaders);
     if (maxDuration?.grpcTimeoutMax !== undefined) composeTimeout(ctx);
     if (action.messageLimits !== undefined) measureMessages(ctx, action.messageLimits);
     if (body !== undefined) ctx.appendReplay(body, 0, body.length);
@@ -169,25 +155,6 @@ export class Router {
     if (ctx.requestComplete) this.startTimeout(ctx);
     else if (tables.config.requestTimeout > 0) this.deadlines.set(ctx.receiveDeadline, tables.config.requestTimeout, this.now);
     this.tries.begin(ctx);
-  }
-
-  private compose(ctx: RequestContext, path: string | undefined, host: string | undefined, mutation: HeaderMutation | undefined): void {
-    const { head, framing, ids, downstream } = ctx;
-    const rules = downstream.forwarding;
-    const size = forwardedRequestSize(head, rules, path, host, mutation);
-    const { http2, transportSocket } = ctx.pool!.cluster.config;
-    if (http2 === undefined) {
-      ctx.reserveReplay(size);
-      ctx.replayEnd = forwardRequest(head, framing, ctx.replay, rules, ids, path, host, mutation);
-    } else {
-      ctx.reserveReplay(size + blockOverhead(head));
-      const secure = transportSocket !== undefined;
-      ctx.replayEnd = forwardRequestBlock(head, framing, ctx.replay, rules, ids, path, host, mutation, downstream.section, secure);
-    }
-    const { bufferLimit } = downstream.manager.config;
-    // Over HTTP/2 an upstream may say that it did not look at a request, which then goes again, whether or not there is a retry policy.
-    const kept = http2 === undefined ? 0 : KEPT_FOR_UNPROCESSED;
-    ctx.replayLimit = Math.min(Math.max(ctx.retry?.maxReplayBytes ?? 0, kept), bufferLimit);
   }
 
   /** The route's timeout counts from the end of the request, as Envoy's does: a slow upload is bounded by the idle timeout. */
@@ -254,67 +221,7 @@ export class Router {
   }
 
   onDeadline(ctx: RequestContext, kind: number): void {
-    this.now = this.clock.now();
-    const stats = ctx.pool?.cluster.stats;
-    switch (kind) {
-      case RequestDeadline.PerTry:
-      case RequestDeadline.PerTryIdle:
-        if (stats !== undefined) stats.rqPerTryTimeout++;
-        if (ctx.responseStarted) {
-          this.timedOut(ctx, ERRORS.perTryTimeout);
-          return;
-        }
-        if (ctx.waitsForConnection) ctx.pool!.forget(ctx);
-        ctx.connection?.abandon();
-        this.tries.failed(ctx, 'per_try_timeout');
-        return;
-      case RequestDeadline.Duration:
-        ctx.downstream.manager.stats.rqMaxDuration++;
-        this.timedOut(ctx, ERRORS.maxDuration);
-        return;
-      case RequestDeadline.Receive:
-        // An answer has begun: it may come while the request still does, and closes the connection when it ends.
-        if (ctx.responseStarted) return;
-        ctx.downstream.manager.stats.rqOverallTimeout++;
-        this.timedOut(ctx, ERRORS.requestTimeout);
-        return;
-      case RequestDeadline.Total:
-        if (stats !== undefined) stats.rqTimeout++;
-        ctx.downstream.manager.stats.rqTimeout++;
-        this.timedOut(ctx, ERRORS.timeout);
-        return;
-      default:
-        ctx.downstream.manager.stats.rqIdleTimeout++;
-        this.timedOut(ctx, ctx.requestComplete ? ERRORS.responseIdle : ERRORS.requestIdle);
-    }
-  }
-
-  /** A message of a call is too long. */
-  tooLong(ctx: RequestContext): void {
-    this.now = this.clock.now();
-    this.timedOut(ctx, ERRORS.messageTooLarge);
-  }
-
-  private timedOut(ctx: RequestContext, error: ProxyError): void {
-    // A client that is slow is not the upstream's failure.
-    const isUpstreams = error === ERRORS.timeout || error === ERRORS.perTryTimeout || (error === ERRORS.maxDuration && ctx.requestComplete);
-    this.tries.abandon(ctx, isUpstreams ? 'timeout' : 'cancelled');
-    if (!ctx.responseStarted) {
-      this.refuse(ctx, error);
-      return;
-    }
-    ctx.flag = error.flag;
-    ctx.detail = error.code;
-    this.breakOff(ctx, error);
-    this.end(ctx);
-  }
-
-  /** A call of gRPC still gets a status, which says that its answer is not whole; all else is broken off. */
-  private breakOff(ctx: RequestContext, error: ProxyError): void {
-    const { downstream } = ctx;
-    const status = error.grpcStatus ?? GrpcStatus.Unavailable;
-    if (isGrpc(ctx.head) && downstream.endCall?.(status, titleOf(error, ctx.pool?.statName))) ctx.grpcStatus = status;
-    else downstream.abort();
+    deadlinePassed(this, ctx, kind);
   }
 
   /** Ends the request with an answer of the proxy's own. */
@@ -342,7 +249,7 @@ export class Router {
     ctx.flag = failure === 'protocol' ? 'UPE' : 'UC';
     ctx.detail = ERRORS.upstreamAborted.code;
     ctx.downstream.manager.stats.rqTxReset++;
-    this.breakOff(ctx, ERRORS.upstreamAborted);
+    breakOff(ctx, ERRORS.upstreamAborted);
     this.end(ctx);
   }
 
@@ -353,39 +260,6 @@ export class Router {
     ctx.flag = ERRORS.clientGone.flag;
     ctx.detail = ERRORS.clientGone.code;
     ctx.downstream.manager.stats.rqRxReset++;
-    this.end(ctx);
-  }
-
-  tunnelStarted(ctx: RequestContext): void {
-    this.now = this.clock.now();
-    ctx.tunnel = true;
-    ctx.status = 101;
-    ctx.detail = 'via_upstream';
-    ctx.responseStarted = true;
-    ctx.upstreamFirstByte = this.now;
-    ctx.outcome.latency = this.now - ctx.tryStart;
-    // Breaker and outlier detection hear of the switch now; what the tunnel takes of the bulkhead it keeps.
-    this.tries.finish(ctx, 101, undefined);
-    ctx.pool!.cluster.tunnelOpened(ctx.upstreamHost!);
-    this.deadlines.clear(ctx.totalDeadline);
-    this.deadlines.clear(ctx.perTryIdleDeadline);
-    this.touch(ctx);
-    ctx.downstream.tunnelStarted();
-  }
-
-  /** One side of a tunnel sends no more: the other hears it, and may go on until it has said so, too. */
-  tunnelEnded(ctx: RequestContext, byClient: boolean): void {
-    if (byClient) {
-      ctx.clientEnded = true;
-      ctx.connection!.shutdown();
-    } else {
-      ctx.upstreamEnded = true;
-      ctx.downstream.shutdown();
-    }
-    if (!ctx.clientEnded || !ctx.upstreamEnded) return;
-    this.now = this.clock.now();
-    ctx.connection!.finishTunnel();
-    ctx.downstream.finishTunnel();
     this.end(ctx);
   }
 

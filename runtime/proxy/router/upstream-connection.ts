@@ -1,73 +1,36 @@
-import type { Host } from '../cluster/types';
-import { BodyReader } from '../http1/body';
-import { LF, copyBytes } from '../http1/bytes';
+import { copyBytes } from '../http1/bytes';
 import { Body, Framing, Refuse, readResponse } from '../http1/framing';
 import { Head } from '../http1/head';
-import { Deadline, type DeadlineOwner } from '../timer';
-import { READ_OFFSET, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
+import { READ_OFFSET, type CloseReason } from '../transport';
+import { AnswerBody } from './answer-body';
 import { endAnswer } from './body-filtering';
-import type { ClusterPool } from './cluster-pool';
+import { DialedConnection, UpstreamDeadline } from './dialed-connection';
 import { writeTimeLeft } from './duration';
-import { Relay } from './relay';
+import { HeadStash } from './head-stash';
 import type { RequestContext } from './request-context';
-import type { UpstreamRequest } from './upstream-request';
+import { endTunnel, startTunnel } from './tunnel';
 
 /** Bytes of an answer's head at most; more is a protocol error, as Envoy has it. */
 const MAX_RESPONSE_HEAD = 60 * 1024;
 /** Interim (1xx) answers of one request. */
 const MAX_INTERIM = 16;
-/** Milliseconds that the last bytes of a tunnel wait for its upstream to take them, where the cluster has no idle timeout. */
-const LAST_BYTES_TIME = 60_000;
-
-const UpstreamDeadline = { Connect: 0, Idle: 1 } as const;
-
 // Answers' heads are read, used and forgotten within one event, so all connections share these.
 const head = new Head();
 const framing = new Framing();
 
 /** A connection to a host: it reads answers and passes them on. */
-export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, UpstreamRequest {
-  connection!: Connection;
-  /** Requests that were sent on it. */
-  requests = 0;
-  /** Of the rules that its peer was judged by. */
-  readonly generation: number;
-  private ctx: RequestContext | undefined;
-  private readonly body = new BodyReader();
-  private readonly deadline: Deadline;
-  private readonly connectDeadline: Deadline;
-  private stash: Buffer | undefined;
-  /** The connection is made. */
-  ready = false;
+export class UpstreamConnection extends DialedConnection {
+  private readonly body = new AnswerBody();
+  private readonly stash = new HeadStash();
   private inBody = false;
-  /** The tunnel has ended; what was written to it still goes out. */
-  private finishing = false;
   private closeAfter = false;
-  private relay: number = Relay.AsIs;
   private status = 0;
   /** Any byte of an answer to the present request has come. */
   private answered = false;
   private interim = 0;
-  /** Bytes of the input that belonged to the message, after `append`. */
-  private stop = 0;
 
-  constructor(private readonly pool: ClusterPool, readonly host: Host) {
-    this.generation = pool.generation;
-    this.deadline = new Deadline(this, UpstreamDeadline.Idle);
-    this.connectDeadline = new Deadline(this, UpstreamDeadline.Connect);
-  }
-
-  connect(ctx: RequestContext): void {
-    const { router } = this.pool;
-    this.ctx = ctx;
-    ctx.connection = this;
-    this.connection = this.pool.dial(this.host, this);
-    const { connectTimeout } = this.pool.cluster.config;
-    if (connectTimeout > 0) router.deadlines.set(this.connectDeadline, connectTimeout, router.clock.now());
-  }
-
-  get bufferedBytes(): number {
-    return (this.stash?.length ?? 0) + this.connection.pendingBytes;
+  override get bufferedBytes(): number {
+    return this.stash.length + super.bufferedBytes;
   }
 
   onConnect(): void {
@@ -97,11 +60,6 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     this.pool.router.tries.sent(ctx, taken);
   }
 
-  /** Rests in the pool. */
-  rest(idleTimeout: number): void {
-    if (idleTimeout > 0) this.pool.router.deadlines.set(this.deadline, idleTimeout, this.pool.router.now);
-  }
-
   onDeadline(kind: number): void {
     if (kind === UpstreamDeadline.Idle) {
       this.pool.forgetIdle(this);
@@ -112,27 +70,9 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     this.fail('connect_timeout');
   }
 
-  /** Closes without a word to anybody: the request, if there is one, is no longer its business. */
-  discard(): void {
-    this.leave();
-    this.connection.close();
-    this.pool.closed();
-  }
-
-  /** As `discard`, with a reset: the upstream shall stop working on the request at once. */
-  abandon(): void {
-    this.leave();
-    this.connection.reset();
-    this.pool.closed();
-  }
-
-  private leave(): void {
-    const { deadlines } = this.pool.router;
-    if (this.deadline.set) deadlines.clear(this.deadline);
-    if (this.connectDeadline.set) deadlines.clear(this.connectDeadline);
-    this.stash = undefined;
-    if (this.ctx !== undefined) this.ctx.connection = undefined;
-    this.ctx = undefined;
+  protected override leave(): void {
+    super.leave();
+    this.stash.clear();
   }
 
   onDrain(): void {
@@ -164,11 +104,11 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
       this.pool.forgetIdle(this);
       this.discard();
     } else if (ctx.tunnel) {
-      this.pool.router.tunnelEnded(ctx, false);
+      endTunnel(this.pool.router, ctx, false);
     } else if (this.inBody && this.body.kind === Body.Close) {
       this.closeAfter = true;
       this.pool.router.now = this.pool.router.clock.now();
-      if (this.relay === Relay.ToChunked) ctx.downstream.sendLastChunk(ctx);
+      if (this.body.toChunked) ctx.downstream.sendLastChunk(ctx);
       this.complete(ctx, false);
     } else {
       const { failure } = this.connection;
@@ -233,22 +173,12 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
   private readHead(ctx: RequestContext, from: number, end: number): void {
     const { router } = this.pool;
     const { input } = router.transport;
-    let start = from;
-    if (this.stash !== undefined) {
-      const { stash } = this;
-      const lf = input.indexOf(LF, from);
-      start -= stash.length;
-      stash.copy(input, start);
-      this.stash = undefined;
-      if ((lf < 0 || lf >= end) && end - start <= MAX_RESPONSE_HEAD) {
-        this.keep(input, start, end);
-        return;
-      }
-    }
+    let start = this.stash.restore(input, from, end, MAX_RESPONSE_HEAD);
+    if (start < 0) return;
     for (;;) {
       const length = head.parseResponse(input, start, end);
       if (length === 0 && end - start <= MAX_RESPONSE_HEAD) {
-        this.keep(input, start, end);
+        this.stash.keep(input, start, end);
         return;
       }
       if (length <= 0 || length > MAX_RESPONSE_HEAD || readResponse(head, framing, ctx.framing.isHead) !== Refuse.Nothing) {
@@ -279,17 +209,13 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     }
   }
 
-  private keep(input: Buffer, start: number, end: number): void {
-    this.stash = Buffer.from(input.subarray(start, end));
-  }
-
   private upgrade(ctx: RequestContext, bodyStart: number, end: number): void {
     const { router } = this.pool;
     const { output, input } = router.transport;
     const at = copyBytes(input, bodyStart, end, output, ctx.downstream.composeHead(ctx, head, framing, router.edits(ctx)));
     // Sent before the tunnel opens: that writes what came ahead, through the same output.
     const sent = ctx.downstream.sendComposed(ctx, at);
-    router.tunnelStarted(ctx);
+    startTunnel(router, ctx);
     if (!sent) this.pause(ctx);
   }
 
@@ -298,21 +224,17 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     const { router } = this.pool;
     const status = (this.status = head.status);
     this.closeAfter = framing.close;
-    this.body.start(framing);
+    this.body.start(framing, ctx.head.minor === 1);
     if (router.answered(ctx, status, head, framing.body === Body.None)) {
       this.setAside(ctx, bodyStart, end);
       return;
     }
-    const knowsChunks = ctx.head.minor === 1;
-    if (framing.body === Body.Close && knowsChunks) this.relay = Relay.ToChunked;
-    else this.relay = framing.body === Body.Chunked && !knowsChunks ? Relay.FromChunked : Relay.AsIs;
     const edits = router.edits(ctx);
-    edits.toChunked = this.relay === Relay.ToChunked;
-    edits.dropCoding = !knowsChunks;
+    edits.toChunked = this.body.toChunked;
+    edits.dropCoding = ctx.head.minor !== 1;
     edits.close = ctx.downstream.closesAfter(ctx);
-    const { output } = router.transport;
-    let at = ctx.downstream.composeHead(ctx, head, framing, edits);
-    at = this.append(output, at, bodyStart, end);
+    const { input, output } = router.transport;
+    const at = this.body.append(input, bodyStart, end, output, ctx.downstream.composeHead(ctx, head, framing, edits));
     if (at < 0) {
       this.fail('protocol');
       return;
@@ -321,14 +243,14 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     router.passesOn(ctx, status);
     const sent = ctx.downstream.sendComposed(ctx, at);
     if (this.ctx !== ctx) return;
-    if (this.body.done) this.complete(ctx, this.stop < end);
-    else if (this.stop < end) this.breakOff(ctx, 'protocol');
+    if (this.body.done) this.complete(ctx, this.body.stop < end);
+    else if (this.body.stop < end) this.breakOff(ctx, 'protocol');
     else if (!sent) this.pause(ctx);
   }
 
   private readBody(ctx: RequestContext, start: number, end: number): void {
     const { router } = this.pool;
-    const at = this.append(router.transport.output, 0, start, end);
+    const at = this.body.append(router.transport.input, start, end, router.transport.output, 0);
     if (at < 0) {
       this.breakOff(ctx, 'protocol');
       return;
@@ -336,34 +258,8 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     router.touch(ctx);
     const sent = ctx.downstream.sendComposed(ctx, at);
     if (this.ctx !== ctx) return;
-    if (this.body.done) this.complete(ctx, this.stop < end);
+    if (this.body.done) this.complete(ctx, this.body.stop < end);
     else if (!sent) this.pause(ctx);
-  }
-
-  /** Writes what belongs to the body in [start, end) behind `at`, in the form the client gets it; -1 where its framing is invalid. */
-  private append(output: Buffer, at: number, start: number, end: number): number {
-    const { input } = this.pool.router.transport;
-    if (this.relay === Relay.FromChunked) {
-      const { scanner } = this.body;
-      let from = start;
-      while (from < end && !scanner.done) {
-        from = scanner.nextData(input, from, end);
-        if (from < 0) return -1;
-        at = copyBytes(input, scanner.dataStart, scanner.dataEnd, output, at);
-      }
-      this.stop = from;
-      return at;
-    }
-    const stop = this.body.read(input, start, end);
-    if (stop < 0) return -1;
-    this.stop = stop;
-    if (stop === start) return at;
-    if (this.relay === Relay.AsIs) return copyBytes(input, start, stop, output, at);
-    at += output.write(`${(stop - start).toString(16)}\r\n`, at, 'latin1');
-    at = copyBytes(input, start, stop, output, at);
-    output[at++] = 13;
-    output[at++] = 10;
-    return at;
   }
 
   /** The answer will not be passed on, since another try follows; the connection is kept where the answer is at its end. */
@@ -386,32 +282,5 @@ export class UpstreamConnection implements ConnectionHandler, DeadlineOwner, Ups
     if (reusable) this.pool.idle(this);
     else this.discard();
     endAnswer(router, ctx);
-  }
-
-  /** Both directions of the tunnel have ended: what is written goes out, then the connection closes. */
-  finishTunnel(): void {
-    this.ctx!.connection = undefined;
-    this.ctx = undefined;
-    this.connection.commit?.();
-    if (this.connection.pendingBytes === 0) {
-      this.discard();
-      return;
-    }
-    this.finishing = true;
-    // Whoever takes none of it must not keep the connection for ever, however long idle ones may stay.
-    this.rest(this.pool.cluster.config.idleTimeout || LAST_BYTES_TIME);
-  }
-
-  sendBody(_ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {
-    return this.connection.write(bytes, start, end);
-  }
-
-  shutdown(): void {
-    this.connection.shutdown();
-  }
-
-  /** The tunnel or the body may go on. */
-  resume(): void {
-    this.connection.readStart();
   }
 }

@@ -15,13 +15,17 @@ export interface VisitedField {
   readonly value: unknown;
 }
 
+type Visit = (field: VisitedField) => boolean | void;
+type Unreadable = (path: string, any: Any, error: Error) => void;
 type Dictionary = Record<string, unknown>;
 
 /**
  * Calls `visit` for every field that is set, unknown ones included, outermost first, into lists, maps and every Any whose type we have. Where
  * `visit` returns false what the field holds is left out.
+ *
+ * @param unreadable is told of an Any whose bytes are not of the type that it names, and the visit goes on behind it; without it the decoder's error is thrown.
  */
-export function visitFields(schema: DescMessage, message: Message, visit: (field: VisitedField) => boolean | void, path = ''): void {
+export function visitFields(schema: DescMessage, message: Message, visit: Visit, path = '', unreadable?: Unreadable): void {
   for (const unknown of message.$unknown ?? []) {
     visit({ path: join(path, `#${unknown.no}`), schema, field: undefined, number: unknown.no, value: undefined });
   }
@@ -30,12 +34,13 @@ export function visitFields(schema: DescMessage, message: Message, visit: (field
     if (!isSet(field, value)) continue;
     const at = join(path, field.name);
     if (visit({ path: at, schema, field, number: field.number, value }) === false) continue;
-    if (field.fieldKind === 'message') inner(field.message, value, visit, at);
+    if (field.fieldKind === 'message') inner(field.message, value, visit, at, unreadable);
     if (field.fieldKind === 'list' && field.listKind === 'message') {
-      (value as unknown[]).forEach((item, index) => inner(field.message, item, visit, `${at}[${index}]`));
+      (value as unknown[]).forEach((item, index) => inner(field.message, item, visit, `${at}[${index}]`, unreadable));
     }
     if (field.fieldKind === 'map' && field.mapKind === 'message') {
-      Object.entries(value as Dictionary).forEach(([key, item]) => inner(field.message, item, visit, `${at}[${JSON.stringify(key)}]`));
+      Object.entries(value as Dictionary).forEach(([key, item]) =>
+        inner(field.message, item, visit, `${at}[${JSON.stringify(key)}]`, unreadable));
     }
   }
 }
@@ -47,13 +52,21 @@ export function unknownFields(schema: DescMessage, message: Message): string[] {
   return paths;
 }
 
-function inner(schema: DescMessage, value: unknown, visit: (field: VisitedField) => boolean | void, path: string): void {
+function inner(schema: DescMessage, value: unknown, visit: Visit, path: string, unreadable?: Unreadable): void {
   // Wrappers and Struct are held as the value itself.
   if (!isMessageObject(value)) return;
-  if (schema.typeName !== 'google.protobuf.Any') return visitFields(schema, value, visit, path);
+  if (schema.typeName !== 'google.protobuf.Any') return visitFields(schema, value, visit, path, unreadable);
   const any = value as Any;
   const packed = schemaOf(any.typeUrl);
-  if (packed) visitFields(packed, decode(packed, any.value), visit, path);
+  if (!packed) return;
+  let message: Message;
+  try {
+    message = decode(packed, any.value);
+  } catch (error) {
+    if (!unreadable) throw error;
+    return unreadable(path, any, error as Error);
+  }
+  visitFields(packed, message, visit, path, unreadable);
 }
 
 /** The message with the entries of all maps in the order of their keys; the same message where they already are. */

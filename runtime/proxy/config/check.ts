@@ -1,4 +1,4 @@
-import { decode, FilterConfigSchema, schemaOf, visitFields, type Any, type HttpFilter, type Message, type Schema, type VisitedField } from '../../xds';
+import { FilterConfigSchema, schemaOf, unpackAnyAs, visitFields, type Any, type HttpFilter, type Message, type Schema, type VisitedField } from '../../xds';
 import { accepted, SUBSET_PAGE, type FieldRule } from './accepted';
 import { show, type Problems } from './problems';
 
@@ -9,9 +9,10 @@ const FILTER_CONFIG = 'envoy.config.route.v3.FilterConfig';
 
 /**
  * Adds a problem for every set field of the message, however deep, that lies outside of the accepted subset. Whether the values inside of it
- * make sense is the decoders' to judge.
+ * make sense is the decoders' to judge, where all of them can be read: false says that there is an Any whose bytes are not of the type it names.
  */
-export function checkSubset(schema: Schema, message: Message, problems: Problems, root = ''): void {
+export function checkSubset(schema: Schema, message: Message, problems: Problems, root = ''): boolean {
+  let readable = true;
   /** Below these nothing is looked at: their type is not in the table. */
   const closed: string[] = [];
   /** Filters that may be of a type nobody knows (is_optional). */
@@ -33,14 +34,27 @@ export function checkSubset(schema: Schema, message: Message, problems: Problems
       (value as HttpFilter[]).forEach((filter, index) => { if (filter.isOptional) optional.add(`${path}[${index}]`); });
     }
     for (const [at, any] of anysOf(field, value, path)) {
-      if (any.typeUrl.endsWith(`/${FILTER_CONFIG}`) && decode(FilterConfigSchema, any.value).isOptional) optional.add(at);
+      if (isOptionalFilter(any)) optional.add(at);
       if (accepted[schemaOf(any.typeUrl)?.typeName ?? '']) continue;
       closed.push(at);
       if (!mayBeUnknown(holder, field, path, optional)) problems.add(at, `${any.typeUrl || 'an empty Any'} is not a type that is supported (${SUBSET_PAGE})`);
     }
     // Durations, wrappers and Struct have no fields of their own to judge.
     return field.message === undefined || field.message.typeName === ANY || !field.message.typeName.startsWith('google.protobuf.');
-  }, root);
+  }, root, (path, { typeUrl }, error) => {
+    readable = false;
+    problems.add(path, `holds no ${typeUrl.slice(typeUrl.lastIndexOf('/') + 1)}: ${error.message}`);
+  });
+  return readable;
+}
+
+function isOptionalFilter(any: Any): boolean {
+  try {
+    return unpackAnyAs(FilterConfigSchema, any)?.isOptional ?? false;
+  } catch {
+    // The visit says so when it comes there.
+    return false;
+  }
 }
 
 /** An Any of a type outside of the table is fine in metadata, in an optional filter, and where the decoder picks the first of several it knows. */

@@ -21,14 +21,14 @@ export type Decoded<T> = { readonly value: T; readonly problems: readonly [] } |
 
 export function decodeListener(message: Listener): Decoded<DecodedListener> {
   return decoded((problems) => {
-    checkSubset(ListenerSchema, message, problems);
+    if (!checkSubset(ListenerSchema, message, problems)) return undefined;
     return listener(message, problems);
   });
 }
 
 export function decodeRouteTable(message: RouteConfiguration): Decoded<RouteTableConfig> {
   return decoded((problems) => {
-    checkSubset(RouteConfigurationSchema, message, problems);
+    if (!checkSubset(RouteConfigurationSchema, message, problems)) return undefined;
     if (message.name === '') problems.add('name', 'is required');
     return routeTable(message, message.name, '', problems);
   });
@@ -36,14 +36,14 @@ export function decodeRouteTable(message: RouteConfiguration): Decoded<RouteTabl
 
 export function decodeCluster(message: Cluster): Decoded<DecodedCluster> {
   return decoded((problems) => {
-    checkSubset(ClusterSchema, message, problems);
+    if (!checkSubset(ClusterSchema, message, problems)) return undefined;
     return cluster(message, problems);
   });
 }
 
 export function decodeEndpoints(message: ClusterLoadAssignment): Decoded<DecodedEndpoints> {
   return decoded((problems) => {
-    checkSubset(ClusterLoadAssignmentSchema, message, problems);
+    if (!checkSubset(ClusterLoadAssignmentSchema, message, problems)) return undefined;
     if (message.clusterName === '') problems.add('cluster_name', 'is required');
     return loadAssignment(message, '', problems);
   });
@@ -52,19 +52,14 @@ export function decodeEndpoints(message: ClusterLoadAssignment): Decoded<Decoded
 /** Problems never show what is secret. */
 export function decodeSecret(message: Secret): Decoded<SecretConfig> {
   return decoded((problems) => {
-    checkSubset(SecretSchema, message, problems);
+    if (!checkSubset(SecretSchema, message, problems)) return undefined;
     return secret(message, problems);
   });
 }
 
 function decoded<T>(decode: (problems: Problems) => T | undefined): Decoded<T> {
   const problems = new Problems();
-  try {
-    const value = decode(problems);
-    if (value !== undefined && !problems.any) return { value, problems: [] };
-  } catch (error) {
-    // An Any whose bytes are not of the type it names.
-    problems.add('', (error as Error).message);
-  }
+  const value = decode(problems);
+  if (value !== undefined && !problems.any) return { value, problems: [] };
   return { value: undefined, problems: problems.list() };
 }

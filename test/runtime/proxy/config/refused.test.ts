@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { decodeBootstrap } from '../../../../runtime/proxy/bootstrap/decode';
 import { BootstrapError } from '../../../../runtime/proxy/bootstrap/types';
-import { fromJson, schemaOf } from '../../../../runtime/xds';
+import { AnySchema, create, fromJson, RouteConfigurationSchema, schemaOf } from '../../../../runtime/xds';
 import { goldenTest } from '../../../golden';
 import { decodeMessage } from './decode-message';
 
@@ -49,4 +49,21 @@ describe('what is refused, with everything that is said about it', () => {
       return { of, set, problems };
     });
   });
+});
+
+test('bytes that are not of the type their Any names are said where they stand, with what else is wrong', () => {
+  const typeUrl = 'type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit';
+  const table = fromJson(RouteConfigurationSchema, {
+    name: 'shop', virtualHosts: [{ name: 'shop', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'shop' } }] }],
+  });
+  // Field 1 of 127 bytes that do not follow.
+  table.virtualHosts[0].typedPerFilterConfig = {
+    two: create(AnySchema, { typeUrl, value: Uint8Array.of(10, 127) }), other: create(AnySchema, {}),
+    1: create(AnySchema, { typeUrl, value: Uint8Array.of(10) }),
+  };
+  expect(decodeMessage(table).problems).toEqual([
+    'virtual_hosts[0].typed_per_filter_config["other"]: an empty Any is not a type that is supported (docs/xds-subset.md)',
+    'virtual_hosts[0].typed_per_filter_config["1"]: holds no envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit: premature EOF',
+    'virtual_hosts[0].typed_per_filter_config["two"]: holds no envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit: premature EOF',
+  ]);
 });

@@ -233,6 +233,16 @@ project.addTask('e2e', {
 });
 
 // Builds a Kubernetes from Go modules, which takes a quarter of an hour the first time.
+project.addTask('e2e:api-server', {
+  description: 'Tests on the API server of a real Kubernetes, without a node: test/e2e/cluster/api-server',
+  steps: [
+    { exec: 'node scripts/bundle.mjs' },
+    {
+      exec: 'test/cluster/run --api npx jest --testPathIgnorePatterns /node_modules/ --testMatch "<rootDir>/test/e2e/cluster/api-server/**/*.test.ts" --ci --runInBand',
+      receiveArgs: true,
+    },
+  ],
+});
 project.addTask('e2e:cluster', {
   description: 'Tests on a real Kubernetes, brought up by test/cluster/run: test/e2e/cluster',
   steps: [

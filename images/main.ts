@@ -1,6 +1,6 @@
 /**
  * Makes the images of the planes: OCI archives in dist/images, from scratch, without a daemon. The same sources, Node and Debian packages give the same
- * bytes. Their digests go to lib/images.json, from where the SDK pins what it emits.
+ * bytes. Their digests go to lib/images.json (and build/, for the examples), from where the SDK pins what it emits.
  *
  *   npm run images
  *   npm run images -- --out FOLDER
@@ -69,7 +69,8 @@ async function main(): Promise<void> {
     writeFileSync(join(out, `${plane.name}.cdx.json`), billOfMaterials(materials, installed));
     digests[plane.name] = digest;
   }
-  writeFileSync(join(root, 'lib', 'images.json'), `${JSON.stringify(digests, undefined, 2)}\n`);
+  // For the package that is published from lib, and for the examples' apps, whose SDK is in build/sdk.
+  for (const folder of ['lib', 'build']) writeFileSync(join(root, folder, 'images.json'), `${JSON.stringify(digests, undefined, 2)}\n`);
 
   for (const { reference, program: path, args } of values.examples ? exampleImages(root) : []) {
     // Whatever a service runs as, it is not what its proxy runs as.

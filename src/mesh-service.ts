@@ -105,6 +105,7 @@ export class MeshService extends Construct implements IBackend {
       const fix = `write new Chart(app, '${Chart.of(this).node.id}', { namespace: 'shop' })`;
       this.findings.push(error(Code.NAMESPACE, this.node.path, 'namespace: nothing', 'the chart of a service needs one, names depend on it', fix));
     }
+    mesh._needsNamespace(this.backendNamespace);
 
     const labels = serviceLabels(mesh.meshName, this.backendName);
     const head = { apiVersion: API_VERSION, kind: 'MeshService', name: this.backendName, namespace: this.backendNamespace, labels };

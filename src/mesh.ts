@@ -1,6 +1,6 @@
 import { ApiObject, Chart, Duration } from 'cdk8s';
 import { ContainerResources } from 'cdk8s-plus-27';
-import { Construct } from 'constructs';
+import { Construct, IConstruct } from 'constructs';
 import { AccessLog } from './access-log';
 import type { Finding } from './check/finding';
 import type { MeshSpec } from './contract/mesh';
@@ -166,6 +166,13 @@ export interface MeshProps {
    */
   readonly controlPlane?: ControlPlaneOptions;
   /**
+   * Whether the `Namespace` of the mesh, and those of its services, are emitted with it: those that the program does not have already, and that
+   * Kubernetes does not bring (`default`, `kube-…`). Write `false` where somebody else makes them; they have to be there before the rest then.
+   *
+   * @default true
+   */
+  readonly createNamespaces?: boolean;
+  /**
    * Warnings that nobody acknowledged stop the synth as errors do.
    *
    * @default false
@@ -174,8 +181,8 @@ export interface MeshProps {
 }
 
 /**
- * One trust domain, and the graph of all its services. Emits the custom resource definitions, the `Mesh`, and the control plane with its account and
- * rights.
+ * One trust domain, and the graph of all its services. Emits the namespaces, the custom resource definitions, the `Mesh`, and the control plane with its
+ * account and rights.
  */
 export class Mesh extends Construct {
   /** Name of the `Mesh` resource. */
@@ -205,6 +212,7 @@ export class Mesh extends Construct {
   private readonly certificateLifetime: Duration;
   private readonly accessLog: AccessLog | undefined;
   private readonly object: RawObject;
+  private readonly namespaces: Construct | undefined;
   private readonly findings: Finding[] = [];
 
   /**
@@ -250,6 +258,9 @@ export class Mesh extends Construct {
     }
 
     const registry = Registry.of(this);
+    // Before all that is in it.
+    this.namespaces = props.createNamespaces ?? true ? new Construct(this, 'Namespaces') : undefined;
+    this._needsNamespace(this.meshNamespace);
     // First, as its custom resource definitions have to be there before the resource.
     this.controlPlane = new ControlPlane(this, 'ControlPlane', {
       meshName: this.meshName,
@@ -282,6 +293,18 @@ export class Mesh extends Construct {
     Findings.of(this).acknowledge(code, reason);
   }
 
+  /**
+   * Emits the namespace, once, if it is the mesh's to bring.
+   *
+   * @internal
+   */
+  public _needsNamespace(name: string): void {
+    const { namespaces } = Registry.of(this);
+    if (this.namespaces === undefined || namespaces.has(name) || name === 'default' || name.startsWith('kube-') || hasNamespace(this.node.root, name)) return;
+    namespaces.add(name);
+    new RawObject(this.namespaces, name, { apiVersion: 'v1', kind: 'Namespace', name, labels: meshLabels(this.meshName) }, () => ({}));
+  }
+
   /** @internal */
   public _checkedSpec(): MeshSpec {
     return this.checked().spec;
@@ -307,4 +330,9 @@ export class Mesh extends Construct {
       accessLog: this.accessLog?._toSpec(),
     };
   }
+}
+
+/** Whether the program has a `Namespace` of that name already. */
+function hasNamespace(root: IConstruct, name: string): boolean {
+  return root.node.findAll().some((construct) => construct instanceof ApiObject && construct.kind === 'Namespace' && construct.name === name);
 }

@@ -1,4 +1,4 @@
-import { Chart, Size, Testing } from 'cdk8s';
+import { ApiObject, App, Chart, Size, Testing } from 'cdk8s';
 import { Cpu } from 'cdk8s-plus-27';
 import { AccessLog, LogLevel, Mesh, MeshService, Region, ServicePort } from '../src';
 import { emitted, refusal, shopChart, shopMesh, yaml } from './program';
@@ -12,6 +12,7 @@ test('emits the definitions, the mesh, and a control plane with its account and 
   shopMesh(chart);
   expect(kinds(chart)).toMatchInlineSnapshot(`
 [
+  "Namespace/shop",
   "CustomResourceDefinition/meshes.mesh.meshwright.dev",
   "CustomResourceDefinition/meshservices.mesh.meshwright.dev",
   "ServiceAccount/meshwright-control-plane",
@@ -25,6 +26,35 @@ test('emits the definitions, the mesh, and a control plane with its account and 
   "Mesh/mesh",
 ]
 `);
+});
+
+describe('namespaces', () => {
+  const namespaces = (app: App) => app.charts.flatMap((chart) => kinds(chart)).filter((name) => name.startsWith('Namespace/'));
+  const service = (chart: Chart, mesh: Mesh) => new MeshService(chart, 'payment', { mesh, port: ServicePort.http(8080), image: 'shop/payment:1' });
+
+  test('that of the mesh and those of its services come with it, once each, before what is in them', () => {
+    const chart = shopChart();
+    const app = App.of(chart);
+    const mesh = shopMesh(chart);
+    service(new Chart(app, 'bank', { namespace: 'bank' }), mesh);
+    new MeshService(new Chart(app, 'more', { namespace: 'bank' }), 'ledger', { mesh, port: ServicePort.http(8080), image: 'shop/ledger:1' });
+    service(new Chart(app, 'none', { namespace: 'default' }), mesh);
+    expect(namespaces(app)).toEqual(['Namespace/shop', 'Namespace/bank']);
+    expect(kinds(chart)[0]).toBe('Namespace/shop');
+  });
+
+  test('one that the program has already is its own', () => {
+    const chart = shopChart();
+    new ApiObject(chart, 'namespace', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', labels: { team: 'shop' } } });
+    shopMesh(chart);
+    expect(kinds(chart).filter((name) => name.startsWith('Namespace/'))).toEqual(['Namespace/shop']);
+  });
+
+  test('none where somebody else makes them', () => {
+    const chart = shopChart();
+    service(chart, shopMesh(chart, { createNamespaces: false }));
+    expect(namespaces(App.of(chart))).toEqual([]);
+  });
 });
 
 test('the Mesh resource says everything that holds for all proxies', () => {

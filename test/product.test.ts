@@ -50,6 +50,7 @@ test('names of objects depend on no hash and no place in the tree', () => {
   const names = [...text.matchAll(/^kind: (\w+)\nmetadata:\n(?: {2}.*\n)*? {2}name: (.+)$/gm)].map(([, kind, name]) => `${kind}/${name}`);
   expect(names).toMatchInlineSnapshot(`
 [
+  "Namespace/shop",
   "CustomResourceDefinition/meshes.mesh.meshwright.dev",
   "CustomResourceDefinition/meshservices.mesh.meshwright.dev",
   "ServiceAccount/meshwright-control-plane",

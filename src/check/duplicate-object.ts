@@ -21,8 +21,14 @@ export const duplicateObject = defineCheck('MW132', 'error', 'duplicate-object',
     const { apiVersion, kind, namespace, name, path } = object;
     const key = `${groupOf(apiVersion)} ${kind} ${CLUSTER_SCOPED.includes(kind) ? '' : namespace ?? ''}/${name}`;
     const other = first.get(key);
-    if (other === undefined) first.set(key, object);
-    else if (!sameService(object, other)) report(path, `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`, `must be the only one of its name: ${other.path} has it too`, 'give one of them another name');
+    if (other === undefined) {
+      first.set(key, object);
+    } else if (!sameService(object, other)) {
+      const what = `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+      // A mesh emits those that are not there when it is made.
+      const fix = kind === 'Namespace' ? 'write it before the mesh, or createNamespaces: false on the mesh' : 'give one of them another name';
+      report(path, what, `must be the only one of its name: ${other.path} has it too`, fix);
+    }
   }
 });
 

@@ -23,6 +23,8 @@ export class Registry {
   public readonly meshes: Mesh[] = [];
   public readonly services: MeshService[] = [];
   public readonly routes: Route[] = [];
+  /** Namespaces that the meshes emit. */
+  public readonly namespaces = new Set<string>();
   /** Objects that the user patched. */
   public readonly patched = new Set<RawObject>();
   /** Reasons by code, of the constructs on which warnings were acknowledged. */

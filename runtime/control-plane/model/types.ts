@@ -109,6 +109,10 @@ export interface Backend {
   readonly regions: readonly Region[];
   /** Rules of the routes attached to it, most specific first; undefined: no route, everything goes to the backend itself. */
   readonly rules: readonly Rule[] | undefined;
+  /** By the namespace of the caller, whose own routes are instead of `rules` (GEP-1426: consumer routes); undefined: no namespace has any. */
+  readonly consumerRules: ReadonlyMap<string, readonly Rule[]> | undefined;
+  /** Addresses of the Kubernetes Service, at which guests of the mesh reach it; undefined where it has none, or it is not for guests. */
+  readonly addresses: readonly string[] | undefined;
 }
 
 /** What a caller's proxy does with calls. Undefined is off. */

@@ -1,8 +1,10 @@
 import type { MeshResource, MeshServiceResource } from '../../../src/contract';
-import type { Backend, Policies, Protocol, Region, Rule } from '../model';
-import { keyOf, type ResourceId, type ResourceSet } from '../resources';
+import type { Backend, Policies, Protocol, Region } from '../model';
+import { keyOf, type KubernetesService, type ResourceId, type ResourceSet } from '../resources';
 import { NO_POLICIES, policiesOf } from './policies';
+import { spokenOn } from './protocols';
 import type { Report } from './report';
+import type { BackendRules } from './routes';
 
 /** A backend under construction. */
 export interface BackendDraft {
@@ -17,6 +19,8 @@ export interface BackendDraft {
   readonly mesh: MeshResource | undefined;
   /** What the problems of its endpoints are reported on. */
   readonly owner: ResourceId;
+  /** At which guests of the mesh reach it. */
+  readonly addresses: readonly string[] | undefined;
 }
 
 /** Which Kubernetes Service is what in the mesh. */
@@ -25,11 +29,37 @@ export class Backends {
   /** Key of the Kubernetes Service → key of the backend that the mesh has made of it. */
   private readonly meshed = new Map<string, string>();
 
+  /** Ports of plain Services that routes of gRPC send to. */
+  private readonly named: ReadonlySet<string>;
+  /** The mesh of guests, which belong to no service: the one that there is. Undefined where there are several, or none. */
+  readonly guestMesh: MeshResource | undefined;
+
   constructor(private readonly set: ResourceSet, private readonly report: Report) {
+    const { Mesh: meshes, GRPCRoute: calls } = set.resources;
+    this.guestMesh = meshes.size === 1 ? [...meshes.values()][0].value : undefined;
+    const references = [...calls.values()].flatMap(({ id, value: { spec: { rules, parentRefs } } }) => (
+      [...rules.flatMap(({ backendRefs }) => backendRefs), ...parentRefs].map((ref) => ({ namespace: id.namespace, ...ref }))
+    ));
+    this.named = new Set(references.flatMap(({ namespace, name, port }) => (port === undefined ? [] : [backendKey(namespace, name, port)])));
     for (const { id, value } of set.resources.MeshService.values()) this.add(id, value, value.metadata.name);
     // Base versions first: a Service that is somebody's own cannot become a version of another one.
     for (const { id, value } of set.resources.MeshService.values()) {
       for (const version of value.spec.versions ?? []) this.add(id, value, version.service);
+    }
+    for (const { id, value } of set.resources.Service.values()) this.addForGuests(id, value);
+  }
+
+  /** Whether guests of a mesh can be told by its address that they call this Service. */
+  isForGuests({ spec: { clusterIPs } }: KubernetesService): boolean {
+    return this.guestMesh !== undefined && addressesIn(clusterIPs).length > 0;
+  }
+
+  /** A Service in no mesh, of whose ports it is said that they speak HTTP, so that guests' requests to it are requests to the proxy. */
+  private addForGuests(id: ResourceId, service: KubernetesService): void {
+    if (!this.isForGuests(service) || this.ofService(id.namespace, id.name)) return;
+    for (const port of service.spec.ports) {
+      const protocol = spokenOn(port);
+      if (protocol !== undefined && protocol !== 'tcp') this.plain(id.namespace, id.name, port.port, this.guestMesh, id);
     }
   }
 
@@ -44,16 +74,24 @@ export class Backends {
     const key = backendKey(namespace, name, port);
     const found = this.drafts.get(key);
     if (found) return found;
-    const protocol = this.protocolOf(namespace, name, port);
-    const draft: BackendDraft = { key, name, namespace, port, protocol, service: undefined, policies: NO_POLICIES, mesh, owner };
+    const service = this.set.resources.Service.get(keyOf({ namespace, name }))?.value;
+    const protocol = this.protocolOf(service, key, port);
+    const addresses = service && this.addressesOf(service);
+    const draft: BackendDraft = { key, name, namespace, port, protocol, service: undefined, policies: NO_POLICIES, mesh, owner, addresses };
     this.drafts.set(key, draft);
     return draft;
   }
 
-  /** What the port of a Service in no mesh says that it speaks (GEP-1911); HTTP/1.1 where it says nothing, as only HTTP is routed to it. */
-  private protocolOf(namespace: string, name: string, port: number): Protocol {
-    const found = this.set.resources.Service.get(keyOf({ namespace, name }))?.value.spec.ports.find((one) => one.port === port);
-    return PROTOCOLS[found?.appProtocol ?? ''] ?? 'http';
+  /** What a port of a plain Service speaks; where it does not say so, what routes take it for, gRPC or HTTP/1.1: nothing else is routed to it. */
+  private protocolOf(service: KubernetesService | undefined, key: string, port: number): Protocol {
+    const found = service?.spec.ports.find((one) => one.port === port);
+    const said = found && spokenOn(found);
+    if (said !== undefined && said !== 'tcp') return said;
+    return this.named.has(key) ? 'grpc' : 'http';
+  }
+
+  private addressesOf(service: KubernetesService): readonly string[] | undefined {
+    return this.isForGuests(service) ? addressesIn(service.spec.clusterIPs) : undefined;
   }
 
   all(): BackendDraft[] {
@@ -81,22 +119,25 @@ export class Backends {
     const key = backendKey(namespace, name, spec.port.number);
     const mesh = this.set.resources.Mesh.get(keyOf(spec.mesh))?.value;
     const { number: port, protocol } = spec.port;
-    this.drafts.set(key, { key, name, namespace, port, protocol, service, policies: policiesOf(spec), mesh, owner: id });
+    const addresses = found && this.addressesOf(found.value);
+    this.drafts.set(key, { key, name, namespace, port, protocol, service, policies: policiesOf(spec), mesh, owner: id, addresses });
     this.meshed.set(keyOf({ namespace, name }), key);
   }
 }
 
-/** By `appProtocol`: Kubernetes' own names, and IANA's. */
-const PROTOCOLS: Readonly<Record<string, Protocol>> = { 'kubernetes.io/h2c': 'http2', 'h2c': 'http2', 'http2': 'http2', 'grpc': 'grpc' };
+function addressesIn(clusterIPs: readonly string[] = []): readonly string[] {
+  return clusterIPs.filter((address) => address !== '' && address !== 'None');
+}
 
 export function backendKey(namespace: string, name: string, port: number): string {
   return `${namespace}/${name}:${port}`;
 }
 
-export function finished(draft: BackendDraft, rules: readonly Rule[] | undefined, identity: string | undefined): Backend {
-  const { key, name, namespace, port, protocol, service, policies, mesh } = draft;
+export function finished(draft: BackendDraft, rules: BackendRules | undefined, identity: string | undefined): Backend {
+  const { key, name, namespace, port, protocol, service, policies, mesh, addresses } = draft;
   const tls = identity === undefined ? undefined : { identity };
-  return { key, name, namespace, port, protocol, service, tls, policies, regions: regionsOf(mesh), rules };
+  const attached = { rules: rules?.producer, consumerRules: rules?.consumers };
+  return { key, name, namespace, port, protocol, service, tls, policies, regions: regionsOf(mesh), ...attached, addresses };
 }
 
 export function regionsOf(mesh: MeshResource | undefined): Region[] {

@@ -1,4 +1,4 @@
-import type { Backend, Caller, Service } from '../model';
+import { rulesFor, type Backend, type Caller, type Service } from '../model';
 
 /** Services without what all of them together say of each: who may call it. */
 export type ServiceDraft = Omit<Service, 'callers'>;
@@ -9,9 +9,9 @@ export type ServiceDraft = Omit<Service, 'callers'>;
  */
 export function withCallers(drafts: ReadonlyMap<string, ServiceDraft>, backends: ReadonlyMap<string, Backend>): Map<string, Service> {
   const callers = new Map<string, Map<string, Caller>>();
-  for (const { key, identity, calls } of drafts.values()) {
+  for (const { key, namespace, identity, calls } of drafts.values()) {
     for (const { backend } of calls) {
-      for (const called of reachedBy(backends.get(backend), backends)) {
+      for (const called of reachedBy(backends.get(backend), namespace, backends)) {
         const known = callers.get(called) ?? new Map<string, Caller>();
         callers.set(called, known.set(key, { key, identity }));
       }
@@ -20,10 +20,10 @@ export function withCallers(drafts: ReadonlyMap<string, ServiceDraft>, backends:
   return new Map([...drafts].map(([key, draft]) => [key, { ...draft, callers: inOrder(callers.get(key)) }]));
 }
 
-/** Keys of the services that requests to a backend may come to. */
-function reachedBy(backend: Backend | undefined, backends: ReadonlyMap<string, Backend>): Set<string> {
+/** Keys of the services that requests from a namespace to a backend may come to. */
+function reachedBy(backend: Backend | undefined, namespace: string, backends: ReadonlyMap<string, Backend>): Set<string> {
   if (!backend) return new Set();
-  const targets = (backend.rules ?? []).flatMap(({ action }) => (action.kind === 'forward' ? action.targets : []));
+  const targets = (rulesFor(backend, namespace)?.rules ?? []).flatMap(({ action }) => (action.kind === 'forward' ? action.targets : []));
   const reached = [backend.service, ...targets.map((target) => (target.backend === undefined ? undefined : backends.get(target.backend)?.service))];
   return new Set(reached.filter((key) => key !== undefined));
 }

@@ -21,7 +21,9 @@ export function targetOf(
     report.unresolved(id, reason, `${path} is Service ${namespace}/${ref.name}, port ${ref.port}: ${message}; its share of the requests is answered ${id.kind === 'GRPCRoute' ? 'UNAVAILABLE' : '500'}`);
     return { backend: undefined, ...share };
   };
-  if (namespace !== id.namespace && !granted(set, id, namespace, ref.name)) {
+  // What the parent of a consumer's route serves by itself it would get without that route: no grant is needed to send it there.
+  const itself = namespace === parent.namespace && ref.name === parent.name;
+  if (namespace !== id.namespace && !itself && !granted(set, id, namespace, ref.name)) {
     return invalid('RefNotPermitted', `no ReferenceGrant in namespace ${namespace} admits ${id.kind}s of namespace ${id.namespace}`);
   }
   const service = set.resources.Service.get(keyOf({ namespace, name: ref.name }));

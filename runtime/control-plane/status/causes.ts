@@ -1,6 +1,6 @@
 import { TypeUrl, type RouteConfiguration } from '../../xds';
 import type { EncodedResource, ResourceType } from '../ads';
-import type { Backend, MeshModel, Service } from '../model';
+import { rulesFor, type Backend, type MeshModel, type Service } from '../model';
 import { clusterName, INBOUND } from '../xds/names';
 
 /** `MeshService shop/payment`: the form of `describeId`. */
@@ -20,7 +20,10 @@ export class Causes {
       case TypeUrl.LDS:
         return [serviceName(service.key), `Mesh ${service.mesh.key}`];
       case TypeUrl.RDS:
-        return [serviceName(service.key), ...service.calls.flatMap((call) => this.ofRoutes(this.model.backends.get(call.backend)))];
+        return [
+          serviceName(service.key),
+          ...service.calls.flatMap((call) => this.ofRoutes(this.model.backends.get(call.backend), service.namespace)),
+        ];
       default:
         return [this.ofCluster(service, name)];
     }
@@ -34,12 +37,12 @@ export class Causes {
     for (const [, host, route] of message.matchAll(/virtual_hosts\[(\d+)\](?:\.routes\[(\d+)\])?/g)) {
       const virtualHost = routes.virtualHosts[Number(host)];
       const backend = this.byCluster.get(virtualHost?.name ?? '');
-      if (backend) found.add(routeObject(backend, virtualHost.routes[Number(route)]?.name));
+      if (backend) found.add(routeObject(backend, service.namespace, virtualHost.routes[Number(route)]?.name));
     }
     if (found.size === 0) {
       for (const { name } of routes.virtualHosts) {
         const backend = this.byCluster.get(name);
-        if (backend && (message.includes(name) || message.includes(`${backend.name}.${backend.namespace}`))) found.add(routeObject(backend, undefined));
+        if (backend && (message.includes(name) || message.includes(`${backend.name}.${backend.namespace}`))) found.add(routeObject(backend, service.namespace, undefined));
       }
     }
     return found.size > 0 ? [...found] : [serviceName(service.key)];
@@ -52,9 +55,9 @@ export class Causes {
     return serviceName(backend?.service ?? service.key);
   }
 
-  private ofRoutes(backend: Backend | undefined): ObjectName[] {
+  private ofRoutes(backend: Backend | undefined, caller: string): ObjectName[] {
     if (!backend) return [];
-    const routes = new Set((backend.rules ?? []).map((rule) => routeObject(backend, rule.name)));
+    const routes = new Set((rulesFor(backend, caller)?.rules ?? []).map((rule) => routeObject(backend, caller, rule.name)));
     return [...backend.service === undefined ? [] : [serviceName(backend.service)], ...routes];
   }
 }
@@ -63,9 +66,10 @@ function serviceName(key: string): ObjectName {
   return `MeshService ${key}`;
 }
 
-/** The route of a rule `<route>/<rule>`; without a rule the service itself. */
-function routeObject(backend: Backend, rule: string | undefined): ObjectName {
+/** The route of a rule `<route>/<rule>` that holds for callers of a namespace; without a rule the service itself. */
+function routeObject(backend: Backend, caller: string, rule: string | undefined): ObjectName {
   const route = rule?.split('/');
-  const kind = backend.rules?.find(({ name }) => name === rule)?.kind === 'grpc' ? 'GRPCRoute' : 'HTTPRoute';
-  return route?.length === 2 ? `${kind} ${backend.namespace}/${route[0]}` : serviceName(backend.service ?? `${backend.namespace}/${backend.name}`);
+  const inForce = rulesFor(backend, caller);
+  const kind = inForce?.rules.find(({ name }) => name === rule)?.kind === 'grpc' ? 'GRPCRoute' : 'HTTPRoute';
+  return inForce && route?.length === 2 ? `${kind} ${inForce.namespace}/${route[0]}` : serviceName(backend.service ?? `${backend.namespace}/${backend.name}`);
 }

@@ -1,7 +1,7 @@
 import {
   create, duration, RedirectAction_RedirectResponseCode, RouteAction_ClusterNotFoundResponseCode, RouteSchema, type Route, type RouteActionSchema,
 } from '../../xds';
-import { geohashPrefixes, NO_CHANGES, type Backend, type Call, type Forward, type Match, type Redirect, type Rule, type Target, type ValueMatch } from '../model';
+import { geohashPrefixes, NO_CHANGES, rulesFor, type Backend, type Call, type Forward, type Match, type Redirect, type Rule, type Target, type ValueMatch } from '../model';
 import { hashPolicies } from './hash';
 import { changesNothing, headerFields } from './headers';
 import type { Init } from './init';
@@ -25,10 +25,10 @@ export interface ClusterUse {
 
 const DEFAULT_MATCH: Match = { path: { kind: 'prefix', value: '/' }, method: undefined, headers: [], queryParams: [] };
 
-/** Routes of a called backend, in the order in which they are tried, and the clusters that they need. */
-export function routesOf(call: Call, backend: Backend, backendOf: BackendLookup): { routes: Route[]; uses: ClusterUse[] } {
+/** Routes of a backend that is called from a namespace, in the order in which they are tried, and the clusters that they need. */
+export function routesOf(call: Call, backend: Backend, namespace: string, backendOf: BackendLookup): { routes: Route[]; uses: ClusterUse[] } {
   const uses: ClusterUse[] = [];
-  const routes = (backend.rules ?? [everything(backend)]).flatMap((rule) => routesOfRule(rule, call, backend, backendOf, uses));
+  const routes = (rulesFor(backend, namespace)?.rules ?? [everything(backend)]).flatMap((rule) => routesOfRule(rule, call, backend, backendOf, uses));
   return { routes, uses };
 }
 

@@ -32,7 +32,7 @@ export function outboundRoutes(service: Service, backendOf: BackendLookup): Outb
       uses.push({ backend, region: undefined });
       continue;
     }
-    const made = routesOf(call, backend, backendOf);
+    const made = routesOf(call, backend, service.namespace, backendOf);
     uses.push(...made.uses);
     virtualHosts.push(create(VirtualHostSchema, {
       name: clusterName(backend), domains: domains(backend, service.namespace, service.mesh.clusterDomain), routes: made.routes,

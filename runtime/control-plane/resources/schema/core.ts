@@ -17,7 +17,11 @@ export const kubernetesService = z.looseObject({
   kind: z.literal('Service'),
   metadata,
   spec: z.looseObject({
-    ports: z.array(z.looseObject({ name: z.string().optional(), port, appProtocol: z.string().optional() })).default([]),
+    ports: z.array(z.looseObject({
+      name: z.string().optional(), port, protocol: z.string().optional(), appProtocol: z.string().optional(),
+    })).default([]),
+    /** Its addresses; `None` of a headless one, which has none. */
+    clusterIPs: z.array(z.string()).optional(),
   }),
 });
 export type KubernetesService = z.infer<typeof kubernetesService>;

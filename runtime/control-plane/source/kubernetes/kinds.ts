@@ -45,7 +45,8 @@ function pod({ metadata }: ApiObject) {
 }
 
 function service({ metadata, spec }: ApiObject) {
-  return { metadata: identity(metadata), spec: { ports: (spec as { ports?: unknown } | undefined)?.ports } };
+  const { ports, clusterIPs } = (spec ?? {}) as { ports?: unknown; clusterIPs?: unknown };
+  return { metadata: identity(metadata), spec: { ports, ...clusterIPs === undefined ? {} : { clusterIPs } } };
 }
 
 interface Endpoint {

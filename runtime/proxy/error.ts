@@ -124,7 +124,7 @@ export const ERRORS = {
     '%s closed the connection without an answer'),
   upstreamAborted: row('upstream_reset_after_response_started', 'upstream', 0, 'UC', 'upstream-aborted', undefined, undefined,
     '%s broke off its answer'),
-  responseDigest: row('response_digest_mismatch', 'upstream', 0, 'UPE', 'upstream-digest-mismatch', 'digest', undefined,
+  responseDigest: row('response_digest_mismatch', 'upstream', 502, 'UPE', 'upstream-digest-mismatch', 'digest', undefined,
     'The body of the answer of %s is not what its digest says'),
   upstreamProtocol: row('upstream_protocol_error', 'upstream', 502, 'UPE', 'upstream-protocol', undefined, 'reset',
     '%s gave an answer that is not valid HTTP/1.1'),

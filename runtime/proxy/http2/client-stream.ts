@@ -192,12 +192,19 @@ export class ClientStream extends Http2Stream implements UpstreamRequest {
     const edits = router.edits(ctx);
     edits.close = ctx.downstream.closesAfter(ctx);
     const knowsChunks = ctx.head.minor === 1;
-    this.toChunks = forHttp1 && framing.body === Body.Chunked && knowsChunks;
-    edits.toChunked = this.toChunks;
-    router.passesOn(ctx, status);
     const { client } = this;
-    if (client !== undefined) client.sendHead(ctx, head, framing, edits, fields, endStream);
-    else ctx.downstream.sendComposed(ctx, ctx.downstream.composeHead(ctx, head, framing, edits));
+    const { filtered } = ctx;
+    this.toChunks = forHttp1 && framing.body === Body.Chunked && (knowsChunks || filtered !== undefined);
+    edits.toChunked = this.toChunks;
+    if (filtered !== undefined) filtered.mayHaveTrailers = !endStream;
+    router.passesOn(ctx, status);
+    if (client !== undefined) {
+      client.sendHead(ctx, head, framing, edits, fields, endStream);
+    } else {
+      const end = ctx.downstream.composeHead(ctx, head, framing, edits);
+      if (filtered?.takesChunks) this.toChunks = true;
+      ctx.downstream.sendComposed(ctx, end);
+    }
     if (endStream) this.complete(ctx);
   }
 

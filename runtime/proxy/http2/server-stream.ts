@@ -206,7 +206,8 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
       ctx.requestDigest?.trailersOf(fields);
       router.forwardBody(ctx, chunk, 0, 0);
     } else {
-      // A body of known length has no place for them in HTTP/1.1 (RFC 9110 §6.5).
+      // A body of known length has no place for them in HTTP/1.1 (RFC 9110 §6.5); what they say of it counts all the same.
+      if (ctx.framing.body === Body.Length) ctx.requestDigest?.trailersOf(fields);
       router.forwardBody(ctx, chunk, 0, ctx.framing.body === Body.Chunked ? writeLastChunk(fields, chunk, 0) : 0);
     }
   }

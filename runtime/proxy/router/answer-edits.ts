@@ -17,6 +17,11 @@ export function reframedEdits(edits: ResponseEdits, added: readonly string[], dr
   return { ...withAdded(edits, added), dropped, toChunked: true, dropCoding: true };
 }
 
+/** Of an answer to a client of HTTP/1.0 that ends with its connection. */
+export function plainEdits(edits: ResponseEdits): ResponseEdits {
+  return { ...withAdded(edits, []), dropped: ['content-length'], toChunked: false, dropCoding: true };
+}
+
 /** Of an answer that gets a content coding. */
 export function encodedEdits(head: Head, edits: ResponseEdits, coding: string, announced: readonly string[]): ResponseEdits {
   const added = ['content-encoding', coding, ...announced];

@@ -31,7 +31,8 @@ export function filterBodies(
   const toHttp2 = ctx.pool!.cluster.config.http2 !== undefined;
   const inChunks = ctx.framing.body === Body.Chunked && !(ctx.downstream.major === 2 && toHttp2);
   const hasBody = !ctx.requestComplete || bodyEnd > bodyStart;
-  const digest = new RequestDigest(ctx, plan.request, inChunks, hasBody && (ctx.requestComplete || inChunks || toHttp2));
+  const held = ctx.downstream.major === 2 && !toHttp2 && !ctx.requestComplete && ctx.framing.body === Body.Length ? ctx.framing.length : 0;
+  const digest = new RequestDigest(ctx, plan.request, inChunks, hasBody && (ctx.requestComplete || inChunks || toHttp2), held);
   const whole = ctx.requestComplete;
   if (whole) digest.stated = true;
   const body = digest.take(router.transport.input, bodyStart, bodyEnd);
@@ -64,6 +65,9 @@ export function endAnswer(router: Router, ctx: RequestContext): void {
   const { filtered } = ctx;
   if (filtered === undefined) {
     router.end(ctx);
+  } else if (filtered.corrupt && !filtered.begun) {
+    ctx.detail = '';
+    router.refuse(ctx, ERRORS.responseDigest);
   } else if (filtered.corrupt) {
     breakOff(router, ctx, ERRORS.responseDigest);
   } else if (filtered.mayEnd()) {

@@ -10,7 +10,7 @@ import { Dechunker } from '../http2/dechunker';
 import type { FieldSection } from '../http2/hpack/field-section';
 import type { HttpConnectionManager } from '../listener/http-connection-manager';
 import type { TlsSession } from '../transport/tls';
-import { digestsToMake, encodedEdits, isWhole, reframedEdits, varies, withAdded, type DigestName } from './answer-edits';
+import { digestsToMake, encodedEdits, isWhole, plainEdits, reframedEdits, varies, withAdded, type DigestName } from './answer-edits';
 import { lastChunk, joinedChunk, withoutFields } from './chunks';
 import type { Reply } from './local-reply';
 import type { RequestClient } from './request-client';
@@ -28,6 +28,8 @@ const Mode = {
   Verify: 1,
   /** It goes on in chunks of our own. */
   Reframe: 2,
+  /** Its data alone goes on, to a client of HTTP/1.0. */
+  Plain: 3,
 } as const;
 
 /**
@@ -49,6 +51,12 @@ export class FilteredClient implements RequestClient, EncoderOwner {
   private inChunks = false;
   private left = 0;
   private dechunker: Dechunker | undefined;
+  /** Told by an upstream of HTTP/2 before `composeHead`: behind a body of known length there may be trailers. */
+  mayHaveTrailers = false;
+  /** Answered by `composeHead`: it takes the body in chunks, known length or not. */
+  takesChunks = false;
+  /** Something of the answer has gone to the client. */
+  begun = false;
   /** The upstream's body has come to its end. */
   private bodyEnded = false;
   private trailers: Buffer = NOTHING;
@@ -115,16 +123,22 @@ export class FilteredClient implements RequestClient, EncoderOwner {
 
   composeHead(ctx: RequestContext, head: Head, framing: Framing, edits: ResponseEdits): number {
     this.mode = Mode.Pass;
+    this.takesChunks = false;
     if (head.status < 200) return this.client.composeHead(ctx, head, framing, edits);
     this.choose(head, framing);
-    if (this.compressor === undefined && this.expected === undefined && this.made === undefined) {
+    this.inChunks = edits.toChunked || framing.body === Body.Chunked;
+    const plain = this.inChunks && ctx.head.minor === 0;
+    if (this.compressor === undefined && this.expected === undefined && this.made === undefined && !plain) {
       this.addVary(head, framing);
       return this.client.composeHead(ctx, head, framing, edits);
     }
-    this.inChunks = edits.toChunked || framing.body === Body.Chunked;
+    // What is known only from trailers would come too late behind the last byte of a length that the client was told.
+    if (this.mayHaveTrailers && framing.body === Body.Length) this.inChunks = this.takesChunks = true;
+    this.mayHaveTrailers = false;
     this.left = framing.body === Body.Length ? framing.length : 0;
     if (this.inChunks) this.dechunker = new Dechunker();
-    this.mode = this.compressor === undefined && this.made === undefined ? Mode.Verify : Mode.Reframe;
+    if (this.inChunks && ctx.head.minor === 0) this.mode = Mode.Plain;
+    else this.mode = this.compressor === undefined && this.made === undefined ? Mode.Verify : Mode.Reframe;
     this.head = head;
     this.framing = framing;
     this.edits = edits;
@@ -139,9 +153,7 @@ export class FilteredClient implements RequestClient, EncoderOwner {
     this.encoder?.destroy();
     this.encoder = this.compressor = this.expected = this.made = undefined;
     const hasContent = !ctx.framing.isHead && status !== 204 && status !== 304;
-    // Where an answer to an HTTP/1.0 client ends only its connection says, which nobody can take back.
-    const ends = framing.body === Body.Length || ctx.head.minor === 1;
-    if (!hasContent || !ends || mediaType(head.header('content-type'))?.startsWith('application/grpc')) return;
+    if (!hasContent || mediaType(head.header('content-type'))?.startsWith('application/grpc')) return;
     const { compressors, response } = plan;
     if (response?.verify) {
       this.expected = new ExpectedDigest();
@@ -204,7 +216,9 @@ export class FilteredClient implements RequestClient, EncoderOwner {
     if (this.corrupt) return true;
     if (compressor !== undefined) {
       edits = encodedEdits(head, edits, compressor.coding, this.announced);
-    } else if (this.made !== undefined && !this.bodyEnded) {
+    } else if (this.mode === Mode.Plain) {
+      edits = plainEdits(edits);
+    } else if (this.takesChunks || (this.made !== undefined && !this.bodyEnded)) {
       edits = reframedEdits(edits, this.announced, client.major === 1 ? ['content-length'] : []);
     } else if (this.made !== undefined) {
       for (const piece of pieces) this.made.update(piece);
@@ -212,6 +226,7 @@ export class FilteredClient implements RequestClient, EncoderOwner {
       edits = withAdded(edits, this.digestNames.flatMap((name) => [name, value]));
       this.mode = Mode.Verify;
     }
+    this.begun = true;
     const sent = client.sendComposed(ctx, client.composeHead(ctx, head, framing, edits));
     if (!sent) this.fill();
     const taken = this.forward(begun, 0, begun.length, pieces);
@@ -261,6 +276,10 @@ export class FilteredClient implements RequestClient, EncoderOwner {
     if (this.encoder !== undefined) return this.encode(pieces);
     if (this.bodyEnded) this.sentEnd = true;
     if (this.mode === Mode.Verify) return start === end ? !this.clientFull : this.passOn(bytes, start, end);
+    if (this.mode === Mode.Plain) {
+      const data = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+      return data.length === 0 ? !this.clientFull : this.passOn(data, 0, data.length);
+    }
     if (pieces.length === 0 && !this.bodyEnded) return !this.clientFull;
     return this.emit(pieces, this.bodyEnded);
   }
@@ -268,7 +287,7 @@ export class FilteredClient implements RequestClient, EncoderOwner {
   private takeData(bytes: Buffer, start: number, end: number, pieces: Buffer[]): void {
     this.expected?.update(bytes, start, end);
     // What is encoded later is read out of the shared buffer now.
-    if (this.mode === Mode.Reframe) pieces.push(this.encoder === undefined ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end)));
+    if (this.mode !== Mode.Verify) pieces.push(this.encoder === undefined ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end)));
   }
 
   private verified(): boolean {

@@ -6,6 +6,7 @@ import type { FieldSection } from '../http2/hpack/field-section';
 import { joinedChunk, lastChunk } from './chunks';
 import type { RequestContext } from './request-context';
 
+const NOTHING: Buffer = Buffer.alloc(0);
 const FIELDS = ['content-digest', 'repr-digest'] as const;
 type DigestName = typeof FIELDS[number];
 
@@ -19,8 +20,13 @@ export class RequestDigest {
   private readonly made: ReturnType<typeof sha256> | undefined;
   private readonly names: readonly DigestName[];
 
-  /** `inChunks`: the body comes as HTTP/1.1 frames it. `hasPlace`: there is one for digests that are made. */
-  constructor(private readonly ctx: RequestContext, private readonly rules: ActiveDigest, inChunks: boolean, hasPlace: boolean) {
+  /** Bytes to come of a body of HTTP/2 that goes on in HTTP/1.1 by its length alone: trailers, behind it, may yet say that it is another one. */
+  private left: number;
+  private held: Buffer = NOTHING;
+
+  /** `inChunks`: the body comes as HTTP/1.1 frames it. `hasPlace`: there is one for digests that are made. `held`: a length whose last byte waits. */
+  constructor(private readonly ctx: RequestContext, private readonly rules: ActiveDigest, inChunks: boolean, hasPlace: boolean, held: number) {
+    this.left = held;
     const isWhole = ctx.header('content-range') === undefined;
     if (rules.verify) {
       this.expected = new ExpectedDigest();
@@ -45,10 +51,10 @@ export class RequestDigest {
     const { ctx, dechunker, made } = this;
     if (dechunker === undefined) {
       this.update(bytes, start, end);
-      if (!ctx.requestComplete) return undefined;
+      if (!ctx.requestComplete) return this.hold(bytes, start, end);
       if (!this.matches()) return null;
       if (made !== undefined && !this.stated) this.addTrailers();
-      return undefined;
+      return this.held.length === 0 ? undefined : Buffer.concat([this.held, bytes.subarray(start, end)]);
     }
     const pieces: Buffer[] = [];
     for (let at = start; at < end && !dechunker.done;) {
@@ -82,6 +88,14 @@ export class RequestDigest {
       const name = section.name(i);
       if (name === 'content-digest' || name === 'repr-digest') this.expected?.expect(section.value(i));
     }
+  }
+
+  private hold(bytes: Buffer, start: number, end: number): Buffer | undefined {
+    if (this.left === 0 || start === end) return undefined;
+    this.left -= end - start;
+    if (this.left > 0) return undefined;
+    this.held = Buffer.from(bytes.subarray(end - 1, end));
+    return bytes.subarray(start, end - 1);
   }
 
   private update(bytes: Buffer, start: number, end: number): void {
@@ -119,4 +133,3 @@ export class RequestDigest {
   }
 }
 
-const NOTHING = Buffer.alloc(0);

@@ -224,7 +224,8 @@ export class UpstreamConnection extends DialedConnection {
     const { router } = this.pool;
     const status = (this.status = head.status);
     this.closeAfter = framing.close;
-    this.body.start(framing, ctx.head.minor === 1);
+    // Filters take chunks, whatever the client knows: they have to see where the body ends, and its trailers.
+    this.body.start(framing, ctx.head.minor === 1 || ctx.filtered !== undefined);
     if (router.answered(ctx, status, head, framing.body === Body.None)) {
       this.setAside(ctx, bodyStart, end);
       return;

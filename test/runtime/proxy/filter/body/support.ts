@@ -61,6 +61,8 @@ export interface Exchange {
   /** Resolves with the whole body and its trailers; rejects where it was broken off. */
   readonly body: Promise<{ body: Buffer; trailers: http.IncomingHttpHeaders }>;
   respond(status: number, headers: Fields, withTrailers?: boolean): void;
+  /** Head and body in one write, with their length. */
+  respondWhole(status: number, headers: Fields, body: Buffer | string): void;
   /** Whether more may be written at once. */
   write(bytes: Buffer | string): boolean;
   drained(): Promise<void>;
@@ -226,6 +228,10 @@ function ofHttp1(request: http.IncomingMessage, response: http.ServerResponse): 
       response.writeHead(status, headers);
       response.flushHeaders();
     },
+    respondWhole: (status, fields, bytes) => {
+      response.writeHead(status, { ...fields, 'content-length': Buffer.byteLength(bytes) });
+      response.end(bytes);
+    },
     write: (bytes) => response.write(bytes),
     drained: async () => new Promise((resolve) => response.once('drain', resolve)),
     end: (bytes, trailers) => {
@@ -245,6 +251,10 @@ function ofHttp2(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHea
     respond: (status, fields, withTrailers = false) => {
       stream.respond({ ':status': status, ...fields }, { waitForTrailers: withTrailers });
       stream.on('wantTrailers', () => stream.sendTrailers(trailers!));
+    },
+    respondWhole: (status, fields, bytes) => {
+      stream.respond({ ':status': status, ...fields }, { endStream: bytes.length === 0 });
+      if (bytes.length > 0) stream.end(bytes);
     },
     write: (bytes) => stream.write(bytes),
     drained: async () => new Promise((resolve) => stream.once('drain', resolve)),

@@ -33,6 +33,9 @@ export const roots = {
   [`${v3}/filters/http/router/v3/router.proto`]: ['envoy.extensions.filters.http.router.v3.Router'],
   [`${v3}/filters/http/local_ratelimit/v3/local_rate_limit.proto`]: ['envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'],
 
+  [`${v3}/filters/http/buffer/v3/buffer.proto`]: [
+    'envoy.extensions.filters.http.buffer.v3.Buffer', 'envoy.extensions.filters.http.buffer.v3.BufferPerRoute',
+  ],
   [`${v3}/filters/http/compressor/v3/compressor.proto`]: [
     'envoy.extensions.filters.http.compressor.v3.Compressor', 'envoy.extensions.filters.http.compressor.v3.CompressorPerRoute',
   ],

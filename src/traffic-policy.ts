@@ -2,11 +2,13 @@ import { Bulkhead } from './bulkhead';
 import { CircuitBreaker } from './circuit-breaker';
 import { Compression } from './compression';
 import { Digest } from './digest';
+import { HealthCheck } from './health-check';
 import { LoadBalancer } from './load-balancer';
 import { LocalityPolicy } from './locality-policy';
 import { OutlierDetection } from './outlier-detection';
 import { RateLimit } from './rate-limit';
 import { Retry } from './retry';
+import { SizeLimits } from './size-limits';
 import { Timeout } from './timeout';
 
 /**
@@ -74,4 +76,16 @@ export interface TrafficPolicy {
    * @default - neither made nor verified
    */
   readonly digest?: Digest;
+  /**
+   * Bounds on the size of what passes.
+   *
+   * @default - none
+   */
+  readonly sizeLimits?: SizeLimits;
+  /**
+   * How each caller asks whether an endpoint is well.
+   *
+   * @default - not at all; what Kubernetes says of readiness holds
+   */
+  readonly healthCheck?: HealthCheck;
 }

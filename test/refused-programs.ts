@@ -1,8 +1,8 @@
-import { ApiObject, Chart, Duration, JsonPatch } from 'cdk8s';
+import { ApiObject, Chart, Duration, JsonPatch, Size } from 'cdk8s';
 import {
-  AccessLog, Bulkhead, CircuitBreaker, ExponentialRetryOptions, Findings, GrpcMatch, GrpcRoute, GrpcRule, HashKey, HttpFilter, HttpMatch,
+  AccessLog, Bulkhead, CircuitBreaker, ExponentialRetryOptions, Findings, GrpcMatch, GrpcRoute, GrpcRule, HashKey, HealthCheck, HttpFilter, HttpMatch,
   HttpMethod, HttpRoute, HttpRule, LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region,
-  Retry, RetryBudget, RetryOn, ServicePolicy, ServicePort, StringMatch, Timeout, Weighted,
+  Retry, RetryBudget, RetryOn, ServicePolicy, ServicePort, SizeLimits, StringMatch, Timeout, Weighted,
 } from '../src';
 import { service, shopMesh } from './program';
 
@@ -85,6 +85,16 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   payment('a variable that is none', { env: { 'LOG LEVEL': 'info' } }),
   payment('a readiness path without a slash', { readinessPath: 'ready' }),
 
+  payment('limits without a limit', { sizeLimits: SizeLimits.of({}) }),
+  payment('no body at all', { sizeLimits: SizeLimits.of({ requestBody: Size.kibibytes(0) }) }),
+  payment('messages of gRPC over HTTP/1.1', { sizeLimits: SizeLimits.of({ grpcMessage: Size.mebibytes(4) }) }),
+  payment('the body of a call', { port: ServicePort.grpc(9090), sizeLimits: SizeLimits.of({ requestBody: Size.mebibytes(4) }) }),
+  bytes('the body of a request', { sizeLimits: SizeLimits.of({ requestBody: Size.mebibytes(4) }) }),
+  payment('a health check of no path', { healthCheck: HealthCheck.http('healthz') }),
+  payment('a health check by gRPC over HTTP/1.1', { healthCheck: HealthCheck.grpc('') }),
+  payment('a health check that never fails', { healthCheck: HealthCheck.tcp({ unhealthyThreshold: 0 }) }),
+  payment('a health check of a service with a space', { port: ServicePort.grpc(9090), healthCheck: HealthCheck.grpc('shop Quotes') }),
+  bytes('a health check by a request', { healthCheck: HealthCheck.http('/healthz') }),
   payment('a timeout of less than a millisecond', { timeout: Timeout.total(Duration.millis(0.5)) }),
   payment('a timeout of no time', { timeout: Timeout.total(Duration.millis(0)) }),
   payment('a timeout of two days', { timeout: Timeout.perTry(Duration.days(2)) }),

@@ -85,6 +85,8 @@ export const ERRORS = {
     'An upgrade to WebSocket is not configured here'),
   requestDigest: row('request_digest_mismatch', 'downstream', 400, 'DPE', 'digest-mismatch', 'digest', undefined,
     'The body of the request is not what its digest says'),
+  bodyTooLarge: row('request_payload_too_large', 'downstream', 413, undefined, 'body-too-large', 'size-limit', undefined,
+    'The body of the request is larger than is allowed', GrpcStatus.ResourceExhausted),
   clientGone: row('downstream_remote_disconnect', 'downstream', 0, 'DC', 'client-gone', undefined, undefined,
     'The client went away'),
   // Configuration.

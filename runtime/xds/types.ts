@@ -58,6 +58,7 @@ export {
 } from './gen/envoy/config/rbac/v3/rbac_pb';
 export { type PathMatcher } from './gen/envoy/type/matcher/v3/path_pb';
 export * from './gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb';
+export * from './gen/envoy/extensions/filters/http/buffer/v3/buffer_pb';
 export * from './gen/envoy/extensions/filters/http/compressor/v3/compressor_pb';
 export * from './gen/envoy/extensions/compression/gzip/compressor/v3/gzip_pb';
 export * from './gen/envoy/extensions/compression/brotli/compressor/v3/brotli_pb';

@@ -62,7 +62,7 @@ const WITHOUT_REQUESTS = 'must not be set with protocol tcp: there are no reques
 
 export const meshServiceSpec = withRules(
   shape,
-  ...(['retry', 'rateLimits', 'rules', 'compression', 'digest'] as const).map((member) => ({
+  ...(['retry', 'rateLimits', 'rules', 'compression', 'digest', 'sizeLimits'] as const).map((member) => ({
     member, rule: `self.port.protocol != 'tcp' || !has(self.${member})`, message: WITHOUT_REQUESTS, holds: (spec: BytesShape) => spec.port.protocol !== 'tcp' || spec[member] === undefined,
   })),
   {
@@ -76,6 +76,30 @@ export const meshServiceSpec = withRules(
     rule: "self.port.protocol == 'tcp' || !has(self.timeout) || !has(self.timeout.idle)",
     message: 'must not have idle with a protocol that has requests: how long those may take is bounded by total and perTry',
     holds: ({ port, timeout }: BytesShape) => port.protocol === 'tcp' || timeout?.idle === undefined,
+  },
+  {
+    member: 'sizeLimits',
+    rule: "self.port.protocol != 'grpc' || !has(self.sizeLimits) || !has(self.sizeLimits.requestBodyBytes)",
+    message: 'must not have requestBodyBytes with protocol grpc: a call may go on for ever, its messages are what is bounded',
+    holds: ({ port, sizeLimits }: BytesShape) => port.protocol !== 'grpc' || sizeLimits?.requestBodyBytes === undefined,
+  },
+  {
+    member: 'sizeLimits',
+    rule: "self.port.protocol != 'http' || !has(self.sizeLimits) || !has(self.sizeLimits.grpcMessageBytes)",
+    message: 'must not have grpcMessageBytes with protocol http: gRPC needs HTTP/2',
+    holds: ({ port, sizeLimits }: BytesShape) => port.protocol !== 'http' || sizeLimits?.grpcMessageBytes === undefined,
+  },
+  {
+    member: 'healthCheck',
+    rule: "self.port.protocol == 'grpc' || self.port.protocol == 'http2' || !has(self.healthCheck) || !has(self.healthCheck.grpc)",
+    message: 'must not be grpc with a protocol other than grpc and http2',
+    holds: ({ port, healthCheck }: BytesShape) => port.protocol === 'grpc' || port.protocol === 'http2' || healthCheck?.grpc === undefined,
+  },
+  {
+    member: 'healthCheck',
+    rule: "self.port.protocol != 'tcp' || !has(self.healthCheck) || has(self.healthCheck.tcp)",
+    message: 'must be tcp with protocol tcp: there are no requests',
+    holds: ({ port, healthCheck }: BytesShape) => port.protocol !== 'tcp' || healthCheck === undefined || healthCheck.tcp !== undefined,
   },
   {
     member: 'bulkhead',

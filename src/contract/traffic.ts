@@ -176,6 +176,38 @@ export const digest = z.strictObject({
   sha256: z.strictObject({}).describe('SHA-256: verified where a message has one, and made for answers that have none.'),
 });
 
+/** Bounds on the size of what passes. */
+export const sizeLimits = withRules(
+  z.strictObject({
+    requestBodyBytes: z.int().min(1).max(4_294_967_295).optional().describe('Bytes of the body of a request; a larger one is answered 413. Without it there is no bound.'),
+    grpcMessageBytes: z.int().min(1).max(4_294_967_295).optional()
+      .describe('Bytes of a message of a call of gRPC, in either direction; a larger one ends the call with RESOURCE_EXHAUSTED. Without it there is no bound.'),
+  }),
+  {
+    rule: 'has(self.requestBodyBytes) || has(self.grpcMessageBytes)',
+    message: 'requestBodyBytes or grpcMessageBytes must be set',
+    holds: (value) => (value.requestBodyBytes ?? value.grpcMessageBytes) !== undefined,
+  },
+);
+
+/** How callers ask endpoints whether they are well; xDS `health_checks`. */
+export const healthCheck = withRules(
+  z.strictObject({
+    http: z.strictObject({
+      path: z.string().min(1).max(1024).regex(/^\/[\x21\x22\x24-\x7e]*$/, { message: 'must be a path that begins with /, without spaces and #' }).describe('Path and query that are asked for by GET.'),
+    }).optional().describe('A request, which a healthy endpoint answers with 200.'),
+    grpc: z.strictObject({
+      service: z.string().max(127).regex(/^[\x21-\x7e]*$/, { message: 'must be the full name of a service, or empty' }).describe('Service that is asked for; empty for the server as a whole.'),
+    }).optional().describe('A call of grpc.health.v1.Health/Check, which a healthy endpoint answers with SERVING.'),
+    tcp: z.strictObject({}).optional().describe('A connection.'),
+    interval: positiveDuration.describe('Time between two checks of an endpoint.'),
+    timeout: positiveDuration.describe('Bound of one check.'),
+    unhealthyThreshold: z.int().min(1).max(100).describe('Failed checks in a row after which an endpoint gets no more requests.'),
+    healthyThreshold: z.int().min(1).max(100).describe('Checks in a row that it passes before it gets requests again.'),
+  }),
+  exactlyOne('http', 'grpc', 'tcp'),
+);
+
 /** Everything that shapes the traffic to a service. What is left out is off. */
 export const trafficShape = {
   timeout: timeout.optional().describe('How long a caller waits. Without it there is no bound.'),
@@ -188,4 +220,6 @@ export const trafficShape = {
   locality: locality.optional().describe('Which region serves. Without it every region alike.'),
   compression: compression.optional().describe('Compresses answers to clients that accept it. Without it none is.'),
   digest: digest.optional().describe('Digests of bodies. Without it they are neither made nor verified.'),
+  sizeLimits: sizeLimits.optional().describe('Bounds on the size of what passes. Without it there are none.'),
+  healthCheck: healthCheck.optional().describe('How callers ask endpoints whether they are well. Without it they do not.'),
 };

@@ -14,6 +14,7 @@ export interface TrafficSource {
 
 const FIELDS = [
   'timeout', 'retry', 'circuitBreaker', 'outlierDetection', 'bulkhead', 'rateLimits', 'loadBalancer', 'locality', 'compression', 'digest',
+  'sizeLimits', 'healthCheck',
 ] as const satisfies readonly (keyof TrafficPolicy)[];
 
 /** The traffic policy alone, taken from properties that hold more. */
@@ -89,5 +90,7 @@ export function trafficSpec(policy: TrafficPolicy, protocol: string): TrafficSpe
     locality: specOf(policy.locality),
     compression: specOf(policy.compression),
     digest: specOf(policy.digest),
+    sizeLimits: specOf(policy.sizeLimits),
+    healthCheck: specOf(policy.healthCheck),
   };
 }

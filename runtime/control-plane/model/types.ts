@@ -46,6 +46,9 @@ export interface Service {
   readonly compression: Compression | undefined;
   /** SHA-256 of bodies: verified in both directions, made for answers. */
   readonly digests: boolean;
+  /** Bytes of a request's body, and of a message of gRPC; undefined: no bound. */
+  readonly bodyLimit: number | undefined;
+  readonly messageLimit: number | undefined;
 }
 
 /**
@@ -129,6 +132,16 @@ export interface Policies {
   readonly bulkhead: Bulkhead | undefined;
   readonly loadBalancer: LoadBalancer;
   readonly locality: LocalityPolicy | undefined;
+  readonly healthCheck: HealthCheck | undefined;
+}
+
+/** How an endpoint is asked whether it is well. */
+export interface HealthCheck {
+  readonly ask: { readonly kind: 'http'; readonly path: string } | { readonly kind: 'grpc'; readonly service: string } | { readonly kind: 'tcp' };
+  readonly interval: number;
+  readonly timeout: number;
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
 }
 
 /** Undefined is no bound. */

@@ -1,5 +1,7 @@
 import { parseDuration, type MeshServiceSpec } from '../../../src/contract';
-import type { CircuitBreaker, Compression, HashKey, LoadBalancer, LocalityPolicy, OutlierDetection, Policies, RateLimit, Retry, RetryBudget, Timeout } from '../model';
+import type {
+  CircuitBreaker, Compression, HashKey, HealthCheck, LoadBalancer, LocalityPolicy, OutlierDetection, Policies, RateLimit, Retry, RetryBudget, Timeout,
+} from '../model';
 
 type Spec = MeshServiceSpec;
 type RetrySpec = NonNullable<Spec['retry']>;
@@ -19,6 +21,7 @@ export function policiesOf(spec: Spec): Policies {
     },
     loadBalancer: loadBalancerOf(spec.loadBalancer),
     locality: spec.locality && localityOf(spec.locality),
+    healthCheck: spec.healthCheck && healthCheckOf(spec.healthCheck),
   };
 }
 
@@ -34,6 +37,7 @@ export const NO_POLICIES: Policies = Object.freeze({
   bulkhead: undefined,
   loadBalancer: { kind: 'round-robin' },
   locality: undefined,
+  healthCheck: undefined,
 } as const);
 
 export function timeoutOf(timeout: Pick<NonNullable<Spec['timeout']>, 'total' | 'perTry'> | undefined): Timeout {
@@ -77,6 +81,16 @@ function outlierDetectionOf(outlier: NonNullable<Spec['outlierDetection']>): Out
     baseEjection: ms(outlier.baseEjectionDuration),
     maxEjection: ms(outlier.maxEjectionDuration),
     maxEjectionPercent: outlier.maxEjectionPercent,
+  };
+}
+
+function healthCheckOf({ http, grpc, interval, timeout, unhealthyThreshold, healthyThreshold }: NonNullable<Spec['healthCheck']>): HealthCheck {
+  return {
+    ask: http !== undefined ? { kind: 'http', path: http.path } : grpc !== undefined ? { kind: 'grpc', service: grpc.service } : { kind: 'tcp' },
+    interval: ms(interval),
+    timeout: ms(timeout),
+    unhealthyThreshold,
+    healthyThreshold,
   };
 }
 

@@ -35,6 +35,8 @@ function serviceOf(
     rateLimits: rateLimitsOf(spec),
     compression: compressionOf(spec),
     digests: spec.digest !== undefined,
+    bodyLimit: spec.sizeLimits?.requestBodyBytes,
+    messageLimit: spec.sizeLimits?.grpcMessageBytes,
   };
 }
 

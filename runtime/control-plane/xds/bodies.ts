@@ -1,11 +1,22 @@
 import {
-  BrotliSchema, CompressorSchema, create, DigestSchema, GzipSchema, HttpFilterSchema, packAny, type HttpFilter,
+  BrotliSchema, BufferSchema, CompressorSchema, create, DigestSchema, GzipSchema, HttpFilterSchema, packAny, type HttpFilter,
 } from '../../xds';
 import type { Compression, Service } from '../model';
 
 /** Filters of bodies, in front of the router: what the compressor makes of an answer is what the digest is of. */
-export function bodyFilters({ compression, digests }: Service): HttpFilter[] {
-  return [...digests ? [digestFilter()] : [], ...compression === undefined ? [] : [compressorFilter(compression)]];
+export function bodyFilters({ compression, digests, bodyLimit }: Service): HttpFilter[] {
+  return [
+    ...bodyLimit === undefined ? [] : [limitFilter(bodyLimit)],
+    ...digests ? [digestFilter()] : [],
+    ...compression === undefined ? [] : [compressorFilter(compression)],
+  ];
+}
+
+function limitFilter(maxRequestBytes: number): HttpFilter {
+  return create(HttpFilterSchema, {
+    name: 'envoy.filters.http.buffer',
+    configType: { case: 'typedConfig', value: packAny(BufferSchema, create(BufferSchema, { maxRequestBytes })) },
+  });
 }
 
 function digestFilter(): HttpFilter {

@@ -2,7 +2,7 @@ import {
   ApiVersion, CircuitBreakerSchema, Cluster_DiscoveryType, Cluster_LbPolicy, Cluster_RingHashLbConfig_HashFunction, ClusterSchema, create,
   duration, packAny, RoutingPriority, UpstreamHttpProtocolOptionsSchema, type Any, type CircuitBreakers_ThresholdsSchema, type Cluster,
 } from '../../xds';
-import type { Backend, CircuitBreaker, LoadBalancer, OutlierDetection, Policies, Protocol, Service } from '../model';
+import type { Backend, CircuitBreaker, HealthCheck, LoadBalancer, OutlierDetection, Policies, Protocol, Service } from '../model';
 import { HTTP2_LIMITS } from './http2';
 import { clientSocket } from './identity';
 import type { Init } from './init';
@@ -40,6 +40,7 @@ export function cluster(backend: Backend, region?: string): Cluster {
     transportSocket: backend.tls && clientSocket(backend, backend.tls.identity),
     ...balancer(policies.loadBalancer),
     circuitBreakers: { thresholds: [thresholds(policies)] },
+    healthChecks: policies.healthCheck === undefined ? [] : [healthCheck(policies.healthCheck)],
     outlierDetection: policies.outlierDetection && outlierDetection(policies.outlierDetection),
     metadata: policies.circuitBreaker && { typedFilterMetadata: { 'meshwright.circuit_breaker': breaker(policies.circuitBreaker) } },
   });
@@ -148,6 +149,30 @@ function outlierDetection(outlier: OutlierDetection): ClusterInit['outlierDetect
     maxEjectionPercent: outlier.maxEjectionPercent,
     alwaysEjectOneHost: true,
   };
+}
+
+type HealthCheckInit = NonNullable<ClusterInit['healthChecks']>[number];
+
+/** Checks of many callers are spread, so that they do not come together. */
+const CHECK_JITTER_PERCENT = 10;
+
+function healthCheck({ ask, interval, timeout, unhealthyThreshold, healthyThreshold }: HealthCheck): HealthCheckInit {
+  return {
+    interval: duration(interval),
+    timeout: duration(timeout),
+    unhealthyThreshold,
+    healthyThreshold,
+    intervalJitterPercent: CHECK_JITTER_PERCENT,
+    healthChecker: checker(ask),
+  };
+}
+
+function checker(ask: HealthCheck['ask']): HealthCheckInit['healthChecker'] {
+  switch (ask.kind) {
+    case 'http': return { case: 'httpHealthCheck', value: { path: ask.path } };
+    case 'grpc': return { case: 'grpcHealthCheck', value: { serviceName: ask.service } };
+    case 'tcp': return { case: 'tcpHealthCheck', value: {} };
+  }
 }
 
 function breaker(policy: CircuitBreaker): Any {

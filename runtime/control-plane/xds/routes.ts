@@ -1,4 +1,6 @@
-import { create, duration, RouteConfigurationSchema, type RouteConfiguration, type VirtualHost, VirtualHostSchema } from '../../xds';
+import {
+  create, duration, GrpcLimitsSchema, packAny, RouteConfigurationSchema, type RouteConfiguration, type VirtualHost, VirtualHostSchema,
+} from '../../xds';
 import type { Backend, Service } from '../model';
 import { clusterName, domains, INBOUND, inboundClusterName, OUTBOUND } from './names';
 import { CALLERS_DEADLINE, routesOf, type BackendLookup, type ClusterUse } from './route';
@@ -42,6 +44,12 @@ export function outboundRoutes(service: Service, backendOf: BackendLookup): Outb
   return { routes, bytes, uses };
 }
 
+function messageLimits({ messageLimit }: Service) {
+  if (messageLimit === undefined) return undefined;
+  const limits = create(GrpcLimitsSchema, { maxRequestMessageBytes: messageLimit, maxResponseMessageBytes: messageLimit });
+  return { typedFilterMetadata: { 'meshwright.grpc': packAny(GrpcLimitsSchema, limits) } };
+}
+
 /** Everything to the pod's own application, without a bound: the callers' proxies have set theirs. */
 export function inboundRoutes(service: Service): RouteConfiguration {
   return create(RouteConfigurationSchema, {
@@ -53,6 +61,7 @@ export function inboundRoutes(service: Service): RouteConfiguration {
       routes: [{
         name: INBOUND,
         match: { pathSpecifier: { case: 'prefix', value: '/' } },
+        metadata: messageLimits(service),
         action: {
           case: 'route',
           value: {

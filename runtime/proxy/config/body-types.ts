@@ -1,3 +1,9 @@
+/** envoy.filters.http.buffer, as far as it is a bound. */
+export interface BodyLimitConfig {
+  /** max_request_bytes: of a request's body. */
+  readonly maxBytes: number;
+}
+
 /** envoy.filters.http.compressor of answers. */
 export interface CompressorConfig {
   /** compressor_library. */

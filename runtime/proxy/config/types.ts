@@ -1,4 +1,4 @@
-import type { CompressorConfig, DigestConfig } from './body-types';
+import type { BodyLimitConfig, CompressorConfig, DigestConfig } from './body-types';
 import type { ClusterConfig, ClusterEndpoints } from './cluster-types';
 import type { ListenerConfig } from './listener-types';
 import type { RbacConfig } from './rbac-types';
@@ -86,6 +86,7 @@ export interface Http2Limits {
 export type HttpFilterConfig =
   | { readonly kind: 'local_ratelimit'; readonly name: string; readonly config: RateLimitConfig | undefined }
   | { readonly kind: 'rbac'; readonly name: string; readonly config: RbacConfig | undefined }
+  | { readonly kind: 'body_limit'; readonly name: string; readonly config: BodyLimitConfig | undefined }
   | { readonly kind: 'compressor'; readonly name: string; readonly config: CompressorConfig | undefined }
   | { readonly kind: 'digest'; readonly name: string; readonly config: DigestConfig | undefined };
 

@@ -7,6 +7,8 @@ export interface FilterRequest extends RequestHead, Subject {
   readonly route: RouteMatch;
   /** Adds a header to whatever answer the client gets. */
   addResponseHeader(name: string, value: string): void;
+  /** The body must not be longer, in bytes, to the end of the request. False: it is already, by what it states or has sent. */
+  limitBody(max: number): boolean;
 }
 
 /** An answer that the proxy makes itself, as an RFC 9457 problem document. */

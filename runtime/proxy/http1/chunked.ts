@@ -25,6 +25,8 @@ const enum S {
 export class ChunkedScanner {
   private state = S.SizeStart;
   private size = 0;
+  /** Bytes of data in all chunks that have begun. */
+  total = 0;
   private digits = 0;
   private extensionBytes = 0;
   private trailerBytes = 0;
@@ -39,7 +41,7 @@ export class ChunkedScanner {
   reset(listed: ReadonlySet<string> = NOTHING): void {
     this.listed = listed.size === 0 ? NOTHING : new Set(listed);
     this.state = S.SizeStart;
-    this.size = 0;
+    this.size = this.total = 0;
     this.digits = 0;
     this.extensionBytes = 0;
     this.trailerBytes = 0;
@@ -132,6 +134,7 @@ export class ChunkedScanner {
       case S.SizeLf:
         if (c !== LF) return false;
         this.state = this.size === 0 ? S.TrailerStart : S.Data;
+        this.total += this.size;
         return true;
       case S.DataCr:
         this.state = S.DataLf;

@@ -158,6 +158,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
 
   private pass(ctx: RequestContext, bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
     ctx.bytesReceived += end - start;
+    ctx.streamedBytes += end - start;
     if (ctx.framing.upgrade) return this.passTunnel(ctx, bytes, start, end, endStream);
     const { router } = this.server;
     if (ctx.requestMeter.limit > 0 && !ctx.requestMeter.admits(bytes, start, end)) {

@@ -53,6 +53,8 @@ export class HttpStats extends Http2Stats {
   rqActive = 0;
   /** Refused because the proxy is overloaded. */
   rqOverloadClose = 0;
+  /** Requests whose body is longer than is allowed. */
+  rqTooLarge = 0;
   rqHeaderTimeout = 0;
   /** Bodies that did not arrive in time. */
   rqOverallTimeout = 0;

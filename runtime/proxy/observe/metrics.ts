@@ -53,6 +53,7 @@ export interface HttpCounters extends Readonly<Http2Stats> {
   readonly rqOverallTimeout: number;
   readonly rqIdleTimeout: number;
   readonly rqTimeout: number;
+  readonly rqTooLarge: number;
   readonly rqMaxDuration: number;
   readonly rqRxReset: number;
   readonly rqTxReset: number;
@@ -131,6 +132,7 @@ const HTTP_COUNTERS: readonly (readonly [string, Exclude<keyof HttpCounters, 'rq
   ['downstream_rq_overall_timeout', 'rqOverallTimeout', 'Bodies that did not arrive in time'],
   ['downstream_rq_idle_timeout', 'rqIdleTimeout', 'Streams ended because idle'],
   ['downstream_rq_timeout', 'rqTimeout', 'Requests ended by the timeout of their route'],
+  ['downstream_rq_too_large', 'rqTooLarge', 'Requests whose body is longer than is allowed'],
   ['downstream_rq_max_duration_reached', 'rqMaxDuration', 'Requests ended by max_stream_duration or grpc-timeout'],
   ['downstream_rq_rx_reset', 'rqRxReset', 'Requests whose client went away'],
   ['downstream_rq_tx_reset', 'rqTxReset', 'Answers that the upstream broke off'],

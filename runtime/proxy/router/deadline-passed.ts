@@ -59,3 +59,10 @@ export function messageTooLong(router: Router, ctx: RequestContext): void {
   router.now = router.clock.now();
   timedOut(router, ctx, ERRORS.messageTooLarge);
 }
+
+/** The body of a request is longer than is allowed. */
+export function bodyTooLong(router: Router, ctx: RequestContext): void {
+  router.now = router.clock.now();
+  ctx.downstream.manager.stats.rqTooLarge++;
+  timedOut(router, ctx, ERRORS.bodyTooLarge);
+}

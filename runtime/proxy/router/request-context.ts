@@ -8,7 +8,7 @@ import { MessageMeter } from '../grpc/message-meter';
 import { BodyReader } from '../http1/body';
 import { copyBytes, latin1 } from '../http1/bytes';
 import { ForwardedIds, type ResponseRules } from '../http1/forward';
-import { Framing } from '../http1/framing';
+import { Body, Framing } from '../http1/framing';
 import { Head, Known } from '../http1/head';
 import type { RequestRecord } from '../observe/types';
 import type { ClusterChoice, ForwardAction, MadeCookies, RouteMatch } from '../route/types';
@@ -82,6 +82,10 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   endsAt = 0;
   /** Trailers of a body that came and goes on in HTTP/2, as a header block. */
   requestTrailers: Buffer | undefined;
+  /** Bytes of the request's body at most; 0: no bound. */
+  private bodyLimit = 0;
+  /** Bytes of the body that came in DATA. */
+  streamedBytes = 0;
   /** All of the body that has come is in `replay`. */
   replayable = true;
 
@@ -195,6 +199,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.connection = this.host = this.backoff = this.triedHosts = this.upstreamHost = undefined;
     this.requestTrailers = this.filtered = this.requestDigest = undefined;
     this.replayEnd = this.replayLimit = this.unprocessed = this.timeoutAt = this.endsAt = 0;
+    this.bodyLimit = this.streamedBytes = 0;
     this.grpcStatus = -1;
     this.requestMeter.limit = this.responseMeter.limit = 0;
     this.replayable = true;
@@ -255,6 +260,20 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
 
   addResponseHeader(name: string, value: string): void {
     this.addedHeaders.push(name, value);
+  }
+
+  limitBody(max: number): boolean {
+    this.bodyLimit = this.bodyLimit === 0 ? max : Math.min(max, this.bodyLimit);
+    return !this.bodyTooLong;
+  }
+
+  /** By the length that the request states, or what of its chunks or of its DATA has come. */
+  get bodyTooLong(): boolean {
+    const { bodyLimit, framing } = this;
+    if (bodyLimit === 0) return false;
+    if (framing.body === Body.Length) return framing.length > bodyLimit;
+    if (this.downstream.major === 2) return this.streamedBytes > bodyLimit;
+    return framing.body === Body.Chunked && this.body.scanner.total > bodyLimit;
   }
 
   get protocol(): 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' {

@@ -11,7 +11,7 @@ import { filterBodies, refuseBody } from './body-filtering';
 import { breakOff } from './break-off';
 import type { ClusterPool } from './cluster-pool';
 import { composeRequest } from './compose-request';
-import { deadlinePassed } from './deadline-passed';
+import { bodyTooLong, deadlinePassed } from './deadline-passed';
 import { boundDuration, composeTimeout, measureMessages } from './duration';
 import { Edits } from './edits';
 import { HttpDate } from './http-date';
@@ -103,6 +103,7 @@ export class Router {
     for (let i = 0; i < filters.length; i++) {
       const reply = filters[i].onRequest(ctx);
       if (reply !== undefined) {
+        if (ctx.bodyTooLong) ctx.downstream.manager.stats.rqTooLarge++;
         this.answer(ctx, filterReply(ctx, reply));
         return;
       }
@@ -165,6 +166,10 @@ export class Router {
 
   /** More of the request's body, checked already. False: stop reading until `resumeBody`. */
   forwardBody(ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {
+    if (ctx.bodyTooLong) {
+      bodyTooLong(this, ctx);
+      return true;
+    }
     const changed = ctx.requestDigest === undefined ? undefined : ctx.requestDigest.take(bytes, start, end);
     if (changed === undefined) return this.sendBody(ctx, bytes, start, end);
     if (changed === null) refuseBody(this, ctx);

@@ -6,6 +6,10 @@ const chunkSize = acceptedWith('4096 bytes by default');
 
 /** Filters that change or look at bodies. */
 export const bodyRules: RuleTable = {
+  'envoy.extensions.filters.http.buffer.v3.Buffer': {
+    max_request_bytes: acceptedWith('required; a larger body is 413. It is measured as it passes, where Envoy waits for all of it'),
+  },
+  'envoy.extensions.filters.http.buffer.v3.BufferPerRoute': { disabled: only([true]), buffer: accepted },
   [`${FILTER}.Compressor`]: {
     compressor_library: acceptedWith('required: Gzip, Brotli, or Zstd where the Node.js that runs the proxy has it (22.15, 23.8)'),
     response_direction_config: accepted,

@@ -1,9 +1,10 @@
 import * as zlib from 'node:zlib';
 import {
-  Brotli_EncoderMode as EncoderMode, BrotliSchema, CompressorPerRouteSchema, CompressorSchema, DigestSchema, Gzip_CompressionLevel as GzipLevel,
-  GzipSchema, ZstdSchema, unpackAnyAs, type Any, type Compressor, type Digest_Direction, type Digest,
+  Brotli_EncoderMode as EncoderMode, BrotliSchema, BufferPerRouteSchema, BufferSchema, CompressorPerRouteSchema,
+  CompressorSchema, DigestSchema, Gzip_CompressionLevel as GzipLevel, GzipSchema, ZstdSchema, unpackAnyAs,
+  type Any, type Buffer as BufferFilter, type Compressor, type Digest_Direction, type Digest,
 } from '../../../xds';
-import type { CompressorConfig, CompressorLibrary, DigestConfig, DigestDirection } from '../body-types';
+import type { BodyLimitConfig, CompressorConfig, CompressorLibrary, DigestConfig, DigestDirection } from '../body-types';
 import type { Problems } from '../problems';
 import { show } from '../problems';
 import type { HttpFilterConfig } from '../types';
@@ -21,6 +22,8 @@ const ZSTD_LEVEL = 3;
 
 /** A filter that changes or looks at bodies; undefined where it is none. */
 export function bodyFilter(any: Any, name: string, path: string, problems: Problems): HttpFilterConfig | undefined {
+  const buffer = unpackAnyAs(BufferSchema, any);
+  if (buffer) return { kind: 'body_limit', name, config: bodyLimit(buffer, path, problems) };
   const compressor = unpackAnyAs(CompressorSchema, any);
   if (compressor) return { kind: 'compressor', name, config: compressorConfig(compressor, path, problems) };
   const digest = unpackAnyAs(DigestSchema, any);
@@ -29,6 +32,13 @@ export function bodyFilter(any: Any, name: string, path: string, problems: Probl
 
 /** As `bodyFilter`, of what a route says of it. */
 export function bodyFilterOfRoute(any: Any, name: string, path: string, problems: Problems): HttpFilterConfig | undefined {
+  const buffer = unpackAnyAs(BufferPerRouteSchema, any);
+  if (buffer) {
+    const { override } = buffer;
+    if (override.case === 'buffer') return { kind: 'body_limit', name, config: bodyLimit(override.value, `${path}.buffer`, problems) };
+    if (override.case !== 'disabled' || !override.value) problems.add(`${path}.disabled`, 'must be true');
+    return { kind: 'body_limit', name, config: undefined };
+  }
   const compressor = unpackAnyAs(CompressorPerRouteSchema, any);
   if (compressor) {
     if (compressor.override.case !== 'disabled' || !compressor.override.value) problems.add(`${path}.disabled`, 'must be true');
@@ -36,6 +46,11 @@ export function bodyFilterOfRoute(any: Any, name: string, path: string, problems
   }
   const digest = unpackAnyAs(DigestSchema, any);
   return digest && { kind: 'digest', name, config: digestConfig(digest) };
+}
+
+function bodyLimit({ maxRequestBytes }: BufferFilter, path: string, problems: Problems): BodyLimitConfig {
+  if (maxRequestBytes === undefined) problems.add(`${path}.max_request_bytes`, 'is required');
+  return { maxBytes: inRange(maxRequestBytes ?? 1, 1, 4_294_967_295, `${path}.max_request_bytes`, problems) };
 }
 
 function compressorConfig(compressor: Compressor, path: string, problems: Problems): CompressorConfig | undefined {

@@ -105,6 +105,7 @@ export class World {
 
   static async start(
     client: Version, upstream: Version, filters: readonly HttpFilterConfig[], handler: (exchange: Exchange) => void,
+    ofRoute: readonly HttpFilterConfig[] = [],
   ): Promise<World> {
     const world = new World(client, upstream);
     const server = (world.server = upstream === 1 ? http.createServer((req, res) => handler(ofHttp1(req, res))) : http2.createServer());
@@ -113,7 +114,7 @@ export class World {
     server.on('session', (session: http2.ServerHttp2Session) => session.on('error', () => undefined));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const cluster = { ...clusterConfig(), ...(upstream === 2 ? { http2: LIMITS } : {}) };
-    const routes = routeTable([routeConfig(actionConfig())]);
+    const routes = routeTable([routeConfig(actionConfig(), { filters: new Map(ofRoute.map((filter) => [filter.name, filter])) })]);
     await world.proxy.apply(snapshot(listenerConfig({ filters }), routes, [[cluster, [(server.address() as AddressInfo).port]]]));
     if (client === 2) {
       world.session = http2.connect(`http://127.0.0.1:${world.port}`);

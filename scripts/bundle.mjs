@@ -102,6 +102,7 @@ const built = await Promise.all([...entries, ...apart].map(async (entry) => ({
     target: 'node20.16',
     // Names stay readable in stack traces and profiles; whitespace does not help anybody.
     minifyWhitespace: true,
+    minifySyntax: true,
     legalComments: 'linked',
     external: ['meshwright', 'cdk8s', 'cdk8s-plus-27', 'constructs'],
     define: { MESHWRIGHT_VERSION: JSON.stringify(version) },

@@ -10,7 +10,7 @@ import 'reflect-metadata';
 const LIBRARIES = ['@grpc/grpc-js', '@peculiar/x509', 're2js', 'yaml'];
 
 const entries = [
-  { in: 'runtime/proxy/main.ts', out: 'lib/runtime/proxy', apart: ['@grpc/grpc-js', 're2js', 'yaml'] },
+  { in: 'runtime/proxy/main.ts', out: 'lib/runtime/proxy', apart: ['re2js', 'yaml'] },
   { in: 'runtime/proxy/worker/main.ts', out: 'lib/runtime/proxy-worker', apart: ['re2js'] },
   { in: 'runtime/proxy/identity/certificate-request-process.ts', out: 'lib/runtime/certificate-request', apart: ['@peculiar/x509'] },
   { in: 'runtime/control-plane/main.ts', out: 'lib/runtime/control-plane', apart: LIBRARIES },

@@ -1,4 +1,3 @@
-import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../clock';
 import { adminRoutes, healthRoutes, OperatorServer, type Operated } from './admin';
 import type { AdsClient } from './ads';
@@ -13,6 +12,7 @@ import { ConfigStore } from './config/store';
 import type { ProxySnapshot } from './config/types';
 import { LocalDataPlane } from './data-plane/local';
 import type { DataPlane } from './data-plane/types';
+import type { GrpcClientDeps } from './grpc-client';
 import type { CertificateRequest, WorkloadIdentity } from './identity';
 import { collectAds } from './observe/ads-metrics';
 import { Families } from './observe/families';
@@ -22,7 +22,7 @@ import { ProcessMetrics } from './observe/process-metrics';
 import type { OverloadConfig } from './overload/types';
 import type { Proxy } from './proxy';
 import { Readiness } from './readiness';
-import { chooseTransport, type Transport } from './transport';
+import { chooseTransport, type ClientTls, type Transport } from './transport';
 import { VERSION } from './version';
 
 /** Part of the drain time during which new connections are still served, for callers that have not heard yet; at most GRACE milliseconds. */
@@ -173,21 +173,26 @@ export class ProxyServer {
 
   /** Whoever has no certificate is told nothing: the control plane is asked for configuration once there is one. */
   private async startIdentity(ads: NonNullable<BootstrapConfig['ads']>, controlPlane: string): Promise<void> {
-    const { commandLine: { identity: config }, clock, log } = this;
+    const { commandLine: { identity: config }, log } = this;
     if (config === undefined) throw new Error('the cluster of the control plane has a transport_socket: --identity-token, --identity-trust-bundle and --certificate-address are required');
     const { requestInProcess, WorkloadIdentity: Identity } = await import('./identity');
     const identity: WorkloadIdentity = this.identity = new Identity({
-      config, controlPlane, clock, log, random: this.deps.random, makeRequest: this.deps.makeRequest ?? requestInProcess,
+      ...this.toControlPlane(), config, controlPlane, log, makeRequest: this.deps.makeRequest ?? requestInProcess,
       changed: (secret) => {
         this.store.setSecret(secret);
-        if (!this.ads && !this.ending) void this.startAds(ads, async () => identity.credentials());
+        if (!this.ads && !this.ending) void this.startAds(ads, async (host) => identity.tls(host));
       },
     });
     identity.start();
   }
 
-  private async startAds(config: NonNullable<BootstrapConfig['ads']>, secure?: () => Promise<ChannelCredentials>): Promise<void> {
-    // Only who is told its configuration pays for gRPC.
+  private toControlPlane(): GrpcClientDeps {
+    const { transport, clock, deps: { random, resolve = resolveBySystem } } = this;
+    return { transport, clock, random, resolve: async (name) => resolve(name, 'all') };
+  }
+
+  private async startAds(config: NonNullable<BootstrapConfig['ads']>, secure?: (host: string) => Promise<ClientTls>): Promise<void> {
+    // Only who is told its configuration pays for it.
     const { AdsClient: Client, grpcStreams } = await import('./ads');
     this.ads = new Client({
       config,
@@ -195,7 +200,7 @@ export class ProxyServer {
       store: this.store,
       clock: this.clock,
       random: this.deps.random,
-      open: grpcStreams(config, this.clock, secure),
+      open: grpcStreams(config, this.toControlPlane(), secure),
       log: this.log,
       accepted: () => this.snapshotFile?.changed(),
       inForce: async () => this.applier.settled(),

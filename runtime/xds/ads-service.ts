@@ -1,9 +1,7 @@
-import {
-  Metadata, makeClientConstructor, type Client, type ClientDuplexStream, type ChannelCredentials, type ClientOptions, type ServerDuplexStream,
-  type ServiceDefinition, type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { asBuffer } from './buffer';
 import { decode, encode } from './codec';
+import { Method } from './methods';
 import {
   DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse,
 } from './types';
@@ -12,7 +10,7 @@ import {
 export type DeltaAnswer = DeltaDiscoveryResponse | Uint8Array;
 
 const deltaAggregatedResources = {
-  path: '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+  path: Method.DeltaAggregatedResources,
   requestStream: true,
   responseStream: true,
   requestSerialize: (request: DeltaDiscoveryRequest): Buffer => asBuffer(encode(DeltaDiscoveryRequestSchema, request)),
@@ -33,17 +31,3 @@ export interface AdsHandlers extends UntypedServiceImplementation {
 
 /** The server's end of a stream. */
 export type AdsServerStream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaAnswer>;
-
-/** The client's end of a stream. */
-export type AdsClientStream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
-
-/** A client of delta ADS. */
-export interface AdsClient extends Client {
-  deltaAggregatedResources(metadata?: Metadata): AdsClientStream;
-}
-
-/** Connects lazily: the first stream opens the connection. */
-export function createAdsClient(address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): AdsClient {
-  const constructor = makeClientConstructor(AdsService, 'AggregatedDiscoveryService');
-  return new constructor(address, credentials, options) as unknown as AdsClient;
-}

@@ -1,15 +1,13 @@
-import {
-  makeClientConstructor, type ChannelCredentials, type Client, type ClientOptions, type Metadata, type sendUnaryData, type ServerUnaryCall,
-  type ServiceDefinition, type ServiceError, type UntypedServiceImplementation,
-} from '@grpc/grpc-js';
+import type { sendUnaryData, ServerUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { asBuffer } from './buffer';
 import { decode, encode } from './codec';
+import { Method } from './methods';
 import {
   IssueCertificateRequestSchema, IssueCertificateResponseSchema, type IssueCertificateRequest, type IssueCertificateResponse,
 } from './types';
 
 const issueCertificate = {
-  path: '/meshwright.v1.CertificateService/IssueCertificate',
+  path: Method.IssueCertificate,
   requestStream: false,
   responseStream: false,
   requestSerialize: (request: IssueCertificateRequest): Buffer => asBuffer(encode(IssueCertificateRequestSchema, request)),
@@ -28,16 +26,3 @@ export interface CertificateHandlers extends UntypedServiceImplementation {
 }
 
 export type CertificateCall = ServerUnaryCall<IssueCertificateRequest, IssueCertificateResponse>;
-
-export interface CertificateClient extends Client {
-  issueCertificate(
-    request: IssueCertificateRequest, metadata: Metadata, options: { deadline: number },
-    callback: (error: ServiceError | null, response?: IssueCertificateResponse) => void,
-  ): void;
-}
-
-/** Connects lazily: the first call opens the connection. */
-export function createCertificateClient(address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): CertificateClient {
-  const constructor = makeClientConstructor(CertificateService, 'CertificateService');
-  return new constructor(address, credentials, options) as unknown as CertificateClient;
-}

@@ -7,6 +7,7 @@ export type { Message, MessageInit, Schema } from './codec';
 export { duration, milliseconds } from './duration';
 export { fromJson, toJson, XdsJsonError } from './json';
 export type { JsonValue } from './json';
+export { Method } from './methods';
 export { TypeUrl } from './type-url';
 export * from './types';
 export { unknownFields, visitFields } from './walk';

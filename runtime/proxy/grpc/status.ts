@@ -59,6 +59,14 @@ export function statusInTrailers(fields: FieldSection): number {
   return -1;
 }
 
+/** The text of the status in trailers, as it is encoded; empty: none. */
+export function messageInTrailers(fields: FieldSection): string {
+  for (let i = 0; i < fields.count; i++) {
+    if (fields.name(i) === 'grpc-message') return fields.bytes.toString('latin1', fields.valueStart(i), fields.valueEnd(i));
+  }
+  return '';
+}
+
 /** A number that nobody knows, or that is none, is UNKNOWN. */
 function known(status: number): number {
   return status >= 0 && status < GRPC_STATUS_NAMES.length ? status : GrpcStatus.Unknown;
@@ -71,4 +79,13 @@ export function encodeMessage(text: string): string {
     encoded += byte >= 32 && byte <= 126 && byte !== 37 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return encoded;
+}
+
+/** The text of a grpc-message. What is encoded wrongly stays as it is ("Responses", gRPC over HTTP/2). */
+export function decodeMessage(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
 }

@@ -1,5 +1,4 @@
 import type { CloseReason } from '../transport';
-import type { ClientStream } from './client-stream';
 import { Http2Connection } from './connection';
 import type { Http2Dependencies } from './connection-output';
 import { ErrorCode, MAX_STREAM_ID } from './protocol';
@@ -9,8 +8,17 @@ import type { Http2Stream } from './stream';
 /** Streams that an upstream is taken to carry before it has said how many: RFC 9113 §6.5.2 recommends to allow no fewer. */
 const UNTOLD_STREAMS = 100;
 
+/** A stream that may have to wait for its connection. */
+export interface QueuedStream {
+  /** It cannot be opened before the peer's settings are known. */
+  readonly needsSettings: boolean;
+  /** Opens it. */
+  send(): void;
+  lost(reason: CloseReason, unprocessed: boolean): void;
+}
+
 /** The role that asks. */
-export abstract class ClientConnection extends Http2Connection {
+export abstract class ClientConnection<S extends QueuedStream> extends Http2Connection {
   protected readonly isClient = true;
   /** Of streams that the peer opened: none, since it may not push. */
   protected readonly lastStreamId = 0;
@@ -19,7 +27,7 @@ export abstract class ClientConnection extends Http2Connection {
   /** No stream is opened any more. */
   private goingAway = false;
   /** Requests that wait until the connection is made, or until the peer's settings have come. */
-  private readonly queued = new Set<ClientStream>();
+  private readonly queued = new Set<S>();
 
   constructor(deps: Http2Dependencies, settings: Http2Settings) {
     super(deps, settings);
@@ -42,13 +50,13 @@ export abstract class ClientConnection extends Http2Connection {
   }
 
   /** Sends the request of `stream` now, or as soon as it may. */
-  begin(stream: ClientStream): void {
+  begin(stream: S): void {
     if (this.connected && (this.settingsSeen || !stream.needsSettings)) stream.send();
     else this.queued.add(stream);
   }
 
   /** It went away while it waited. */
-  unqueue(stream: ClientStream): void {
+  unqueue(stream: S): void {
     if (!this.queued.delete(stream)) return;
     this.afterStream();
   }
@@ -125,7 +133,7 @@ export abstract class ClientConnection extends Http2Connection {
   }
 
   /** A request that waited for a connection that is gone. */
-  protected loseQueuedStream(stream: ClientStream, reason: CloseReason): void {
+  protected loseQueuedStream(stream: S, reason: CloseReason): void {
     stream.lost(reason, reason === 'reset');
   }
 

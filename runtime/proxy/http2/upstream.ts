@@ -10,7 +10,7 @@ import { ConnectionDeadline } from './connection-life';
 const MAX_HEADER_LIST = 60 * 1024;
 
 /** A connection to a host that carries many requests at once. */
-export class Http2Upstream extends ClientConnection {
+export class Http2Upstream extends ClientConnection<ClientStream> {
   private timedOut = false;
   /** Why there is no TLS. */
   private transportFailure: string | undefined;

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import type { Clock } from '../../clock';
 import type { HostPort } from '../config/decode/scalars';
 import type { SecretConfig } from '../config/types';
+import { controlPlaneTls, type GrpcClientDeps } from '../grpc-client';
 import type { Log } from '../observe/log';
+import type { ClientTls } from '../transport';
 import { certificateClient } from './certificate-client';
-import { controlPlaneCredentials } from './control-plane-credentials';
 import { SvidKeeper, type SvidStats } from './svid-keeper';
 import type { CertificateRequest, Svid } from './types';
 
@@ -20,13 +20,10 @@ export interface IdentityConfig {
   readonly certificateAddress: HostPort;
 }
 
-export interface WorkloadIdentityDeps {
+export interface WorkloadIdentityDeps extends GrpcClientDeps {
   readonly config: IdentityConfig;
   /** SPIFFE ID of the control plane. */
   readonly controlPlane: string;
-  readonly clock: Clock;
-  /** 0 ≤ x < 1. */
-  readonly random: () => number;
   readonly log: Log;
   readonly makeRequest: () => Promise<CertificateRequest>;
   /** The secret that listeners and clusters refer to; the first one, and each after it. */
@@ -41,7 +38,9 @@ export class WorkloadIdentity {
     const { clock, config, log, makeRequest, random } = deps;
     this.keeper = new SvidKeeper({
       clock, random, log, makeRequest,
-      issue: certificateClient({ clock, address: config.certificateAddress, tokenFile: config.tokenFile, trust: async () => this.trust() }),
+      issue: certificateClient({
+        ...deps, address: config.certificateAddress, tokenFile: config.tokenFile, trust: async () => this.trust(),
+      }),
       changed: (svid) => deps.changed(secretOf(svid)),
     });
   }
@@ -63,8 +62,8 @@ export class WorkloadIdentity {
   }
 
   /** For a connection for configuration. */
-  async credentials() {
-    return controlPlaneCredentials(await this.trust(), this.keeper.svid);
+  async tls(host: string): Promise<ClientTls> {
+    return controlPlaneTls(host, await this.trust(), this.deps.clock, this.keeper.svid);
   }
 
   /** The file is renewed where it is mounted, and may lag behind what the authority said last. */

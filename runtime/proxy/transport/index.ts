@@ -26,11 +26,19 @@ export async function chooseTransport(clock: Clock): Promise<TransportChoice> {
   }
 }
 
+const chosen = new WeakMap<Transport, Promise<string | undefined>>();
+
 /**
  * Tries the TLS of a transport out before its first use, which for most proxies never comes. Where the runtime's own handles are found wanting,
  * `node:tls` stands behind it from then on; the answer is why. Connections that are open already are plain ones.
  */
 export async function chooseTls(transport: Transport, clock: Clock): Promise<string | undefined> {
+  let choice = chosen.get(transport);
+  if (choice === undefined) chosen.set(transport, choice = tryTls(transport, clock));
+  return choice;
+}
+
+async function tryTls(transport: Transport, clock: Clock): Promise<string | undefined> {
   if (transport.tlsBackend === 'portable') return undefined;
   try {
     await selfTest(transport, clock, selfTestTls());

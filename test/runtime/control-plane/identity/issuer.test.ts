@@ -8,7 +8,8 @@ import { KubernetesTokenVerifier, ListedTokenVerifier, type TokenReviewStatus, t
 import { SIGNING, x509 } from '../../../../runtime/control-plane/identity/x509';
 import { createLog } from '../../../../runtime/control-plane/log';
 import { create, IssueCertificateRequestSchema, type IssueCertificateResponse } from '../../../../runtime/xds';
-import { CertificateService, createCertificateClient, type CertificateClient } from '../../../../runtime/xds/certificate-service';
+import { CertificateService } from '../../../../runtime/xds/certificate-service';
+import { createCertificateClient, type CertificateClient } from '../support/grpc-clients';
 
 const TOKEN = 'eyJhbGciOiJSUzI1NiJ9.secret-part.sig';
 const spiffe = { identityOf: ({ namespace, serviceAccount }: { namespace: string; serviceAccount: string }) => `spiffe://shop.example/ns/${namespace}/sa/${serviceAccount}`, lifetime: 3_600_000 };

@@ -13,9 +13,8 @@ import {
   create, DeltaDiscoveryRequestSchema, fromJson, IssueCertificateRequestSchema, NodeSchema, SecretSchema, TypeUrl, unpackAnyAs,
   type IssueCertificateResponse,
 } from '../../../../runtime/xds';
-import { createAdsClient } from '../../../../runtime/xds/ads-service';
-import { createCertificateClient } from '../../../../runtime/xds/certificate-service';
 import { mesh, whole } from '../support/documents';
+import { createAdsClient, createCertificateClient } from '../support/grpc-clients';
 import { MemorySource } from '../support/memory-source';
 
 const TOKENS = new Map(['order', 'payment', 'stranger'].map((name) => [`token-of-${name}`, { namespace: 'shop', serviceAccount: name, pod: undefined }]));

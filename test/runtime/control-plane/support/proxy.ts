@@ -1,7 +1,7 @@
 import { credentials } from '@grpc/grpc-js';
 import { create, NodeSchema, TypeUrl, type DeltaDiscoveryResponse } from '../../../../runtime/xds';
-import { createAdsClient, type AdsClient, type AdsClientStream } from '../../../../runtime/xds/ads-service';
 import { DeltaClient, line } from './delta-client';
+import { createAdsClient, type AdsClient, type AdsClientStream } from './grpc-clients';
 
 /** A proxy over real gRPC. Each response is taken at once; the test waits for what it expects. */
 export class Proxy {

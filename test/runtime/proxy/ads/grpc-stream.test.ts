@@ -1,12 +1,16 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { systemClock } from '../../../../runtime/clock';
+import { systemClock, type Clock } from '../../../../runtime/clock';
 import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { grpcStreams } from '../../../../runtime/proxy/ads';
+import { createRawTransport } from '../../../../runtime/proxy/transport';
 import { create, DeltaDiscoveryRequestSchema, TypeUrl, type DeltaDiscoveryResponse } from '../../../../runtime/xds';
 import { cluster } from '../config/resources';
 import { FakeControlPlane } from './fake-server';
 
 const config = { authority: 'control-plane.mesh', connectTimeout: 5_000, keepalive: { interval: 10_000, timeout: 5_000 } };
+
+const transport = createRawTransport();
+const deps = (clock: Clock = systemClock) => ({ transport, clock, random: () => 0, resolve: async () => ['127.0.0.1'] });
 
 describe('streams over gRPC', () => {
   test('requests and answers go both ways; the end of the server ends the stream once', async () => {
@@ -16,7 +20,7 @@ describe('streams over gRPC', () => {
     const end = new Promise<string>((resolve) => { ended = resolve; });
     let answered: (response: DeltaDiscoveryResponse) => void = () => undefined;
     const answer = new Promise<DeltaDiscoveryResponse>((resolve) => { answered = resolve; });
-    const stream = grpcStreams(config, systemClock)({ host: '127.0.0.1', port }, {
+    const stream = grpcStreams(config, deps())({ host: '127.0.0.1', port }, {
       response: (response) => answered(response),
       ended: (reason) => {
         ends++;
@@ -37,9 +41,9 @@ describe('streams over gRPC', () => {
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));
     const reason = await new Promise<string>((ended) => {
-      grpcStreams(config, systemClock)({ host: '127.0.0.1', port }, { response: () => undefined, ended });
+      grpcStreams(config, deps())({ host: '127.0.0.1', port }, { response: () => undefined, ended });
     });
-    expect(reason).toMatch(/UNAVAILABLE/);
+    expect(reason).toBe('Unavailable: nobody takes the connection');
   });
 
   test('somebody listens who never answers: the time to connect ends it', async () => {
@@ -53,11 +57,11 @@ describe('streams over gRPC', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const clock = new VirtualClock();
     const ended = new Promise<string>((resolve) => {
-      grpcStreams(config, clock)({ host: '127.0.0.1', port: (server.address() as AddressInfo).port }, { response: () => undefined, ended: resolve });
+      grpcStreams(config, deps(clock))({ host: '127.0.0.1', port: (server.address() as AddressInfo).port }, { response: () => undefined, ended: resolve });
     });
     await connected;
     clock.advance(5_000);
-    expect(await ended).toBe('no connection within 5000 ms');
+    expect(await ended).toBe('Unavailable: no connection within 5000 ms');
     sockets.forEach((socket) => socket.destroy());
     await new Promise((resolve) => server.close(resolve));
   });

@@ -1,0 +1,5 @@
+/** `:path` of the calls between proxies and control planes. */
+export const Method = {
+  DeltaAggregatedResources: '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
+  IssueCertificate: '/meshwright.v1.CertificateService/IssueCertificate',
+} as const;

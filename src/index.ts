@@ -16,6 +16,8 @@ export * from './http-match';
 export * from './http-method';
 export * from './http-route';
 export * from './http-rule';
+export * from './injection';
+export * from './interception';
 export * from './load-balancer';
 export * from './locality-policy';
 export * from './mesh';

@@ -3,6 +3,7 @@ import { Workload } from 'cdk8s-plus-27';
 import { ContainerOptions } from './container-options';
 import { Discovery } from './discovery';
 import { HttpMethod } from './http-method';
+import { Interception } from './interception';
 import { Mesh } from './mesh';
 import { Region } from './region';
 import { IServicePolicy } from './service-policy';
@@ -34,6 +35,12 @@ export interface MeshServiceBaseProps extends TrafficPolicy {
    * @default - wherever the scheduler puts it
    */
   readonly regions?: Region[];
+  /**
+   * How connections of its applications come to their proxies.
+   *
+   * @default - as the mesh says
+   */
+  readonly interception?: Interception;
   /**
    * Policies beside those of the mesh.
    *

@@ -240,7 +240,10 @@ export class MeshService extends Construct implements IBackend {
     const { mesh, backendName: service, backendNamespace: namespace } = this;
     return {
       meshName: mesh.meshName,
-      identity: { service, namespace, version, controlPlane: mesh._controlPlanePlace, proxy: mesh._proxy },
+      identity: {
+        service, namespace, version, controlPlane: mesh._controlPlanePlace, proxy: mesh._proxy,
+        interception: this._props.interception?._toSpec() ?? mesh._interception,
+      },
       name,
       account: this.account,
       port: this.port.number,

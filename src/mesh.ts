@@ -5,8 +5,12 @@ import { AccessLog } from './access-log';
 import type { Finding } from './check/finding';
 import type { MeshSpec } from './contract/mesh';
 import { API_VERSION } from './contract/names';
+import type { ControlPlanePlace } from './contract/pod/bootstrap';
+import type { InterceptionSpec } from './contract/pod/interception';
+import type { ProxySettings } from './contract/pod/types';
 import { Findings } from './findings';
-import type { ControlPlanePlace } from './private/bootstrap';
+import { Injection } from './injection';
+import { Interception } from './interception';
 import { ControlPlane } from './private/control-plane';
 import { gep2257 } from './private/duration';
 import { Code, error, shown } from './private/finding';
@@ -16,7 +20,6 @@ import { checkedMeshSpec } from './private/mesh-spec';
 import { RawObject } from './private/raw-object';
 import { Registry } from './private/registry';
 import { requirementsOr } from './private/resources';
-import type { ProxySettings } from './private/sidecar';
 import { Region } from './region';
 import { IServicePolicy } from './service-policy';
 import { TrafficEncryption } from './traffic-encryption';
@@ -173,6 +176,18 @@ export interface MeshProps {
    */
   readonly createNamespaces?: boolean;
   /**
+   * How connections of the services' applications come to their proxies. A service may have its own.
+   *
+   * @default - applications send to their proxies what is meant for others, by `HTTP_PROXY` and ports of the loopback
+   */
+  readonly interception?: Interception;
+  /**
+   * The sidecar for pods that no construct writes.
+   *
+   * @default - no pod gets one
+   */
+  readonly injection?: Injection;
+  /**
    * Warnings that nobody acknowledged stop the synth as errors do.
    *
    * @default false
@@ -208,6 +223,9 @@ export class Mesh extends Construct {
   public readonly _controlPlanePlace: ControlPlanePlace;
   /** @internal */
   public readonly _proxy: ProxySettings;
+  /** @internal */
+  public readonly _interception: InterceptionSpec | undefined;
+  private readonly injection: Injection | undefined;
   private readonly encryption: TrafficEncryption;
   private readonly certificateLifetime: Duration;
   private readonly accessLog: AccessLog | undefined;
@@ -236,6 +254,8 @@ export class Mesh extends Construct {
     this.encryption = props.encryption ?? TrafficEncryption.STRICT;
     this.certificateLifetime = props.certificateLifetime ?? Duration.hours(24);
     this.accessLog = props.accessLog;
+    this._interception = props.interception?._toSpec();
+    this.injection = props.injection;
     this._proxy = {
       image: props.proxy?.image ?? imageOf('proxy'),
       resources: requirementsOr(props.proxy?.resources, { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '1000m', memory: '256Mi' } }),
@@ -275,6 +295,7 @@ export class Mesh extends Construct {
       logLevel: props.controlPlane?.logLevel ?? LogLevel.INFO,
       // They belong to the cluster: one of several meshes brings them.
       definitions: registry.meshes.length === 0,
+      injection: props.injection?._failurePolicy,
     }).deployment;
     const head = { apiVersion: API_VERSION, kind: 'Mesh', name: this.meshName, namespace: this.meshNamespace, labels: meshLabels(this.meshName) };
     this.object = new RawObject(this, 'Resource', head, () => ({ spec: this.spec() }));
@@ -327,6 +348,7 @@ export class Mesh extends Construct {
       encryption: this.encryption,
       certificateLifetime: gep2257(this.certificateLifetime),
       regions: this.regions.map(({ name, zones, geohashes }) => ({ name, zones: [...zones], geohashes: [...geohashes] })),
+      injection: this.injection && { proxy: this._proxy, interception: this.injection._interception() } as MeshSpec['injection'],
       accessLog: this.accessLog?._toSpec(),
     };
   }

@@ -1,12 +1,15 @@
 import { isAbsolute, relative, resolve as resolvePath } from 'node:path';
+import { injectorName, type InjectionSettings } from '../../src/contract';
 import type { Clock, Timer } from '../clock';
 import { AdminServer, debugConfig, metricsText } from './admin';
 import { AdsServer, type StreamAge } from './ads';
 import { IdentityServer, type IdentityOptions } from './identity/identity-server';
+import { injectingMesh, injectionSettings, Injector, WebhookBundle } from './injector';
+import type { KubernetesApi } from './kubernetes';
 import { silentLog, type Log } from './log';
 import type { MeshModel } from './model';
 import { resolve, type ObjectReport } from './resolve';
-import { describeId, ResourceStore, type Documents, type Unreadable } from './resources';
+import { describeId, ResourceStore, type Documents, type ResourceSet, type Unreadable } from './resources';
 import type { Source } from './source';
 import { progress, StatusFile, statusReport, together, type SharedStatus, type StatusReport } from './status';
 
@@ -24,6 +27,8 @@ export interface ControlPlaneOptions {
   readonly log?: Log;
   /** What gives workloads their identities. Without it there is no encryption and no authorization: for tests. */
   readonly identity?: IdentityOptions;
+  /** The admission webhook, of the Mesh in `namespace`; it needs an identity. */
+  readonly injector?: { readonly address: ListenAddress; readonly namespace: string; readonly api: KubernetesApi };
   /** Where delta ADS is served. */
   readonly xdsAddress: ListenAddress;
   /** Where the admin server listens; without it there is none. */
@@ -56,6 +61,11 @@ export class ControlPlane {
   private readonly ads: AdsServer;
   private readonly admin: AdminServer;
   private readonly identity: IdentityServer | undefined;
+  private readonly injector: Injector | undefined;
+  private readonly webhook: WebhookBundle | undefined;
+  private settings: InjectionSettings | undefined;
+  /** Namespaces with a pod that got its sidecar here. */
+  private readonly admitted = new Set<string>();
   private readonly statusFile: StatusFile | undefined;
   private readonly started: number;
   private readonly builds = { count: 0, seconds: 0, failures: 0 };
@@ -77,6 +87,13 @@ export class ControlPlane {
     this.identity = options.identity && new IdentityServer(options.identity, {
       clock, log, random: options.random ?? (() => 0.5), lifetime: () => this.lifetime(), trusted: () => this.rebuild(),
     });
+    if (this.identity && options.injector) {
+      const { address, api, namespace } = options.injector;
+      this.injector = new Injector({
+        log, address, serving: this.identity.serving, settings: () => this.settings, injected: (where) => this.injectedInto(where),
+      });
+      this.webhook = new WebhookBundle({ api, clock, log, random: options.random ?? (() => 0.5), name: injectorName(namespace) });
+    }
     this.statusFile = statusFile === undefined ? undefined
       : new StatusFile(statusFile, (error) => log.error('status', 'status file cannot be written', { file: statusFile, reason: error.message }));
     this.admin = new AdminServer({
@@ -94,6 +111,11 @@ export class ControlPlane {
     return this.identity?.port ?? 0;
   }
 
+  /** Port of the admission webhook; 0 without it. */
+  get injectorPort(): number {
+    return this.injector?.port ?? 0;
+  }
+
   /** PEM of the roots that are trusted at this moment; undefined without an authority. */
   get trustBundle(): string | undefined {
     return this.identity?.trustBundle;
@@ -108,6 +130,8 @@ export class ControlPlane {
     source.subscribe((documents) => this.take(documents));
     await Promise.all([source.start(), this.identity?.start()]);
     if (this.closing) return;
+    await this.injector?.listen();
+    this.webhook?.start();
     shared?.start(() => this.statusChanged());
     this.xdsPort = await this.ads.listen(formatAddress(xdsAddress), this.identity?.serving.mutualCredentials);
     this.log.info('main', 'serving', {
@@ -154,6 +178,8 @@ export class ControlPlane {
 
   private async stop(): Promise<void> {
     await this.options.source.close();
+    await this.webhook?.close();
+    await this.injector?.close();
     await this.identity?.close();
     this.statusTimer?.cancel();
     // Before the proxies go: that they are gone is no news for a status.
@@ -189,7 +215,7 @@ export class ControlPlane {
       this.model = model;
       this.logProblems();
       this.ads.update(model);
-      this.identity?.publish([...new Set([...model.services.values()].map(({ namespace }) => namespace))].sort());
+      this.trust(set, model);
     } catch (error) {
       // Whatever the documents hold, the mesh that was there goes on.
       this.builds.failures += 1;
@@ -197,6 +223,22 @@ export class ControlPlane {
     }
     this.builds.seconds += (clock.now() - begin) / 1000;
     this.statusChanged();
+  }
+
+  /** What proves who is who, to where pods of the mesh are: those of services, and those that ask for a sidecar. */
+  private trust(set: ResourceSet, model: MeshModel): void {
+    const mesh = this.options.injector && injectingMesh(set, this.options.injector.namespace);
+    this.settings = mesh && injectionSettings(mesh);
+    const injected = this.settings ? [...this.documents?.injected ?? [], ...this.admitted] : [];
+    const namespaces = [...model.services.values()].map(({ namespace }) => namespace);
+    this.identity?.publish([...new Set([...namespaces, ...injected])].sort());
+    if (this.identity?.trustBundle !== undefined) this.webhook?.update(this.identity.trustBundle);
+  }
+
+  private injectedInto(namespace: string): void {
+    if (this.admitted.has(namespace)) return;
+    this.admitted.add(namespace);
+    this.rebuild();
   }
 
   private readonly logged = new Set<string>();

@@ -16,10 +16,11 @@ async function run(options: Options): Promise<void> {
   const { source, shared, api } = await sourceOf(options, deps);
   const identity = identitiesOf(options, { ...deps, api });
   if (!identity) log.warning('identity', 'there is no authority: nothing is encrypted, and whoever connects is let in');
-  const { xdsAddress, adminAddress, statusFile } = options;
+  const { xdsAddress, adminAddress, injectorAddress, statusFile } = options;
+  const injector = injectorAddress && api && { address: injectorAddress, namespace: process.env.POD_NAMESPACE ?? 'default', api };
   const streamAge = shared && { mean: STREAM_AGE, random: Math.random };
   const controlPlane = new ControlPlane({
-    source, shared, identity, random: Math.random, streamAge, clock, log, xdsAddress, adminAddress, statusFile,
+    source, shared, identity, injector, random: Math.random, streamAge, clock, log, xdsAddress, adminAddress, statusFile,
   });
   const stop = (signal: string) => {
     log.info('main', 'ending', { signal });

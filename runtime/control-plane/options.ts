@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, DNS_SUBDOMAIN, XDS_PORT } from '../../src/contract';
+import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, DNS_SUBDOMAIN, INJECTOR_PORT, XDS_PORT } from '../../src/contract';
 import type { ListenAddress } from './control-plane';
 import { LOG_LEVELS, type LogLevel } from './log';
 
@@ -16,6 +16,7 @@ export const USAGE = `meshwright control plane: manifests in, xDS out
   --tokens FILE               with file: whose tokens are whose, in JSON
   --trust-bundle FILE         with file: where the roots are written for proxies on this machine
   --certificate-address HOST:PORT  where proxies ask for certificates (127.0.0.1:${CERTIFICATE_PORT})
+  --injector-address HOST:PORT  the admission webhook that puts sidecars into pods, with the certificate of the authority; there is none without it
   --admin-address HOST:PORT   /ready, /healthz and /metrics; for this machine also /status and /debug/config (127.0.0.1:${CONTROL_PLANE_ADMIN_PORT})
   --status-file FILE          keeps the status of every object there; YAML, or JSON by its name
   --log-level LEVEL           ${LOG_LEVELS.join(', ')} (info)
@@ -38,6 +39,8 @@ export interface Options {
   readonly tokens: string | undefined;
   readonly trustBundle: string | undefined;
   readonly certificateAddress: ListenAddress;
+  /** Of the admission webhook; undefined: there is none. */
+  readonly injectorAddress: ListenAddress | undefined;
   readonly xdsAddress: ListenAddress;
   readonly adminAddress: ListenAddress;
   readonly statusFile: string | undefined;
@@ -58,7 +61,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const values = read(args);
   if (values.help) return undefined;
   const sources = sourcesOf(values.source, problems);
-  const address = (name: 'xds-address' | 'admin-address' | 'certificate-address', fallback: number): ListenAddress => {
+  const address = (name: 'xds-address' | 'admin-address' | 'certificate-address' | 'injector-address', fallback: number): ListenAddress => {
     const text = values[name] ?? `127.0.0.1:${fallback}`;
     const parsed = parseAddress(text);
     if (!parsed) problems.push(`--${name} is "${text}": must be HOST:PORT, such as 0.0.0.0:${fallback} or [::1]:${fallback}`);
@@ -69,7 +72,9 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     adminAddress: address('admin-address', CONTROL_PLANE_ADMIN_PORT),
     certificateAddress: address('certificate-address', CERTIFICATE_PORT),
   };
+  const injectorAddress = values['injector-address'] === undefined ? undefined : address('injector-address', INJECTOR_PORT);
   const authority = authorityOf(values.authority, problems);
+  if (injectorAddress && (!sources.kubernetes || !authority)) problems.push('--injector-address needs --source kubernetes, whose pods it changes, and --authority, which gives it its certificate');
   const trustDomain = values['trust-domain'];
   if (authority && trustDomain === undefined) problems.push('--trust-domain is missing: an authority signs for one trust domain');
   if (trustDomain !== undefined && !new RegExp(DNS_SUBDOMAIN).test(trustDomain)) {
@@ -79,7 +84,7 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   const level = values['log-level'] === 'warn' ? 'warning' : values['log-level'] ?? 'info';
   if (!(LOG_LEVELS as readonly string[]).includes(level)) problems.push(`--log-level is "${level}": must be one of ${LOG_LEVELS.join(', ')}`);
   if (problems.length > 0) throw new OptionsError(problems.join('\n'));
-  return { ...sources, ...addresses, authority, trustDomain, tokens: values.tokens, trustBundle: values['trust-bundle'], statusFile: values['status-file'], logLevel: level as LogLevel };
+  return { ...sources, ...addresses, injectorAddress, authority, trustDomain, tokens: values.tokens, trustBundle: values['trust-bundle'], statusFile: values['status-file'], logLevel: level as LogLevel };
 }
 
 function authorityOf(given: string | undefined, problems: string[]): AuthorityOption | undefined {
@@ -119,6 +124,7 @@ const FLAGS = {
   'trust-bundle': { type: 'string' },
   'certificate-address': { type: 'string' },
   'xds-address': { type: 'string' },
+  'injector-address': { type: 'string' },
   'admin-address': { type: 'string' },
   'status-file': { type: 'string' },
   'log-level': { type: 'string' },

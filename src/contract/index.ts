@@ -11,5 +11,6 @@ export * from './mesh-service';
 export * from './node';
 export * from './sidecar';
 export * from './crd';
+export * from './pod';
 export * from './explain';
 export * as traffic from './traffic';

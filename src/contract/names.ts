@@ -11,6 +11,13 @@ export const SERVICE_LABEL = `${GROUP}/service`;
 export const VERSION_LABEL = `${GROUP}/version`;
 /** Label of what belongs to a mesh: the mesh's name. */
 export const MESH_LABEL = `${GROUP}/mesh`;
+/** Label of namespaces and pods: `enabled` asks for the sidecar, `disabled` of a pod does without. */
+export const INJECT_LABEL = `${GROUP}/inject`;
+/** Value of that label that asks, and the one of a pod that declines. */
+export const INJECT_ENABLED = 'enabled';
+export const INJECT_DISABLED = 'disabled';
+/** Path of the admission webhook. */
+export const INJECT_PATH = '/inject';
 /** Version label of the workload that a service begins with. */
 export const BASE_VERSION = 'base';
 
@@ -27,6 +34,10 @@ export const DNS_SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-
 export const HEADER_NAME = "^[a-z0-9!#$%&'*+.^_`|~-]+$";
 /** A token (RFC 9110 §5.6.2): the name of a cookie. */
 export const TOKEN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
+/** A network of IPv4 or IPv6: an address, `/`, and the length of its prefix. */
+export const CIDR = '^([0-9]{1,3}(\\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:]*:[0-9a-fA-F:.]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$';
+/** Kubernetes' quantity without an exponent. */
+export const QUANTITY = '^[0-9]+(\\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$';
 /** What names of services, datacenters and tags in Consul may hold. */
 export const CONSUL_NAME = '^[A-Za-z0-9._-]+$';
 /** A prefix of geohashes: base 32 without a, i, l and o. */
@@ -40,6 +51,11 @@ export const CLUSTER_DOMAIN = 'cluster.local';
 /** Domain name of a Kubernetes Service inside the cluster. */
 export function serviceHost(name: string, namespace: string, clusterDomain = CLUSTER_DOMAIN): string {
   return `${name}.${namespace}.svc.${clusterDomain}`;
+}
+
+/** Name of the MutatingWebhookConfiguration of the control plane in a namespace; it is of the whole cluster. */
+export function injectorName(namespace: string): string {
+  return `meshwright-injector-${namespace}`;
 }
 
 /** SPIFFE ID of a workload: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`, the form that Istio and cert-manager use too. */

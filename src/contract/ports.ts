@@ -12,6 +12,8 @@ export const HEALTH_PORT = 15020;
 export const XDS_PORT = 15010;
 /** Where proxies ask the control plane for certificates; TLS, without one of the client. */
 export const CERTIFICATE_PORT = 15012;
+/** The control plane's admission webhook, which puts the sidecar into pods. */
+export const INJECTOR_PORT = 15017;
 /** The control plane's admin server: `/ready`, `/status`, `/metrics`. */
 export const CONTROL_PLANE_ADMIN_PORT = 15014;
 /** User and group that sidecars run as; its traffic is never redirected. */

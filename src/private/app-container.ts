@@ -1,9 +1,9 @@
 import type { Finding } from '../check/finding';
 import type { ContainerOptions } from '../container-options';
+import { HARDENED } from '../contract/pod/hardened';
 import { Code, error, shown } from './finding';
 import type { OwnPods } from './pod-group';
 import { requirements } from './resources';
-import { HARDENED } from './security';
 
 /** Directory that most programs expect to write to. */
 const SCRATCH = 'tmp';

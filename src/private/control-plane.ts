@@ -2,13 +2,14 @@ import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { customResourceDefinitions } from '../contract/crd';
 import { AUTHORITY_SECRET, CONTROL_PLANE, TRUST_CONFIG_MAP } from '../contract/identity';
-import { GROUP } from '../contract/names';
-import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, PROXY_UID, XDS_PORT } from '../contract/ports';
+import { GROUP, injectorName } from '../contract/names';
+import { HARDENED } from '../contract/pod/hardened';
+import type { ResourceRequirements } from '../contract/pod/types';
+import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, INJECTOR_PORT, PROXY_UID, XDS_PORT } from '../contract/ports';
 
+import { injectorWebhooks } from './injector-webhooks';
 import { meshLabels } from './labels';
 import { ObjectBody, RawObject } from './raw-object';
-import type { ResourceRequirements } from './resources';
-import { HARDENED } from './security';
 
 /** The control plane of one mesh. */
 export interface ControlPlaneProps {
@@ -23,6 +24,8 @@ export interface ControlPlaneProps {
   readonly logLevel: string;
   /** Whether the custom resource definitions are emitted with it. */
   readonly definitions: boolean;
+  /** What becomes of pods that ask for a sidecar while nobody answers; undefined: pods get none. */
+  readonly injection: 'Fail' | 'Ignore' | undefined;
 }
 
 const RBAC = 'rbac.authorization.k8s.io/v1';
@@ -57,6 +60,14 @@ function authorityRules(secret: string | undefined) {
   ];
 }
 
+/** The one configuration of webhooks in which the control plane keeps its roots. */
+function injectorRules(namespace: string) {
+  return [{
+    apiGroups: ['admissionregistration.k8s.io'], resources: ['mutatingwebhookconfigurations'], resourceNames: [injectorName(namespace)],
+    verbs: ['list', 'patch', 'watch'],
+  }];
+}
+
 /** Custom resource definitions, account, rights, Deployment, Service and PodDisruptionBudget of a control plane. */
 export class ControlPlane extends Construct {
   public readonly deployment: ApiObject;
@@ -73,7 +84,7 @@ export class ControlPlane extends Construct {
     const clusterName = `${CONTROL_PLANE}-${namespace}`;
     const subjects = [{ kind: 'ServiceAccount', name: CONTROL_PLANE, namespace }];
     this.object('ServiceAccount', 'v1', 'ServiceAccount', { automountServiceAccountToken: false });
-    this.clusterObject('ClusterRole', RBAC, 'ClusterRole', clusterName, { rules: CLUSTER_RULES });
+    this.clusterObject('ClusterRole', RBAC, 'ClusterRole', clusterName, { rules: [...CLUSTER_RULES, ...props.injection === undefined ? [] : injectorRules(namespace)] });
     this.clusterObject('ClusterRoleBinding', RBAC, 'ClusterRoleBinding', clusterName, { roleRef: roleRef('ClusterRole', clusterName), subjects });
     this.object('Role', RBAC, 'Role', { rules: [...LEASE_RULES, ...authorityRules(props.authority)] });
     this.object('RoleBinding', RBAC, 'RoleBinding', { roleRef: roleRef('Role', CONTROL_PLANE), subjects });
@@ -85,9 +96,15 @@ export class ControlPlane extends Construct {
         ports: [
           { name: 'xds', port: XDS_PORT, protocol: 'TCP', targetPort: 'xds' },
           { name: 'certificates', port: CERTIFICATE_PORT, protocol: 'TCP', targetPort: 'certificates' },
+          ...props.injection === undefined ? [] : [{ name: 'injector', port: 443, protocol: 'TCP', targetPort: 'injector' }],
         ],
       },
     });
+    if (props.injection !== undefined) {
+      const name = injectorName(namespace);
+      const webhooks = injectorWebhooks(namespace, props.injection);
+      this.clusterObject('Injector', 'admissionregistration.k8s.io/v1', 'MutatingWebhookConfiguration', name, { webhooks });
+    }
     this.object('DisruptionBudget', 'policy/v1', 'PodDisruptionBudget', { spec: { maxUnavailable: 1, selector: { matchLabels: this.selector() } } });
   }
 
@@ -119,7 +136,7 @@ export class ControlPlane extends Construct {
   }
 
   private podSpec() {
-    const { authority, image, resources, logLevel, trustDomain } = this.props;
+    const { authority, image, injection, resources, logLevel, trustDomain } = this.props;
     return {
       serviceAccountName: CONTROL_PLANE,
       automountServiceAccountToken: true,
@@ -141,6 +158,7 @@ export class ControlPlane extends Construct {
           '--xds-address', `0.0.0.0:${XDS_PORT}`,
           '--certificate-address', `0.0.0.0:${CERTIFICATE_PORT}`,
           '--admin-address', `0.0.0.0:${CONTROL_PLANE_ADMIN_PORT}`,
+          ...injection === undefined ? [] : ['--injector-address', `0.0.0.0:${INJECTOR_PORT}`],
           '--log-level', logLevel,
         ],
         env: [
@@ -151,6 +169,7 @@ export class ControlPlane extends Construct {
         ports: [
           { name: 'xds', containerPort: XDS_PORT, protocol: 'TCP' },
           { name: 'certificates', containerPort: CERTIFICATE_PORT, protocol: 'TCP' },
+          ...injection === undefined ? [] : [{ name: 'injector', containerPort: INJECTOR_PORT, protocol: 'TCP' }],
           { name: 'admin', containerPort: CONTROL_PLANE_ADMIN_PORT, protocol: 'TCP' },
         ],
         startupProbe: { httpGet: { path: '/ready', port: 'admin' }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 120 },

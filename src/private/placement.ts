@@ -1,5 +1,5 @@
+import type { PodSpec } from '../contract/pod/types';
 import type { Region } from '../region';
-import type { PodSpec } from './sidecar';
 
 const REGION = 'topology.kubernetes.io/region';
 const ZONE = 'topology.kubernetes.io/zone';

@@ -3,19 +3,19 @@ import type { Workload } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import type { PodFacts } from '../check/graph';
 import { BASE_VERSION, PROXY_CONTAINER } from '../contract/names';
+import { GRACE_SECONDS, withSidecar } from '../contract/pod/sidecar';
+import type { PodIdentity, PodSpec, Variable } from '../contract/pod/types';
 import { INBOUND_PORT } from '../contract/ports';
 import type { Region } from '../region';
 import { rewrite } from './joined-workload';
 import { serviceLabels, versionLabels, versionSelector } from './labels';
 import { inRegions } from './placement';
 import { RawObject } from './raw-object';
-import { GRACE_SECONDS, PodIdentity, PodSpec, withSidecar } from './sidecar';
-import type { Variable } from './upstream';
 
 /** One version of a service: what its objects have in common. */
 export interface PodGroupProps {
   readonly meshName: string;
-  readonly identity: PodIdentity;
+  readonly identity: PodIdentity & { readonly service: string };
   /** Name of the Kubernetes Service, and of a Deployment that this package writes. */
   readonly name: string;
   readonly account: string;

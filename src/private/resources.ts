@@ -1,11 +1,6 @@
 import type { Size } from 'cdk8s';
 import type { ContainerResources } from 'cdk8s-plus-27';
-
-/** `resources` of a container. */
-export interface ResourceRequirements {
-  readonly requests?: Readonly<Record<string, string>>;
-  readonly limits?: Readonly<Record<string, string>>;
-}
+import type { ResourceRequirements } from '../contract/pod/types';
 
 /** cdk8s-plus' resources as Kubernetes writes them; undefined where none is set. */
 export function requirements(resources: ContainerResources | undefined): ResourceRequirements | undefined {

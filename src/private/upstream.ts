@@ -1,11 +1,6 @@
 import type { IBackend } from '../backend';
+import type { Variable } from '../contract/pod/types';
 import type { CallOptions } from '../mesh-service-props';
-
-/** A variable of a container's environment. */
-export interface Variable {
-  readonly name: string;
-  readonly value: string;
-}
 
 /** Where the callers' applications reach a service of bytes: a port of their loopback. Undefined for what is told by its name in each request. */
 export function localPortOf({ backendProtocol, backendPort }: IBackend, { localPort }: CallOptions): number | undefined {

@@ -23,6 +23,8 @@ export interface Documents {
   readonly unreadable: readonly Unreadable[];
   /** Names of all namespaces, where the source knows them. */
   readonly namespaces?: ReadonlySet<string>;
+  /** Those whose pods get a sidecar. */
+  readonly injected?: ReadonlySet<string>;
 }
 
 /** Kinds that the control plane reads; every other kind is left alone. */

@@ -45,9 +45,10 @@ export class CombinedSource implements Source {
   private all(): Documents | undefined {
     const parts = this.sources.map((source) => this.latest.get(source));
     if (!parts.every((part) => part !== undefined)) return undefined;
-    const namespaces = parts.find((part) => part.namespaces)?.namespaces;
+    const { namespaces, injected } = parts.find((part) => part.namespaces) ?? {};
     return {
       ...namespaces ? { namespaces } : {},
+      ...injected ? { injected } : {},
       documents: parts.flatMap(({ documents }) => documents),
       unreadable: parts.flatMap(({ unreadable }) => unreadable),
     };

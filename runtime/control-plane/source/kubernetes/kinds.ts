@@ -1,4 +1,4 @@
-import { GROUP, SERVICE_LABEL, VERSION } from '../../../../src/contract';
+import { GROUP, INJECT_ENABLED, INJECT_LABEL, SERVICE_LABEL, VERSION } from '../../../../src/contract';
 import type { ApiMetadata, ApiObject } from '../../kubernetes';
 import { SERVICE_NAME_LABEL } from '../../resources';
 import type { Collection } from './reflector';
@@ -27,12 +27,17 @@ export const WATCHED: readonly WatchedKind[] = [
     kind: 'Pod', group: '', versions: ['v1'], plural: 'pods', keep: pod, reported: false, metadataOnly: true,
     labelSelector: SERVICE_LABEL, fieldSelector: 'status.phase=Running',
   },
-  { kind: 'Namespace', group: '', versions: ['v1'], plural: 'namespaces', keep: ({ metadata: { name } }) => ({ metadata: { name } }), reported: false, metadataOnly: true },
+  { kind: 'Namespace', group: '', versions: ['v1'], plural: 'namespaces', keep: namespaceOf, reported: false, metadataOnly: true },
   { kind: 'EndpointSlice', group: 'discovery.k8s.io', versions: ['v1'], plural: 'endpointslices', keep: endpointSlice, reported: false },
 ];
 
 function identity({ name, namespace }: ApiMetadata) {
   return { name, namespace };
+}
+
+/** Whether its pods get a sidecar: where they do, the roots have to be before them. */
+function namespaceOf({ metadata: { name, labels } }: ApiObject) {
+  return { metadata: { name, injected: labels?.[INJECT_LABEL] === INJECT_ENABLED } };
 }
 
 function specOnly({ metadata, spec }: ApiObject) {

@@ -165,11 +165,13 @@ export class KubernetesSource implements Source {
   private publish(): void {
     this.dirtySince = undefined;
     const documentsOf = (kind: number) => [...this.kinds[kind].kept.values()].map(({ document }) => document);
+    const namespaces = documentsOf(NAMESPACE).map(({ value }) => (value as { metadata: { name: string; injected: boolean } }).metadata);
     this.current = {
       // Pods and namespaces are counted and named, not read.
       documents: this.kinds.flatMap((_, kind) => (kind === POD || kind === NAMESPACE ? [] : documentsOf(kind))),
       unreadable: [],
-      namespaces: new Set(documentsOf(NAMESPACE).map(({ value }) => (value as { metadata: { name: string } }).metadata.name)),
+      namespaces: new Set(namespaces.map(({ name }) => name)),
+      injected: new Set(namespaces.filter(({ injected }) => injected).map(({ name }) => name)),
     };
     for (const listener of this.listeners) listener(this.current);
     for (const observer of this.observers) observer('status');

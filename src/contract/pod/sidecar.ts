@@ -1,33 +1,12 @@
-import { CONTROL_PLANE, TOKEN_AUDIENCE, TRUST_CONFIG_MAP } from '../contract/identity';
-import { MESH_PORT_NAME, PROXY_CONTAINER, serviceHost } from '../contract/names';
-import { CERTIFICATE_PORT, HEALTH_PORT, INBOUND_PORT, OUTBOUND_PORT, PROXY_UID } from '../contract/ports';
-import { quantity } from '../contract/quantity';
-import { SIDECAR_ENVIRONMENT } from '../contract/sidecar';
-import { bootstrap, type ControlPlanePlace } from './bootstrap';
-import type { ResourceRequirements } from './resources';
-import { HARDENED } from './security';
-import type { Variable } from './upstream';
-
-/** What a mesh says of all its proxies. */
-export interface ProxySettings {
-  readonly image: string;
-  readonly resources: ResourceRequirements;
-  readonly logLevel: string;
-  /** Threads that serve traffic. */
-  readonly concurrency: number;
-}
-
-/** What the sidecar of a pod needs to know. */
-export interface PodIdentity {
-  readonly service: string;
-  readonly namespace: string;
-  readonly version: string;
-  readonly controlPlane: ControlPlanePlace;
-  readonly proxy: ProxySettings;
-}
-
-/** A pod's spec in plain data. */
-export type PodSpec = Record<string, any>;
+import { CONTROL_PLANE, TOKEN_AUDIENCE, TRUST_CONFIG_MAP } from '../identity';
+import { MESH_PORT_NAME, PROXY_CONTAINER, serviceHost } from '../names';
+import { CERTIFICATE_PORT, HEALTH_PORT, INBOUND_PORT, OUTBOUND_PORT, PROXY_UID } from '../ports';
+import { quantity } from '../quantity';
+import { SIDECAR_ENVIRONMENT } from '../sidecar';
+import { bootstrap } from './bootstrap';
+import { HARDENED } from './hardened';
+import { interceptContainer } from './interception';
+import type { PodIdentity, PodSpec, Variable } from './types';
 
 /** Time from SIGTERM to SIGKILL; Kubernetes' own default. */
 export const GRACE_SECONDS = 30;
@@ -80,11 +59,17 @@ const IDENTITY_VOLUME = {
 
 /** The pod with its sidecar: a native one, that starts before and ends after the application's containers. */
 export function withSidecar(pod: PodSpec, identity: PodIdentity, upstreams: readonly Variable[]): PodSpec {
-  const environment = [...PROXY_ENVIRONMENT, ...upstreams];
+  const { interception, proxy } = identity;
+  // Where connections are redirected there is nothing that an application would have to know.
+  const environment = [...interception ? [] : PROXY_ENVIRONMENT, ...upstreams];
   return {
     ...pod,
     containers: (pod.containers ?? []).map((container: Record<string, any>) => throughProxy(container, environment)),
-    initContainers: [sidecar(identity, pod.terminationGracePeriodSeconds ?? GRACE_SECONDS), ...pod.initContainers ?? []],
+    initContainers: [
+      ...interception ? [interceptContainer(proxy.image, interception)] : [],
+      sidecar(identity, pod.terminationGracePeriodSeconds ?? GRACE_SECONDS),
+      ...pod.initContainers ?? [],
+    ],
     volumes: [...pod.volumes ?? [], STATE_VOLUME, IDENTITY_VOLUME],
   };
 }
@@ -96,17 +81,19 @@ function throughProxy(container: Record<string, any>, environment: readonly Vari
   return { ...container, env: [...env, ...environment.filter(({ name }) => !names.has(name))] };
 }
 
-function sidecar({ service, namespace, version, controlPlane, proxy }: PodIdentity, graceSeconds: number): Record<string, unknown> {
+function sidecar(identity: PodIdentity, graceSeconds: number): Record<string, unknown> {
+  const { service, serviceAccount, namespace, version, controlPlane, proxy, interception } = identity;
   return {
     ...SAME_IN_ALL,
+    ...interception && { env: [...SAME_IN_ALL.env, fromField('POD_IPS', 'status.podIPs')] },
     image: proxy.image,
     resources: proxy.resources,
     args: [
-      '--config-yaml', bootstrap({ service, namespace, version }, controlPlane, {
+      '--config-yaml', bootstrap({ service, serviceAccount, namespace, version, intercepted: interception && true }, controlPlane, {
         memory: quantity(proxy.resources.limits!.memory), concurrency: proxy.concurrency,
       }),
       '--service-node', '$(POD_NAME).$(POD_NAMESPACE)',
-      '--service-cluster', `${service}.${namespace}`,
+      '--service-cluster', `${service ?? serviceAccount}.${namespace}`,
       '--health-address', `0.0.0.0:${HEALTH_PORT}`,
       '--snapshot-path', `${STATE_PATH}/snapshot`,
       '--identity-token', `${IDENTITY_PATH}/token`,

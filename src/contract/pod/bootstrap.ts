@@ -1,7 +1,7 @@
-import { CONTROL_PLANE } from '../contract/identity';
-import { serviceHost, spiffeId } from '../contract/names';
-import type { NodeMetadata } from '../contract/node';
-import { ADMIN_PORT, XDS_PORT } from '../contract/ports';
+import { CONTROL_PLANE } from '../identity';
+import { serviceHost, spiffeId } from '../names';
+import type { NodeMetadata } from '../node';
+import { ADMIN_PORT, XDS_PORT } from '../ports';
 
 const ADS = { ads: {}, resource_api_version: 'V3' };
 
@@ -20,6 +20,9 @@ export interface ProxyBounds {
   /** Threads that serve traffic. */
   readonly concurrency: number;
 }
+
+/** What a pod is, as far as its bootstrap says it. */
+export type BootstrapNode = Pick<NodeMetadata, 'service' | 'serviceAccount' | 'namespace' | 'version' | 'intercepted'>;
 
 /** Milliseconds late that a timer of a proxy may be. */
 const MAX_DELAY = '0.5s';
@@ -50,10 +53,11 @@ function typed(type: string, fields: object) {
  * The proxy's start document, Envoy's `envoy.config.bootstrap.v3.Bootstrap` in JSON: who it is, where its admin server listens, and the control
  * plane. Everything else comes by xDS. Addresses that only the kubelet knows stand as `$(NAME)`.
  */
-export function bootstrap(node: Omit<NodeMetadata, 'podIp' | 'loopback'>, controlPlane: ControlPlanePlace, bounds: ProxyBounds): string {
-  const { service, namespace, version } = node;
+export function bootstrap(node: BootstrapNode, controlPlane: ControlPlanePlace, bounds: ProxyBounds): string {
+  const { service, serviceAccount, namespace, version, intercepted } = node;
+  const addresses = { podIp: '$(POD_IP)', loopback: '127.0.0.1', ...intercepted ? { podIps: '$(POD_IPS)', intercepted } : {} };
   return JSON.stringify({
-    node: { metadata: { service, namespace, version, podIp: '$(POD_IP)', loopback: '127.0.0.1' } },
+    node: { metadata: { service, serviceAccount, namespace, version, ...addresses } },
     admin: { address: socket('127.0.0.1', ADMIN_PORT) },
     overload_manager: overloadManager(bounds),
     dynamic_resources: {

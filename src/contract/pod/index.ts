@@ -1,0 +1,5 @@
+export * from './bootstrap';
+export * from './inject';
+export * from './interception';
+export * from './sidecar';
+export * from './types';

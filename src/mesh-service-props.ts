@@ -1,5 +1,7 @@
 import { Duration } from 'cdk8s';
 import { Workload } from 'cdk8s-plus-27';
+import { Authorization } from './authorization';
+import { CallRule } from './call-rule';
 import { ContainerOptions } from './container-options';
 import { Discovery } from './discovery';
 import { HttpMethod } from './http-method';
@@ -9,6 +11,7 @@ import { Region } from './region';
 import { IServicePolicy } from './service-policy';
 import { ServicePort } from './service-port';
 import { Timeout } from './timeout';
+import { TrafficEncryption } from './traffic-encryption';
 import { TrafficPolicy } from './traffic-policy';
 
 /** Properties of every service. */
@@ -23,6 +26,18 @@ export interface MeshServiceBaseProps extends TrafficPolicy {
    * @default - the construct's id
    */
   readonly name?: string;
+  /**
+   * What its pods take. `TrafficEncryption.PERMISSIVE` lets in anybody who can reach them, without a word of who it is.
+   *
+   * @default - as the mesh says
+   */
+  readonly encryption?: TrafficEncryption;
+  /**
+   * What becomes of calls to it that nobody declares.
+   *
+   * @default - as the mesh says
+   */
+  readonly authorization?: Authorization;
   /**
    * Where it has endpoints beside its pods.
    *
@@ -86,6 +101,12 @@ export interface WorkloadServiceProps extends MeshServiceBaseProps {
 
 /** Options of `MeshService.calls`. */
 export interface CallOptions {
+  /**
+   * What the caller may ask for; the called denies anything else. Services of `tcp` have no requests, and no rules.
+   *
+   * @default - everything
+   */
+  readonly allow?: CallRule[];
   /**
    * Port of the loopback at which the application reaches a `tcp` service, through its proxy: a number that nothing else in the pod listens on. The
    * container gets `<NAME>_SERVICE_HOST` and `<NAME>_SERVICE_PORT`, such as `DB_SERVICE_PORT`; of a service in another namespace

@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { IBackend } from './backend';
 import type { Finding } from './check/finding';
 import { ContainerOptions } from './container-options';
+import type { AllowedSpec } from './contract/authorization';
 import type { MeshServiceSpec } from './contract/mesh-service';
 import { API_VERSION, BASE_VERSION, spiffeId } from './contract/names';
 import { Findings } from './findings';
@@ -10,7 +11,7 @@ import { Mesh } from './mesh';
 import { CallOptions, MeshServiceBaseProps, MeshServiceProps, WorkloadServiceProps } from './mesh-service-props';
 import { containerFindings, ownPods } from './private/app-container';
 import { Code, error, shown } from './private/finding';
-import { given, has } from './private/given';
+import { given, has, specOf } from './private/given';
 import { joinFindings } from './private/join';
 import { serviceLabels } from './private/labels';
 import { JoinedPodGroup, OwnPodGroup, PodGroup, PodGroupProps } from './private/pod-group';
@@ -260,6 +261,8 @@ export class MeshService extends Construct implements IBackend {
       mesh: { name: this.mesh.meshName, namespace: this.mesh.meshNamespace },
       serviceAccount: this.account,
       port: this.port._toSpec(),
+      encryption: this._props.encryption,
+      authorization: this._props.authorization,
       discovery: this._props.discovery?._toSpec(),
       regions: this._props.regions === undefined || this._props.regions.length === 0 ? undefined : this._props.regions.map(({ name }) => name),
       versions: this._versions.length === 0 ? undefined : this._versions.map((version) => ({
@@ -270,6 +273,7 @@ export class MeshService extends Construct implements IBackend {
         namespace: upstream.backendNamespace,
         timeout: options.timeout?._toSpec(),
         localPort: localPortOf(upstream, options),
+        allow: allowedBy(options),
       })),
       rules: rules.length === 0 ? undefined : rules,
       ...trafficSpec(composed(this.node.path, this.sources).policy, this.port.protocol),
@@ -312,6 +316,11 @@ class JoinedService extends MeshService {
     const { workload, maxUnavailable = 1 } = props as WorkloadServiceProps;
     return [...joinFindings(this.node.path, this.backendNamespace, workload), ...disruptionFindings(this.node.path, maxUnavailable)];
   }
+}
+
+/** What stands for rules that are none, the contract says. */
+function allowedBy({ allow }: CallOptions): AllowedSpec[] | undefined {
+  return Array.isArray(allow) ? allow.map((rule) => specOf(rule) as AllowedSpec) : allow;
 }
 
 /** What nothing can be made without. */

@@ -2,6 +2,7 @@ import { ApiObject, Chart, Duration } from 'cdk8s';
 import { ContainerResources } from 'cdk8s-plus-27';
 import { Construct, IConstruct } from 'constructs';
 import { AccessLog } from './access-log';
+import { Authorization } from './authorization';
 import type { Finding } from './check/finding';
 import type { MeshSpec } from './contract/mesh';
 import { API_VERSION } from './contract/names';
@@ -120,6 +121,12 @@ export interface MeshProps {
    */
   readonly encryption?: TrafficEncryption;
   /**
+   * What becomes of calls that nobody declares.
+   *
+   * @default Authorization.ENFORCE
+   */
+  readonly authorization?: Authorization;
+  /**
    * How long the certificate of a workload is valid: at most a day. It is renewed at about half of that.
    *
    * @default Duration.hours(24)
@@ -147,7 +154,7 @@ export interface MeshProps {
   /**
    * What is logged of requests.
    *
-   * @default - nothing
+   * @default - only requests and connections that are denied
    */
   readonly accessLog?: AccessLog;
   /**
@@ -227,6 +234,7 @@ export class Mesh extends Construct {
   public readonly _interception: InterceptionSpec | undefined;
   private readonly injection: Injection | undefined;
   private readonly encryption: TrafficEncryption;
+  private readonly authorization: Authorization;
   private readonly certificateLifetime: Duration;
   private readonly accessLog: AccessLog | undefined;
   private readonly object: RawObject;
@@ -252,6 +260,7 @@ export class Mesh extends Construct {
     this.policies = [...props.policies ?? []];
     this.warningsAsErrors = props.warningsAsErrors ?? false;
     this.encryption = props.encryption ?? TrafficEncryption.STRICT;
+    this.authorization = props.authorization ?? Authorization.ENFORCE;
     this.certificateLifetime = props.certificateLifetime ?? Duration.hours(24);
     this.accessLog = props.accessLog;
     this._interception = props.interception?._toSpec();
@@ -346,6 +355,7 @@ export class Mesh extends Construct {
       trustDomain: this.trustDomain,
       clusterDomain: this._clusterDomain,
       encryption: this.encryption,
+      authorization: this.authorization,
       certificateLifetime: gep2257(this.certificateLifetime),
       regions: this.regions.map(({ name, zones, geohashes }) => ({ name, zones: [...zones], geohashes: [...geohashes] })),
       injection: this.injection && { proxy: this._proxy, interception: this.injection._interception() } as MeshSpec['injection'],

@@ -75,6 +75,7 @@ metadata:
 spec:
   accessLog:
     successPercent: 1
+  authorization: enforce
   certificateLifetime: 24h
   encryption: strict
   regions:

@@ -1,7 +1,7 @@
 import { ApiObject, Chart, Duration, JsonPatch, Size } from 'cdk8s';
 import {
-  AccessLog, Bulkhead, CircuitBreaker, ExponentialRetryOptions, Findings, GrpcMatch, GrpcRoute, GrpcRule, HashKey, HealthCheck, HttpFilter, HttpMatch,
-  HttpMethod, HttpRoute, HttpRule, LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region,
+  AccessLog, Bulkhead, CallRule, CircuitBreaker, ExponentialRetryOptions, Findings, GrpcMatch, GrpcRoute, GrpcRule, HashKey, HealthCheck, HttpFilter,
+  HttpMatch, HttpMethod, HttpRoute, HttpRule, LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps, OutlierDetection, Rate, RateLimit, Region,
   Retry, RetryBudget, RetryOn, ServicePolicy, ServicePort, SizeLimits, StringMatch, Timeout, Weighted,
 } from '../src';
 import { service, shopMesh } from './program';
@@ -60,6 +60,17 @@ function call(name: string, matched: GrpcMatch, filters: HttpFilter[] = []): Ref
 /** A policy that asks for requests, of a service of bytes. */
 function bytes(name: string, props: Partial<MeshServiceProps>): RefusedProgram {
   return payment(`bytes: ${name}`, { port: ServicePort.tcp(5432), ...props });
+}
+
+/** A call with rules that are none. */
+function allow(name: string, ...rules: CallRule[]): RefusedProgram {
+  return {
+    name,
+    build: (chart) => {
+      const owner = shopMesh(chart);
+      service(owner, 'order').calls(service(owner, 'payment'), { allow: rules });
+    },
+  };
 }
 
 function filter(name: string, ...filters: HttpFilter[]): RefusedProgram {
@@ -169,6 +180,13 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
       service(owner, 'order').calls(service(owner, 'payment'), { timeout: Timeout.total(Duration.millis(0)) });
     },
   },
+  allow('a call that allows nothing'),
+  allow('a rule by a regular expression', CallRule.http({ path: StringMatch.regex('/.*') })),
+  allow('a rule for a path with an empty segment', CallRule.http({ path: StringMatch.exact('/a//b') })),
+  allow('a rule for a path with a query', CallRule.http({ path: StringMatch.prefix('/a?b=c') })),
+  allow('a rule for a method twice', CallRule.http({ methods: [HttpMethod.GET, HttpMethod.GET] })),
+  allow('a rule for a service of gRPC with a slash', CallRule.grpc('shop.v1.Payment/Authorize')),
+  allow('a rule for no method of gRPC', CallRule.grpc('shop.v1.Payment', [])),
   { name: 'a version that is no DNS label', build: (chart) => service(shopMesh(chart), 'payment').addVersion('V2', { image: 'shop/payment:2' }) },
   { name: 'a version with the name of the first', build: (chart) => service(shopMesh(chart), 'payment').addVersion('base', { image: 'shop/payment:2' }) },
   { name: 'a version without an image', build: (chart) => service(shopMesh(chart), 'payment').addVersion('v2', { image: '' }) },

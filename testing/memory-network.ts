@@ -1,5 +1,6 @@
 import {
-  OUTPUT_SIZE, READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions, type Transport,
+  OUTPUT_SIZE, READ_OFFSET, READ_SIZE, type Acceptor, type CloseReason, type Connection, type ConnectionHandler, type ListenOptions,
+  type PeerIdentity, type TlsSession, type Transport,
 } from '../runtime/proxy/transport';
 
 /** Bytes on their way above which a writer is told to wait. */
@@ -16,10 +17,11 @@ export class MemoryNetwork {
   private readonly queue: (() => void)[] = [];
   private ports = 32_768;
 
-  /** The network as one address sees it. */
-  transport(address: string): Transport {
+  /** The network as one address sees it. It vouches for who it is that connects: an accepted connection has the identity of its client, as after mutual TLS. */
+  transport(address: string, identity?: () => string | undefined): Transport {
+    if (identity !== undefined) return new MemoryTransport(this, address, identity);
     let transport = this.transports.get(address);
-    if (!transport) this.transports.set(address, transport = new MemoryTransport(this, address));
+    if (!transport) this.transports.set(address, transport = new MemoryTransport(this, address, () => undefined));
     return transport;
   }
 
@@ -62,7 +64,7 @@ class MemoryTransport implements Transport {
   readonly input = Buffer.alloc(READ_OFFSET + READ_SIZE);
   readonly output = Buffer.alloc(OUTPUT_SIZE);
 
-  constructor(private readonly network: MemoryNetwork, private readonly address: string) {}
+  constructor(private readonly network: MemoryNetwork, private readonly address: string, private readonly identity: () => string | undefined) {}
 
   async listen({ address, port: wanted }: ListenOptions, accept: (connection: Connection) => void): Promise<Acceptor> {
     const port = wanted === 0 ? this.network.nextPort() : wanted;
@@ -70,6 +72,7 @@ class MemoryTransport implements Transport {
     this.network.listen(key, (far) => {
       const near = new MemoryConnection(this.network, this, (far as MemoryConnection).local, { address, port });
       near.join(far as MemoryConnection);
+      near.tls = sessionOf((far as MemoryConnection).identity);
       accept(near);
     });
     return { port, close: async () => this.network.unlisten(key) };
@@ -81,6 +84,7 @@ class MemoryTransport implements Transport {
 
   connect(address: string, port: number, handler: ConnectionHandler): Connection {
     const connection = new MemoryConnection(this.network, this, { address, port }, { address: this.address, port: this.network.nextPort() });
+    connection.identity = this.identity();
     connection.handler = handler;
     this.network.later(() => {
       if (connection.closed) return;
@@ -98,9 +102,24 @@ interface Address {
   readonly port: number;
 }
 
+/** What both sides of a connection know of each other where the network vouches for the client. */
+function sessionOf(identity: string | undefined): TlsSession | undefined {
+  if (identity === undefined) return undefined;
+  const peer: PeerIdentity = {
+    subject: '', issuer: '', serial: '', fingerprint: '', uris: [identity], dnsNames: [], ipAddresses: [], emails: [], notBefore: 0, notAfter: Number.MAX_SAFE_INTEGER,
+  };
+  return {
+    version: 'TLSv1.3', cipher: '', alpn: undefined, serverName: undefined, reused: false, certificate: undefined, chainError: undefined, peer,
+  };
+}
+
 class MemoryConnection implements Connection {
   handler = undefined as unknown as ConnectionHandler;
   closed = false;
+  /** Who connected. */
+  identity: string | undefined;
+  /** Of an accepted connection whose client has an identity. */
+  tls: TlsSession | undefined;
   private peer: MemoryConnection | undefined;
   private reading = true;
   private readonly inbox: (Buffer | 'end')[] = [];

@@ -3,7 +3,10 @@ import { MemoryNetwork } from './memory-network';
 
 /** What the pods of a test are connected by. */
 export interface Network {
-  transport(address: string): Transport;
+  /** As one address sees it; `identity`: as whom it connects, where the network vouches for that. */
+  transport(address: string, identity?: () => string | undefined): Transport;
+  /** Whether whoever accepts a connection knows who it is that connected. */
+  readonly vouches: boolean;
   /** Lets happen what can happen without time going on. */
   settle(): Promise<void>;
 }
@@ -17,7 +20,8 @@ const QUIET_TURNS = 6;
 export function memoryNetwork(): Network {
   const network = new MemoryNetwork();
   return {
-    transport: (address) => network.transport(address),
+    vouches: true,
+    transport: (address, identity) => network.transport(address, identity),
     settle: async () => {
       network.pump();
       // Handlers and clients are promises, and the streams of HTTP/2 go on in turns of their own.
@@ -35,6 +39,7 @@ export function socketNetwork(): Network {
   let events = 0;
   const transport = new WatchedTransport(inner, () => { events++; });
   return {
+    vouches: false,
     transport: () => transport,
     settle: async () => {
       for (let quiet = 0, seen = events; quiet < QUIET_TURNS; quiet++) {
@@ -45,6 +50,41 @@ export function socketNetwork(): Network {
       }
     },
   };
+}
+
+/** Refuses who has no identity at one port, as a listener that takes nothing but mutual TLS. */
+export class GuardedTransport implements Transport {
+  readonly name: Transport['name'];
+  constructor(private readonly inner: Transport, private readonly port: number, private readonly isStrict: () => boolean) {
+    this.name = inner.name;
+  }
+
+  get tlsBackend(): Transport['tlsBackend'] {
+    return this.inner.tlsBackend;
+  }
+
+  get input(): Buffer {
+    return this.inner.input;
+  }
+
+  get output(): Buffer {
+    return this.inner.output;
+  }
+
+  async listen(options: ListenOptions, accept: (connection: Connection) => void): Promise<Acceptor> {
+    return this.inner.listen(options, (connection) => {
+      if (options.port === this.port && connection.tls === undefined && this.isStrict()) connection.reset();
+      else accept(connection);
+    });
+  }
+
+  connect(...[address, port, handler, tls]: Parameters<Transport['connect']>): Connection {
+    return this.inner.connect(address, port, handler, tls);
+  }
+
+  secure(...[connection, tls, handler]: Parameters<Transport['secure']>): ReturnType<Transport['secure']> {
+    return this.inner.secure(connection, tls, handler);
+  }
 }
 
 /** Tells of everything that happens on a transport. */

@@ -1,18 +1,19 @@
 import { parse } from 'yaml';
 import { VirtualClock } from '../runtime/clock/virtual';
-import { readResources, translate, type RawDocument } from '../runtime/control-plane';
+import { proxyNode, readResources, resolve, xdsResources, type MeshModel, type RawDocument } from '../runtime/control-plane';
 import { AddressBlock } from '../runtime/local/addresses';
 import { endpointSlices } from '../runtime/local/endpoint-slices';
 import type { KubeObject, PodSpec, PodState } from '../runtime/local/types';
 import { desiredWorkloads } from '../runtime/local/workloads';
 import { encoderProgress } from '../runtime/proxy/filter/body/encoder';
 import type { RequestRecord } from '../runtime/proxy/observe/types';
+import type { Transport } from '../runtime/proxy/transport';
 import { INBOUND_PORT, OUTBOUND_PORT } from '../src/contract/ports';
 import { exchange, type RequestOptions, type TestResponse } from './client';
 import { callHeaders, framed, grpcAnswer, grpcStub, type GrpcAnswer, type GrpcOptions } from './grpc';
 import type { Message } from './http1';
 import { objectsOf, type MeshSource } from './manifests';
-import { memoryNetwork, socketNetwork, type Network } from './network';
+import { GuardedTransport, memoryNetwork, socketNetwork, type Network } from './network';
 import { seededRandom } from './random';
 import type { AnyStub, Stub, StubRequest } from './stub-service';
 import { ECHO, TcpStub, TestConnection } from './tcp';
@@ -24,7 +25,10 @@ export interface TestMeshOptions {
    * pod; services of bytes send back what comes.
    */
   readonly services?: Readonly<Record<string, AnyStub>>;
-  /** `memory` by default: fast, and the same in every run. `sockets` are real ones, on loopback addresses. */
+  /**
+   * `memory` by default: fast, and the same in every run. It vouches for who connects in place of certificates: plain text is refused, and calls that
+   * nobody declares are denied, as in a cluster. `sockets` are real ones, on loopback addresses; who connects is not known there, and nothing is denied.
+   */
   readonly network?: 'memory' | 'sockets';
   /** Loopback block of the pods; 127.77.0.0/16 by default. */
   readonly addresses?: string;
@@ -81,6 +85,8 @@ export class TestMesh {
   readonly clock = new VirtualClock();
   /** Every request that a proxy has ended, in the order of their ends. */
   readonly records: RequestEntry[] = [];
+  /** Every connection of bytes that a proxy has ended; what only requests have is empty. */
+  readonly connections: RequestEntry[] = [];
   private readonly stubs: Map<string, AnyStub>;
   private readonly arrivals: StubRequest[] = [];
   private readonly pods_ = new Map<string, TestPod>();
@@ -89,6 +95,7 @@ export class TestMesh {
   private readonly addresses: AddressBlock;
   private readonly random: () => number;
   private objects: readonly KubeObject[] = [];
+  private services: MeshModel['services'] = new Map();
 
   private constructor(options: TestMeshOptions) {
     this.stubs = new Map(Object.entries(options.services ?? {}));
@@ -170,11 +177,25 @@ export class TestMesh {
     return TestConnection.to(this.network.transport(pod.spec.address), pod.spec.address, port);
   }
 
-  /** Sends a request to a pod's own proxy, as any caller in the cluster would; no policy of a caller applies. Time stands until `advance`. */
-  async sendTo(pod: string, path: string, options: RequestOptions = {}): Promise<TestResponse> {
+  /**
+   * Sends a request to a pod's own proxy; no policy of a caller applies. `as`: the service whose identity it has, or a SPIFFE ID; without it it is in
+   * plain text, which strict encryption refuses. Time stands until `advance`.
+   */
+  async sendTo(pod: string, path: string, { as, ...options }: RequestOptions & { readonly as?: string } = {}): Promise<TestResponse> {
     const { spec } = this.pod(pod);
     const url = new URL(path, `http://${spec.service}`);
-    return exchange(this.network.transport(spec.address), spec.address, INBOUND_PORT, url, options, () => this.clock.now());
+    return exchange(this.transportAs(spec, as), spec.address, INBOUND_PORT, url, options, () => this.clock.now());
+  }
+
+  /** Connects to a pod's own proxy, as `sendTo`: to a service of bytes. Nothing happens until `settle` or `wait`. */
+  connectTo(pod: string, { as }: { readonly as?: string } = {}): TestConnection {
+    const { spec } = this.pod(pod);
+    return TestConnection.to(this.transportAs(spec, as), spec.address, INBOUND_PORT);
+  }
+
+  private transportAs({ address }: PodSpec, as: string | undefined): Transport {
+    const identity = as === undefined || as.includes(':') ? as : this.identityOf(this.pod(as).spec);
+    return this.network.transport(address, () => identity);
   }
 
   /** Lets time go on, timer by timer, until the promise is settled. */
@@ -256,21 +277,37 @@ export class TestMesh {
     const resources = readResources({ documents: [...documents, ...slices], unreadable: [] });
     const rejected = resources.rejected.flatMap(({ id, messages }) => messages.map((message) => `${id.kind} ${id.namespace}/${id.name}: ${message}`));
     if (rejected.length > 0) throw new Error(`the control plane rejects\n${rejected.join('\n')}`);
+    const { model } = resolve(resources, undefined, { security: this.network.vouches ? 'network' : 'none' });
+    this.services = model.services;
     for (const pod of this.pods_.values()) {
       const { namespace, service, address, region } = pod.spec;
-      await pod.configure(translate(resources, {
-        service: `${namespace}/${service}`, podIp: address, loopback: address, ...(region === undefined ? {} : { region }),
-      }, { security: 'none' }));
+      const node = proxyNode(model, { service: `${namespace}/${service}`, podIp: address, loopback: address, ...(region === undefined ? {} : { region }) });
+      await pod.configure(xdsResources(model, node));
     }
+  }
+
+  private identityOf({ namespace, service }: PodSpec): string | undefined {
+    const identity = this.services.get(`${namespace}/${service}`)?.identity;
+    return identity === '' ? undefined : identity;
+  }
+
+  /** The network as a pod's proxy sees it: it connects as the pod's service, and knows who connects to it. */
+  private proxyTransport(spec: PodSpec): Transport {
+    if (!this.network.vouches) return this.network.transport(spec.address);
+    const isStrict = () => this.services.get(`${spec.namespace}/${spec.service}`)?.encryption === 'strict';
+    return new GuardedTransport(this.network.transport(spec.address, () => this.identityOf(spec)), INBOUND_PORT, isStrict);
   }
 
   private createPod(spec: PodSpec): TestPod {
     const view = viewOf(spec);
     return new TestPod(spec, {
       clock: this.clock,
-      transport: this.network.transport(spec.address),
+      transport: this.proxyTransport(spec),
       random: this.random,
-      observer: { requestEnded: (record) => { this.records.push(entryOf(view, record)); } },
+      observer: {
+        requestEnded: (record) => { this.records.push(entryOf(view, record)); },
+        connectionEnded: (record) => { this.connections.push(entryOf(view, record)); },
+      },
       answer: (message) => this.answer(view, message),
       bytes: () => this.bytesStub(view, spec.namespace),
     });

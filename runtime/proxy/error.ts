@@ -95,7 +95,7 @@ export const ERRORS = {
   noCluster: row('cluster_not_found', 'config', 503, 'NC', 'unknown-service', 'route', undefined,
     'The route leads to %s, which is not known here'),
   // Policies.
-  accessDenied: row('rbac_access_denied', 'proxy', 403, undefined, 'access-denied', 'authorization', undefined,
+  accessDenied: row('rbac_access_denied', 'proxy', 403, 'UAEX', 'access-denied', 'authorization', undefined,
     'The caller may not do this'),
   overloaded: row('overload', 'proxy', 503, 'OM', 'overloaded', 'overload', undefined,
     'The proxy is overloaded and takes no more requests for now'),

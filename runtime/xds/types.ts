@@ -53,8 +53,9 @@ export {
 } from './gen/envoy/extensions/filters/http/rbac/v3/rbac_pb';
 export { RBACSchema as NetworkRbacSchema, type RBAC as NetworkRbac } from './gen/envoy/extensions/filters/network/rbac/v3/rbac_pb';
 export {
-  RBACSchema as RbacRulesSchema, type RBAC as RbacRules, RBAC_Action as RbacAction, type Policy as RbacPolicy,
-  type Permission as RbacPermission, type Principal as RbacPrincipal,
+  RBACSchema as RbacRulesSchema, type RBAC as RbacRules, RBAC_Action as RbacAction, PolicySchema as RbacPolicySchema,
+  type Policy as RbacPolicy, PermissionSchema as RbacPermissionSchema, type Permission as RbacPermission,
+  PrincipalSchema as RbacPrincipalSchema, type Principal as RbacPrincipal,
 } from './gen/envoy/config/rbac/v3/rbac_pb';
 export { type PathMatcher } from './gen/envoy/type/matcher/v3/path_pb';
 export * from './gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb';

@@ -1,4 +1,6 @@
+import { allowOfBytes } from './allow-of-bytes';
 import { ambiguousRegion } from './ambiguous-region';
+import { authorizationAudit } from './authorization-audit';
 import { backoffExceedsTimeout } from './backoff-exceeds-timeout';
 import { badRegex } from './bad-regex';
 import { breakerVolume } from './breaker-volume';
@@ -28,6 +30,7 @@ import { outlierRoundsToZero } from './outlier-rounds-to-zero';
 import { outlierSingleReplica } from './outlier-single-replica';
 import { overlappingRoutes } from './overlapping-routes';
 import { peakExceedsPool } from './peak-exceeds-pool';
+import { permissiveEncryption } from './permissive-encryption';
 import { poolBelowRate } from './pool-below-rate';
 import { portMismatch } from './port-mismatch';
 import { portName } from './port-name';
@@ -63,7 +66,7 @@ export const CHECKS: readonly Check[] = [
   duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
   breakerVolume, requestAboveLimit, probePort,
   peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort, localPort, timeoutOfBytes, grpcNeedsHttp2,
-  routeKinds, grpcRetryMethods, grpcRetryStatuses,
+  routeKinds, grpcRetryMethods, grpcRetryStatuses, permissiveEncryption, authorizationAudit, allowOfBytes,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

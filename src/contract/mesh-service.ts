@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { allowed } from './authorization';
 import { CONSUL_NAME, DNS_LABEL } from './names';
 import { KIND, LABEL_RULE, VALIDATIONS, apiVersion, dnsLabel, dnsSubdomain, listMap, listSet, objectMeta, portNumber, routeRule, status, withRules } from './schema';
 import { hashKey, requestTimeout, retry, trafficShape } from './traffic';
@@ -11,6 +12,7 @@ const call = z.strictObject({
   namespace: dnsLabel.describe('Its namespace.'),
   timeout: requestTimeout.optional().describe("Bound of this caller's calls, instead of the service's own."),
   localPort: portNumber.optional().describe('Port of the loopback at which a tcp service is reached in the pods. The number of its own port without it.'),
+  allow: z.array(allowed).min(1).max(32).optional().describe('What may be asked for; anything else the called denies. Everything without it.'),
 });
 
 const version = z.strictObject({
@@ -50,6 +52,10 @@ const shape = z.strictObject({
     protocol: protocol.describe('What is spoken on it: HTTP/1.1, HTTP/2 without TLS, gRPC, or bytes, which have no routes, retries and limits by request.'),
   }).describe('The port that the service serves.'),
   discovery: discovery.optional().describe('Where the service has endpoints beside its pods.'),
+  encryption: z.enum(['strict', 'permissive']).optional()
+    .describe('What the pods take, instead of what the mesh says: strict is mutual TLS alone; permissive takes plain text too, from anybody, and counts it.'),
+  authorization: z.enum(['enforce', 'audit']).optional()
+    .describe('Calls to it that nobody declares, instead of what the mesh says: enforce denies them, audit counts them.'),
   regions: listSet(dnsLabel, 64, 1).optional().describe('Regions that the pods run in. Without it wherever the scheduler puts them.'),
   versions: listMap(version, 'name', 32).optional().describe('Versions beside the base version. They get traffic only by routes.'),
   calls: listMap(call, ['service', 'namespace'], 1000).optional().describe('What the pods may call. Anything else is refused by their own proxy.'),

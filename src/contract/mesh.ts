@@ -46,6 +46,8 @@ export const meshSpec = z.strictObject({
   trustDomain: dnsSubdomain.describe('SPIFFE trust domain: workloads are spiffe://<trustDomain>/ns/<namespace>/sa/<service account>.'),
   encryption: z.enum(['strict', 'permissive']).default('strict')
     .describe('Mutual TLS between services: strict takes nothing else; permissive takes plain text too, from whoever connects, and counts it.'),
+  authorization: z.enum(['enforce', 'audit']).default('enforce')
+    .describe('Calls that nobody declares: enforce denies them; audit lets them through, and counts what it would deny.'),
   certificateLifetime: positiveDuration.default('24h')
     .describe('How long the certificate of a workload is valid. It is renewed at about half of that.'),
   clusterDomain: dnsSubdomain.optional().describe('DNS domain of the cluster, in which services are <name>.<namespace>.svc.<domain>; cluster.local without it.'),
@@ -53,8 +55,8 @@ export const meshSpec = z.strictObject({
   injection: injectionSpec.optional()
     .describe('The sidecar of pods whose namespace, or which themselves, have the label mesh.meshwright.dev/inject: enabled. Without it no pod gets one.'),
   accessLog: z.strictObject({
-    successPercent: z.int().min(0).max(100).describe('Part of the requests answered below 500 that is logged; all others always are.'),
-  }).optional().describe('One JSON object a line on standard output of every proxy. Without it nothing is logged.'),
+    successPercent: z.int().min(0).max(100).describe('Part of the requests answered below 500 that is logged; all others always are, and so is whoever was denied.'),
+  }).optional().describe('One JSON object a line on standard output of every proxy. Without it only who was denied is logged.'),
 });
 
 /** One trust domain and the settings of all its proxies. */

@@ -42,6 +42,10 @@ export const QUANTITY = '^[0-9]+(\\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$';
 export const CONSUL_NAME = '^[A-Za-z0-9._-]+$';
 /** A prefix of geohashes: base 32 without a, i, l and o. */
 export const GEOHASH = '^[0-9b-hjkmnp-z]+$';
+/** A path that a rule of authorization is about: no empty segment, and nothing that two readers may read in two ways. */
+export const ALLOWED_PATH = '^/([^/?#;\\\\%\\s]+/)*[^/?#;\\\\%\\s]*$';
+/** Name of a service or a method of gRPC. */
+export const GRPC_NAME = '^[A-Za-z_][A-Za-z0-9_.]*$';
 /** `<HTTPRoute name>/<rule name>`. */
 export const ROUTE_RULE = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 

@@ -65,7 +65,7 @@ export function text(max: number): z.ZodString {
 }
 
 /** A text by a pattern. `rule` says in words what the pattern and the length ask for, whichever of them is broken. */
-function matching(pattern: string, max: number, rule: string): z.ZodString {
+export function matching(pattern: string, max: number, rule: string): z.ZodString {
   return z.string({ error: rule }).min(1, { error: rule }).max(max, { error: rule }).regex(new RegExp(pattern), { error: rule });
 }
 

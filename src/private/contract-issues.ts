@@ -91,6 +91,16 @@ const FIXES: Readonly<Record<string, string>> = {
   'localPort': 'write localPort: 15432, or another number of 1 to 65535',
   'connect': 'write connect: Duration.seconds(1)',
   'idle': 'write idle: Duration.minutes(10)',
+  'allow': 'write allow: [CallRule.http({ methods: [HttpMethod.GET] })], or leave allow out to allow everything',
+  'allow.http.methods': 'name each method once, or leave methods out to allow any',
+  'allow.http.path': 'write path: StringMatch.exact(\'/payments\'), or StringMatch.prefix(\'/payments\'); rules have no regular expressions',
+  'allow.http.path.regex': 'write path: StringMatch.exact(\'/payments\'), or StringMatch.prefix(\'/payments\'); rules have no regular expressions',
+  'allow.http.path.exact': 'write path: StringMatch.exact(\'/payments\')',
+  'allow.http.path.prefix': 'write path: StringMatch.prefix(\'/payments\')',
+  'allow.grpc.service': 'write CallRule.grpc(\'shop.v1.Payment\')',
+  'allow.grpc.methods': 'write CallRule.grpc(\'shop.v1.Payment\', [\'Authorize\'])',
+  'encryption': 'write encryption: TrafficEncryption.STRICT, or leave it out',
+  'authorization': 'write authorization: Authorization.ENFORCE, or leave it out',
   'calls.timeout': 'write { timeout: Timeout.total(Duration.seconds(1)) }',
 };
 

@@ -10,7 +10,7 @@ export function checkedMeshSpec(path: string, name: string, namespace: string, s
   if (error === undefined) return { spec, findings: [] };
   const wrong = new Set(error.issues.map((issue) => issue.path[1]));
   const left: MeshSpec = {
-    trustDomain: String(spec?.trustDomain), encryption: 'strict', certificateLifetime: '24h', regions: wrong.has('regions') ? [] : spec.regions,
+    trustDomain: String(spec?.trustDomain), encryption: 'strict', authorization: 'enforce', certificateLifetime: '24h', regions: wrong.has('regions') ? [] : spec.regions,
   };
   return { spec: left, findings: contractFindings(path, document, error.issues) };
 }

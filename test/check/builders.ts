@@ -8,7 +8,7 @@ const NONE: ReadonlyMap<string, string> = new Map();
 type Writable<T> = { -readonly [K in keyof T]?: T[K] };
 
 export function meshNode(spec: Writable<MeshSpec> = {}): MeshNode {
-  return { path: 'shop/mesh', acknowledged: NONE, name: 'mesh', namespace: 'shop', spec: { trustDomain: 'shop.example', encryption: 'strict', certificateLifetime: '24h', regions: [], ...spec } };
+  return { path: 'shop/mesh', acknowledged: NONE, name: 'mesh', namespace: 'shop', spec: { trustDomain: 'shop.example', encryption: 'strict', authorization: 'enforce', certificateLifetime: '24h', regions: [], ...spec } };
 }
 
 export function region(name: string, zones: string[] = [], geohashes: string[] = []): MeshSpec['regions'][number] {

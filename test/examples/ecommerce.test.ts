@@ -111,7 +111,7 @@ test('each replica of the payment service admits its rate and no more', async ()
   const mesh = await TestMesh.of(shop());
   const [pod] = mesh.pods('payment');
   const admitted = async (requests: number) => {
-    const answers = await mesh.wait(Promise.all(Array.from({ length: requests }, async () => mesh.sendTo(pod!.name, '/payments'))));
+    const answers = await mesh.wait(Promise.all(Array.from({ length: requests }, async () => mesh.sendTo(pod!.name, '/payments', { as: 'order' }))));
     const refused = answers.find(({ status }) => status === 429);
     if (refused) expect(refused.headers).toMatchObject({ 'retry-after': expect.any(String), 'ratelimit': expect.any(String) });
     return answers.filter(({ status }) => status === 200).length;

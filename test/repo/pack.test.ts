@@ -66,8 +66,8 @@ describe('the package', () => {
     expect(ours).toBeLessThan(6.8 * MEGABYTE);
   });
 
-  test('a proxy keeps at most 950 kB of its own source in memory, without the libraries that its configuration may not need', () => {
-    expect(packed.files.find(({ path }) => path === 'lib/runtime/proxy.js')!.size).toBeLessThan(0.95 * MEGABYTE);
+  test('a proxy keeps at most 990 kB of its own source in memory, without the libraries that its configuration may not need', () => {
+    expect(packed.files.find(({ path }) => path === 'lib/runtime/proxy.js')!.size).toBeLessThan(0.99 * MEGABYTE);
   });
 
   test('the declarations of meshwright/testing stand by themselves', () => {

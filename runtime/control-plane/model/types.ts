@@ -33,6 +33,10 @@ export interface Service {
   readonly mesh: MeshSettings;
   /** SPIFFE ID of its pods. */
   readonly identity: string;
+  /** Whether its pods take plain text too. */
+  readonly encryption: 'strict' | 'permissive';
+  /** Calls that nobody declares: they are denied, or counted. */
+  readonly authorization: 'enforce' | 'audit';
   /** Port of the application in the pod. */
   readonly port: number;
   readonly protocol: Protocol;
@@ -63,6 +67,14 @@ export interface Caller {
   readonly key: string;
   /** SPIFFE ID. */
   readonly identity: string;
+  /** What it may ask for, any of these; undefined: everything. */
+  readonly allow: readonly Permitted[] | undefined;
+}
+
+/** Requests that a caller may send: by one of the methods, to one of the paths; where there is none, by or to any. */
+export interface Permitted {
+  readonly methods: readonly string[];
+  readonly paths: readonly { readonly kind: 'exact' | 'prefix'; readonly value: string }[];
 }
 
 /** What all proxies of a mesh share. */
@@ -72,8 +84,6 @@ export interface MeshSettings {
   /** DNS domain of the cluster; undefined: `cluster.local`. */
   readonly clusterDomain: string | undefined;
   readonly regions: readonly Region[];
-  /** Whether services take plain text too. */
-  readonly encryption: 'strict' | 'permissive';
   /** How long the certificate of a workload is valid. */
   readonly certificateLifetime: number;
   readonly security: Security;
@@ -90,6 +100,8 @@ export interface Region {
 export interface Call {
   /** Key of the backend. */
   readonly backend: string;
+  /** What the caller may ask for; undefined: everything. */
+  readonly allow: readonly Permitted[] | undefined;
   /** The caller's own bound, instead of all bounds that the callee's service and rules have. */
   readonly timeout: Timeout | undefined;
   /** Port of the loopback at which the caller reaches a backend of bytes; undefined for one of requests, which is told by its name. */

@@ -1,4 +1,5 @@
-import { rulesFor, type Backend, type Caller, type Service } from '../model';
+import type { AllowedSpec } from '../../../src/contract';
+import { rulesFor, type Backend, type Caller, type Permitted, type Service } from '../model';
 
 /** Services without what all of them together say of each: who may call it. */
 export type ServiceDraft = Omit<Service, 'callers'>;
@@ -10,14 +11,36 @@ export type ServiceDraft = Omit<Service, 'callers'>;
 export function withCallers(drafts: ReadonlyMap<string, ServiceDraft>, backends: ReadonlyMap<string, Backend>): Map<string, Service> {
   const callers = new Map<string, Map<string, Caller>>();
   for (const { key, namespace, identity, calls } of drafts.values()) {
-    for (const { backend } of calls) {
+    for (const { backend, allow } of calls) {
       for (const called of reachedBy(backends.get(backend), namespace, backends)) {
         const known = callers.get(called) ?? new Map<string, Caller>();
-        callers.set(called, known.set(key, { key, identity }));
+        callers.set(called, known.set(key, { key, identity, allow: both(known.get(key), allow) }));
       }
     }
   }
   return new Map([...drafts].map(([key, draft]) => [key, { ...draft, callers: inOrder(callers.get(key)) }]));
+}
+
+/** Of several calls that end at one service, what any of them allows. */
+function both(known: Caller | undefined, allow: Caller['allow']): Caller['allow'] {
+  if (known === undefined) return allow;
+  return known.allow === undefined || allow === undefined ? undefined : [...known.allow, ...allow];
+}
+
+/** Rules as requests: a call of gRPC is a POST to a path of its service's and method's names. */
+export function permittedBy(allow: readonly AllowedSpec[]): Permitted[] {
+  return allow.map(({ http, grpc }) => {
+    if (grpc !== undefined) {
+      const paths = grpc.methods === undefined ? [{ kind: 'prefix' as const, value: `/${grpc.service}` }]
+        : grpc.methods.map((method) => ({ kind: 'exact' as const, value: `/${grpc.service}/${method}` }));
+      return { methods: ['POST'], paths };
+    }
+    const { exact, prefix } = http?.path ?? {};
+    return {
+      methods: http?.methods ?? [],
+      paths: exact !== undefined ? [{ kind: 'exact', value: exact }] : prefix !== undefined ? [{ kind: 'prefix', value: prefix }] : [],
+    };
+  });
 }
 
 /** Keys of the services that requests from a namespace to a backend may come to. */

@@ -2,7 +2,7 @@ import { RESERVED_PORTS, spiffeId, type MeshResource } from '../../../src/contra
 import type { Call, MeshSettings, Security } from '../model';
 import { keyOf, type Resource, type ResourceSet } from '../resources';
 import { regionsOf, type Backends } from './backends';
-import type { ServiceDraft } from './callers';
+import { permittedBy, type ServiceDraft } from './callers';
 import { compressionOf, optional, rateLimitsOf, timeoutOf } from './policies';
 import type { Report } from './report';
 
@@ -28,6 +28,8 @@ function serviceOf(
     namespace: id.namespace,
     mesh: settingsOf(keyOf(spec.mesh), mesh, security),
     identity: mesh ? spiffeId(mesh.spec.trustDomain, id.namespace, spec.serviceAccount) : '',
+    encryption: spec.encryption ?? mesh?.spec.encryption ?? 'strict',
+    authorization: spec.authorization ?? mesh?.spec.authorization ?? 'enforce',
     port: spec.port.number,
     protocol: spec.port.protocol,
     calls: callsOf({ id, spec }, set, backends, report),
@@ -45,7 +47,6 @@ function settingsOf(key: string, mesh: MeshResource | undefined, security: Secur
     key,
     trustDomain: mesh?.spec.trustDomain ?? '',
     clusterDomain: mesh?.spec.clusterDomain,
-    encryption: mesh?.spec.encryption ?? 'strict',
     certificateLifetime: optional(mesh?.spec.certificateLifetime) ?? DAY,
     security,
     regions: regionsOf(mesh),
@@ -77,12 +78,21 @@ function callsOf({ id, spec }: About, set: ResourceSet, backends: Backends, repo
     if (!bytes && call.localPort !== undefined) {
       unresolved('UnsupportedValue', `localPort is ${call.localPort}: it speaks ${backend.protocol} and is reached by its name; remove localPort`);
     }
+    if (bytes && call.allow !== undefined) {
+      // To let everything pass would be more than was asked for.
+      return unresolved('UnsupportedValue', 'it carries bytes, in which nothing can be allowed and the rest denied; remove allow');
+    }
     if (localPort !== undefined) {
       const by = taken.get(localPort);
       if (by !== undefined) return unresolved('PortConflict', `localPort is ${localPort}: that port of the pod's loopback belongs to ${by}; write another localPort`);
       taken.set(localPort, target);
     }
-    calls.set(backend.key, { backend: backend.key, timeout: bytes ? undefined : call.timeout && timeoutOf(call.timeout), localPort });
+    calls.set(backend.key, {
+      backend: backend.key,
+      allow: call.allow && permittedBy(call.allow),
+      timeout: bytes ? undefined : call.timeout && timeoutOf(call.timeout),
+      localPort,
+    });
   });
   return [...calls.values()].sort((a, b) => (a.backend < b.backend ? -1 : 1));
 }

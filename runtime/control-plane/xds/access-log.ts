@@ -20,6 +20,7 @@ const FORMAT = {
   upstream_tries: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
   route: '%ROUTE_NAME%',
   downstream: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%',
+  peer: '%DOWNSTREAM_PEER_URI_SAN%',
   request_id: '%REQ(X-REQUEST-ID)%',
   traceparent: '%REQ(TRACEPARENT)%',
   user_agent: '%REQ(USER-AGENT)%',
@@ -37,22 +38,29 @@ const CONNECTION_FORMAT = {
   upstream_cluster: '%UPSTREAM_CLUSTER%',
   upstream_host: '%UPSTREAM_HOST%',
   downstream: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%',
+  peer: '%DOWNSTREAM_PEER_URI_SAN%',
 };
 
 type Filter = MessageInit<typeof AccessLogSchema>['filter'];
 
 /**
  * One JSON object a line on standard output: `successPercent` of the requests that were answered below 500, and all others. A request that had no
- * answer counts as status 0.
+ * answer counts as status 0. Undefined: only who was denied.
  */
-export function accessLog(successPercent: number): AccessLog {
-  return log(FORMAT, successPercent === 100 ? undefined : sampled(successPercent));
+export function accessLog(successPercent: number | undefined): AccessLog {
+  if (successPercent === undefined) return log(FORMAT, DENIED);
+  if (successPercent === 100) return log(FORMAT, undefined);
+  return log(FORMAT, anyOf(status(ComparisonFilter_Op.GE, 500), status(ComparisonFilter_Op.EQ, 0), share(successPercent), DENIED));
 }
 
-/** One line for each connection that carried bytes, when it ends: `successPercent` of them. */
-export function connectionLog(successPercent: number): AccessLog {
-  return log(CONNECTION_FORMAT, successPercent === 100 ? undefined : share(successPercent));
+/** One line for each connection that carried bytes, when it ends: `successPercent` of them, and all that were denied. */
+export function connectionLog(successPercent: number | undefined): AccessLog {
+  if (successPercent === undefined) return log(CONNECTION_FORMAT, DENIED);
+  return log(CONNECTION_FORMAT, successPercent === 100 ? undefined : anyOf(share(successPercent), DENIED));
 }
+
+/** Who may not, and who has not said who it is. */
+const DENIED = { filterSpecifier: { case: 'responseFlagFilter' as const, value: { flags: ['UAEX'] } } };
 
 function log(format: Readonly<Record<string, string>>, filter: Filter): AccessLog {
   return create(AccessLogSchema, {
@@ -67,17 +75,15 @@ function log(format: Readonly<Record<string, string>>, filter: Filter): AccessLo
   });
 }
 
-function sampled(successPercent: number): Filter {
-  const status = (op: ComparisonFilter_Op, value: number) => ({
+function anyOf(...filters: readonly NonNullable<Filter>[]): Filter {
+  return { filterSpecifier: { case: 'orFilter', value: { filters: [...filters] } } };
+}
+
+function status(op: ComparisonFilter_Op, value: number) {
+  return {
     filterSpecifier: {
       case: 'statusCodeFilter' as const,
       value: { comparison: { op, value: { defaultValue: value, runtimeKey: 'meshwright.access_log.status' } } },
-    },
-  });
-  return {
-    filterSpecifier: {
-      case: 'orFilter',
-      value: { filters: [status(ComparisonFilter_Op.GE, 500), status(ComparisonFilter_Op.EQ, 0), share(successPercent)] },
     },
   };
 }

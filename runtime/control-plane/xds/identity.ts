@@ -1,10 +1,11 @@
 import { serviceHost } from '../../../src/contract';
 import {
-  create, DownstreamTlsContextSchema, HttpFilterSchema, HttpRbacSchema, NetworkRbacSchema, packAny, SecretSchema, TransportSocketSchema,
-  UpstreamTlsContextSchema, TlsParameters_TlsProtocol, type CommonTlsContextSchema, type Filter, FilterSchema, type HttpFilter,
-  type RbacRulesSchema, type Secret, SubjectAltNameMatcher_SanType, type TransportSocket,
+  create, DownstreamTlsContextSchema, FilterSchema, HttpFilterSchema, HttpRbacSchema, NetworkRbacSchema, packAny, SecretSchema,
+  SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol, TransportSocketSchema, UpstreamTlsContextSchema, type CommonTlsContextSchema, type Filter,
+  type HttpFilter, type RbacPermissionSchema, type RbacPolicySchema, type RbacPrincipalSchema, type RbacRulesSchema, type Secret,
+  type TransportSocket,
 } from '../../xds';
-import type { Backend, Caller, MeshSettings, Protocol, Service } from '../model';
+import type { Backend, Permitted, Protocol, Service } from '../model';
 import type { Init } from './init';
 
 /** Name by SDS of a proxy's own certificate. It makes the key itself and asks for the certificate; nobody can get that of another by a name. */
@@ -65,30 +66,68 @@ export function trustBundle(pem: string): Secret {
 }
 
 /** Whom a service lets in: who declares a call to it, each a policy of its own, so that a log can name it. Without one nobody. */
-function rules(callers: readonly Caller[]): Init<typeof RbacRulesSchema> {
-  return {
-    policies: Object.fromEntries(callers.map(({ key, identity }) => [key, {
-      permissions: [{ rule: { case: 'any' as const, value: true } }],
-      principals: [{
-        identifier: { case: 'authenticated' as const, value: { principalName: { matchPattern: { case: 'exact' as const, value: identity } } } },
-      }],
-    }])),
-  };
+function rules({ callers, encryption, mesh: { security } }: Service): Init<typeof RbacRulesSchema> {
+  const policies = callers.map(({ key, identity, allow }): [string, Init<typeof RbacPolicySchema>] => [key, {
+    permissions: allow === undefined ? [ANYTHING] : allow.map(permission),
+    principals: [{ identifier: { case: 'authenticated', value: { principalName: { matchPattern: { case: 'exact', value: identity } } } } }],
+  }]);
+  // With certificates plain text has a chain of its own.
+  if (security === 'network' && encryption === 'permissive') policies.push(['plain text', { permissions: [ANYTHING], principals: [NOBODY] }]);
+  return { policies: Object.fromEntries(policies) };
+}
+
+/** Whoever does not prove who it is. */
+const NOBODY: Init<typeof RbacPrincipalSchema> = { identifier: { case: 'notId', value: { identifier: { case: 'authenticated', value: {} } } } };
+
+type Permission = Init<typeof RbacPermissionSchema>;
+const ANYTHING: Permission = { rule: { case: 'any', value: true } };
+
+function permission({ methods, paths }: Permitted): Permission {
+  const byMethod = methods.map((method): Permission => ({
+    rule: {
+      case: 'header', value: { name: ':method', headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'exact', value: method } } } },
+    },
+  }));
+  const byPath = paths.flatMap(({ kind, value }): Permission[] => {
+    if (kind === 'exact') return [urlPath('exact', value)];
+    // By whole segments.
+    const segments = value.endsWith('/') ? value.slice(0, -1) : value;
+    return segments === '' ? [ANYTHING] : [urlPath('exact', segments), urlPath('prefix', `${segments}/`)];
+  });
+  return all([any(byMethod), any(byPath)].filter((one) => one !== undefined));
+}
+
+function urlPath(kind: 'exact' | 'prefix', value: string): Permission {
+  return { rule: { case: 'urlPath', value: { rule: { case: 'path', value: { matchPattern: { case: kind, value } } } } } };
+}
+
+function any(permissions: readonly Permission[]): Permission | undefined {
+  return permissions.length < 2 ? permissions[0] : { rule: { case: 'orRules', value: { rules: [...permissions] } } };
+}
+
+function all(permissions: readonly Permission[]): Permission {
+  if (permissions.length === 0) return ANYTHING;
+  return permissions.length === 1 ? permissions[0]! : { rule: { case: 'andRules', value: { rules: [...permissions] } } };
+}
+
+/** The rules in force, or, in an audit, only counted. */
+function enforced(service: Service) {
+  return service.authorization === 'audit' ? { shadowRules: rules(service) } : { rules: rules(service) };
 }
 
 /** Judges requests. */
-export function authorizationFilter({ name, namespace, callers }: Service): HttpFilter {
-  const rbac = create(HttpRbacSchema, { rulesStatPrefix: `${name}.${namespace}`, rules: rules(callers) });
+export function authorizationFilter(service: Service): HttpFilter {
+  const rbac = create(HttpRbacSchema, { rulesStatPrefix: `${service.name}.${service.namespace}`, ...enforced(service) });
   return create(HttpFilterSchema, { name: 'envoy.filters.http.rbac', configType: { case: 'typedConfig', value: packAny(HttpRbacSchema, rbac) } });
 }
 
 /** Judges connections. */
-export function connectionAuthorization({ name, namespace, callers }: Service): Filter {
-  const rbac = create(NetworkRbacSchema, { statPrefix: `${name}.${namespace}`, rules: rules(callers) });
+export function connectionAuthorization(service: Service): Filter {
+  const rbac = create(NetworkRbacSchema, { statPrefix: `${service.name}.${service.namespace}`, ...enforced(service) });
   return create(FilterSchema, { name: 'envoy.filters.network.rbac', configType: { case: 'typedConfig', value: packAny(NetworkRbacSchema, rbac) } });
 }
 
-/** Whether what connects is judged by who it is: in a mesh that lets plain text in, whoever uses it is nobody. */
-export function isJudged({ security, encryption }: MeshSettings, plainText: boolean): boolean {
+/** Whether what connects is judged by who it is: where a service lets plain text in, whoever uses it is nobody. */
+export function isJudged({ mesh: { security }, encryption }: Service, plainText: boolean): boolean {
   return security !== 'none' && !(plainText && encryption === 'permissive');
 }

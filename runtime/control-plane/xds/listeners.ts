@@ -67,7 +67,7 @@ export function filterChains(service: Service): FilterChains {
 }
 
 function inboundChains(service: Service): FilterChain[] {
-  const { security, encryption } = service.mesh;
+  const { encryption, mesh: { security } } = service;
   if (security !== 'certificates') return [inboundChain(service, false)];
   const mutual = inboundChain(service, false);
   mutual.name = MUTUAL_TLS;
@@ -83,7 +83,7 @@ function inboundChains(service: Service): FilterChain[] {
 
 function inboundChain(service: Service, plainText: boolean): FilterChain {
   const { mesh, protocol: spoken, port, idleTimeout, rateLimits } = service;
-  const judged = isJudged(mesh, plainText);
+  const judged = isJudged(service, plainText);
   if (spoken === 'tcp') {
     const chain = tcpChain(INBOUND, mesh, { cluster: inboundClusterName(port), idleTimeout, bySource: false });
     if (judged) chain.filters.unshift(connectionAuthorization(service));
@@ -133,7 +133,8 @@ function filterChain(name: string, { mesh }: Service, init: HcmInit): FilterChai
   const manager = create(HttpConnectionManagerSchema, {
     ...init,
     ...protocol(name),
-    accessLog: mesh.accessLogPercent === undefined ? [] : [accessLog(mesh.accessLogPercent)],
+    // Nobody is denied on the way out.
+    accessLog: mesh.accessLogPercent === undefined && name !== INBOUND ? [] : [accessLog(mesh.accessLogPercent)],
   });
   return create(FilterChainSchema, {
     filters: [{

@@ -1,6 +1,7 @@
 import { create, duration, FilterChainSchema, packAny, TcpProxySchema, type FilterChain } from '../../xds';
 import type { MeshSettings } from '../model';
 import { connectionLog } from './access-log';
+import { INBOUND } from './names';
 
 /** Where the bytes of a listener go. */
 export interface BytesTo {
@@ -19,7 +20,8 @@ export function tcpChain(statPrefix: string, { accessLogPercent }: MeshSettings,
     idleTimeout: duration(idleTimeout ?? 0),
     maxConnectAttempts: 1,
     hashPolicy: bySource ? [{ policySpecifier: { case: 'sourceIp', value: {} } }] : [],
-    accessLog: accessLogPercent === undefined ? [] : [connectionLog(accessLogPercent)],
+    // Nobody is denied on the way out.
+    accessLog: accessLogPercent === undefined && statPrefix !== INBOUND ? [] : [connectionLog(accessLogPercent)],
   });
   return create(FilterChainSchema, {
     filters: [{ name: 'envoy.filters.network.tcp_proxy', configType: { case: 'typedConfig', value: packAny(TcpProxySchema, proxy) } }],

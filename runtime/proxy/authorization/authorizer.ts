@@ -2,12 +2,26 @@ import type { RbacConfig } from '../config/rbac-types';
 import { isAmbiguousPath, RbacRules } from './rbac';
 import { nameOfPeer, type Subject } from './subject';
 
+/** Whom a metric names apart; of more they are one. */
+const MOST_NAMES = 100;
+const OTHERS = 'others';
+
 /** How often was decided what: Envoy's `rbac.*`. */
 export class RbacStats {
   allowed = 0;
   denied = 0;
   shadowAllowed = 0;
   shadowDenied = 0;
+  /** Denials by who was denied; of what is counted only, by who would be. */
+  readonly deniedTo = new Map<string, number>();
+  readonly shadowDeniedTo = new Map<string, number>();
+}
+
+/** Addresses of whoever has no identity are no names: there is no end of them. */
+function countFor(counts: Map<string, number>, subject: Subject): void {
+  const name = subject.peer === undefined ? 'unknown' : nameOfPeer(subject);
+  const key = counts.has(name) || counts.size < MOST_NAMES ? name : OTHERS;
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 /** A subject may not: what stands in logs. */
@@ -18,20 +32,25 @@ export interface Denial {
 
 /** Decides by the rules of one filter, counts, and says for logs why somebody may not. */
 export class Authorizer {
-  private readonly rules: RbacRules | undefined;
+  private readonly enforced: RbacRules | undefined;
   private readonly shadow: RbacRules | undefined;
 
   constructor(private readonly config: RbacConfig, readonly stats = new RbacStats()) {
-    this.rules = config.rules && new RbacRules(config.rules);
+    this.enforced = config.rules && new RbacRules(config.rules);
     this.shadow = config.shadow && new RbacRules(config.shadow);
+  }
+
+  /** Their name in logs and metrics. */
+  get rules(): string {
+    return this.config.statPrefix;
   }
 
   /** Undefined: it may. */
   check(subject: Subject): Denial | undefined {
-    const { rules, shadow, stats } = this;
+    const { enforced: rules, shadow, stats } = this;
     if (shadow !== undefined) {
       if (this.allows(shadow, subject)) stats.shadowAllowed++;
-      else stats.shadowDenied++;
+      else this.shadowDeny(subject);
     }
     if (rules === undefined) return undefined;
     if (this.allows(rules, subject)) {
@@ -39,7 +58,13 @@ export class Authorizer {
       return undefined;
     }
     stats.denied++;
+    countFor(stats.deniedTo, subject);
     return { detail: this.explain(rules, subject) };
+  }
+
+  private shadowDeny(subject: Subject): void {
+    this.stats.shadowDenied++;
+    countFor(this.stats.shadowDeniedTo, subject);
   }
 
   private allows(rules: RbacRules, subject: Subject): boolean {
@@ -48,14 +73,23 @@ export class Authorizer {
     return rules.decide(subject).allowed;
   }
 
+  /** What was asked for, and what would have allowed it. */
   private explain(rules: RbacRules, subject: Subject): string {
     const { request, destinationPort } = subject;
     const { policy } = rules.decide(subject);
-    const ambiguous = request !== undefined && rules.readsPath && isAmbiguousPath(request.path);
-    const why = ambiguous ? 'path is ambiguous' : policy === undefined ? 'no policy allows' : `denied by ${policy}`;
-    const what = request === undefined ? `port ${destinationPort}` : `${request.method} ${withoutQuery(request.path)}`;
-    return `rbac_access_denied{${this.config.statPrefix}: ${why}: ${nameOfPeer(subject)}: ${what}}`;
+    const who = nameOfPeer(subject);
+    const called = this.config.statPrefix;
+    const what = `${who} → ${called}: ${request === undefined ? `port ${destinationPort}` : `${request.method} ${withoutQuery(request.path)}`}`;
+    if (request !== undefined && rules.readsPath && isAmbiguousPath(request.path)) return denial(`${what}; no rule is about a path that can be read in two ways`);
+    if (policy !== undefined) return denial(`${policy} denies ${what}`);
+    if (subject.peer === undefined) return denial(`no rule allows ${what}; callers need a certificate of the mesh`);
+    const fix = rules.knows(subject) ? `add it to what ${who} may ask for (allow)` : `declare calls(${called}) in ${who}`;
+    return denial(`no rule allows ${what}; ${fix}`);
   }
+}
+
+function denial(why: string): string {
+  return `rbac_access_denied{${why}}`;
 }
 
 /** A query may hold secrets. */

@@ -29,6 +29,11 @@ export class RbacRules {
     this.otherwise = { allowed: action === 'deny', policy: undefined };
   }
 
+  /** Whether some policy is about whoever asks, if not for this. */
+  knows(subject: Subject): boolean {
+    return this.policies.some(({ asks }) => asks(subject));
+  }
+
   decide(subject: Subject): Decision {
     for (const { decision, asks, isAsked } of this.policies) if (asks(subject) && isAsked(subject)) return decision;
     return this.otherwise;

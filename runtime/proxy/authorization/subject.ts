@@ -19,7 +19,12 @@ export interface Subject {
   readonly request: RequestHead | undefined;
 }
 
-/** Whom a log names. */
+const SPIFFE = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/;
+
+/** Whom a log names: a workload of a mesh as `order.shop`, by its account and namespace, all else by what its certificate says. */
 export function nameOfPeer({ peer, peerAddress }: Subject): string {
-  return peer === undefined ? `${peerAddress} without identity` : peer.uris[0] ?? peer.dnsNames[0] ?? peer.subject;
+  if (peer === undefined) return `${peerAddress} without identity`;
+  const name = peer.uris[0] ?? peer.dnsNames[0] ?? peer.subject;
+  const [, namespace, account] = SPIFFE.exec(name) ?? [];
+  return namespace === undefined ? name : `${account}.${namespace}`;
 }

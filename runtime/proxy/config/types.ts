@@ -303,6 +303,7 @@ export interface HashPolicyConfig {
 export type AccessLogFilterConfig =
   | { readonly kind: 'any'; readonly filters: readonly AccessLogFilterConfig[] }
   /** Status of the answer; 0 where there was none. */
+  | { readonly kind: 'flag'; readonly flags: readonly string[] }
   | { readonly kind: 'status'; readonly op: 'EQ' | 'GE' | 'LE'; readonly value: number }
   /** So many of a million, at random. */
   | { readonly kind: 'sample'; readonly perMillion: number };

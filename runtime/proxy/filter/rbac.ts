@@ -20,6 +20,11 @@ export class RbacFilter implements HttpFilter {
     return this.listener?.stats;
   }
 
+  /** Name of the listener's rules. */
+  get rules(): string | undefined {
+    return this.listener?.rules;
+  }
+
   onRequest(request: FilterRequest): LocalReply | undefined {
     const { route } = request;
     const own = route.config.filters.size === 0 ? undefined : route.config.filters.get(this.name);

@@ -16,6 +16,12 @@ export function compileFilter(filter: AccessLogFilterConfig | undefined, random:
         return false;
       };
     }
+    case 'flag': {
+      const flags = new Set(filter.flags);
+      // One end with two flags has either.
+      if (flags.has('UF') || flags.has('URX')) flags.add('UF,URX');
+      return ({ flag }) => flag !== undefined && flags.has(flag);
+    }
     case 'sample': {
       const share = filter.perMillion / 1_000_000;
       return () => random() < share;

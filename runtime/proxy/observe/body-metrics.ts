@@ -4,6 +4,8 @@ import type { Families } from './families';
 export interface MeasuredFilter {
   readonly name: string;
   readonly config?: unknown;
+  /** Of one that judges by rules, their name. */
+  readonly rules?: string;
   readonly stats?: unknown;
 }
 

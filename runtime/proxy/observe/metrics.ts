@@ -1,6 +1,7 @@
 import type { ClusterStats } from '../cluster/stats';
 import type { Cluster } from '../cluster/types';
 import type { FilterChainConfig, HttpConnectionManagerConfig, ListenerConfig, TcpProxyConfig } from '../config/types';
+import { collectAuthorization, isAuthorization, type AuthorizationCounters } from './authorization-metrics';
 import { collectBodyFilters, type MeasuredFilter } from './body-metrics';
 import { Families } from './families';
 import type { Http2Stats } from './http2-stats';
@@ -202,12 +203,34 @@ export function collectTraffic({ clusters, listeners }: Measured, observer: Requ
       if (chain.filter.kind === 'http') {
         collectHttp(chain.key, chain.filter, stats as HttpCounters, observer, into);
         const { filters = [] } = (tables ?? {}) as { filters?: readonly MeasuredFilter[] };
-        collectBodyFilters(filters, { envoy_http_conn_manager_prefix: chain.filter.statPrefix }, into);
+        const { statPrefix } = chain.filter;
+        collectBodyFilters(filters, { envoy_http_conn_manager_prefix: statPrefix }, into);
+        for (const filter of filters) {
+          if (isAuthorization(filter.stats)) collectAuthorization({ statPrefix, protocol: 'http', rules: filter.rules ?? filter.name }, filter.stats, into);
+        }
         continue;
       }
       collectTcp(chain.key, chain.filter, stats as TcpCounters, observer, into);
+      const { authorizer } = (tables ?? {}) as { authorizer?: { readonly stats: AuthorizationCounters; readonly rules: string } };
+      if (authorizer !== undefined) collectAuthorization({ statPrefix: chain.filter.statPrefix, protocol: 'tcp', rules: authorizer.rules }, authorizer.stats, into);
     }
+    collectPlainText(listener, into);
   }
+}
+
+/** What comes without TLS where TLS is taken, too: it has to be none before only TLS is. */
+function collectPlainText({ config: { name }, filterChains }: MeasuredListener, into: Families): void {
+  const chains = [...filterChains];
+  if (chains.every(({ chain }) => chain.transportSocket === undefined)) return;
+  let connections = 0, requests = 0;
+  for (const { chain, stats } of chains) {
+    if (chain.transportSocket !== undefined) continue;
+    connections += stats.cxTotal;
+    if (chain.filter.kind === 'http') requests += (stats as HttpCounters).rqTotal;
+  }
+  into.counter('meshwright_plaintext_connections_total', 'Connections without TLS at a listener that takes TLS', 'listener.{listener}.plaintext_cx_total')
+    .add({ listener: name }, connections);
+  into.counter('meshwright_plaintext_requests_total', 'Requests on such connections', 'listener.{listener}.plaintext_rq_total').add({ listener: name }, requests);
 }
 
 function collectListener({ config, stats }: MeasuredListener, into: Families): void {

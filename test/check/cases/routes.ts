@@ -1,4 +1,4 @@
-import { exact, graph, grpcRoute, header, match, prefix, regex, retry, rule, route, service } from '../builders';
+import { exact, graph, grpcRoute, header, match, meshNode, prefix, regex, retry, rule, route, service } from '../builders';
 import type { Case } from './case';
 
 const payment = service('payment', { versions: { v2: {} } });
@@ -13,6 +13,10 @@ const quotes = service('quotes', { spec: { port: { number: 8080, protocol: 'grpc
 const call = (characters: number, method: number, fields: Partial<ReturnType<typeof match>> = {}) => (
   match({ ...fields, grpc: { service: characters, method } })
 );
+
+const allowing = (upstream: string) => service('order', {
+  calls: [upstream], spec: { calls: [{ service: upstream, namespace: 'shop', allow: [{ http: { methods: ['GET'] } }] }] },
+});
 
 export const ROUTES: readonly Case[] = [
   {
@@ -111,6 +115,34 @@ export const ROUTES: readonly Case[] = [
     silent: graph(service('calls', {
       spec: { ...quotes.spec, retry: retry(1, '100ms', { retryOn: ['gateway-error', 'unavailable'], methods: ['POST'] }) }, facts: { idempotentMethods: ['POST'] },
     })),
+  },
+  {
+    code: 'MW152',
+    name: 'a mesh that takes plain text',
+    path: 'shop/mesh',
+    fires: graph(meshNode({ encryption: 'permissive' }), service('payment')),
+    silent: graph(meshNode(), service('payment')),
+  },
+  {
+    code: 'MW152',
+    name: 'a service that takes plain text',
+    path: 'shop/payment',
+    fires: graph(service('payment', { spec: { encryption: 'permissive' } })),
+    silent: graph(meshNode(), service('payment', { spec: { encryption: 'strict' } })),
+  },
+  {
+    code: 'MW153',
+    name: 'a mesh under audit',
+    path: 'shop/mesh',
+    fires: graph(meshNode({ authorization: 'audit' }), service('payment')),
+    silent: graph(meshNode(), service('payment', { spec: { authorization: 'enforce' } })),
+  },
+  {
+    code: 'MW154',
+    name: 'rules for requests of a service of bytes',
+    path: 'shop/order',
+    fires: graph(allowing('db'), service('db', { spec: { port: { number: 5432, protocol: 'tcp' } } })),
+    silent: graph(allowing('db'), service('db')),
   },
   {
     code: 'MW109',

@@ -29,6 +29,9 @@ export function accessLog(log: AccessLog, path: string, problems: Problems): Acc
 
 const OPS = { [ComparisonFilter_Op.EQ]: 'EQ', [ComparisonFilter_Op.GE]: 'GE', [ComparisonFilter_Op.LE]: 'LE' } as const;
 
+/** Flags that one end of a request has; of those with several, each alone is not told apart. */
+const FLAGS = new Set(['UH', 'UF', 'UO', 'NR', 'URX', 'NC', 'UT', 'DC', 'UC', 'UR', 'RL', 'UPE', 'DPE', 'SI', 'UAEX', 'OM', 'LR', 'DT']);
+
 function accessLogFilter({ filterSpecifier: filter }: AccessLogFilter, path: string, problems: Problems): AccessLogFilterConfig {
   switch (filter.case) {
     case 'orFilter':
@@ -42,8 +45,16 @@ function accessLogFilter({ filterSpecifier: filter }: AccessLogFilter, path: str
       if (!value) problems.add(`${path}.status_code_filter.comparison.value`, 'is required');
       return { kind: 'status', op: OPS[op as keyof typeof OPS] ?? 'EQ', value: value?.defaultValue ?? 0 };
     }
+    case 'responseFlagFilter': {
+      const { flags } = filter.value;
+      flags.forEach((flag, index) => {
+        if (!FLAGS.has(flag)) problems.add(`${path}.response_flag_filter.flags[${index}]`, `${show(flag)} is not a flag that is ever set: one of ${[...FLAGS].join(', ')}`);
+      });
+      if (flags.length === 0) problems.add(`${path}.response_flag_filter.flags`, 'is empty: at least one is required');
+      return { kind: 'flag', flags };
+    }
     default:
-      if (filter.case === undefined) problems.add(path, 'is empty: one of status_code_filter, runtime_filter, or_filter');
+      if (filter.case === undefined) problems.add(path, 'is empty: one of status_code_filter, runtime_filter, or_filter, response_flag_filter');
       return { kind: 'any', filters: [] };
   }
 }

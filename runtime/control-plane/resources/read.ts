@@ -73,7 +73,11 @@ function readValue(value: unknown): Read {
     id: { kind: reader.kind, namespace, name }, apiVersion, generation: typeof generation === 'number' ? generation : undefined,
   };
   const parsed = reader.schema.safeParse(value);
-  if (!parsed.success) return { kind: 'invalid', ...about, reason: 'Invalid', messages: explain(parsed.error.issues, value, reader.schema) };
+  if (!parsed.success) {
+    // A route that the Gateway API takes and the mesh does not is none that is broken (RouteReasonUnsupportedValue).
+    const reason = isRouteKind(reader.kind) ? 'UnsupportedValue' : 'Invalid';
+    return { kind: 'invalid', ...about, reason, messages: explain(parsed.error.issues, value, reader.schema) };
+  }
   return { kind: 'valid', ...about, value: deepFreeze(parsed.data) as Kinds[Kind] };
 }
 

@@ -295,6 +295,7 @@ export class Mesh extends Construct {
       meshName: this.meshName,
       namespace: this.meshNamespace,
       trustDomain: this.trustDomain,
+      clusterDomain: this._clusterDomain,
       authority: props.authoritySecret,
       image: props.controlPlane?.image ?? imageOf('control-plane'),
       replicas,

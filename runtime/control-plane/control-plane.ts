@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../clock';
 import { AdminServer, debugConfig, metricsText } from './admin';
 import { AdsServer, type StreamAge } from './ads';
 import { IdentityServer, type IdentityOptions } from './identity/identity-server';
+import { trustProgress } from './identity/trust-progress';
 import { injectingMesh, injectionSettings, Injector, WebhookBundle } from './injector';
 import type { KubernetesApi } from './kubernetes';
 import { silentLog, type Log } from './log';
@@ -101,6 +102,7 @@ export class ControlPlane {
       notReady: () => (this.xdsPort > 0 && !this.closing ? undefined : this.closing ? 'ending' : `waiting for ${this.identity?.waitingFor ?? source.waitingFor?.() ?? source.name}`),
       status: () => this.status(),
       metrics: () => this.metrics(),
+      identity: () => this.trustProgress(),
       debugConfig: (query) => debugConfig(query, this.model ?? EMPTY, this.ads.connections()),
       failed: (error) => log.error('admin', 'a page failed', { reason: error.stack }),
     });
@@ -162,8 +164,12 @@ export class ControlPlane {
       previous: this.report,
       now: this.options.clock.wallTime(),
     });
+    const trust = shared && this.trustProgress();
     // An object that is no longer there has no generation, and nobody asks for it.
     shared?.publish(new Map([
+      ...trust ? [
+        [trust.trust, { programmed: trust.proxies - trust.behind.length, concerned: trust.proxies, refusals: [], generation: 0 }] as const,
+      ] : [],
       ...[...own].map(([object, reached]) => [object, { ...reached, generation: generations.get(object) ?? 0 }] as const),
       ...[...connected].map(([service, count]) => [proxiesOf(service), { programmed: 0, concerned: count, refusals: [], generation: 0 }] as const),
     ]), this.report);
@@ -187,6 +193,12 @@ export class ControlPlane {
     await this.ads.close(GRACE);
     if (this.options.adminAddress) await this.admin.close();
     await this.statusFile?.close();
+  }
+
+  /** Undefined without an authority. */
+  private trustProgress() {
+    const { trustBundle } = this;
+    return trustBundle === undefined ? undefined : trustProgress(trustBundle, this.ads.connections(), this.lifetime());
   }
 
   /** Of all meshes: who signs is one authority. */

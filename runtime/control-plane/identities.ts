@@ -22,7 +22,7 @@ export interface IdentitiesDeps {
 
 /** What the command line says of identities; undefined where it names no authority. @throws OptionsError */
 export function identitiesOf(options: Options, deps: IdentitiesDeps): IdentityOptions | undefined {
-  const { authority, certificateAddress, tokens, trustBundle, trustDomain } = options;
+  const { authority, certificateAddress, clusterDomain, tokens, trustBundle, trustDomain } = options;
   if (authority === undefined) return undefined;
   const { api, clock, env, log, random } = deps;
   const namespace = env.POD_NAMESPACE ?? 'default';
@@ -30,7 +30,7 @@ export function identitiesOf(options: Options, deps: IdentitiesDeps): IdentityOp
   const common = {
     trustDomain: trustDomain!,
     self: { namespace, serviceAccount: CONTROL_PLANE },
-    dnsNames: [serviceHost(CONTROL_PLANE, namespace), `${CONTROL_PLANE}.${namespace}.svc`],
+    dnsNames: [serviceHost(CONTROL_PLANE, namespace, clusterDomain), `${CONTROL_PLANE}.${namespace}.svc`],
     address: `${host}:${certificateAddress.port}`,
   };
   if (authority.kind === 'file') {

@@ -2,8 +2,10 @@ import { writeSync } from 'node:fs';
 import { systemClock } from '../clock';
 import { ControlPlane } from './control-plane';
 import { identitiesOf } from './identities';
+import { RotationError } from './identity/rotation';
 import { createLog } from './log';
 import { OptionsError, parseOptions, USAGE, type Options } from './options';
+import { ROTATE_USAGE, rotateRootCommand } from './rotate-root';
 import { sourceOf } from './sources';
 
 /** Milliseconds: proxies are spread evenly within half an hour or so after a replica was replaced. */
@@ -32,15 +34,20 @@ async function run(options: Options): Promise<void> {
   await controlPlane.start();
 }
 
-function fail(error: Error): never {
-  writeSync(2, `${error instanceof OptionsError ? `${error.message}\n\n${USAGE}` : error.stack ?? error.message}\n`);
+function fail(error: Error, usage = USAGE): never {
+  writeSync(2, `${error instanceof OptionsError ? `${error.message}\n\n${usage}` : error instanceof RotationError ? `${error.message}\n` : error.stack ?? error.message}\n`);
   process.exit(1);
 }
 
+const [verb, ...rest] = process.argv.slice(2);
 try {
-  const options = parseOptions(process.argv.slice(2));
-  if (options) run(options).catch(fail);
-  else writeSync(1, USAGE);
+  if (verb === 'rotate-root') {
+    rotateRootCommand(rest, { clock: systemClock, env: process.env, say: (line) => writeSync(1, `${line}\n`) }).catch((error: Error) => fail(error, ROTATE_USAGE));
+  } else {
+    const options = parseOptions(process.argv.slice(2));
+    if (options) run(options).catch(fail);
+    else writeSync(1, USAGE);
+  }
 } catch (error) {
   fail(error as Error);
 }

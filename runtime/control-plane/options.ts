@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, DNS_SUBDOMAIN, INJECTOR_PORT, XDS_PORT } from '../../src/contract';
+import { CERTIFICATE_PORT, CLUSTER_DOMAIN, CONTROL_PLANE_ADMIN_PORT, DNS_SUBDOMAIN, INJECTOR_PORT, XDS_PORT } from '../../src/contract';
 import type { ListenAddress } from './control-plane';
 import { LOG_LEVELS, type LogLevel } from './log';
 
-export const USAGE = `meshwright control plane: manifests in, xDS out
+export const USAGE = `meshwright control plane: manifests in, xDS out. rotate-root replaces the root of its authority (rotate-root --help)
 
   --source folder:DIR         folder of manifests, watched with its subfolders; may be given several times
   --source kubernetes[:FILE]  the API of this pod's cluster, or of a kubeconfig. Status is written to it where POD_NAME, POD_NAMESPACE are set
@@ -13,6 +13,7 @@ export const USAGE = `meshwright control plane: manifests in, xDS out
   --authority make:NAME       the same; where there is none it is made
   --authority file:FILE       the same in a file, made where there is none. Without an authority nothing is encrypted, and nobody is asked who he is
   --trust-domain NAME         SPIFFE trust domain of the authority
+  --cluster-domain NAME       DNS domain of the cluster, for the names in the control plane's own certificate (${CLUSTER_DOMAIN})
   --tokens FILE               with file: whose tokens are whose, in JSON
   --trust-bundle FILE         with file: where the roots are written for proxies on this machine
   --certificate-address HOST:PORT  where proxies ask for certificates (127.0.0.1:${CERTIFICATE_PORT})
@@ -36,6 +37,7 @@ export interface Options {
   readonly consul: string | undefined;
   readonly authority: AuthorityOption | undefined;
   readonly trustDomain: string | undefined;
+  readonly clusterDomain: string | undefined;
   readonly tokens: string | undefined;
   readonly trustBundle: string | undefined;
   readonly certificateAddress: ListenAddress;
@@ -80,11 +82,18 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   if (trustDomain !== undefined && !new RegExp(DNS_SUBDOMAIN).test(trustDomain)) {
     problems.push(`--trust-domain is "${trustDomain}": must be a name such as shop.example`);
   }
+  const clusterDomain = values['cluster-domain'];
+  if (clusterDomain !== undefined && !new RegExp(DNS_SUBDOMAIN).test(clusterDomain)) {
+    problems.push(`--cluster-domain is "${clusterDomain}": must be a name such as ${CLUSTER_DOMAIN}`);
+  }
   // As other programs call it, too.
   const level = values['log-level'] === 'warn' ? 'warning' : values['log-level'] ?? 'info';
   if (!(LOG_LEVELS as readonly string[]).includes(level)) problems.push(`--log-level is "${level}": must be one of ${LOG_LEVELS.join(', ')}`);
   if (problems.length > 0) throw new OptionsError(problems.join('\n'));
-  return { ...sources, ...addresses, injectorAddress, authority, trustDomain, tokens: values.tokens, trustBundle: values['trust-bundle'], statusFile: values['status-file'], logLevel: level as LogLevel };
+  return {
+    ...sources, ...addresses, injectorAddress, authority, trustDomain, clusterDomain,
+    tokens: values.tokens, trustBundle: values['trust-bundle'], statusFile: values['status-file'], logLevel: level as LogLevel,
+  };
 }
 
 function authorityOf(given: string | undefined, problems: string[]): AuthorityOption | undefined {
@@ -120,6 +129,7 @@ const FLAGS = {
   'source': { type: 'string', multiple: true },
   'authority': { type: 'string' },
   'trust-domain': { type: 'string' },
+  'cluster-domain': { type: 'string' },
   'tokens': { type: 'string' },
   'trust-bundle': { type: 'string' },
   'certificate-address': { type: 'string' },
@@ -139,7 +149,8 @@ function read(args: readonly string[]) {
   }
 }
 
-function parseAddress(text: string): ListenAddress | undefined {
+/** `HOST:PORT`, `[::1]:PORT`; undefined for what is neither. */
+export function parseAddress(text: string): ListenAddress | undefined {
   const [, v6, host, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text) ?? [];
   return port === undefined || Number(port) > 65_535 ? undefined : { host: v6 ?? host, port: Number(port) };
 }

@@ -175,9 +175,13 @@ export class ProxyServer {
   private async startIdentity(ads: NonNullable<BootstrapConfig['ads']>, controlPlane: string): Promise<void> {
     const { commandLine: { identity: config }, log } = this;
     if (config === undefined) throw new Error('the cluster of the control plane has a transport_socket: --identity-token, --identity-trust-bundle and --certificate-address are required');
-    const { requestInProcess, WorkloadIdentity: Identity } = await import('./identity');
+    const { requestInProcess, TRUST_BUNDLE: bundleName, WorkloadIdentity: Identity } = await import('./identity');
     const identity: WorkloadIdentity = this.identity = new Identity({
       ...this.toControlPlane(), config, controlPlane, log, makeRequest: this.deps.makeRequest ?? requestInProcess,
+      told: () => {
+        const secret = this.store.snapshot.secrets.get(bundleName);
+        return secret?.kind === 'validation' ? secret.validation.trustedCa : undefined;
+      },
       changed: (secret) => {
         this.store.setSecret(secret);
         if (!this.ads && !this.ending) void this.startAds(ads, async (host) => identity.tls(host));

@@ -16,6 +16,8 @@ export interface ControlPlaneProps {
   readonly meshName: string;
   readonly namespace: string;
   readonly trustDomain: string;
+  /** DNS domain of the cluster; undefined: cluster.local. */
+  readonly clusterDomain: string | undefined;
   /** Secret of an authority that somebody else keeps; undefined: the mesh makes its own. */
   readonly authority: string | undefined;
   readonly image: string;
@@ -52,11 +54,14 @@ const LEASE_RULES = [
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'get', 'list', 'update', 'watch'] },
 ];
 
-/** The one Secret with the key of the authority; one that does not exist yet is a create, which no name can bound. */
+/** The one Secret with the key of the authority; one that does not exist yet is a create, which no name can bound. What the mesh made itself it can replace (`rotate-root`). */
 function authorityRules(secret: string | undefined) {
   return [
     { apiGroups: [''], resources: ['secrets'], resourceNames: [secret ?? AUTHORITY_SECRET], verbs: ['list', 'watch'] },
-    ...secret === undefined ? [{ apiGroups: [''], resources: ['secrets'], verbs: ['create'] }] : [],
+    ...secret === undefined ? [
+      { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['secrets'], resourceNames: [AUTHORITY_SECRET], verbs: ['get', 'update'] },
+    ] : [],
   ];
 }
 
@@ -136,7 +141,7 @@ export class ControlPlane extends Construct {
   }
 
   private podSpec() {
-    const { authority, image, injection, resources, logLevel, trustDomain } = this.props;
+    const { authority, clusterDomain, image, injection, resources, logLevel, trustDomain } = this.props;
     return {
       serviceAccountName: CONTROL_PLANE,
       automountServiceAccountToken: true,
@@ -155,6 +160,7 @@ export class ControlPlane extends Construct {
           '--source', 'kubernetes',
           '--authority', authority === undefined ? `make:${AUTHORITY_SECRET}` : `secret:${authority}`,
           '--trust-domain', trustDomain,
+          ...clusterDomain === undefined ? [] : ['--cluster-domain', clusterDomain],
           '--xds-address', `0.0.0.0:${XDS_PORT}`,
           '--certificate-address', `0.0.0.0:${CERTIFICATE_PORT}`,
           '--admin-address', `0.0.0.0:${CONTROL_PLANE_ADMIN_PORT}`,

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { TrustProgress } from '../identity/trust-progress';
 import type { StatusReport } from '../status';
 import type { DebugConfig } from './debug-config';
 import { statusPage } from './status-page';
@@ -12,6 +13,8 @@ export interface AdminDeps {
   notReady(): string | undefined;
   status(): StatusReport;
   metrics(): string;
+  /** Undefined without an authority. */
+  identity(): TrustProgress | undefined;
   /** @returns a text that says why there is none. */
   debugConfig(query: URLSearchParams): DebugConfig | string;
   /** A page could not be made. */
@@ -22,6 +25,7 @@ const INDEX = `/ready                   200 once all sources are read
 /healthz                 200 while the process answers
 /status                  objects, proxies and what is wrong; HTML, or JSON by Accept or ?format=json
 /metrics                 Prometheus
+/identity                which proxies trust the roots that are handed out
 /debug/config?node=NODE  the xDS of a connected proxy, or of <service>.<namespace>
 `;
 
@@ -105,6 +109,10 @@ export class AdminServer {
         return this.status(request, searchParams);
       case '/metrics':
         return { status: 200, type: 'text/plain; version=0.0.4', body: this.deps.metrics() };
+      case '/identity': {
+        const progress = this.deps.identity();
+        return progress ? json(progress) : text(404, 'there is no authority\n');
+      }
       case '/debug/config': {
         const found = this.deps.debugConfig(searchParams);
         return typeof found === 'string' ? text(404, `${found}\n`) : json(found);

@@ -1,6 +1,7 @@
+import { watch, type FSWatcher } from 'node:fs';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import type { Clock } from '../../clock';
+import { basename, dirname } from 'node:path';
+import type { Clock, Timer } from '../../clock';
 import type { Log } from '../log';
 import { createRoot } from './authority-material';
 import { AUTHORITY_KEYS, writeAuthority, type AuthorityData } from './authority-secret';
@@ -17,11 +18,17 @@ export interface FileStoreDeps {
   readonly create: string;
 }
 
-/** The authority in a file that only its owner may read, as on a laptop. Read once: whoever changes it starts the control plane again. */
+/** Milliseconds after a change before the file is read: whoever replaces it makes several. */
+const DEBOUNCE = 50;
+
+/** The authority in a file that only its owner may read, as on a laptop; read again whenever it is replaced. */
 export class FileAuthorityStore implements AuthorityStore {
   readonly name: string;
   private readonly loaded: LoadedAuthority;
   private starting: Promise<void> = Promise.resolve();
+  private watcher: FSWatcher | undefined;
+  private timer: Timer | undefined;
+  private closed = false;
 
   constructor(private readonly deps: FileStoreDeps) {
     this.name = deps.file;
@@ -36,7 +43,27 @@ export class FileAuthorityStore implements AuthorityStore {
   }
 
   start(): void {
-    this.starting = this.read().then(async (data) => this.loaded.take(data)).catch((error: Error) => this.loaded.refuse(error.message));
+    this.starting = this.take().then(() => this.watch());
+  }
+
+  private async take(): Promise<void> {
+    return this.read().then(async (data) => this.loaded.take(data)).catch((error: Error) => this.loaded.refuse(error.message));
+  }
+
+  /** The folder, as a file that is replaced by another is watched no more. */
+  private watch(): void {
+    const { clock, file, log } = this.deps;
+    const failed = (error: Error): void => log.error('identity', 'the authority is not watched', { file, reason: error.message });
+    if (this.closed) return;
+    try {
+      this.watcher = watch(dirname(file), (_, name) => {
+        if (name !== basename(file)) return;
+        this.timer?.cancel();
+        this.timer = clock.setTimer(DEBOUNCE, () => { this.starting = this.starting.then(async () => this.take()); });
+      }).on('error', failed);
+    } catch (error) {
+      failed(error as Error);
+    }
   }
 
   /** Resolves when it is in force, or its problem is known. */
@@ -45,7 +72,10 @@ export class FileAuthorityStore implements AuthorityStore {
   }
 
   async close(): Promise<void> {
+    this.closed = true;
+    this.timer?.cancel();
     await this.starting;
+    this.watcher?.close();
   }
 
   private async read(): Promise<AuthorityData> {

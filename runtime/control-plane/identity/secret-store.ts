@@ -102,10 +102,11 @@ export class SecretAuthorityStore implements AuthorityStore {
   }
 }
 
-function decoded({ data }: ApiObject): AuthorityData {
+/** Data of a Secret, as text. */
+export function decoded({ data }: ApiObject): AuthorityData {
   return Object.fromEntries(Object.entries((data ?? {}) as Record<string, string>).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]));
 }
 
-function encoded(data: AuthorityData): Record<string, string> {
+export function encoded(data: AuthorityData): Record<string, string> {
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
 }

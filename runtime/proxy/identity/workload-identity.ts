@@ -10,6 +10,8 @@ import type { CertificateRequest, Svid } from './types';
 
 /** Name by SDS of the proxy's own certificate: it brings it itself. */
 export const SVID = 'svid';
+/** Name by SDS of the roots that everybody trusts. */
+export const TRUST_BUNDLE = 'trust-bundle';
 
 /** What the command line says of the workload's identity. */
 export interface IdentityConfig {
@@ -26,6 +28,8 @@ export interface WorkloadIdentityDeps extends GrpcClientDeps {
   readonly controlPlane: string;
   readonly log: Log;
   readonly makeRequest: () => Promise<CertificateRequest>;
+  /** PEM of the roots that the control plane has told, by SDS; undefined before it has. */
+  readonly told?: () => string | undefined;
   /** The secret that listeners and clusters refer to; the first one, and each after it. */
   readonly changed: (secret: SecretConfig) => void;
 }
@@ -66,11 +70,11 @@ export class WorkloadIdentity {
     return controlPlaneTls(host, await this.trust(), this.deps.clock, this.keeper.svid);
   }
 
-  /** The file is renewed where it is mounted, and may lag behind what the authority said last. */
+  /** The file is renewed where it is mounted, and may lag minutes behind what the authority said last; so may what came with the certificate. */
   private async trust() {
     const { config, controlPlane } = this.deps;
     const mounted = await readFile(config.trustBundleFile, 'utf8');
-    return { roots: `${mounted}\n${this.keeper.svid?.trustBundle ?? ''}`, identity: controlPlane };
+    return { roots: `${mounted}\n${this.deps.told?.() ?? this.keeper.svid?.trustBundle ?? ''}`, identity: controlPlane };
   }
 }
 

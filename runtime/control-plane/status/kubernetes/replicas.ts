@@ -197,8 +197,12 @@ export class Replicas {
 }
 
 function toldBy({ metadata }: ApiObject): Told {
-  const text = metadata.annotations?.[PROGRESS_ANNOTATION] ?? '';
-  return { name: metadata.name ?? '', version: metadata.resourceVersion ?? '', progress: decoded(text) };
+  return { name: metadata.name ?? '', version: metadata.resourceVersion ?? '', progress: progressOf({ metadata }) };
+}
+
+/** What a replica has told by its Lease. */
+export function progressOf({ metadata }: Pick<ApiObject, 'metadata'>): SharedProgress {
+  return decoded(metadata.annotations?.[PROGRESS_ANNOTATION] ?? '');
 }
 
 /** A replica of another version may write what this one does not read. */

@@ -1,4 +1,7 @@
-import { TRUST_CONFIG_MAP } from '../../../../src/contract';
+import { awarenessByLeases } from '../../../../runtime/control-plane/identity/awareness';
+import { secretRotation } from '../../../../runtime/control-plane/identity/rotation-stores';
+import { HttpKubernetesApi } from '../../../../runtime/control-plane/kubernetes';
+import { AUTHORITY_SECRET, TRUST_CONFIG_MAP } from '../../../../src/contract';
 import { shopChart, shopMesh } from '../../../program';
 import { FakeApiServer, type Grant, type Rule } from '../support/api-server';
 import { startReplica, type Running } from '../support/cluster';
@@ -283,6 +286,12 @@ describe('rights', () => {
     const giving = await startReplica(server, clock, 'cp-2', [], 'shop', true);
     await clock.run(() => server.get('configmaps', 'shop', TRUST_CONFIG_MAP) !== undefined);
     expect(await giving.identity!.tokens.verify('token')).toEqual({ refused: expect.stringContaining('not valid') as string });
+    // And what replaces its root.
+    const api = new HttpKubernetesApi({ server: server.url, clock, credentials: async () => ({ headers: {}, tls: {} }) });
+    const authority = secretRotation(api, 'shop', AUTHORITY_SECRET);
+    await authority.write(await authority.read());
+    await awarenessByLeases(api, clock, 'shop')();
+    api.close();
     await giving.close();
     expect(server.requests.filter(({ status: code }) => code === 403)).toEqual([]);
     const asked = new Set(server.requests.map(({ resource, verb }) => `${verb} ${resource}`));

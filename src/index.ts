@@ -25,6 +25,7 @@ export * from './locality-policy';
 export * from './mesh';
 export * from './mesh-service';
 export * from './mesh-service-props';
+export * from './network-isolation';
 export * from './outlier-detection';
 export * from './rate-limit';
 export * from './region';

@@ -7,6 +7,7 @@ import { Discovery } from './discovery';
 import { HttpMethod } from './http-method';
 import { Interception } from './interception';
 import { Mesh } from './mesh';
+import { NetworkIsolation } from './network-isolation';
 import { Region } from './region';
 import { IServicePolicy } from './service-policy';
 import { ServicePort } from './service-port';
@@ -38,6 +39,12 @@ export interface MeshServiceBaseProps extends TrafficPolicy {
    * @default - as the mesh says
    */
   readonly authorization?: Authorization;
+  /**
+   * The NetworkPolicy that is emitted for its pods.
+   *
+   * @default - as the mesh says
+   */
+  readonly networkIsolation?: NetworkIsolation;
   /**
    * Where it has endpoints beside its pods.
    *

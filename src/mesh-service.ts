@@ -1,5 +1,6 @@
 import { ApiObject, Chart } from 'cdk8s';
 import { Construct } from 'constructs';
+import { Authorization } from './authorization';
 import { IBackend } from './backend';
 import type { Finding } from './check/finding';
 import { ContainerOptions } from './container-options';
@@ -9,11 +10,13 @@ import { API_VERSION, BASE_VERSION, spiffeId } from './contract/names';
 import { Findings } from './findings';
 import { Mesh } from './mesh';
 import { CallOptions, MeshServiceBaseProps, MeshServiceProps, WorkloadServiceProps } from './mesh-service-props';
+import { NetworkIsolation } from './network-isolation';
 import { containerFindings, ownPods } from './private/app-container';
 import { Code, error, shown } from './private/finding';
 import { given, has, specOf } from './private/given';
 import { joinFindings } from './private/join';
 import { serviceLabels } from './private/labels';
+import { networkPolicySpec } from './private/network-policy';
 import { JoinedPodGroup, OwnPodGroup, PodGroup, PodGroupProps } from './private/pod-group';
 import { RawObject } from './private/raw-object';
 import { Registry } from './private/registry';
@@ -24,6 +27,7 @@ import { localPortOf, upstreamVariables } from './private/upstream';
 import { IServicePolicy } from './service-policy';
 import { ServicePort } from './service-port';
 import { ServiceVersion, ServiceVersionOptions } from './service-version';
+import { TrafficEncryption } from './traffic-encryption';
 
 /** A call as it was declared. */
 interface Call {
@@ -117,6 +121,12 @@ export class MeshService extends Construct implements IBackend {
         automountServiceAccountToken: false,
       }));
     }
+    const isolation = props.networkIsolation ?? mesh._networkIsolation;
+    if (isolation !== NetworkIsolation.NONE) {
+      new RawObject(this, 'NetworkPolicy', { ...head, apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' }, () => ({
+        spec: networkPolicySpec(this, isolation, this.registry),
+      }));
+    }
     this._pods = this._place(props, this.group(BASE_VERSION, this.backendName));
     this.workload = this._pods.workload;
     this.findings.push(...this._placeFindings(props));
@@ -193,6 +203,16 @@ export class MeshService extends Construct implements IBackend {
    */
   public acknowledge(code: string, reason: string): void {
     Findings.of(this).acknowledge(code, reason);
+  }
+
+  /** @internal */
+  public get _takesPlainText(): boolean {
+    return (this._props.encryption ?? this.mesh._encryption) === TrafficEncryption.PERMISSIVE;
+  }
+
+  /** @internal */
+  public get _isAudited(): boolean {
+    return (this._props.authorization ?? this.mesh._authorization) === Authorization.AUDIT;
   }
 
   /** @internal */

@@ -6,6 +6,7 @@ import { Authorization } from './authorization';
 import type { Finding } from './check/finding';
 import type { MeshSpec } from './contract/mesh';
 import { API_VERSION } from './contract/names';
+import { NetworkIsolation } from './network-isolation';
 import type { ControlPlanePlace } from './contract/pod/bootstrap';
 import type { InterceptionSpec } from './contract/pod/interception';
 import type { ProxySettings } from './contract/pod/types';
@@ -127,6 +128,12 @@ export interface MeshProps {
    */
   readonly authorization?: Authorization;
   /**
+   * The NetworkPolicies that are emitted for its services.
+   *
+   * @default NetworkIsolation.INGRESS_AND_EGRESS
+   */
+  readonly networkIsolation?: NetworkIsolation;
+  /**
    * How long the certificate of a workload is valid: at most a day. It is renewed at about half of that.
    *
    * @default Duration.hours(24)
@@ -233,8 +240,12 @@ export class Mesh extends Construct {
   /** @internal */
   public readonly _interception: InterceptionSpec | undefined;
   private readonly injection: Injection | undefined;
-  private readonly encryption: TrafficEncryption;
-  private readonly authorization: Authorization;
+  /** @internal */
+  public readonly _encryption: TrafficEncryption;
+  /** @internal */
+  public readonly _authorization: Authorization;
+  /** @internal */
+  public readonly _networkIsolation: NetworkIsolation;
   private readonly certificateLifetime: Duration;
   private readonly accessLog: AccessLog | undefined;
   private readonly object: RawObject;
@@ -259,8 +270,9 @@ export class Mesh extends Construct {
     this.regions = [...props.regions ?? []];
     this.policies = [...props.policies ?? []];
     this.warningsAsErrors = props.warningsAsErrors ?? false;
-    this.encryption = props.encryption ?? TrafficEncryption.STRICT;
-    this.authorization = props.authorization ?? Authorization.ENFORCE;
+    this._encryption = props.encryption ?? TrafficEncryption.STRICT;
+    this._authorization = props.authorization ?? Authorization.ENFORCE;
+    this._networkIsolation = props.networkIsolation ?? NetworkIsolation.INGRESS_AND_EGRESS;
     this.certificateLifetime = props.certificateLifetime ?? Duration.hours(24);
     this.accessLog = props.accessLog;
     this._interception = props.interception?._toSpec();
@@ -297,6 +309,7 @@ export class Mesh extends Construct {
       trustDomain: this.trustDomain,
       clusterDomain: this._clusterDomain,
       authority: props.authoritySecret,
+      isolated: this._networkIsolation !== NetworkIsolation.NONE,
       image: props.controlPlane?.image ?? imageOf('control-plane'),
       replicas,
       resources: requirementsOr(props.controlPlane?.resources, {
@@ -355,8 +368,8 @@ export class Mesh extends Construct {
     return {
       trustDomain: this.trustDomain,
       clusterDomain: this._clusterDomain,
-      encryption: this.encryption,
-      authorization: this.authorization,
+      encryption: this._encryption,
+      authorization: this._authorization,
       certificateLifetime: gep2257(this.certificateLifetime),
       regions: this.regions.map(({ name, zones, geohashes }) => ({ name, zones: [...zones], geohashes: [...geohashes] })),
       injection: this.injection && { proxy: this._proxy, interception: this.injection._interception() } as MeshSpec['injection'],

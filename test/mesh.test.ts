@@ -22,6 +22,7 @@ test('emits the definitions, the mesh, and a control plane with its account and 
   "RoleBinding/meshwright-control-plane",
   "Deployment/meshwright-control-plane",
   "Service/meshwright-control-plane",
+  "NetworkPolicy/meshwright-control-plane",
   "PodDisruptionBudget/meshwright-control-plane",
   "Mesh/mesh",
 ]

@@ -9,10 +9,13 @@ import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, INJECTOR_PORT, PROXY_UID, X
 
 import { injectorWebhooks } from './injector-webhooks';
 import { meshLabels } from './labels';
+import { controlPlanePolicySpec } from './network-policy';
 import { ObjectBody, RawObject } from './raw-object';
 
 /** The control plane of one mesh. */
 export interface ControlPlaneProps {
+  /** It has a NetworkPolicy. */
+  readonly isolated: boolean;
   readonly meshName: string;
   readonly namespace: string;
   readonly trustDomain: string;
@@ -109,6 +112,10 @@ export class ControlPlane extends Construct {
       const name = injectorName(namespace);
       const webhooks = injectorWebhooks(namespace, props.injection);
       this.clusterObject('Injector', 'admissionregistration.k8s.io/v1', 'MutatingWebhookConfiguration', name, { webhooks });
+    }
+    if (props.isolated) {
+      const spec = controlPlanePolicySpec(props.meshName, this.selector());
+      this.object('NetworkPolicy', 'networking.k8s.io/v1', 'NetworkPolicy', { spec });
     }
     this.object('DisruptionBudget', 'policy/v1', 'PodDisruptionBudget', { spec: { maxUnavailable: 1, selector: { matchLabels: this.selector() } } });
   }

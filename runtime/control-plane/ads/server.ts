@@ -5,10 +5,11 @@ import { AdsService, type AdsHandlers, type AdsServerStream } from '../../xds/ad
 import type { Log } from '../log';
 import type { MeshModel } from '../model';
 import { proxyNode } from '../translate';
-import { xdsResources, type ProxyNode } from '../xds';
+import type { ProxyNode } from '../xds';
 import { peerOf, type Peer } from './node';
 import { identityOf, impostor } from './peer-identity';
-import { sameSnapshot, snapshotOf, type Snapshot } from './snapshot';
+import type { Snapshot } from './snapshot';
+import { Snapshots } from './snapshots';
 import { AdsStats, shortType } from './stats';
 import { DeltaStream } from './stream';
 
@@ -64,6 +65,7 @@ export class AdsServer {
   private readonly server = new Server(OPTIONS);
   private readonly open = new Map<AdsServerStream, Mutable<Connection>>();
   private readonly ages = new Map<AdsServerStream, Timer>();
+  private readonly snapshots = new Snapshots();
   private model: MeshModel | undefined;
   /** Connections that have not had the present model yet. */
   private behind = new Set<Mutable<Connection>>();
@@ -225,10 +227,8 @@ export class AdsServer {
     const node = proxyNode(model, peer);
     // A pod that stops loses its endpoint before it stops; it stays where it was.
     connection.node = { ...node, region: node.region ?? connection.node?.region };
-    const next = snapshotOf(xdsResources(model, connection.node));
-    if (connection.snapshot && sameSnapshot(connection.snapshot, next)) return;
-    connection.snapshot = next;
-    stream.update(next);
+    connection.snapshot = this.snapshots.of(model, connection.node, connection.snapshot);
+    stream.update(connection.snapshot);
   }
 
   private forget(stream: AdsServerStream): void {

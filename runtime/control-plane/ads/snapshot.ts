@@ -4,6 +4,7 @@ import {
   SecretSchema, TypeUrl, type Cluster, type ClusterLoadAssignment, type Listener, type RouteConfiguration, type Secret,
 } from '../../xds';
 import type { XdsResources } from '../xds';
+import type { Resources } from './versions';
 
 /** Types in the order in which they are sent: nothing is referred to before it is there. */
 export const TYPES = [TypeUrl.SDS, TypeUrl.CDS, TypeUrl.EDS, TypeUrl.LDS, TypeUrl.RDS] as const;
@@ -26,30 +27,42 @@ export interface EncodedResource {
 
 /** Everything that one proxy has to run. */
 export interface Snapshot {
-  readonly types: Readonly<Record<ResourceType, ReadonlyMap<string, EncodedResource>>>;
+  readonly types: Readonly<Record<ResourceType, Resources>>;
 }
 
 const encoded = new WeakMap<XdsMessage, EncodedResource>();
 
-/** Messages that are the same object are encoded once. */
-export function snapshotOf(resources: XdsResources): Snapshot {
-  return {
+/** Messages that are the same object are encoded once. Sets that are as in `before` are the same objects. */
+export function snapshotOf(resources: XdsResources, before?: Snapshot): Snapshot {
+  const set = (type: ResourceType, all: readonly EncodedResource[]) => sameOr(before?.types[type], byName(all));
+  return sameSnapshotOr(before, {
     types: {
-      [TypeUrl.SDS]: byName(resources.secrets.map((one) => encodeOnce(one, one.name, () => packAny(SecretSchema, one)))),
-      [TypeUrl.CDS]: byName(resources.clusters.map((one) => encodeOnce(one, one.name, () => packAny(ClusterSchema, one)))),
-      [TypeUrl.EDS]: byName(resources.endpoints.map((one) => encodeOnce(one, one.clusterName, () => packAny(ClusterLoadAssignmentSchema, one)))),
-      [TypeUrl.LDS]: byName(resources.listeners.map((one) => encodeOnce(one, one.name, () => packAny(ListenerSchema, one)))),
-      [TypeUrl.RDS]: byName(resources.routes.map((one) => encodeOnce(one, one.name, () => packAny(RouteConfigurationSchema, one)))),
+      [TypeUrl.SDS]: set(TypeUrl.SDS, resources.secrets.map((one) => encodeOnce(one, one.name, () => packAny(SecretSchema, one)))),
+      [TypeUrl.CDS]: set(TypeUrl.CDS, resources.clusters.map((one) => encodeOnce(one, one.name, () => packAny(ClusterSchema, one)))),
+      [TypeUrl.EDS]: set(TypeUrl.EDS, resources.endpoints.map((one) => encodeOnce(one, one.clusterName, () => packAny(ClusterLoadAssignmentSchema, one)))),
+      [TypeUrl.LDS]: set(TypeUrl.LDS, encodedListeners(resources.listeners)),
+      [TypeUrl.RDS]: set(TypeUrl.RDS, resources.routes.map((one) => encodeOnce(one, one.name, () => packAny(RouteConfigurationSchema, one)))),
     },
-  };
+  });
 }
 
-/** Whether a client would notice a difference. */
-export function sameSnapshot(a: Snapshot, b: Snapshot): boolean {
-  return TYPES.every((type) => {
-    const [left, right] = [a.types[type], b.types[type]];
-    return left.size === right.size && [...left].every(([name, one]) => right.get(name)?.version === one.version);
-  });
+/** A snapshot with other listeners: all that is of one proxy alone. */
+export function withListeners(snapshot: Snapshot, listeners: readonly Listener[], before?: Snapshot): Snapshot {
+  const types = { ...snapshot.types, [TypeUrl.LDS]: sameOr(before?.types[TypeUrl.LDS], byName(encodedListeners(listeners))) };
+  return sameSnapshotOr(before, { types });
+}
+
+function encodedListeners(listeners: readonly Listener[]): EncodedResource[] {
+  return listeners.map((one) => encodeOnce(one, one.name, () => packAny(ListenerSchema, one)));
+}
+
+function sameSnapshotOr(before: Snapshot | undefined, next: Snapshot): Snapshot {
+  return before && TYPES.every((type) => before.types[type] === next.types[type]) ? before : next;
+}
+
+/** The set that was there before, where a client would notice no difference. */
+function sameOr(before: Resources | undefined, next: Resources): Resources {
+  return before?.size === next.size && [...next.values()].every(({ name, version }) => before.get(name)?.version === version) ? before : next;
 }
 
 function encodeOnce(message: XdsMessage, name: string, pack: () => ReturnType<typeof packAny>): EncodedResource {
@@ -67,8 +80,26 @@ function byName(resources: readonly EncodedResource[]): Map<string, EncodedResou
   return new Map(resources.map((one) => [one.name, one]));
 }
 
-/** The bytes of a whole response. */
-export function encodeResponse(typeUrl: string, nonce: string, resources: readonly EncodedResource[], removedResources: string[]): Uint8Array {
-  const head = encode(DeltaDiscoveryResponseSchema, create(DeltaDiscoveryResponseSchema, { typeUrl, nonce, removedResources }));
-  return Buffer.concat([head, ...resources.map(({ bytes }) => bytes)]);
+/**
+ * The bytes of a whole response. Its own fields are written here, as they are few and it is made for each client: `type_url` = 4, `nonce` = 5,
+ * `removed_resources` = 6.
+ */
+export function encodeResponse(type: ResourceType, nonce: string, resources: readonly EncodedResource[], removed: readonly string[]): Uint8Array {
+  const head = [HEADS[type], textField(5, nonce), ...removed.map((name) => textField(6, name))];
+  return Buffer.concat([...head, ...resources.map(({ bytes }) => bytes)]);
+}
+
+const HEADS = Object.fromEntries(TYPES.map((type) => [type, textField(4, type)])) as Record<ResourceType, Buffer>;
+
+/** A field of text: its key, its length as a varint, its bytes. */
+function textField(number: number, text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const head = [(number << 3) | 2];
+  let left = length;
+  for (; left > 127; left >>>= 7) head.push((left & 127) | 128);
+  head.push(left);
+  const bytes = Buffer.allocUnsafe(head.length + length);
+  bytes.set(head);
+  bytes.write(text, head.length);
+  return bytes;
 }

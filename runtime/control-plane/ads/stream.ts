@@ -97,12 +97,13 @@ export class DeltaStream {
 
   private sendUpdates(type: ResourceType, snapshot: Snapshot): void {
     const subscription = this.subscriptions[type];
-    if (this.stopped || !subscription.requested || subscription.waiting || !this.mayUpdate(type, snapshot)) return;
+    if (this.stopped || !subscription.requested || subscription.waiting) return;
     const updates = subscription.updates(snapshot.types[type]);
     if (updates.length === 0 && (subscription.answered || !subscription.wants('*'))) return;
+    if (!this.mayUpdate(type, snapshot)) return;
     // A changed cluster warms anew and needs its endpoints again, which its client does not ask for a second time.
     if (type === CDS) for (const { name } of updates) this.subscriptions[EDS].force(name);
-    this.write(type, updates, []);
+    this.write(type, updates, [], snapshot);
   }
 
   /** Removals never share a response with updates: they wait for other types. */
@@ -110,13 +111,13 @@ export class DeltaStream {
     const subscription = this.subscriptions[type];
     if (this.stopped || !subscription.requested || subscription.waiting) return;
     const removals = subscription.removals(snapshot.types[type]);
-    if (removals.length > 0 && this.mayRemove(type, snapshot)) this.write(type, [], removals);
+    if (removals.length > 0 && this.mayRemove(type, snapshot)) this.write(type, [], removals, snapshot);
   }
 
-  private write(type: ResourceType, resources: readonly EncodedResource[], removed: string[]): void {
+  private write(type: ResourceType, resources: readonly EncodedResource[], removed: readonly string[], snapshot: Snapshot): void {
     this.nonces += 1;
     const nonce = this.nonces.toString(36);
-    this.subscriptions[type].wrote(nonce, resources, removed);
+    this.subscriptions[type].wrote(nonce, resources, removed, snapshot.types[type]);
     this.deps.sent(type, resources.length, removed.length);
     if (!this.deps.write(encodeResponse(type, nonce, resources, removed))) this.blocked = true;
   }

@@ -1,5 +1,6 @@
 import type { DeltaDiscoveryRequest } from '../../xds';
 import type { EncodedResource } from './snapshot';
+import { difference, Versions, type Resources } from './versions';
 
 /** Why the client refused a version of a resource. */
 export interface Refusal {
@@ -13,8 +14,11 @@ export interface Refusal {
 interface Outstanding {
   readonly nonce: string;
   readonly resources: readonly EncodedResource[];
-  readonly removed: readonly string[];
+  /** What the client is to have in the end. */
+  readonly whole: Resources;
 }
+
+const NONE: readonly string[] = [];
 
 /** What an ACK or NACK was about. */
 export type Answered =
@@ -22,8 +26,6 @@ export type Answered =
   | { readonly kind: 'nack'; readonly refused: readonly EncodedResource[]; readonly message: string }
   /** The request was no answer, or one to a response that a later one has made void. */
   | undefined;
-
-type Resources = ReadonlyMap<string, EncodedResource>;
 
 /**
  * One resource type on one stream: what the client asked for, what it was sent, what it runs. At most one response is under way, so that changes
@@ -37,9 +39,9 @@ export class Subscription {
   private wildcard = false;
   private readonly names = new Set<string>();
   /** Versions that the client was sent last, whatever it made of them; nothing is sent twice. */
-  private readonly sent = new Map<string, string>();
+  private readonly sent = new Versions();
   /** Versions that the client runs. */
-  private readonly accepted = new Map<string, string>();
+  private readonly accepted = new Versions();
   private readonly refusals = new Map<string, Refusal>();
   /** Asked for, and told that it does not exist. */
   private readonly absent = new Set<string>();
@@ -48,6 +50,8 @@ export class Subscription {
   /** Resources of a refused response, to be sent again in smaller ones: only what is wrong is to be refused. */
   private batches: string[][] = [];
   private outstanding: Outstanding | undefined;
+  /** A set that lacks nothing that was asked for by name. */
+  private complete: Resources | undefined;
 
   /** @param wholes whether a first request without names asks for everything; true of clusters and listeners. */
   constructor(private readonly wholes: boolean) {}
@@ -79,12 +83,13 @@ export class Subscription {
     if (this.names.has(name)) this.force(name);
     this.names.add(name);
     this.absent.delete(name);
+    this.complete = undefined;
   }
 
   private unsubscribe(name: string): void {
     if (name === '*') this.wildcard = false;
     else this.names.delete(name);
-    const forgotten = name === '*' ? [...this.sent.keys()].filter((one) => !this.names.has(one)) : this.wildcard ? [] : [name];
+    const forgotten = name === '*' ? this.sent.names().filter((one) => !this.names.has(one)) : this.wildcard ? [] : [name];
     for (const one of forgotten) {
       for (const state of [this.sent, this.accepted, this.refusals, this.absent, this.forced]) state.delete(one);
     }
@@ -100,6 +105,7 @@ export class Subscription {
       this.accepted.set(name, version);
       this.refusals.delete(name);
     }
+    this.accepted.adopt(outstanding.whole);
     return { kind: 'ack', resources: outstanding.resources };
   }
 
@@ -132,7 +138,7 @@ export class Subscription {
   }
 
   /** What is to be sent next: new versions, and what was refused together with something else. */
-  updates(resources: Resources): EncodedResource[] {
+  updates(resources: Resources): readonly EncodedResource[] {
     if (!this.requested) return [];
     while (this.batches.length > 0) {
       const batch = this.batches[0].flatMap((name) => (this.wants(name) ? resources.get(name) ?? [] : []));
@@ -141,22 +147,28 @@ export class Subscription {
       if (same.length > 0) return same;
       this.batches.shift();
     }
+    // As a rule the client has all of another set, and everybody who has it lacks the same.
+    const known = this.forced.size === 0 ? this.sent.differenceTo(resources) : undefined;
+    if (known) return known.changed.length === 0 || known.changed.every(({ name }) => this.wants(name)) ? known.changed : known.changed.filter(({ name }) => this.wants(name));
     const wanted = this.wildcard ? [...resources.values()] : [...this.names].flatMap((name) => resources.get(name) ?? []);
     return wanted.filter(({ name, version }) => this.sent.get(name) !== version || this.forced.has(name));
   }
 
   /** What the client has and must give up. */
-  removals(resources: Resources): string[] {
+  removals(resources: Resources): readonly string[] {
     if (!this.requested) return [];
-    const gone = [...this.sent.keys()].filter((name) => !resources.has(name) && this.wants(name));
-    const missing = [...this.names].filter((name) => !resources.has(name) && !this.sent.has(name) && !this.absent.has(name));
-    return [...gone, ...missing];
+    const had = this.sent.differenceTo(resources)?.removed ?? this.sent.names().filter((name) => !resources.has(name));
+    const gone = had.filter((name) => this.wants(name));
+    const candidates = this.complete ? difference(this.complete, resources).removed : [...this.names];
+    const missing = candidates.filter((name) => this.names.has(name) && !resources.has(name) && !this.sent.has(name) && !this.absent.has(name));
+    if (missing.length === 0) this.complete = resources;
+    return gone.length + missing.length === 0 ? NONE : [...gone, ...missing];
   }
 
   /** A response with these was written. */
-  wrote(nonce: string, resources: readonly EncodedResource[], removed: readonly string[]): void {
+  wrote(nonce: string, resources: readonly EncodedResource[], removed: readonly string[], whole: Resources): void {
     this.answered = true;
-    this.outstanding = { nonce, resources, removed };
+    this.outstanding = { nonce, resources, whole };
     if (this.batches.length > 0 && resources.length > 0) this.batches.shift();
     for (const { name, version } of resources) {
       this.sent.set(name, version);
@@ -167,6 +179,7 @@ export class Subscription {
       for (const state of [this.sent, this.accepted, this.refusals, this.forced]) state.delete(name);
       if (this.names.has(name)) this.absent.add(name);
     }
+    this.sent.adopt(whole);
   }
 
   /** Whether there is nothing to be sent, and no answer to wait for. */

@@ -1,22 +1,28 @@
 import type { Endpoint, Locality } from '../model';
-import { describeId, keyOf, CONSUL_SLICE_LABEL, SERVICE_NAME_LABEL, type EndpointSlice, type ResourceSet } from '../resources';
+import { describeId, keyOf, CONSUL_SLICE_LABEL, SERVICE_NAME_LABEL, type EndpointSlice, type Resource, type ResourceSet } from '../resources';
 import type { BackendDraft } from './backends';
 import type { Report } from './report';
 
 /** EndpointSlices by the Service that they belong to. */
 export type SlicesByService = ReadonlyMap<string, readonly { readonly slice: EndpointSlice; readonly name: string }[]>;
 
-export function slicesByService(set: ResourceSet): SlicesByService {
+/** @param of keys of the Services that are asked about; without it all. */
+export function slicesByService(set: ResourceSet, of?: ReadonlySet<string | undefined>): SlicesByService {
   const found = new Map<string, { slice: EndpointSlice; name: string }[]>();
-  for (const { id, value } of set.resources.EndpointSlice.values()) {
-    const service = value.metadata.labels?.[SERVICE_NAME_LABEL];
-    if (service === undefined) continue;
-    const key = keyOf({ namespace: id.namespace, name: service });
+  for (const resource of set.resources.EndpointSlice.values()) {
+    const key = serviceOfSlice(resource);
+    if (key === undefined || of?.has(key) === false) continue;
     const slices = found.get(key) ?? [];
-    slices.push({ slice: value, name: describeId(id) });
+    slices.push({ slice: resource.value, name: describeId(resource.id) });
     found.set(key, slices);
   }
   return found;
+}
+
+/** Key of the Service that a slice belongs to. */
+export function serviceOfSlice({ id, value }: Resource<'EndpointSlice'>): string | undefined {
+  const name = value.metadata.labels?.[SERVICE_NAME_LABEL];
+  return name === undefined ? undefined : keyOf({ namespace: id.namespace, name });
 }
 
 /**

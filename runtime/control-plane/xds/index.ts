@@ -25,18 +25,25 @@ const NOTHING: XdsResources = Object.freeze({ clusters: [], endpoints: [], liste
 export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const service = model.services.get(node.service);
   if (!service) return NOTHING;
-  const { routes, bytes, uses } = routesFor(service, model);
+  const { routes, uses } = routesFor(service, model);
   const byName = new Map(uses.map((use) => [clusterName(use.backend, use.region), use]));
   const used = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, use]) => use);
-  const bytesListeners = bytes.map((upstream) => bytesListenerFor(service, upstream, node)).sort((a, b) => (a.name < b.name ? -1 : 1));
   const clusters = [inboundFor(service, node), ...used.map(({ backend, region }) => clusterFor(backend, region))];
   return {
     clusters: clusters.sort((a, b) => (a.name < b.name ? -1 : 1)),
     endpoints: used.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region)),
-    listeners: [...listenersFor(service, node), ...bytesListeners],
+    listeners: xdsListeners(model, node),
     routes: [routes],
     secrets: model.trust === undefined ? [] : [remembered(madeBundles, model.trust, (trust) => trustBundle(trust.bundle))],
   };
+}
+
+/** The listeners of a proxy alone: only they differ between the proxies of a service in one region with the same loopback. */
+export function xdsListeners(model: MeshModel, node: ProxyNode): Listener[] {
+  const service = model.services.get(node.service);
+  if (!service) return [];
+  const bytesListeners = routesFor(service, model).bytes.map((upstream) => bytesListenerFor(service, upstream, node));
+  return [...listenersFor(service, node), ...bytesListeners.sort((a, b) => (a.name < b.name ? -1 : 1))];
 }
 
 const NO_LOCALITIES: readonly Locality[] = [];

@@ -1,0 +1,29 @@
+import type { MeshModel } from '../model';
+import { xdsListeners, xdsResources, type ProxyNode } from '../xds';
+import { snapshotOf, withListeners, type Snapshot } from './snapshot';
+
+/**
+ * What proxies run, made once for all that run the same: those of a service in one region with the same loopback differ in nothing but the address of
+ * their inbound listener.
+ */
+export class Snapshots {
+  private model: MeshModel | undefined;
+  private readonly shared = new Map<string, { readonly model: MeshModel; readonly snapshot: Snapshot }>();
+
+  /** @param before what the proxy had; the same object comes back where it is still right. */
+  of(model: MeshModel, node: ProxyNode, before?: Snapshot): Snapshot {
+    if (this.model !== model) this.forgetServices(model);
+    const key = `${node.service} ${node.region ?? ''} ${node.loopback}`;
+    let found = this.shared.get(key);
+    if (found?.model !== model) {
+      found = { model, snapshot: snapshotOf(xdsResources(model, node), found?.snapshot) };
+      this.shared.set(key, found);
+    }
+    return withListeners(found.snapshot, xdsListeners(model, node), before);
+  }
+
+  private forgetServices(model: MeshModel): void {
+    this.model = model;
+    for (const key of this.shared.keys()) if (!model.services.has(key.split(' ', 1)[0]!)) this.shared.delete(key);
+  }
+}

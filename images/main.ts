@@ -56,7 +56,7 @@ async function main(): Promise<void> {
     const { digest } = await make(plane.name, {
       reference,
       user: '1337:1337',
-      entrypoint: ['/usr/bin/node', `/app/${plane.bundles[0]}.js`],
+      entrypoint: ['/usr/bin/node', ...plane.flags, `/app/${plane.bundles[0]}.js`],
       labels: {
         'org.opencontainers.image.title': plane.title,
         'org.opencontainers.image.version': version,

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CONTROL_PLANE_FLAGS } from '../../images/planes';
 import { PROXY_CORE, freePorts } from '../comparison';
 import type { Options } from '../options';
 import { figure, machine, show, type Bar, type Figure, type Report } from '../report';
@@ -114,7 +115,7 @@ async function measure(scope: Scope, proxies: number, options: Options, folder: 
   writeFileSync(resources, JSON.stringify(snapshotsFor(scope)));
   const node = execFileSync(process.execPath, [join(root, 'scripts/peer.mjs'), 'node', '24'], { encoding: 'utf8' }).trim();
   const commands: [string, () => readonly string[]][] = [
-    [OURS, () => [node, join(root, 'build/bench/control-plane/server.js'), scope, String(first)]],
+    [OURS, () => [node, ...CONTROL_PLANE_FLAGS, join(root, 'build/bench/control-plane/server.js'), scope, String(first)]],
     [THEIRS, () => [
       execFileSync(process.execPath, [join(root, 'scripts/peer.mjs'), 'go-control-plane'], { encoding: 'utf8' }).trim(),
       '-listen', `127.0.0.1:${first + 1}`, '-resources', resources,
@@ -145,7 +146,8 @@ function ratio(ours: Measurement, theirs: Measurement, key: keyof Change): Figur
 }
 
 function report(measurements: readonly Measurement[], options: Options): Report {
-  const find = (name: string, scope: Scope, proxies: number) => measurements.find((one) => one.name === name && one.scope === scope && one.proxies === proxies);
+  const find = (name: string, scope: Scope, proxies: number) => (
+    measurements.find((one) => one.name === name && one.scope === scope && one.proxies === proxies));
   const ours = find(OURS, 'unscoped', JUDGED);
   const theirs = find(THEIRS, 'unscoped', JUDGED);
   const of = ({ changes }: Measurement, key: keyof Change) => figure(changes.map((change) => change[key]));
@@ -171,7 +173,8 @@ function report(measurements: readonly Measurement[], options: Options): Report 
         'concerned': String(one.concerned),
         'last ACK ms': show(of(one, 'last')),
         'CPU ms/push': show(of(one, 'processor'), 1),
-        '× last ACK, × CPU': one.name === OURS && peer ? `${ratio(one, peer, 'last').median.toFixed(2)}, ${ratio(one, peer, 'processor').median.toFixed(2)}` : '',
+        '× last ACK, × CPU': one.name !== OURS || !peer ? ''
+          : [ratio(one, peer, 'last'), ratio(one, peer, 'processor')].map(({ median }) => median.toFixed(2)).join(', '),
         'RSS MB': one.resident.toFixed(0),
         'reconnected s': one.reconnected.toFixed(2),
       };

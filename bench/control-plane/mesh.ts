@@ -21,7 +21,7 @@ export class MeshVersions {
   private readonly changing: readonly RawDocument[];
 
   constructor(scope: Scope) {
-    const manifests: object[] = [{ apiVersion: API, kind: 'Mesh', metadata: { name: 'mesh', namespace: NAMESPACE }, spec: { trustDomain: 'shop.example' } }];
+    const manifests: object[] = [{ apiVersion: API, kind: 'Mesh', metadata: { name: 'mesh', namespace: NAMESPACE }, spec: { trustDomain: 'shop.example', regions: [] } }];
     for (let index = 0; index < SERVICES; index++) manifests.push(...service(index, scope));
     this.documents = manifests.map((value, index) => ({ value, location: `mesh:${index}` }));
     this.changing = [0, 1].map((version) => ({ value: slice(0, version), location: 'mesh:slice' }));
@@ -60,7 +60,8 @@ function service(index: number, scope: Scope): object[] {
 
 function slice(index: number, version: number): object {
   const name = `s${index}`;
-  const addresses = Array.from({ length: ENDPOINTS / SERVICES }, (_, replica) => `10.1.${index}.${replica === 0 && index === 0 ? 100 + version : replica + 1}`);
+  const first = index === 0 ? 100 + version : 1;
+  const addresses = Array.from({ length: ENDPOINTS / SERVICES }, (_, replica) => `10.1.${index}.${replica === 0 ? first : replica + 1}`);
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
@@ -90,7 +91,8 @@ export function snapshotsFor(scope: Scope): object {
     }];
   }));
   const caller = Array.from({ length: SERVICES }, (_, index) => index).find((index) => callees(index, scope).includes(0))!;
-  const variants = [0, 1].map((version) => resourcesOf(caller, version).endpoints.find(({ clusterName }: ClusterLoadAssignment) => clusterName === CHANGING)!);
+  const variants = [0, 1].map((version) => (
+    resourcesOf(caller, version).endpoints.find(({ clusterName }: ClusterLoadAssignment) => clusterName === CHANGING)!));
   return { Snapshots: snapshots, Changing: CHANGING, Variants: variants.map((one) => base64(encode(ClusterLoadAssignmentSchema, one))) };
 }
 

@@ -1,7 +1,7 @@
 /** Our control plane on a mesh in memory, for the suite `control-plane`: node server.js SCOPE PORT. A line on its standard input changes one endpoint. */
 import { createInterface } from 'node:readline';
-import { ControlPlane, type Documents, type Source } from '../../runtime/control-plane';
 import { systemClock } from '../../runtime/clock';
+import { ControlPlane, type Documents, type Source } from '../../runtime/control-plane';
 import { MeshVersions, type Scope } from './mesh';
 
 const [scope, port] = process.argv.slice(2) as [Scope, string];

@@ -94,7 +94,8 @@ export class Streams {
   }
 
   private concernedIn(first: number, count: number): number {
-    return Array.from({ length: count }, (_, offset) => (first + offset) % SERVICES).filter((service) => callees(service, this.scope).includes(0)).length;
+    const services = Array.from({ length: count }, (_, offset) => (first + offset) % SERVICES);
+    return services.filter((service) => callees(service, this.scope).includes(0)).length;
   }
 
   private async all(command: (index: number) => string): Promise<number> {

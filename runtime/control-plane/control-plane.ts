@@ -135,7 +135,7 @@ export class ControlPlane {
     await this.injector?.listen();
     this.webhook?.start();
     shared?.start(() => this.statusChanged());
-    this.xdsPort = await this.ads.listen(formatAddress(xdsAddress), this.identity?.serving.mutualCredentials);
+    this.xdsPort = await this.ads.listen(xdsAddress, this.identity?.serving.mutual);
     this.log.info('main', 'serving', {
       xds: formatAddress({ ...xdsAddress, port: this.xdsPort }),
       source: source.name,

@@ -1,12 +1,10 @@
-import { X509Certificate } from 'node:crypto';
-import type { PeerCertificate } from 'node:tls';
+import type { X509Certificate } from 'node:crypto';
 import type { MeshModel } from '../model';
 import type { Peer } from './node';
 
 /** SPIFFE ID of a client's certificate, which the handshake has verified; undefined: it has none. */
-export function identityOf(certificate: PeerCertificate | undefined): string | undefined {
-  if (!certificate?.raw) return undefined;
-  const names = new X509Certificate(certificate.raw).subjectAltName ?? '';
+export function identityOf(certificate: X509Certificate | undefined): string | undefined {
+  const names = certificate?.subjectAltName ?? '';
   return /(?:^|, )URI:(spiffe:\/\/[^,\s]+)/.exec(names)?.[1];
 }
 

@@ -1,7 +1,7 @@
-import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../clock';
-import type { DeltaDiscoveryRequest } from '../../xds';
-import { AdsService, type AdsHandlers, type AdsServerStream } from '../../xds/ads-service';
+import { decode, DeltaDiscoveryRequestSchema, type DeltaDiscoveryRequest } from '../../xds';
+import { AdsService } from '../../xds/ads-service';
+import { GrpcServer, Status, type GrpcCall, type ServingSource } from '../grpc';
 import type { Log } from '../log';
 import type { MeshModel } from '../model';
 import { proxyNode } from '../translate';
@@ -21,7 +21,7 @@ export interface Connection {
   /** Milliseconds since 1970. */
   readonly since: number;
   readonly stream: DeltaStream;
-  readonly transport: AdsServerStream;
+  readonly transport: GrpcCall;
   /** What it is to run; undefined while its service is not in the mesh. */
   readonly node: ProxyNode | undefined;
   readonly snapshot: Snapshot | undefined;
@@ -45,12 +45,6 @@ export interface StreamAge {
   readonly random: () => number;
 }
 
-/**
- * Finds dead connections: a ping after so many milliseconds, and the end without an answer. A proxy has one stream; more are of a process that runs
- * several, or of somebody who means no good.
- */
-const OPTIONS = { 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 10_000, 'grpc.max_concurrent_streams': 100 };
-
 /** Proxies that are given a new model before anything else gets its turn. */
 const SLICE = 50;
 
@@ -62,9 +56,9 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  */
 export class AdsServer {
   readonly stats = new AdsStats();
-  private readonly server = new Server(OPTIONS);
-  private readonly open = new Map<AdsServerStream, Mutable<Connection>>();
-  private readonly ages = new Map<AdsServerStream, Timer>();
+  private readonly server: GrpcServer;
+  private readonly open = new Map<GrpcCall, Mutable<Connection>>();
+  private readonly ages = new Map<GrpcCall, Timer>();
   private readonly snapshots = new Snapshots();
   private model: MeshModel | undefined;
   /** Connections that have not had the present model yet. */
@@ -72,18 +66,15 @@ export class AdsServer {
   private slicing: NodeJS.Immediate | undefined;
 
   constructor(private readonly deps: AdsServerDeps) {
-    const handlers: AdsHandlers = { deltaAggregatedResources: (stream) => this.accept(stream) };
-    this.server.addService(AdsService, handlers);
+    this.server = new GrpcServer({ clock: deps.clock, methods: { [AdsService.deltaAggregatedResources.path]: (call) => this.accept(call) } });
   }
 
   /**
-   * @param credentials plain text without them, for tests
+   * @param serving plain text without it, for tests
    * @returns the port that was bound.
    */
-  async listen(address: string, credentials = ServerCredentials.createInsecure()): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.server.bindAsync(address, credentials, (error, port) => (error ? reject(error) : resolve(port)));
-    });
+  async listen(address: { readonly host: string; readonly port: number }, serving?: ServingSource): Promise<number> {
+    return this.server.listen(address, serving);
   }
 
   /** A new model for everybody. Many proxies are served in slices: requests of others, and probes, come in between. */
@@ -122,31 +113,34 @@ export class AdsServer {
       connection.stream.close();
       stream.end();
     }
-    await new Promise<void>((done) => {
-      const timer = this.deps.clock.setTimer(grace, () => {
-        this.server.forceShutdown();
-        done();
-      });
-      this.server.tryShutdown(() => {
-        timer.cancel();
-        done();
-      });
-    });
+    await this.server.close(grace);
   }
 
-  private accept(stream: AdsServerStream): void {
+  private accept(stream: GrpcCall): void {
     this.stats.streamsOpened += 1;
-    stream.on('data', (request: DeltaDiscoveryRequest) => this.onRequest(stream, request));
-    stream.on('drain', () => this.open.get(stream)?.stream.drained());
-    stream.on('end', () => {
-      this.forget(stream);
-      stream.end();
-    });
-    stream.on('cancelled', () => this.forget(stream));
-    stream.on('error', () => this.forget(stream));
+    stream.handlers = {
+      onMessage: (bytes) => this.onMessage(stream, bytes),
+      onDrain: () => this.open.get(stream)?.stream.drained(),
+      onEnd: () => {
+        this.forget(stream);
+        stream.end();
+      },
+      onClose: () => this.forget(stream),
+    };
   }
 
-  private onRequest(stream: AdsServerStream, request: DeltaDiscoveryRequest): void {
+  private onMessage(stream: GrpcCall, bytes: Buffer): void {
+    let request: DeltaDiscoveryRequest;
+    try {
+      request = decode(DeltaDiscoveryRequestSchema, bytes);
+    } catch {
+      stream.end(Status.InvalidArgument, 'the message is no DeltaDiscoveryRequest');
+      return;
+    }
+    this.onRequest(stream, request);
+  }
+
+  private onRequest(stream: GrpcCall, request: DeltaDiscoveryRequest): void {
     const connection = this.open.get(stream) ?? this.connect(stream, request);
     if (!connection) return;
     if (!connection.stream.request(request)) this.deps.log.debug('ads', 'type is not served', { node: connection.peer.id, type: request.typeUrl });
@@ -154,40 +148,40 @@ export class AdsServer {
     if (request.responseNonce !== '') this.deps.changed();
   }
 
-  private connect(stream: AdsServerStream, { node }: DeltaDiscoveryRequest): Mutable<Connection> | undefined {
+  private connect(stream: GrpcCall, { node }: DeltaDiscoveryRequest): Mutable<Connection> | undefined {
     const peer = peerOf(node);
     if (typeof peer === 'string') {
       this.stats.streamsRefused += 1;
       this.deps.log.warning('ads', 'stream refused', { reason: peer });
-      stream.emit('error', { code: status.INVALID_ARGUMENT, details: peer });
+      stream.end(Status.InvalidArgument, peer);
       return undefined;
     }
     const connection: Mutable<Connection> = {
-      identity: this.deps.verifyPeers ? identityOf(stream.getAuthContext().sslPeerCertificate) : undefined,
+      identity: this.deps.verifyPeers ? identityOf(stream.certificate) : undefined,
       peer, since: this.deps.clock.wallTime(), stream: this.deltaStream(stream, peer), transport: stream, node: undefined, snapshot: undefined,
     };
     this.open.set(stream, connection);
     this.limitAge(stream);
     if (this.model && this.refuseImpostor(stream, connection, this.model)) return undefined;
-    this.deps.log.info('ads', 'proxy connected', { node: peer.id, service: peer.service, address: stream.getPeer() });
+    this.deps.log.info('ads', 'proxy connected', { node: peer.id, service: peer.service, address: stream.peer });
     if (this.model) this.push(connection, this.model);
     this.deps.changed();
     return connection;
   }
 
   /** Ends a stream of somebody who is not who he says; whether it did. */
-  private refuseImpostor(stream: AdsServerStream, connection: Connection, model: MeshModel): boolean {
+  private refuseImpostor(stream: GrpcCall, connection: Connection, model: MeshModel): boolean {
     const reason = this.deps.verifyPeers ? impostor(connection.peer, connection.identity, model) : undefined;
     if (reason === undefined) return false;
     this.stats.streamsRefused += 1;
     this.deps.log.warning('ads', 'stream refused', { reason });
     this.forget(stream);
-    stream.emit('error', { code: status.PERMISSION_DENIED, details: reason });
+    stream.end(Status.PermissionDenied, reason);
     return true;
   }
 
   /** A Service of Kubernetes chooses a replica for each connection: one that was started later gets none of those that are there. */
-  private limitAge(stream: AdsServerStream): void {
+  private limitAge(stream: GrpcCall): void {
     const { clock, log, streamAge } = this.deps;
     if (!streamAge) return;
     this.ages.set(stream, clock.setTimer(streamAge.mean * (0.5 + streamAge.random()), () => {
@@ -197,11 +191,11 @@ export class AdsServer {
     }));
   }
 
-  private deltaStream(stream: AdsServerStream, peer: Peer): DeltaStream {
+  private deltaStream(stream: GrpcCall, peer: Peer): DeltaStream {
     const { log } = this.deps;
     return new DeltaStream({
       clock: this.deps.clock,
-      write: (response) => stream.write(response),
+      write: (response) => stream.write(...response),
       sent: (type, resources, removals) => {
         const counted = this.stats.types[type];
         counted.responses += 1;
@@ -231,7 +225,7 @@ export class AdsServer {
     stream.update(connection.snapshot);
   }
 
-  private forget(stream: AdsServerStream): void {
+  private forget(stream: GrpcCall): void {
     const connection = this.open.get(stream);
     if (!connection) return;
     this.open.delete(stream);

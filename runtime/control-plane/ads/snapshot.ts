@@ -4,7 +4,7 @@ import {
   SecretSchema, TypeUrl, type Cluster, type ClusterLoadAssignment, type Listener, type RouteConfiguration, type Secret,
 } from '../../xds';
 import type { XdsResources } from '../xds';
-import type { Resources } from './versions';
+import { withVersions, type Resources } from './versions';
 
 /** Types in the order in which they are sent: nothing is referred to before it is there. */
 export const TYPES = [TypeUrl.SDS, TypeUrl.CDS, TypeUrl.EDS, TypeUrl.LDS, TypeUrl.RDS] as const;
@@ -39,17 +39,30 @@ export function snapshotOf(resources: XdsResources, before?: Snapshot): Snapshot
     types: {
       [TypeUrl.SDS]: set(TypeUrl.SDS, resources.secrets.map((one) => encodeOnce(one, one.name, () => packAny(SecretSchema, one)))),
       [TypeUrl.CDS]: set(TypeUrl.CDS, resources.clusters.map((one) => encodeOnce(one, one.name, () => packAny(ClusterSchema, one)))),
-      [TypeUrl.EDS]: set(TypeUrl.EDS, resources.endpoints.map((one) => encodeOnce(one, one.clusterName, () => packAny(ClusterLoadAssignmentSchema, one)))),
+      [TypeUrl.EDS]: set(TypeUrl.EDS, encodedEndpoints(resources.endpoints)),
       [TypeUrl.LDS]: set(TypeUrl.LDS, encodedListeners(resources.listeners)),
       [TypeUrl.RDS]: set(TypeUrl.RDS, resources.routes.map((one) => encodeOnce(one, one.name, () => packAny(RouteConfigurationSchema, one)))),
     },
   });
 }
 
+/** A snapshot with other versions of some of its endpoints. */
+export function withEndpoints(snapshot: Snapshot, endpoints: readonly ClusterLoadAssignment[]): Snapshot {
+  const changed = withVersions(snapshot.types[TypeUrl.EDS], encodedEndpoints(endpoints));
+  return sameSnapshotOr(snapshot, { types: { ...snapshot.types, [TypeUrl.EDS]: changed } });
+}
+
 /** A snapshot with other listeners: all that is of one proxy alone. */
 export function withListeners(snapshot: Snapshot, listeners: readonly Listener[], before?: Snapshot): Snapshot {
-  const types = { ...snapshot.types, [TypeUrl.LDS]: sameOr(before?.types[TypeUrl.LDS], byName(encodedListeners(listeners))) };
+  const all = encodedListeners(listeners);
+  const old = before?.types[TypeUrl.LDS];
+  const same = old?.size === all.length && all.every((one) => old.get(one.name) === one);
+  const types = { ...snapshot.types, [TypeUrl.LDS]: same ? old : sameOr(old, byName(all)) };
   return sameSnapshotOr(before, { types });
+}
+
+function encodedEndpoints(endpoints: readonly ClusterLoadAssignment[]): EncodedResource[] {
+  return endpoints.map((one) => encodeOnce(one, one.clusterName, () => packAny(ClusterLoadAssignmentSchema, one)));
 }
 
 function encodedListeners(listeners: readonly Listener[]): EncodedResource[] {
@@ -81,12 +94,11 @@ function byName(resources: readonly EncodedResource[]): Map<string, EncodedResou
 }
 
 /**
- * The bytes of a whole response. Its own fields are written here, as they are few and it is made for each client: `type_url` = 4, `nonce` = 5,
+ * A whole response, as parts that follow each other. Its own fields are written here, as they are few and it is made for each client: `type_url` = 4, `nonce` = 5,
  * `removed_resources` = 6.
  */
-export function encodeResponse(type: ResourceType, nonce: string, resources: readonly EncodedResource[], removed: readonly string[]): Uint8Array {
-  const head = [HEADS[type], textField(5, nonce), ...removed.map((name) => textField(6, name))];
-  return Buffer.concat([...head, ...resources.map(({ bytes }) => bytes)]);
+export function encodeResponse(type: ResourceType, nonce: string, resources: readonly EncodedResource[], removed: readonly string[]): Uint8Array[] {
+  return [HEADS[type], textField(5, nonce), ...removed.map((name) => textField(6, name)), ...resources.map(({ bytes }) => bytes)];
 }
 
 const HEADS = Object.fromEntries(TYPES.map((type) => [type, textField(4, type)])) as Record<ResourceType, Buffer>;

@@ -1,6 +1,6 @@
 import type { MeshModel } from '../model';
-import { xdsListeners, xdsResources, type ProxyNode } from '../xds';
-import { snapshotOf, withListeners, type Snapshot } from './snapshot';
+import { changedEndpoints, xdsEndpoints, xdsListeners, xdsResources, type ProxyNode } from '../xds';
+import { snapshotOf, withEndpoints, withListeners, type Snapshot } from './snapshot';
 
 /**
  * What proxies run, made once for all that run the same: those of a service in one region with the same loopback differ in nothing but the address of
@@ -8,21 +8,30 @@ import { snapshotOf, withListeners, type Snapshot } from './snapshot';
  */
 export class Snapshots {
   private model: MeshModel | undefined;
+  private before: MeshModel | undefined;
+  /** Backends whose endpoints are others than in the model before; undefined where more has changed. */
+  private changed: ReadonlySet<string> | undefined;
   private readonly shared = new Map<string, { readonly model: MeshModel; readonly snapshot: Snapshot }>();
 
   /** @param before what the proxy had; the same object comes back where it is still right. */
   of(model: MeshModel, node: ProxyNode, before?: Snapshot): Snapshot {
-    if (this.model !== model) this.forgetServices(model);
+    if (this.model !== model) this.take(model);
     const key = `${node.service} ${node.region ?? ''} ${node.loopback}`;
     let found = this.shared.get(key);
     if (found?.model !== model) {
-      found = { model, snapshot: snapshotOf(xdsResources(model, node), found?.snapshot) };
+      // As a rule only pods came and went.
+      const changed = found?.model === this.before ? this.changed : undefined;
+      const snapshot = found && changed ? withEndpoints(found.snapshot, xdsEndpoints(model, node, changed))
+        : snapshotOf(xdsResources(model, node), found?.snapshot);
+      found = { model, snapshot };
       this.shared.set(key, found);
     }
     return withListeners(found.snapshot, xdsListeners(model, node), before);
   }
 
-  private forgetServices(model: MeshModel): void {
+  private take(model: MeshModel): void {
+    this.before = this.model;
+    this.changed = this.before && changedEndpoints(this.before, model);
     this.model = model;
     for (const key of this.shared.keys()) if (!model.services.has(key.split(' ', 1)[0]!)) this.shared.delete(key);
   }

@@ -10,8 +10,8 @@ export const PATIENCE = 5000;
 
 export interface StreamDeps {
   readonly clock: Clock;
-  /** Writes one response; false where the client is slow, and `drained` will be called once it has caught up. */
-  write(response: Uint8Array): boolean;
+  /** Writes one response, in parts that follow each other; false where the client is slow, and `drained` will be called once it has caught up. */
+  write(response: readonly Uint8Array[]): boolean;
   sent(type: ResourceType, resources: number, removed: number): void;
   acknowledged(type: ResourceType): void;
   refused(type: ResourceType, resources: readonly EncodedResource[], message: string): void;

@@ -149,7 +149,7 @@ export class Subscription {
     }
     // As a rule the client has all of another set, and everybody who has it lacks the same.
     const known = this.forced.size === 0 ? this.sent.differenceTo(resources) : undefined;
-    if (known) return known.changed.length === 0 || known.changed.every(({ name }) => this.wants(name)) ? known.changed : known.changed.filter(({ name }) => this.wants(name));
+    if (known) return known.changed.every(({ name }) => this.wants(name)) ? known.changed : known.changed.filter(({ name }) => this.wants(name));
     const wanted = this.wildcard ? [...resources.values()] : [...this.names].flatMap((name) => resources.get(name) ?? []);
     return wanted.filter(({ name, version }) => this.sent.get(name) !== version || this.forced.has(name));
   }

@@ -27,6 +27,16 @@ export function difference(from: Resources, to: Resources): Difference {
   return found;
 }
 
+/** The set with other versions of some of its resources; the same one where there are none. */
+export function withVersions(before: Resources, resources: readonly EncodedResource[]): Resources {
+  const changed = resources.filter(({ name, version }) => before.has(name) && before.get(name)!.version !== version);
+  if (changed.length === 0) return before;
+  const next = new Map(before);
+  for (const resource of changed) next.set(resource.name, resource);
+  compared.set(next, new WeakMap([[before, { changed, removed: [] }]]));
+  return next;
+}
+
 /**
  * Versions of resources that a client has. As a rule it has all of a set that it shares with others; what is different for this one is kept beside it,
  * so that a thousand clients do not have a thousand lists.

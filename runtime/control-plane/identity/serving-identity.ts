@@ -1,6 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import { experimental, type ServerCredentials } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../../clock';
+import type { ServingMaterial, ServingSource } from '../grpc';
 import type { Log } from '../log';
 import type { AuthorityStore } from './authority-store';
 import { SIGNING, x509 } from './x509';
@@ -33,6 +34,7 @@ type IdentityListener = Parameters<experimental.CertificateProvider['addIdentity
 export class ServingIdentity implements experimental.CertificateProvider {
   private readonly caListeners = new Set<CaListener>();
   private readonly identityListeners = new Set<IdentityListener>();
+  private readonly servers = new Set<(material: ServingMaterial) => void>();
   private ca: { readonly caCertificate: Buffer } | undefined;
   private own: { readonly certificate: Buffer; readonly privateKey: Buffer } | undefined;
   private timer: Timer | undefined;
@@ -54,10 +56,20 @@ export class ServingIdentity implements experimental.CertificateProvider {
     return experimental.createCertificateProviderServerCredentials(this, null, false);
   }
 
-  /** Only for whoever has a certificate of the mesh: others do not get past the handshake. */
-  get mutualCredentials(): ServerCredentials {
-    // The parameters are named the other way round than they are used; one object is both.
-    return experimental.createCertificateProviderServerCredentials(this, this, true);
+  /** For a server that lets in only whoever has a certificate of the mesh: others do not get past the handshake. */
+  get mutual(): ServingSource {
+    return {
+      subscribe: (listener) => {
+        this.servers.add(listener);
+        if (this.material) listener(this.material);
+        return () => this.servers.delete(listener);
+      },
+    };
+  }
+
+  private get material(): ServingMaterial | undefined {
+    const { ca, own } = this;
+    return ca && own && { ...own, roots: ca.caCertificate };
   }
 
   async close(): Promise<void> {
@@ -108,6 +120,7 @@ export class ServingIdentity implements experimental.CertificateProvider {
       this.own = { certificate: Buffer.from(chain), privateKey: Buffer.from(`-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`) };
       for (const listener of this.caListeners) listener(this.ca);
       for (const listener of this.identityListeners) listener(this.own);
+      for (const listener of this.servers) listener({ ...this.own, roots: this.ca.caCertificate });
       for (const resolve of this.waiting.splice(0)) resolve();
       again((notAfter - now) * (0.5 + (random() - 0.5) * SPREAD));
     } catch (error) {

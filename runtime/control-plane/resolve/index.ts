@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { shareUnchanged, type Locality, type MeshModel, type Security } from '../model';
 import type { Resource, ResourceSet } from '../resources';
 import { Backends, finished, type BackendDraft } from './backends';
@@ -67,9 +68,7 @@ function resolveAll(set: ResourceSet, previous: MeshModel | undefined, trusting:
  */
 function withOtherEndpoints(set: ResourceSet, previous: MeshModel, trusting: Trusting): Resolved | undefined {
   const before = made.get(previous);
-  if (!before || !sameButEndpoints(before.set, set) || before.trusting.security !== trusting.security || before.trusting.trustBundle !== trusting.trustBundle) {
-    return undefined;
-  }
+  if (!before || !sameButEndpoints(before.set, set) || !isDeepStrictEqual(before.trusting, trusting)) return undefined;
   const [old, now] = [before.set.resources.EndpointSlice, set.resources.EndpointSlice];
   const changed = [...now].filter(([key, slice]) => old.get(key) !== slice).flatMap(([key, slice]) => [slice, old.get(key) ?? []].flat());
   const gone = [...old].filter(([key]) => !now.has(key)).map(([, slice]) => slice);
@@ -89,7 +88,7 @@ function withOtherEndpoints(set: ResourceSet, previous: MeshModel, trusting: Tru
 function sameButEndpoints(before: ResourceSet, set: ResourceSet): boolean {
   const kinds = Object.keys(set.resources) as (keyof ResourceSet['resources'])[];
   return kinds.every((kind) => kind === 'EndpointSlice' || sameEntries(before.resources[kind], set.resources[kind]))
-    && before.rejected.length === 0 && set.rejected.length === 0 && sameNames(before.namespaces, set.namespaces);
+    && isDeepStrictEqual(before.rejected, set.rejected) && sameNames(before.namespaces, set.namespaces);
 }
 
 function sameEntries(a: ReadonlyMap<string, Resource>, b: ReadonlyMap<string, Resource>): boolean {

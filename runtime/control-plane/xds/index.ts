@@ -3,8 +3,8 @@ import type { Backend, Locality, MeshModel, Service, Trust } from '../model';
 import { cluster, inboundCluster } from './clusters';
 import { endpoints } from './endpoints';
 import { trustBundle } from './identity';
-import { bytesListener, filterChains, listeners, type FilterChains } from './listeners';
-import { bytesListenerName, clusterName } from './names';
+import { bytesListener, filterChains, inboundListener, outboundListener, type FilterChains } from './listeners';
+import { bytesListenerName, clusterName, INBOUND, OUTBOUND } from './names';
 import type { ClusterUse } from './route';
 import { outboundRoutes, type BytesUpstream, type Outbound } from './routes';
 import { tcpChain } from './tcp-proxy';
@@ -25,24 +25,37 @@ const NOTHING: XdsResources = Object.freeze({ clusters: [], endpoints: [], liste
 export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const service = model.services.get(node.service);
   if (!service) return NOTHING;
-  const { routes, uses } = routesFor(service, model);
-  const byName = new Map(uses.map((use) => [clusterName(use.backend, use.region), use]));
-  const used = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, use]) => use);
+  const { made: { routes }, used } = routesFor(service, model);
   const clusters = [inboundFor(service, node), ...used.map(({ backend, region }) => clusterFor(backend, region))];
   return {
     clusters: clusters.sort((a, b) => (a.name < b.name ? -1 : 1)),
-    endpoints: used.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region)),
+    endpoints: xdsEndpoints(model, node),
     listeners: xdsListeners(model, node),
     routes: [routes],
     secrets: model.trust === undefined ? [] : [remembered(madeBundles, model.trust, (trust) => trustBundle(trust.bundle))],
   };
 }
 
+/** The endpoints of a proxy alone. @param of keys of the backends that are asked about; without it all. */
+export function xdsEndpoints(model: MeshModel, node: ProxyNode, of?: ReadonlySet<string>): ClusterLoadAssignment[] {
+  const service = model.services.get(node.service);
+  if (!service) return [];
+  const { used } = routesFor(service, model);
+  const asked = of ? used.filter(({ backend }) => of.has(backend.key)) : used;
+  return asked.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region));
+}
+
+/** Keys of the backends whose endpoints differ, where nothing else does; undefined where anything does. */
+export function changedEndpoints(before: MeshModel, after: MeshModel): ReadonlySet<string> | undefined {
+  if (before.services !== after.services || before.backends !== after.backends || before.trust !== after.trust) return undefined;
+  return new Set([...after.endpoints.keys()].filter((key) => before.endpoints.get(key) !== after.endpoints.get(key)));
+}
+
 /** The listeners of a proxy alone: only they differ between the proxies of a service in one region with the same loopback. */
 export function xdsListeners(model: MeshModel, node: ProxyNode): Listener[] {
   const service = model.services.get(node.service);
   if (!service) return [];
-  const bytesListeners = routesFor(service, model).bytes.map((upstream) => bytesListenerFor(service, upstream, node));
+  const bytesListeners = routesFor(service, model).made.bytes.map((upstream) => bytesListenerFor(service, upstream, node));
   return [...listenersFor(service, node), ...bytesListeners.sort((a, b) => (a.name < b.name ? -1 : 1))];
 }
 
@@ -52,36 +65,51 @@ const MOST_REMEMBERED = 4096;
 
 interface MadeRoutes {
   readonly made: Outbound;
+  /** What is used, once each, in the order of names. */
+  readonly used: readonly ClusterUse[];
+  /** The last model that they were right for. */
+  model: MeshModel;
   /** What was looked up on the way. The same again, and the routes are the same. */
   readonly seen: ReadonlyMap<string, Backend | undefined>;
 }
 
 const madeRoutes = new WeakMap<Service, MadeRoutes>();
 const madeChains = new WeakMap<Service, FilterChains>();
-const madeListeners = new WeakMap<Service, Map<string, Listener[]>>();
+const madeListeners = new WeakMap<Service, Map<string, Listener>>();
 const madeBytesListeners = new WeakMap<Backend, Map<string, Listener>>();
 const madeInbound = new WeakMap<Service, Map<string, Cluster>>();
 const madeClusters = new WeakMap<Backend, Map<string, Cluster>>();
 const madeBundles = new WeakMap<Trust, Secret>();
 const madeEndpoints = new WeakMap<readonly Locality[], WeakMap<Backend, Map<string, ClusterLoadAssignment>>>();
 
-function routesFor(service: Service, model: MeshModel): MadeRoutes['made'] {
+function routesFor(service: Service, model: MeshModel): MadeRoutes {
   const before = madeRoutes.get(service);
-  if (before && [...before.seen].every(([key, backend]) => model.backends.get(key) === backend)) return before.made;
+  if (before?.model === model) return before;
+  if (before && [...before.seen].every(([key, backend]) => model.backends.get(key) === backend)) {
+    before.model = model;
+    return before;
+  }
   const seen = new Map<string, Backend | undefined>();
   const made = outboundRoutes(service, (key) => {
     const backend = model.backends.get(key);
     seen.set(key, backend);
     return backend;
   });
-  madeRoutes.set(service, { made, seen });
-  return made;
+  const byName = new Map(made.uses.map((use) => [clusterName(use.backend, use.region), use]));
+  const used = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, use]) => use);
+  const result = { made, used, seen, model };
+  madeRoutes.set(service, result);
+  return result;
 }
 
+/** That of the pod has its address; the other one is the same for all pods. */
 function listenersFor(service: Service, node: ProxyNode): Listener[] {
   const chains = remembered(madeChains, service, () => filterChains(service));
-  const made = remembered(madeListeners, service, () => new Map<string, Listener[]>());
-  return rememberedIn(made, `${node.podIp}/${node.loopback}`, () => listeners(chains, node));
+  const made = remembered(madeListeners, service, () => new Map<string, Listener>());
+  return [
+    rememberedIn(made, `${INBOUND} ${node.podIp}`, () => inboundListener(chains, node)),
+    rememberedIn(made, `${OUTBOUND} ${node.loopback}`, () => outboundListener(chains, node)),
+  ];
 }
 
 /** Callers share it: it depends on the called, and on where the caller's loopback is. */

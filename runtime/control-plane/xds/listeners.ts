@@ -103,12 +103,12 @@ export function bytesListener(name: string, localPort: number, chain: FilterChai
   return listener(name, loopback, localPort, TrafficDirection.OUTBOUND, [chain]);
 }
 
-/** The inbound and the outbound listener of a proxy. */
-export function listeners({ inbound, outbound }: FilterChains, node: ProxyNode): Listener[] {
-  return [
-    listener(INBOUND, node.podIp, INBOUND_PORT, TrafficDirection.INBOUND, inbound),
-    listener(OUTBOUND, node.loopback, OUTBOUND_PORT, TrafficDirection.OUTBOUND, [outbound]),
-  ];
+export function inboundListener({ inbound }: FilterChains, node: ProxyNode): Listener {
+  return listener(INBOUND, node.podIp, INBOUND_PORT, TrafficDirection.INBOUND, inbound);
+}
+
+export function outboundListener({ outbound }: FilterChains, node: ProxyNode): Listener {
+  return listener(OUTBOUND, node.loopback, OUTBOUND_PORT, TrafficDirection.OUTBOUND, [outbound]);
 }
 
 function listener(name: string, address: string, port: number, trafficDirection: TrafficDirection, chains: readonly FilterChain[]): Listener {

@@ -25,8 +25,8 @@ class Fixture {
   writable = true;
   readonly stream = new DeltaStream({
     clock: this.clock,
-    write: (bytes) => {
-      this.client.receive(bytes);
+    write: (parts) => {
+      this.client.receive(Buffer.concat(parts));
       return this.writable;
     },
     sent: () => {},

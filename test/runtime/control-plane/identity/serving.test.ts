@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import { systemClock } from '../../../../runtime/clock';
+import { GrpcServer, type ServingSource } from '../../../../runtime/control-plane/grpc';
 import { createRoot } from '../../../../runtime/control-plane/identity/authority-material';
 import { CertificateAuthority } from '../../../../runtime/control-plane/identity/certificate-authority';
 import { FileAuthorityStore } from '../../../../runtime/control-plane/identity/file-store';
@@ -20,10 +21,10 @@ let folder: string;
 let clock: WatchedClock;
 let store: FileAuthorityStore;
 let serving: ServingIdentity;
-let server: Server;
+let server: { forceShutdown(): unknown };
 let port: number;
 
-async function serve(credentials: (identity: ServingIdentity) => ServerCredentials): Promise<void> {
+async function serve(credentials: (identity: ServingIdentity) => ServerCredentials | ServingSource): Promise<void> {
   folder = mkdtempSync(join(tmpdir(), 'meshwright-serving-'));
   // Certificates are judged by the machine's own time.
   clock = new WatchedClock();
@@ -32,11 +33,19 @@ async function serve(credentials: (identity: ServingIdentity) => ServerCredentia
   serving = new ServingIdentity({ clock, random: () => 0.5, log: silentLog, authority: store, identity: IDENTITY, dnsNames: ['control-plane.mesh.svc'], lifetime: LIFETIME });
   store.start();
   await serving.ready();
-  server = new Server();
-  port = await new Promise((resolve, reject) => server.bindAsync('127.0.0.1:0', credentials(serving), (error, bound) => (error ? reject(error) : resolve(bound))));
+  const given = credentials(serving);
+  if ('subscribe' in given) {
+    const mutual = new GrpcServer({ clock, methods: {} });
+    server = { forceShutdown: () => mutual.close(0) };
+    port = await mutual.listen({ host: '127.0.0.1', port: 0 }, given);
+    return;
+  }
+  const open = new Server();
+  server = open;
+  port = await new Promise((resolve, reject) => open.bindAsync('127.0.0.1:0', given, (error, bound) => (error ? reject(error) : resolve(bound))));
 }
 afterEach(async () => {
-  server.forceShutdown();
+  await server.forceShutdown();
   await serving.close();
   await store.close();
   rmSync(folder, { recursive: true });
@@ -76,7 +85,7 @@ test('a client that trusts another root does not connect', async () => {
 });
 
 test('configuration is only for whoever has a certificate of the mesh', async () => {
-  await serve((identity) => identity.mutualCredentials);
+  await serve((identity) => identity.mutual);
   const ca = store.current!.trustBundle;
   const stranger = await CertificateAuthority.load(await createRoot('shop.example', systemClock.wallTime()), 'test', systemClock.wallTime());
   expect(await handshake({ ca })).toMatch(/CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|ECONNRESET|closed/i);

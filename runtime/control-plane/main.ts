@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { MessageChannel } from 'node:worker_threads';
 import { systemClock } from '../clock';
 import { ControlPlane } from './control-plane';
 import { identitiesOf } from './identities';
@@ -39,10 +40,21 @@ function fail(error: Error, usage = USAGE): never {
   process.exit(1);
 }
 
+async function rotate(args: readonly string[]): Promise<void> {
+  // It waits by timers, and those alone keep no process alive.
+  const { port1: alive } = new MessageChannel();
+  alive.on('message', () => {});
+  try {
+    await rotateRootCommand(args, { clock: systemClock, env: process.env, say: (line) => writeSync(1, `${line}\n`) });
+  } finally {
+    alive.close();
+  }
+}
+
 const [verb, ...rest] = process.argv.slice(2);
 try {
   if (verb === 'rotate-root') {
-    rotateRootCommand(rest, { clock: systemClock, env: process.env, say: (line) => writeSync(1, `${line}\n`) }).catch((error: Error) => fail(error, ROTATE_USAGE));
+    rotate(rest).catch((error: Error) => fail(error, ROTATE_USAGE));
   } else {
     const options = parseOptions(process.argv.slice(2));
     if (options) run(options).catch(fail);

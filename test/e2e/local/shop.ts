@@ -32,11 +32,16 @@ export class Manifests {
   readonly settings: string;
   private readonly file: string;
 
-  constructor(example = 'ecommerce') {
+  /**
+   * @param program name of an example, or a program of the test's own
+   * @param settings of a program of the test's own: how its images run
+   */
+  constructor(program: string | ((app: App) => Chart) = 'ecommerce', settings?: string) {
     mkdirSync(this.folder);
-    this.settings = join(ROOT, 'examples', example, 'meshwright.local.yaml');
+    this.settings = typeof program === 'string' ? join(ROOT, 'examples', program, 'meshwright.local.yaml') : join(this.root, 'meshwright.local.yaml');
+    if (settings !== undefined) writeFileSync(this.settings, settings);
     const app = new App({ outdir: this.folder });
-    this.file = join(this.folder, `${EXAMPLES[example]!(app).node.id}.k8s.yaml`);
+    this.file = join(this.folder, `${(typeof program === 'string' ? EXAMPLES[program]! : program)(app).node.id}.k8s.yaml`);
     app.synth();
   }
 
@@ -58,8 +63,7 @@ export class Manifests {
 export class RunningShop {
   readonly events: RunEvent[] = [];
 
-  static async start(addresses: string): Promise<RunningShop> {
-    const manifests = new Manifests();
+  static async start(addresses: string, manifests = new Manifests()): Promise<RunningShop> {
     const events: RunEvent[] = [];
     const run = await LocalRun.start({
       folder: manifests.folder,

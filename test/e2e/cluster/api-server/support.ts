@@ -167,13 +167,17 @@ export function exampleDocuments(): { example: string; documents: ApiObject[] }[
   }));
 }
 
-/** The API server of a cluster that `test/cluster/up` started: ended, as by a crash, and started again with the same command line. */
+/** A component of a cluster that `test/cluster/up` started, the API server unless said otherwise: ended, as by a crash, and started again with the same command line. */
 export class ApiServerProcess {
-  private readonly file = join(stateFolder(), 'run/kube-apiserver');
+  private readonly file: string;
   private command: string[] = [];
 
+  constructor(private readonly component: 'kube-apiserver' | 'etcd' = 'kube-apiserver') {
+    this.file = join(stateFolder(), 'run', component);
+  }
+
   kill(): void {
-    if (!existsSync(this.file)) throw new Error(`${this.file} does not exist: the API server of ${kubeconfig()} was not started by test/cluster/up`);
+    if (!existsSync(this.file)) throw new Error(`${this.file} does not exist: ${this.component} of ${kubeconfig()} was not started by test/cluster/up`);
     const [pid] = readFileSync(this.file, 'utf8').split(' ');
     this.command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter((part) => part !== '');
     process.kill(Number(pid), 'SIGKILL');

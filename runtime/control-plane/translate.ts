@@ -13,6 +13,8 @@ export interface NodeDescription {
   /** Where it says that it runs (Node.locality). What the endpoints say of its address is believed first. */
   readonly region?: string;
   readonly zone?: string;
+  /** Its certificate is in its bootstrap; ours brings it itself. */
+  readonly ownSvid?: boolean;
 }
 
 /**
@@ -25,8 +27,8 @@ export function translate(resources: ResourceSet, node: NodeDescription, trustin
 }
 
 /** The node with its region: that of the endpoint that has its address, else the one that it says, if the mesh has it. */
-export function proxyNode(model: MeshModel, { service, podIp, loopback = '127.0.0.1', region, zone }: NodeDescription): ProxyNode {
+export function proxyNode(model: MeshModel, { service, podIp, loopback = '127.0.0.1', region, zone, ownSvid }: NodeDescription): ProxyNode {
   const regions = model.services.get(service)?.mesh.regions ?? [];
   const said = regions.find(({ name }) => name === region) ?? regions.find(({ zones }) => zone !== undefined && zones.includes(zone));
-  return { service, podIp, loopback, region: model.regions.get(podIp) ?? said?.name };
+  return { service, podIp, loopback, region: model.regions.get(podIp) ?? said?.name, ...ownSvid && { ownSvid } };
 }

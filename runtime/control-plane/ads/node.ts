@@ -17,7 +17,7 @@ export function peerOf(node: Node | undefined): Peer | string {
     const problems = parsed.error.issues.map(({ path, message }) => `node.metadata.${path.join('.')}: ${message}`).join('; ');
     return `node ${JSON.stringify(node.id)} does not say which service it belongs to: ${problems}`;
   }
-  const { service, namespace, version, podIp, loopback } = parsed.data;
+  const { service, namespace, version, podIp, loopback, svid } = parsed.data;
   const place = { region: node.locality?.region || undefined, zone: node.locality?.zone || undefined };
-  return { id: node.id, version, service: `${namespace}/${service}`, podIp, loopback, ...place };
+  return { id: node.id, version, service: `${namespace}/${service}`, podIp, loopback, ...place, ownSvid: svid === 'static' };
 }

@@ -16,7 +16,7 @@ export class Snapshots {
   /** @param before what the proxy had; the same object comes back where it is still right. */
   of(model: MeshModel, node: ProxyNode, before?: Snapshot): Snapshot {
     if (this.model !== model) this.take(model);
-    const key = `${node.service} ${node.region ?? ''} ${node.loopback}`;
+    const key = `${node.service} ${node.region ?? ''} ${node.loopback} ${node.ownSvid ?? false}`;
     let found = this.shared.get(key);
     if (found?.model !== model) {
       // As a rule only pods came and went.

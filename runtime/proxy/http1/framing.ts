@@ -1,4 +1,4 @@
-import { HTAB, SP, equalsIgnoreCase, isAuthority, latin1, parseDecimal } from './bytes';
+import { HTAB, SP, endsInPort, equalsIgnoreCase, isAuthority, latin1, parseDecimal } from './bytes';
 import { Known, MAX_HEADERS, type Head } from './head';
 
 /** How the end of a body is found (RFC 9112 §6.3). */
@@ -32,6 +32,8 @@ export class Framing {
   idempotent = false;
   /** An upgrade to WebSocket is asked for (requests) or granted (responses). */
   upgrade = false;
+  /** Requests: a tunnel is asked for by CONNECT, which is an upgrade, too: there is no body, and what follows an answer of 2xx are bytes. */
+  connect = false;
   /** Absolute-form: authority and path within the request-target; else the Host header's value and the target. Offsets as in `Head`. */
   authorityStart = 0;
   authorityEnd = 0;
@@ -158,6 +160,7 @@ export function readRequest(head: Head, framing: Framing): number {
   const length = head.methodEnd - head.methodStart;
   framing.isHead = false;
   framing.idempotent = false;
+  framing.connect = false;
   if (length === 3) {
     framing.idempotent = equals(bytes, method, 'GET') || equals(bytes, method, 'PUT');
   } else if (length === 4) {
@@ -168,7 +171,7 @@ export function readRequest(head: Head, framing: Framing): number {
   } else if (length === 6) {
     framing.idempotent = equals(bytes, method, 'DELETE');
   } else if (length === 7) {
-    if (equals(bytes, method, 'CONNECT')) return Refuse.Connect;
+    framing.connect = equals(bytes, method, 'CONNECT');
     framing.idempotent = equals(bytes, method, 'OPTIONS');
   }
   const refused = readTarget(head, framing);
@@ -176,7 +179,13 @@ export function readRequest(head: Head, framing: Framing): number {
   const bad = readLength(head, framing, false);
   if (bad !== Refuse.Nothing) return bad;
   if (!readConnection(head, framing)) return Refuse.BadFraming;
-  if (framing.upgrade) framing.upgrade = head.minor === 1 && framing.body === Body.None && isWebSocket(head);
+  if (framing.connect) {
+    // RFC 9110 §9.3.6: a body has no meaning here, and what two readers take for one would be a way past the first of them.
+    if (framing.body !== Body.None) return Refuse.BadFraming;
+    framing.upgrade = true;
+  } else if (framing.upgrade) {
+    framing.upgrade = head.minor === 1 && framing.body === Body.None && isWebSocket(head);
+  }
   return Refuse.Nothing;
 }
 
@@ -197,7 +206,13 @@ function readTarget(head: Head, framing: Framing): number {
   framing.pathStart = start;
   framing.pathEnd = end;
   const first = bytes[base + start];
-  if (first !== 47) {
+  if (framing.connect) {
+    // RFC 9112 §3.2.3: authority-form, with a port.
+    if (!isAuthority(bytes, base + start, base + end) || !endsInPort(bytes, base + start, base + end)) return Refuse.BadTarget;
+    framing.absolute = true;
+    framing.authorityStart = start;
+    framing.authorityEnd = framing.pathStart = end;
+  } else if (first !== 47) {
     if (first === 42 && end - start === 1) {
       if (!equals(bytes, base + head.methodStart, 'OPTIONS ')) return Refuse.BadTarget;
     } else {

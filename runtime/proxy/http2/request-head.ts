@@ -1,4 +1,4 @@
-import { TARGET, TOKEN, equalsIgnoreCase, isAuthority, parseDecimal } from '../http1/bytes';
+import { TARGET, TOKEN, endsInPort, equalsIgnoreCase, isAuthority, parseDecimal } from '../http1/bytes';
 import { Body, Refuse, type Framing } from '../http1/framing';
 import { Known, MAX_HEADERS, MAX_TARGET, type Head } from '../http1/head';
 import type { IdSource } from '../http1/ids';
@@ -83,7 +83,7 @@ export function readRequestSection(fields: FieldSection, endStream: boolean, hea
   if (isConnect && protocol < 0) {
     // RFC 9113 §8.5: neither scheme nor path.
     if (scheme >= 0 || path >= 0 || authority < 0) return SectionError.Malformed;
-    return refused(fields, from, method, authority, head, framing, Refuse.Connect);
+    return readConnect(fields, from, method, authority, endStream, head, framing);
   }
   if (scheme < 0 || path < 0 || (protocol >= 0 && !isConnect)) return SectionError.Malformed;
   if (hasCrumbs(fields, from)) joinCookies(fields, from);
@@ -144,19 +144,23 @@ export function addHandshakeKey(fields: FieldSection, head: Head, ids: IdSource)
   addLine(fields, head, Buffer.from(`sec-websocket-key${nonce.toString('base64')}`, 'latin1'), KEY_NAME, Known.Other);
 }
 
-/** A well-formed request that is not served: what logs show of it. */
-function refused(fields: FieldSection, from: number, method: number, target: number, head: Head, framing: Framing, refuse: number): number {
+/** A tunnel to who `:authority` names (RFC 9113 §8.5). It has no body, and has not ended. */
+function readConnect(
+  fields: FieldSection, from: number, method: number, authority: number, endStream: boolean, head: Head, framing: Framing,
+): number {
   if (fields.count - from > MAX_HEADERS) return SectionError.TooLarge;
-  if (readLines(fields, from, head, 0) === -2) return SectionError.Malformed;
+  if (endStream || readLines(fields, from, head, 0) !== -1) return SectionError.Malformed;
   head.methodStart = fields.valueStart(method);
   head.methodEnd = fields.valueEnd(method);
-  head.targetStart = framing.pathStart = fields.valueStart(target);
-  head.targetEnd = framing.pathEnd = fields.valueEnd(target);
+  head.targetStart = fields.valueStart(authority);
+  head.targetEnd = framing.pathStart = framing.pathEnd = fields.valueEnd(authority);
   framing.body = Body.None;
   framing.length = -1;
-  framing.upgrade = framing.https = false;
-  framing.authorityStart = framing.authorityEnd = 0;
-  return refuse;
+  framing.upgrade = framing.connect = true;
+  framing.https = false;
+  const wrong = readAuthority(fields, authority, head, framing);
+  if (wrong !== Refuse.Nothing) return wrong;
+  return endsInPort(fields.bytes, head.targetStart, head.targetEnd) ? Refuse.Nothing : Refuse.BadHost;
 }
 
 function readMethod(fields: FieldSection, i: number, framing: Framing): boolean {
@@ -164,7 +168,7 @@ function readMethod(fields: FieldSection, i: number, framing: Framing): boolean 
   const start = fields.valueStart(i), end = fields.valueEnd(i);
   if (start === end) return false;
   for (let k = start; k < end; k++) if (TOKEN[bytes[k]] !== 1) return false;
-  framing.isHead = framing.idempotent = false;
+  framing.isHead = framing.idempotent = framing.connect = false;
   framing.close = framing.absolute = framing.hasListed = false;
   switch (end - start) {
     case 3: framing.idempotent = isExactly(bytes, start, 'GET') || isExactly(bytes, start, 'PUT'); break;

@@ -125,7 +125,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
       return;
     }
     this.contentLength = endStream ? -1 : framing.length;
-    if (framing.upgrade && head.header('sec-websocket-key') === undefined) addHandshakeKey(fields, head, router.ids);
+    if (framing.upgrade && !framing.connect && head.header('sec-websocket-key') === undefined) addHandshakeKey(fields, head, router.ids);
     ctx.keepHead();
     if (refused !== Refuse.Nothing) {
       ctx.takeLiterally();

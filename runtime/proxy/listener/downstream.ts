@@ -15,7 +15,6 @@ const REFUSED: Record<number, ProxyError> = {
   [Refuse.UnknownCoding]: ERRORS.unknownCoding,
   [Refuse.BadHost]: ERRORS.badHost,
   [Refuse.BadTarget]: ERRORS.badRequest,
-  [Refuse.Connect]: ERRORS.connectRefused,
   [HeadError.Syntax]: ERRORS.badRequest,
   [HeadError.Version]: ERRORS.httpVersion,
   [HeadError.TargetTooLong]: ERRORS.targetTooLong,
@@ -243,7 +242,8 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   /** Whether the connection ends after this answer; decided when the answer's head is written. */
   closesAfter(ctx: RequestContext): boolean {
     // Of a request that is not complete nobody knows where the next one begins, unless its body were read for nothing.
-    if (!ctx.requestComplete || this.manager.draining || this.router.closing) this.closing = true;
+    // Whoever is refused a tunnel may have sent bytes of it already.
+    if (!ctx.requestComplete || ctx.framing.connect || this.manager.draining || this.router.closing) this.closing = true;
     return this.closing;
   }
 

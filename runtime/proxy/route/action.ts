@@ -28,6 +28,7 @@ function compileForward(action: RouteActionConfig, random: () => number): Forwar
     messageLimits: action.messageLimits,
     idleTimeout: action.idleTimeout,
     websocket: action.websocket,
+    connect: action.connect ?? false,
     retry: action.retry,
     mayRetry: requestMatches.length === 0
       ? () => true

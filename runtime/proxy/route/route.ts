@@ -72,7 +72,7 @@ function mutations(host: VirtualHostConfig, route: RouteConfig, kind: 'requestHe
 function compilePath(match: PathMatchConfig): (path: string, length: number) => boolean {
   if (match.kind === 'regex') {
     const pattern = compilePattern(match.value);
-    return (path, length) => pattern.matches(length === path.length ? path : path.slice(0, length));
+    return (path, length) => length > 0 && pattern.matches(length === path.length ? path : path.slice(0, length));
   }
   const { kind, ignoreCase } = match;
   const value = ignoreCase ? match.value.toLowerCase() : match.value;
@@ -81,6 +81,7 @@ function compilePath(match: PathMatchConfig): (path: string, length: number) => 
     ? (path: string) => path.slice(0, size).toLowerCase() === value
     : (path: string) => path.startsWith(value);
   switch (kind) {
+    case 'connect': return (_path, length) => length === 0;
     case 'exact': return (path, length) => length === size && starts(path);
     case 'prefix': return (path, length) => length >= size && starts(path);
     // The prefix ends at a segment's end: /api matches /api and /api/x, not /apix.

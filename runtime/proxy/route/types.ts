@@ -54,6 +54,7 @@ export interface ForwardAction {
   readonly messageLimits: MessageLimits | undefined;
   readonly idleTimeout: number | undefined;
   readonly websocket: boolean | undefined;
+  readonly connect: boolean;
   readonly retry: RetryConfig | undefined;
   /** Whether the retry policy's request matches admit this request. */
   mayRetry(head: RequestHead): boolean;

@@ -120,11 +120,13 @@ export class ClusterPool {
   /** Gives the request a connection to `host` now, when it is made, or when its turn comes; or refuses it. */
   acquire(ctx: RequestContext, host: Host): void {
     const { cluster } = this;
-    if (cluster.config.http2 !== undefined) {
+    const { connect } = ctx.framing;
+    if (cluster.config.http2 !== undefined && !connect) {
       this.acquireStream(ctx, host);
       return;
     }
-    const idle = (host.pool as HostConnections | undefined)?.idle.pop();
+    // A tunnel has a connection of its own, on which nothing has been said.
+    const idle = connect ? undefined : (host.pool as HostConnections | undefined)?.idle.pop();
     if (idle !== undefined) {
       ctx.host = host;
       ctx.started = true;
@@ -132,7 +134,7 @@ export class ClusterPool {
       idle.use(ctx);
       return;
     }
-    if (this.mayConnect(host) || this.evict()) {
+    if (this.mayConnect(ctx, host) || this.evict()) {
       this.connect(ctx, host);
       return;
     }
@@ -200,7 +202,7 @@ export class ClusterPool {
     host.pool ??= new HostConnections();
     ctx.host = host;
     this.starts(ctx, host);
-    if (cluster.config.http2 !== undefined) {
+    if (cluster.config.http2 !== undefined && !ctx.framing.connect) {
       this.acquireStream(ctx, host);
       return;
     }
@@ -209,10 +211,10 @@ export class ClusterPool {
   }
 
   /** Whether there is, or may be made, a connection to `host` with room for a request. */
-  private mayConnect(host: Host): boolean {
+  private mayConnect(ctx: RequestContext, host: Host): boolean {
     const { cluster } = this;
     if (cluster.mayConnect) return true;
-    return cluster.config.http2 !== undefined && (host.pool as HostConnections | undefined)?.withRoom() !== undefined;
+    return !ctx.framing.connect && cluster.config.http2 !== undefined && (host.pool as HostConnections | undefined)?.withRoom() !== undefined;
   }
 
   http2Closed(connection: Http2Upstream): void {
@@ -290,7 +292,7 @@ export class ClusterPool {
     }
     const ctx = this.waiting[0];
     // A request that may go to any host goes where there is room; one that belongs to a host gets a connection there.
-    if (ctx.host === host || (ctx.hash === undefined && host.healthy && !(ctx.triedHosts?.includes(host) ?? false))) {
+    if (!ctx.framing.connect && (ctx.host === host || (ctx.hash === undefined && host.healthy && !(ctx.triedHosts?.includes(host) ?? false)))) {
       this.forget(ctx);
       ctx.host = host;
       ctx.started = true;
@@ -315,7 +317,7 @@ export class ClusterPool {
 
   serveWaiting(): void {
     const { cluster } = this;
-    while (this.waiting.length > 0 && this.mayConnect(this.waiting[0].host!)) {
+    while (this.waiting.length > 0 && this.mayConnect(this.waiting[0], this.waiting[0].host!)) {
       const ctx = this.waiting[0];
       this.forget(ctx);
       const wanted = ctx.host!;

@@ -365,6 +365,7 @@ function methodOf(head: Head): string {
 /** Origin-form, whatever the client wrote. */
 function pathOf(head: Head, framing: Framing): string {
   const { pathStart, pathEnd } = framing;
+  if (framing.connect) return '';
   if (pathStart === pathEnd) return methodOf(head) === 'OPTIONS' ? '*' : '/';
   const path = head.text(pathStart, pathEnd);
   return path.charCodeAt(0) === 63 ? `/${path}` : path;

@@ -90,13 +90,13 @@ export class Router {
     }
     const match = tables.routes.match(ctx, this.random);
     if (match === undefined) {
-      this.refuse(ctx, ERRORS.noRoute);
+      this.refuse(ctx, ctx.framing.connect ? ERRORS.connectRefused : ERRORS.noRoute);
       return;
     }
     ctx.route = match;
     const { action } = match;
-    if (ctx.framing.upgrade && action.kind === 'route' && !(action.websocket ?? tables.config.websocket)) {
-      this.refuse(ctx, ERRORS.upgradeRefused);
+    if (ctx.framing.upgrade && action.kind === 'route' && !(ctx.framing.connect ? action.connect : action.websocket ?? tables.config.websocket)) {
+      this.refuse(ctx, ctx.framing.connect ? ERRORS.connectRefused : ERRORS.upgradeRefused);
       return;
     }
     const { filters } = tables;

@@ -5,13 +5,13 @@ import type { Router } from './router';
 export function startTunnel(router: Router, ctx: RequestContext): void {
   router.now = router.clock.now();
   ctx.tunnel = true;
-  ctx.status = 101;
+  ctx.status = ctx.framing.connect ? 200 : 101;
   ctx.detail = 'via_upstream';
   ctx.responseStarted = true;
   ctx.upstreamFirstByte = router.now;
   ctx.outcome.latency = router.now - ctx.tryStart;
   // Breaker and outlier detection hear of the switch now; what the tunnel takes of the bulkhead it keeps.
-  router.tries.finish(ctx, 101, undefined);
+  router.tries.finish(ctx, ctx.status, undefined);
   ctx.pool!.cluster.tunnelOpened(ctx.upstreamHost!);
   router.deadlines.clear(ctx.totalDeadline);
   router.deadlines.clear(ctx.perTryIdleDeadline);

@@ -14,6 +14,7 @@ import { endTunnel, startTunnel } from './tunnel';
 const MAX_RESPONSE_HEAD = 60 * 1024;
 /** Interim (1xx) answers of one request. */
 const MAX_INTERIM = 16;
+const ESTABLISHED = Buffer.from('HTTP/1.1 200 OK\r\n\r\n', 'latin1');
 // Answers' heads are read, used and forgotten within one event, so all connections share these.
 const head = new Head();
 const framing = new Framing();
@@ -38,7 +39,22 @@ export class UpstreamConnection extends DialedConnection {
     this.ready = true;
     const { ctx } = this;
     if (ctx === undefined) this.pool.idle(this);
+    else if (ctx.framing.connect) this.openTunnel(ctx);
     else this.send(ctx);
+  }
+
+  /** CONNECT ends here: the client hears that its bytes go to the upstream, which hears of nothing but them. */
+  private openTunnel(ctx: RequestContext): void {
+    const { router } = this.pool;
+    this.requests++;
+    this.answered = true;
+    ctx.upstreamTls = this.connection.tls;
+    head.parseResponse(ESTABLISHED, 0, ESTABLISHED.length);
+    framing.upgrade = framing.hasListed = false;
+    framing.body = Body.Close;
+    const sent = ctx.downstream.sendComposed(ctx, ctx.downstream.composeHead(ctx, head, framing, router.edits(ctx)));
+    startTunnel(router, ctx);
+    if (!sent) this.pause(ctx);
   }
 
   use(ctx: RequestContext): void {

@@ -91,7 +91,10 @@ export const listenerRules: RuleTable = {
     forward_client_cert_details: only(['SANITIZE'], 'there is no client certificate'),
     internal_address_config: ignored('no decision depends on the peer being internal'),
   },
-  [`${HCM}.HttpConnectionManager.UpgradeConfig`]: { upgrade_type: only(['websocket', 'WebSocket', 'WEBSOCKET']), enabled: accepted },
+  [`${HCM}.HttpConnectionManager.UpgradeConfig`]: {
+    upgrade_type: only(['websocket', 'WebSocket', 'WEBSOCKET', 'CONNECT'], 'CONNECT is said by the route, with connect_config'),
+    enabled: accepted,
+  },
   [`${HCM}.Rds`]: { config_source: accepted, route_config_name: accepted },
   [`${HCM}.HttpFilter`]: {
     name: acceptedWith('unique in the chain'),

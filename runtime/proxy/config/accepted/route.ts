@@ -38,10 +38,12 @@ export const routeRules: RuleTable = {
   },
   [`${ROUTE}.RouteMatch`]: {
     ...each(['prefix', 'path', 'safe_regex', 'path_separated_prefix', 'case_sensitive'], accepted),
+    connect_matcher: acceptedWith('CONNECT alone, which no other matcher takes'),
     headers: accepted,
     query_parameters: accepted,
     runtime_fraction: accepted,
   },
+  [`${ROUTE}.RouteMatch.ConnectMatcher`]: {},
   [`${ROUTE}.HeaderMatcher`]: {
     name: accepted,
     string_match: accepted,
@@ -64,7 +66,7 @@ export const routeRules: RuleTable = {
     idle_timeout: accepted,
     retry_policy: accepted,
     hash_policy: accepted,
-    upgrade_configs: acceptedWith('WebSocket'),
+    upgrade_configs: acceptedWith('WebSocket, and CONNECT where the route has a connect_matcher'),
     priority: only(['DEFAULT']),
     include_vh_rate_limits: ignored('there are no rate limits of virtual hosts'),
     ...each(['auto_host_rewrite', 'append_x_forwarded_host'], only([false])),
@@ -74,7 +76,12 @@ export const routeRules: RuleTable = {
     grpc_timeout_header_max: acceptedWith('what is left goes on in `grpc-timeout`'),
     grpc_timeout_header_offset: accepted,
   },
-  [`${ROUTE}.RouteAction.UpgradeConfig`]: { upgrade_type: only(['websocket', 'WebSocket', 'WEBSOCKET']), enabled: accepted },
+  [`${ROUTE}.RouteAction.UpgradeConfig`]: {
+    upgrade_type: only(['websocket', 'WebSocket', 'WEBSOCKET', 'CONNECT']),
+    enabled: accepted,
+    connect_config: acceptedWith('required with CONNECT: the tunnel ends here, and its bytes go to the cluster'),
+  },
+  [`${ROUTE}.RouteAction.UpgradeConfig.ConnectConfig`]: { allow_post: only([false]) },
   [`${ROUTE}.WeightedCluster`]: { clusters: accepted, use_hash_policy: accepted, runtime_key_prefix: ignored('there are no runtime keys here') },
   [`${ROUTE}.WeightedCluster.ClusterWeight`]: { name: accepted, weight: accepted, ...each(HEADER_CHANGES, accepted) },
   [`${ROUTE}.RetryPolicy`]: {

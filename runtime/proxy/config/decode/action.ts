@@ -13,7 +13,7 @@ import type {
 import { headerMutation, isHeaderName, NO_HEADERS } from './headers';
 import { regex } from './match';
 import { durationOrOff, inRange } from './scalars';
-import { websocket } from './upgrade';
+import { connect, websocket } from './upgrade';
 
 /** Envoy's default of RouteAction.timeout. */
 const ROUTE_TIMEOUT = 15_000;
@@ -57,6 +57,7 @@ export function routeAction(
     maxDuration: action.maxStreamDuration && maxDuration(action.maxStreamDuration, `${path}.max_stream_duration`, problems),
     idleTimeout: action.idleTimeout && durationOrOff(action.idleTimeout, 0, `${path}.idle_timeout`, problems),
     websocket: websocket(action.upgradeConfigs, `${path}.upgrade_configs`, problems),
+    connect: connect(action.upgradeConfigs, `${path}.upgrade_configs`, problems),
     retry,
     hash: action.hashPolicy.map((policy, index) => hashPolicy(policy, `${path}.hash_policy[${index}]`, problems)),
     mirrors: [],

@@ -56,8 +56,10 @@ function pathMatch(match: RouteMatch, path: string, problems: Problems): PathMat
     case 'safeRegex':
       if (ignoreCase) problems.add(`${path}.case_sensitive`, 'false has no effect on a regular expression: write (?i) in it');
       return { kind: 'regex', value: regex(pathSpecifier.value, `${path}.safe_regex`, problems) };
+    case 'connectMatcher':
+      return { kind: 'connect', value: '', ignoreCase: false };
     default:
-      problems.add(path, 'needs one of prefix, path, path_separated_prefix, safe_regex');
+      problems.add(path, 'needs one of prefix, path, path_separated_prefix, safe_regex, connect_matcher');
       return { kind: 'prefix', value: '/', ignoreCase };
   }
 }

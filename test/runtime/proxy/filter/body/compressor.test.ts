@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import * as zlib from 'node:zlib';
 import * as fc from 'fast-check';
+import type { CompressorConfig } from '../../../../../runtime/proxy/config/body-types';
+import { bodyFilter } from '../../../../../runtime/proxy/config/decode/body';
+import { Problems } from '../../../../../runtime/proxy/config/problems';
 import { CompressorFilter } from '../../../../../runtime/proxy/filter/body';
 import { Encoder } from '../../../../../runtime/proxy/filter/body/encoder';
 import { collectBodyFilters } from '../../../../../runtime/proxy/observe/body-metrics';
 import { Families } from '../../../../../runtime/proxy/observe/families';
+import { CompressorSchema, ZstdSchema, create, packAny } from '../../../../../runtime/xds';
 import { managerOf } from '../../support/harness';
-import { BROTLI, GZIP, VERSIONS, World, compressor, decoded, type Exchange } from './support';
+import { BROTLI, GZIP, VERSIONS, World, compressor, decoded, digest, digestOf, type Exchange } from './support';
 
 let world: World | undefined;
 afterEach(async () => {
@@ -204,4 +208,71 @@ test('remove_accept_encoding_header leaves compressing to the proxy; a digest of
   });
   const { headers } = await world.ask({ 'accept-encoding': 'gzip' });
   expect([seen, headers['content-digest'], headers['accept-ranges']]).toEqual([undefined, undefined, undefined]);
+});
+
+describe('what a route says instead', () => {
+  test('a compressor is off where its route says so, and stays on elsewhere', async () => {
+    world = await World.start(1, 1, [compressor(GZIP), compressor(BROTLI)], answers({ 'content-type': 'text/plain' }, TEXT), [
+      { kind: 'compressor', name: 'br', config: undefined },
+    ]);
+    expect((await world.ask({ 'accept-encoding': 'br' })).headers['content-encoding']).toBeUndefined();
+    expect((await world.ask({ 'accept-encoding': 'br, gzip;q=0.5' })).headers['content-encoding']).toBe('gzip');
+  });
+
+  test('digests are made where only the route asks for them', async () => {
+    world = await World.start(1, 1, [digest({})], (exchange) => exchange.respondWhole(200, {}, TEXT), [digest({ response: { makeContentDigest: true } })]);
+    expect((await world.ask()).headers['content-digest']).toBe(digestOf(TEXT));
+  });
+});
+
+test('encoders have a budget: whoever comes when it is used up gets the body as it is', async () => {
+  // 51 MB each, of 64.
+  const wide = { ...BROTLI, windowBits: 24, blockBits: 24, quality: 5 } as typeof BROTLI;
+  const open: Exchange[] = [];
+  world = await World.start(2, 1, [compressor(wide)], (exchange) => {
+    open.push(exchange);
+    exchange.respond(200, { 'content-type': 'text/plain' });
+    exchange.write(TEXT);
+  });
+  const asked = [await world.open({ 'accept-encoding': 'br' }), await world.open({ 'accept-encoding': 'br' })];
+  asked[0].request.end();
+  const first = await asked[0].answer;
+  asked[1].request.end();
+  const second = await asked[1].answer;
+  expect([first, second].map(({ headers }) => headers['content-encoding'])).toEqual(['br', undefined]);
+  for (const exchange of open) exchange.end();
+  expect(decoded('br', (await first.whole()).body).equals(TEXT)).toBe(true);
+  expect((await second.whole()).body.equals(TEXT)).toBe(true);
+  // It is free again.
+  const third = world.ask({ 'accept-encoding': 'br' });
+  await until(() => open.length === 3);
+  open[2].end();
+  expect((await third).headers['content-encoding']).toBe('br');
+});
+
+/** Lets events happen until something holds. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('answers of gRPC have their own compression', async () => {
+  world = await World.start(2, 2, [compressor(GZIP, { contentTypes: ['application/grpc'] })], answers({ 'content-type': 'application/grpc' }, TEXT));
+  const answer = await world.ask({ 'accept-encoding': 'gzip', 'content-type': 'application/grpc' });
+  expect([answer.headers['content-encoding'], answer.body.equals(TEXT)]).toEqual([undefined, true]);
+});
+
+const ZSTD: CompressorConfig['library'] = { coding: 'zstd', level: 3, checksum: true, strategy: 0, chunkSize: 4096 };
+const hasZstd = 'createZstdCompress' in zlib;
+
+(hasZstd ? test : test.skip)('zstd, where the runtime has it', async () => {
+  world = await World.start(1, 1, [compressor(ZSTD)], answers({ 'content-type': 'text/plain' }, TEXT));
+  const answer = await world.ask({ 'accept-encoding': 'zstd' });
+  expect(answer.headers['content-encoding']).toBe('zstd');
+  expect(decoded('zstd', answer.body).equals(TEXT)).toBe(true);
+});
+
+(hasZstd ? test.skip : test)('zstd, where the runtime does not have it, is refused with the version that does', () => {
+  const problems = new Problems();
+  bodyFilter(packAny(CompressorSchema, create(CompressorSchema, { compressorLibrary: { name: 'z', typedConfig: packAny(ZstdSchema, create(ZstdSchema)) } })), 'z', 'filter', problems);
+  expect(problems.list()).toEqual([expect.stringMatching(/^filter\.compressor_library\.typed_config: Node\.js \S+ has no zstd: it takes 22\.15 or 23\.8; use gzip or brotli$/)]);
 });

@@ -33,7 +33,8 @@ const Deflate = (require('ws') as unknown as { PerMessageDeflate: unknown }).Per
 
 /** A WebSocket on a tunnel that has been opened already. */
 function over(stream: Duplex, isServer: boolean, deflate: boolean): WebSocket {
-  const made = new (WebSocket as unknown as new (address: null, protocols: undefined, options: object) => WebSocket)(null, undefined, { autoPong: true, closeTimeout: 1000 });
+  const Unconnected = WebSocket as unknown as new (address: null, protocols: undefined, options: object) => WebSocket;
+  const made = new Unconnected(null, undefined, { autoPong: true, closeTimeout: 1000 });
   const inner = made as unknown as Inner;
   inner._isServer = isServer;
   if (deflate) {

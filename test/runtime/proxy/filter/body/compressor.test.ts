@@ -220,7 +220,8 @@ describe('what a route says instead', () => {
   });
 
   test('digests are made where only the route asks for them', async () => {
-    world = await World.start(1, 1, [digest({})], (exchange) => exchange.respondWhole(200, {}, TEXT), [digest({ response: { makeContentDigest: true } })]);
+    const own = digest({ response: { makeContentDigest: true } });
+    world = await World.start(1, 1, [digest({})], (exchange) => exchange.respondWhole(200, {}, TEXT), [own]);
     expect((await world.ask()).headers['content-digest']).toBe(digestOf(TEXT));
   });
 });

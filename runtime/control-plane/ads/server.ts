@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../clock';
-import { decode, DeltaDiscoveryRequestSchema, type DeltaDiscoveryRequest } from '../../xds';
+import type { DeltaDiscoveryRequest } from '../../xds';
 import { AdsService } from '../../xds/ads-service';
 import { GrpcServer, Status, type GrpcCall, type ServingSource } from '../grpc';
 import type { Log } from '../log';
@@ -8,6 +8,7 @@ import { proxyNode } from '../translate';
 import type { ProxyNode } from '../xds';
 import { peerOf, type Peer } from './node';
 import { identityOf, impostor } from './peer-identity';
+import { requestOf } from './request';
 import type { Snapshot } from './snapshot';
 import { Snapshots } from './snapshots';
 import { AdsStats, shortType } from './stats';
@@ -132,7 +133,7 @@ export class AdsServer {
   private onMessage(stream: GrpcCall, bytes: Buffer): void {
     let request: DeltaDiscoveryRequest;
     try {
-      request = decode(DeltaDiscoveryRequestSchema, bytes);
+      request = requestOf(bytes);
     } catch {
       stream.end(Status.InvalidArgument, 'the message is no DeltaDiscoveryRequest');
       return;

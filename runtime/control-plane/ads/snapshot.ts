@@ -52,6 +52,11 @@ export function withEndpoints(snapshot: Snapshot, endpoints: readonly ClusterLoa
   return sameSnapshotOr(snapshot, { types: { ...snapshot.types, [TypeUrl.EDS]: changed } });
 }
 
+/** A snapshot with the listeners of one that a proxy had. */
+export function withListenersOf(snapshot: Snapshot, before: Snapshot): Snapshot {
+  return sameSnapshotOr(before, { types: { ...snapshot.types, [TypeUrl.LDS]: before.types[TypeUrl.LDS] } });
+}
+
 /** A snapshot with other listeners: all that is of one proxy alone. */
 export function withListeners(snapshot: Snapshot, listeners: readonly Listener[], before?: Snapshot): Snapshot {
   const all = encodedListeners(listeners);

@@ -1,6 +1,8 @@
+import { TypeUrl } from '../../xds';
 import type { MeshModel } from '../model';
 import { changedEndpoints, xdsEndpoints, xdsListeners, xdsResources, type ProxyNode } from '../xds';
-import { snapshotOf, withEndpoints, withListeners, type Snapshot } from './snapshot';
+import { snapshotOf, withEndpoints, withListeners, withListenersOf, type Snapshot } from './snapshot';
+import type { Resources } from './versions';
 
 /**
  * What proxies run, made once for all that run the same: those of a service in one region with the same loopback differ in nothing but the address of
@@ -13,7 +15,10 @@ export class Snapshots {
   private changed: ReadonlySet<string> | undefined;
   private readonly shared = new Map<string, { readonly model: MeshModel; readonly snapshot: Snapshot }>();
 
-  /** @param before what the proxy had; the same object comes back where it is still right. */
+  /** The listeners of the shared snapshot that one of a proxy was made from. */
+  private readonly madeFrom = new WeakMap<Snapshot, Resources>();
+
+  /** @param before what this very proxy had; the same object comes back where it is still right. */
   of(model: MeshModel, node: ProxyNode, before?: Snapshot): Snapshot {
     if (this.model !== model) this.take(model);
     const key = `${node.service} ${node.region ?? ''} ${node.loopback} ${node.ownSvid ?? false}`;
@@ -26,7 +31,12 @@ export class Snapshots {
       found = { model, snapshot };
       this.shared.set(key, found);
     }
-    return withListeners(found.snapshot, xdsListeners(model, node), before);
+    // Listeners of all proxies of a service change together: where the shared ones are as they were, so are those of this one.
+    const shared = found.snapshot.types[TypeUrl.LDS];
+    const made = before && this.madeFrom.get(before) === shared ? withListenersOf(found.snapshot, before)
+      : withListeners(found.snapshot, xdsListeners(model, node), before);
+    this.madeFrom.set(made, shared);
+    return made;
   }
 
   private take(model: MeshModel): void {

@@ -254,6 +254,19 @@ project.addTask('e2e:cluster', {
   ],
 });
 
+// As long as the suite takes: 10 minutes and more.
+project.addTask('conformance', {
+  description: 'The conformance suite of Gateway API, mesh profiles, on a real Kubernetes: docs/conformance.md; npm run conformance -- [FLAG of the suite]',
+  steps: [
+    { exec: 'node scripts/bundle.mjs' },
+    { exec: 'npm run --silent images' },
+    {
+      exec: 'IMAGES="dist/images/control-plane.tar dist/images/proxy.tar" test/cluster/run node test/cluster/conformance-mesh.mjs',
+      receiveArgs: true,
+    },
+  ],
+});
+
 project.package.addField('exports', {
   '.': { types: './lib/index.d.ts', default: './lib/index.js' },
   './contract': { types: './lib/contract/index.d.ts', default: './lib/contract/index.js' },

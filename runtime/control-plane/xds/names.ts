@@ -24,11 +24,14 @@ export function inboundClusterName(port: number): string {
   return `${INBOUND}:${port}`;
 }
 
-/** Every name by which a caller may address the backend, with and without the port; the short name only inside of its namespace. */
-export function domains({ name, namespace, port }: Backend, callerNamespace: string, clusterDomain: string | undefined): string[] {
+/**
+ * Every name by which a caller may address the backend, with and without the port; the short name only inside of its namespace.
+ * @param portless whether it is what a name without a port means: of several ports of one Service one is.
+ */
+export function domains({ name, namespace, port }: Backend, callerNamespace: string, clusterDomain: string | undefined, portless = true): string[] {
   const hosts = [
     ...callerNamespace === namespace ? [name] : [],
     `${name}.${namespace}`, `${name}.${namespace}.svc`, serviceHost(name, namespace, clusterDomain),
   ];
-  return hosts.flatMap((host) => [host, `${host}:${port}`]);
+  return hosts.flatMap((host) => [...portless ? [host] : [], `${host}:${port}`]);
 }

@@ -5,6 +5,8 @@ import type { Backend, Service } from '../model';
 import { clusterName, domains, INBOUND, inboundClusterName, OUTBOUND } from './names';
 import { CALLERS_DEADLINE, routesOf, type BackendLookup, type ClusterUse } from './route';
 
+const HTTP_PORT = 80;
+
 /** A backend of bytes, and the port of the loopback at which it is reached. */
 export interface BytesUpstream {
   readonly backend: Backend;
@@ -26,6 +28,7 @@ export function outboundRoutes(service: Service, backendOf: BackendLookup): Outb
   const uses: ClusterUse[] = [];
   const bytes: BytesUpstream[] = [];
   const virtualHosts: VirtualHost[] = [];
+  const called = service.calls.flatMap(({ backend }) => backendOf(backend) ?? []);
   for (const call of service.calls) {
     const backend = backendOf(call.backend);
     if (!backend) continue;
@@ -37,7 +40,9 @@ export function outboundRoutes(service: Service, backendOf: BackendLookup): Outb
     const made = routesOf(call, backend, service.namespace, backendOf);
     uses.push(...made.uses);
     virtualHosts.push(create(VirtualHostSchema, {
-      name: clusterName(backend), domains: domains(backend, service.namespace, service.mesh.clusterDomain), routes: made.routes,
+      name: clusterName(backend),
+      domains: domains(backend, service.namespace, service.mesh.clusterDomain, backend === portlessOf(backend, called)),
+      routes: made.routes,
     }));
   }
   const routes = create(RouteConfigurationSchema, { name: OUTBOUND, virtualHosts, validateClusters: false });
@@ -48,6 +53,12 @@ function messageLimits({ messageLimit }: Service) {
   if (messageLimit === undefined) return undefined;
   const limits = create(GrpcLimitsSchema, { maxRequestMessageBytes: messageLimit, maxResponseMessageBytes: messageLimit });
   return { typedFilterMetadata: { 'meshwright.grpc': packAny(GrpcLimitsSchema, limits) } };
+}
+
+/** Of the ports of one Service that are called, the one that a name without a port means: that of HTTP, else the lowest. */
+function portlessOf({ name, namespace }: Backend, called: readonly Backend[]): Backend {
+  const ports = called.filter((one) => one.name === name && one.namespace === namespace);
+  return ports.find(({ port }) => port === HTTP_PORT) ?? ports.reduce((lowest, one) => (one.port < lowest.port ? one : lowest));
 }
 
 /** Everything to the pod's own application, without a bound: the callers' proxies have set theirs. */

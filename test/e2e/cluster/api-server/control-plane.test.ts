@@ -1,12 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { ApiObject, HttpKubernetesApi, Lease } from '../../../../runtime/control-plane/kubernetes';
 import { Proxy } from '../../../runtime/control-plane/support/proxy';
-import { administrator, answered, ApiServerProcess, apply, exampleDocuments, kubeconfigOf, prepare, remove, ROOT, until } from './support';
+import { Replica } from './replica';
+import { administrator, answered, ApiServerProcess, apply, exampleDocuments, kubeconfigOf, prepare, remove, until } from './support';
 
 /** The control plane as the bundle that images run, with the rights of its own service account, on a real API server. */
 
@@ -24,51 +22,6 @@ const ROUTE = SHOP.find(({ kind }) => kind === 'HTTPRoute')!;
 // Only a hang may run into it: a server that starts again takes its time on a busy machine.
 jest.setTimeout(180_000);
 
-interface LogLine { level: string; component: string; message: string; fields?: Record<string, string> }
-
-/** One replica: a process. */
-class Replica {
-  readonly lines: LogLine[] = [];
-  private readonly waiting = new Set<() => void>();
-  readonly child: ChildProcess;
-  readonly ended: Promise<unknown>;
-
-  constructor(readonly pod: string, config: string) {
-    const args = ['--source', 'kubernetes', '--xds-address', '127.0.0.1:0', '--admin-address', '127.0.0.1:0'];
-    this.child = spawn(process.execPath, [join(ROOT, 'lib/runtime/control-plane.js'), ...args], {
-      env: { ...process.env, KUBECONFIG: config, POD_NAME: pod, POD_NAMESPACE: NAMESPACE }, stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    this.ended = once(this.child, 'close');
-    createInterface({ input: this.child.stderr! }).on('line', (line) => {
-      this.lines.push(JSON.parse(line) as LogLine);
-      for (const check of [...this.waiting]) check();
-    });
-  }
-
-  /** The first line, from `from` on, of which it is true. */
-  async said(holds: (line: LogLine) => boolean, from = 0): Promise<LogLine> {
-    return new Promise((done) => {
-      const check = () => {
-        const found = this.lines.slice(from).find(holds);
-        if (!found) return;
-        this.waiting.delete(check);
-        done(found);
-      };
-      this.waiting.add(check);
-      check();
-    });
-  }
-
-  async xdsPort(): Promise<number> {
-    const { fields } = await this.said(({ message }) => message === 'serving');
-    return Number(fields!.xds.split(':')[1]);
-  }
-
-  async leads(from = 0): Promise<LogLine> {
-    return this.said(({ message }) => message.startsWith('leads: '), from);
-  }
-}
-
 let api: HttpKubernetesApi;
 let folder: string;
 let config: string;
@@ -76,7 +29,7 @@ const replicas: Replica[] = [];
 const proxies: Proxy[] = [];
 
 function replica(pod: string): Replica {
-  const made = new Replica(pod, config);
+  const made = new Replica(pod, NAMESPACE, config);
   replicas.push(made);
   return made;
 }

@@ -14,6 +14,7 @@ const entries = [
   { in: 'runtime/proxy/worker/main.ts', out: 'lib/runtime/proxy-worker', apart: ['re2js'] },
   { in: 'runtime/proxy/identity/certificate-request-process.ts', out: 'lib/runtime/certificate-request', apart: ['@peculiar/x509'] },
   { in: 'runtime/control-plane/main.ts', out: 'lib/runtime/control-plane', apart: LIBRARIES },
+  { in: 'runtime/intercept/main.ts', out: 'lib/runtime/intercept' },
   { in: 'runtime/local/guardian/main.ts', out: 'lib/runtime/guardian' },
   { in: 'cli/main.ts', out: 'lib/cli/meshwright', executable: true, apart: ['yaml'] },
   { in: 'testing/index.ts', out: 'lib/testing/index', apart: LIBRARIES },

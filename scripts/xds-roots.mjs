@@ -25,6 +25,7 @@ export const roots = {
   [`${v3}/filters/network/tcp_proxy/v3/tcp_proxy.proto`]: ['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'],
 
   // Listener filters.
+  [`${v3}/filters/listener/original_dst/v3/original_dst.proto`]: ['envoy.extensions.filters.listener.original_dst.v3.OriginalDst'],
   [`${v3}/filters/listener/tls_inspector/v3/tls_inspector.proto`]: ['envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector'],
   [`${v3}/filters/listener/http_inspector/v3/http_inspector.proto`]: ['envoy.extensions.filters.listener.http_inspector.v3.HttpInspector'],
 
@@ -82,7 +83,6 @@ export const roots = {
 // Envoy's types that no plane reads, and that are told from misspelt ones: an Any in JSON may hold them, so that an error can name its place. Who
 // begins to read one moves it up.
 export const named = [
-  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',

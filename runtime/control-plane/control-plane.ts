@@ -50,7 +50,9 @@ const DEFAULT_LIFETIME = 24 * 3_600_000;
 /** Time in milliseconds that proxies have to go elsewhere when the control plane ends. */
 const GRACE = 5000;
 
-const EMPTY: MeshModel = Object.freeze({ services: new Map(), backends: new Map(), endpoints: new Map(), regions: new Map(), trust: undefined });
+const EMPTY: MeshModel = Object.freeze({
+  services: new Map(), backends: new Map(), endpoints: new Map(), regions: new Map(), guests: undefined, trust: undefined,
+});
 
 /**
  * Manifests to proxies: source → resources → model → xDS → ADS. It has no state that it could not make again from its source, so any number of

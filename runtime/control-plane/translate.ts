@@ -1,6 +1,7 @@
 import type { MeshModel } from './model';
 import { resolve, type Trusting } from './resolve';
 import type { ResourceSet } from './resources';
+import { serviceOf } from './xds/guest';
 import { xdsResources, type ProxyNode, type XdsResources } from './xds';
 
 /** What a proxy is, before its region is known. */
@@ -10,6 +11,10 @@ export interface NodeDescription {
   readonly podIp: string;
   /** 127.0.0.1 where it is not said. */
   readonly loopback?: string;
+  /** Its connections are redirected to the proxy. */
+  readonly intercepted?: boolean;
+  /** All addresses of the pod. */
+  readonly addresses?: readonly string[];
   /** Where it says that it runs (Node.locality). What the endpoints say of its address is believed first. */
   readonly region?: string;
   readonly zone?: string;
@@ -27,8 +32,10 @@ export function translate(resources: ResourceSet, node: NodeDescription, trustin
 }
 
 /** The node with its region: that of the endpoint that has its address, else the one that it says, if the mesh has it. */
-export function proxyNode(model: MeshModel, { service, podIp, loopback = '127.0.0.1', region, zone, ownSvid }: NodeDescription): ProxyNode {
-  const regions = model.services.get(service)?.mesh.regions ?? [];
+export function proxyNode(model: MeshModel, node: NodeDescription): ProxyNode {
+  const { service, podIp, loopback = '127.0.0.1', intercepted, addresses, region, zone, ownSvid } = node;
+  const regions = serviceOf(model, service)?.mesh.regions ?? [];
   const said = regions.find(({ name }) => name === region) ?? regions.find(({ zones }) => zone !== undefined && zones.includes(zone));
-  return { service, podIp, loopback, region: model.regions.get(podIp) ?? said?.name, ...ownSvid && { ownSvid } };
+  const place = intercepted ? { intercepted, addresses } : {};
+  return { service, podIp, loopback, ...place, region: model.regions.get(podIp) ?? said?.name, ...ownSvid && { ownSvid } };
 }

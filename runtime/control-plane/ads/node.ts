@@ -1,6 +1,7 @@
 import { nodeMetadata } from '../../../src/contract';
 import type { Node } from '../../xds';
 import type { NodeDescription } from '../translate';
+import { guestKey } from '../xds/guest';
 
 /** Who is at the other end of a stream. */
 export interface Peer extends NodeDescription {
@@ -17,7 +18,11 @@ export function peerOf(node: Node | undefined): Peer | string {
     const problems = parsed.error.issues.map(({ path, message }) => `node.metadata.${path.join('.')}: ${message}`).join('; ');
     return `node ${JSON.stringify(node.id)} does not say which service it belongs to: ${problems}`;
   }
-  const { service, namespace, version, podIp, loopback, svid } = parsed.data;
+  const { service, serviceAccount, namespace, version, podIp, podIps, loopback, intercepted, svid } = parsed.data;
   const place = { region: node.locality?.region || undefined, zone: node.locality?.zone || undefined };
-  return { id: node.id, version, service: `${namespace}/${service}`, podIp, loopback, ...place, ownSvid: svid === 'static' };
+  return {
+    id: node.id, version, service: service === undefined ? guestKey(namespace, serviceAccount!) : `${namespace}/${service}`, podIp, loopback, ...place,
+    ownSvid: svid === 'static',
+    ...intercepted && { intercepted, addresses: podIps ? podIps.split(',') : [podIp] },
+  };
 }

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { MeshModel } from '../model';
+import { serviceOf } from '../xds/guest';
 import type { Peer } from './node';
 
 /** SPIFFE ID of a client's certificate, which the handshake has verified; undefined: it has none. */
@@ -13,7 +14,7 @@ export function identityOf(certificate: X509Certificate | undefined): string | u
  * one gets nothing of it, not even whom it calls.
  */
 export function impostor({ id, service }: Peer, identity: string | undefined, model: MeshModel): string | undefined {
-  const expected = model.services.get(service)?.identity;
+  const expected = serviceOf(model, service)?.identity;
   if (expected === undefined || expected === identity) return undefined;
   return `node ${id} says that it is of ${service}, which is ${expected}; its certificate is of ${identity ?? 'nobody'}`;
 }

@@ -6,6 +6,7 @@ import type { Log } from '../log';
 import type { MeshModel } from '../model';
 import { proxyNode } from '../translate';
 import type { ProxyNode } from '../xds';
+import { serviceOf } from '../xds/guest';
 import { peerOf, type Peer } from './node';
 import { identityOf, impostor } from './peer-identity';
 import { requestOf } from './request';
@@ -214,7 +215,7 @@ export class AdsServer {
 
   private push(connection: Mutable<Connection>, model: MeshModel): void {
     const { peer, stream } = connection;
-    if (!model.services.has(peer.service)) {
+    if (!serviceOf(model, peer.service)) {
       if (connection.node) this.deps.log.warning('ads', 'service left the mesh; its proxy keeps what it has', { node: peer.id, service: peer.service });
       connection.node = undefined;
       return;

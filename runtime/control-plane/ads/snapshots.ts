@@ -1,6 +1,7 @@
 import { TypeUrl } from '../../xds';
 import type { MeshModel } from '../model';
 import { changedEndpoints, xdsEndpoints, xdsListeners, xdsResources, type ProxyNode } from '../xds';
+import { serviceOf } from '../xds/guest';
 import { snapshotOf, withEndpoints, withListeners, withListenersOf, type Snapshot } from './snapshot';
 import type { Resources } from './versions';
 
@@ -21,7 +22,8 @@ export class Snapshots {
   /** @param before what this very proxy had; the same object comes back where it is still right. */
   of(model: MeshModel, node: ProxyNode, before?: Snapshot): Snapshot {
     if (this.model !== model) this.take(model);
-    const key = `${node.service} ${node.region ?? ''} ${node.loopback} ${node.ownSvid ?? false}`;
+    const secondFamily = node.intercepted ? (node.addresses ?? []).some((address) => address.includes(':')) : 'none';
+    const key = `${node.service} ${node.region ?? ''} ${node.loopback} ${node.ownSvid ?? false} ${secondFamily}`;
     let found = this.shared.get(key);
     if (found?.model !== model) {
       // As a rule only pods came and went.
@@ -43,6 +45,6 @@ export class Snapshots {
     this.before = this.model;
     this.changed = this.before && changedEndpoints(this.before, model);
     this.model = model;
-    for (const key of this.shared.keys()) if (!model.services.has(key.split(' ', 1)[0]!)) this.shared.delete(key);
+    for (const key of this.shared.keys()) if (!serviceOf(model, key.split(' ', 1)[0]!)) this.shared.delete(key);
   }
 }

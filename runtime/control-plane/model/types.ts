@@ -12,6 +12,8 @@ export interface MeshModel {
   readonly endpoints: ReadonlyMap<string, readonly Locality[]>;
   /** Region of every endpoint's address: how a proxy's own region is found. */
   readonly regions: ReadonlyMap<string, string>;
+  /** Settings of pods that belong to no service; undefined: there are several meshes, or none. */
+  readonly guests: MeshSettings | undefined;
   /** Whom everybody trusts; undefined where nobody proves anything. */
   readonly trust: Trust | undefined;
 }

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { shareUnchanged, type Locality, type MeshModel, type Security } from '../model';
-import type { Resource, ResourceSet } from '../resources';
+import type { MeshResource } from '../../../src/contract';
+import { shareUnchanged, type Locality, type MeshModel, type MeshSettings, type Security } from '../model';
+import { keyOf, type Resource, type ResourceSet } from '../resources';
 import { Backends, finished, type BackendDraft } from './backends';
 import { withCallers } from './callers';
 import { endpointsOf, serviceOfSlice, slicesByService } from './endpoints';
 import { Report, type ObjectReport } from './report';
 import { rulesByBackend } from './routes';
-import { servicesOf } from './services';
+import { servicesOf, settingsOf } from './services';
 
 export type { ObjectReport, Verdict } from './report';
 
@@ -57,6 +58,7 @@ function resolveAll(set: ResourceSet, previous: MeshModel | undefined, trusting:
     backends: finishedBackends,
     endpoints,
     regions: regionsByAddress([...endpoints.values()]),
+    guests: guestSettings(backends.guestMesh, security),
     trust: trustBundle === undefined ? undefined : { bundle: trustBundle },
   };
   return remembered(Object.freeze(shareUnchanged(previous, model)), { set, trusting, drafts, objects: report.objects(set) });
@@ -106,6 +108,11 @@ function shareShallow(previous: MeshModel, model: MeshModel): MeshModel {
 function remembered(model: MeshModel, from: Made): Resolved {
   made.set(model, from);
   return { model, objects: from.objects };
+}
+
+/** There are guests where pods are given sidecars. */
+function guestSettings(mesh: MeshResource | undefined, security: Security): MeshSettings | undefined {
+  return mesh?.spec.injection && settingsOf(keyOf(mesh.metadata), mesh, security);
 }
 
 function regionsByAddress(localities: readonly (readonly Locality[])[]): Map<string, string> {

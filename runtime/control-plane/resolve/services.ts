@@ -42,7 +42,8 @@ function serviceOf(
   };
 }
 
-function settingsOf(key: string, mesh: MeshResource | undefined, security: Security): MeshSettings {
+/** What all proxies of a mesh share. */
+export function settingsOf(key: string, mesh: MeshResource | undefined, security: Security): MeshSettings {
   return {
     key,
     trustDomain: mesh?.spec.trustDomain ?? '',

@@ -1,6 +1,7 @@
 import {
   ApiVersion, CircuitBreakerSchema, Cluster_DiscoveryType, Cluster_LbPolicy, Cluster_RingHashLbConfig_HashFunction, ClusterSchema, create,
-  duration, packAny, RoutingPriority, UpstreamHttpProtocolOptionsSchema, type Any, type CircuitBreakers_ThresholdsSchema, type Cluster,
+  duration, packAny, RoutingPriority, UpstreamHttpProtocolOptionsSchema, type Any,
+  type TransportSocket, type CircuitBreakers_ThresholdsSchema, type Cluster,
 } from '../../xds';
 import type { Backend, CircuitBreaker, HealthCheck, LoadBalancer, OutlierDetection, Policies, Protocol, Service } from '../model';
 import { HTTP2_LIMITS } from './http2';
@@ -66,6 +67,21 @@ export function inboundCluster(service: Service, node: ProxyNode): Cluster {
         }],
       }],
     },
+    circuitBreakers: { thresholds: [{ priority: RoutingPriority.DEFAULT, ...bounds(undefined), maxRetries: UNBOUNDED }] },
+  });
+}
+
+/**
+ * Where each connection was meant to go.
+ * @param port dialed there instead of the one that was meant
+ */
+export function originalDestinations(name: string, port?: number, transportSocket?: TransportSocket): Cluster {
+  return create(ClusterSchema, {
+    ...upstream(name, 'tcp', CONNECT_TIMEOUT, IDLE_TIMEOUT),
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+    lbConfig: port === undefined ? undefined : { case: 'originalDstLbConfig', value: { upstreamPortOverride: port } },
+    transportSocket,
     circuitBreakers: { thresholds: [{ priority: RoutingPriority.DEFAULT, ...bounds(undefined), maxRetries: UNBOUNDED }] },
   });
 }

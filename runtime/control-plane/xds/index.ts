@@ -1,8 +1,10 @@
 import type { Cluster, ClusterLoadAssignment, Listener, Secret } from '../../xds';
 import type { Backend, Locality, MeshModel, Service, Trust } from '../model';
-import { cluster, inboundCluster } from './clusters';
+import { cluster, inboundCluster, originalDestinations } from './clusters';
 import { endpoints } from './endpoints';
+import { isGuest, serviceOf } from './guest';
 import { trustBundle } from './identity';
+import { interceptedListeners, interceptedOutbound, PASS_THROUGH } from './interception';
 import { bytesListener, filterChains, inboundListener, outboundListener, type FilterChains } from './listeners';
 import { bytesListenerName, clusterName, INBOUND, OUTBOUND } from './names';
 import { clusterWithOwnSvid, listenerWithOwnSvid } from './own-certificate';
@@ -24,22 +26,27 @@ const NOTHING: XdsResources = Object.freeze({ clusters: [], endpoints: [], liste
  * remembered with that part: equal resources are one object, which is made and encoded once.
  */
 export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
-  const service = model.services.get(node.service);
+  const service = serviceOf(model, node.service);
   if (!service) return NOTHING;
   const { made: { routes }, used } = routesFor(service, model);
-  const clusters = [inboundFor(service, node), ...used.map(({ backend, region }) => clusterFor(backend, region))];
+  const outbound = node.intercepted ? interceptedOutbound(service, model) : undefined;
+  const own = [
+    ...isGuest(service.key) ? [] : [inboundFor(service, node)],
+    ...outbound ? [originalDestinations(PASS_THROUGH), ...outbound.clusters] : [],
+  ];
+  const clusters = [...own, ...used.map(({ backend, region }) => clusterFor(backend, region))];
   return {
     clusters: (node.ownSvid ? clusters.map(clusterWithOwnSvid) : clusters).sort((a, b) => (a.name < b.name ? -1 : 1)),
     endpoints: xdsEndpoints(model, node),
     listeners: xdsListeners(model, node),
-    routes: [routes],
+    routes: [routes, ...outbound?.routes ?? []],
     secrets: model.trust === undefined ? [] : [remembered(madeBundles, model.trust, (trust) => trustBundle(trust.bundle))],
   };
 }
 
 /** The endpoints of a proxy alone. @param of keys of the backends that are asked about; without it all. */
 export function xdsEndpoints(model: MeshModel, node: ProxyNode, of?: ReadonlySet<string>): ClusterLoadAssignment[] {
-  const service = model.services.get(node.service);
+  const service = serviceOf(model, node.service);
   if (!service) return [];
   const { used } = routesFor(service, model);
   const asked = of ? used.filter(({ backend }) => of.has(backend.key)) : used;
@@ -54,10 +61,11 @@ export function changedEndpoints(before: MeshModel, after: MeshModel): ReadonlyS
 
 /** The listeners of a proxy alone: only they differ between the proxies of a service in one region with the same loopback. */
 export function xdsListeners(model: MeshModel, node: ProxyNode): Listener[] {
-  const service = model.services.get(node.service);
+  const service = serviceOf(model, node.service);
   if (!service) return [];
   const bytesListeners = routesFor(service, model).made.bytes.map((upstream) => bytesListenerFor(service, upstream, node));
-  const all = [...listenersFor(service, node), ...bytesListeners.sort((a, b) => (a.name < b.name ? -1 : 1))];
+  const own = node.intercepted ? interceptedListeners(service, model, chainsFor(service), node) : listenersFor(service, node);
+  const all = [...own, ...bytesListeners.sort((a, b) => (a.name < b.name ? -1 : 1))];
   return node.ownSvid ? all.map(listenerWithOwnSvid) : all;
 }
 
@@ -104,9 +112,13 @@ function routesFor(service: Service, model: MeshModel): MadeRoutes {
   return result;
 }
 
+function chainsFor(service: Service): FilterChains {
+  return remembered(madeChains, service, () => filterChains(service));
+}
+
 /** That of the pod has its address; the other one is the same for all pods. */
 function listenersFor(service: Service, node: ProxyNode): Listener[] {
-  const chains = remembered(madeChains, service, () => filterChains(service));
+  const chains = chainsFor(service);
   const made = remembered(madeListeners, service, () => new Map<string, Listener>());
   return [
     rememberedIn(made, `${INBOUND} ${node.podIp}`, () => inboundListener(chains, node)),

@@ -2,7 +2,7 @@ import { INBOUND_PORT, OUTBOUND_PORT } from '../../../src/contract';
 import {
   ApiVersion, create, duration, FilterChainMatchSchema, FilterChainSchema, HttpConnectionManager_CodecType,
   HttpConnectionManager_PathWithEscapedSlashesAction, HttpConnectionManager_ServerHeaderTransformation, HttpConnectionManagerSchema,
-  HttpFilterSchema, ListenerFilterSchema, ListenerSchema, packAny, RouterSchema, TlsInspectorSchema, TrafficDirection,
+  HttpFilterSchema, ListenerFilterSchema, OriginalDstSchema, ListenerSchema, packAny, RouterSchema, TlsInspectorSchema, TrafficDirection,
   type FilterChain, type HttpFilter, type Listener, type ListenerFilter,
 } from '../../xds';
 import type { Service } from '../model';
@@ -46,24 +46,29 @@ const INSPECTION = 1000;
 export function filterChains(service: Service): FilterChains {
   return {
     inbound: inboundChains(service),
-    outbound: filterChain(OUTBOUND, service, {
-      // Which version the application's clients speak does not depend on what its upstreams speak: each is translated into the other.
-      ...codec(HttpConnectionManager_CodecType.AUTO),
-      routeSpecifier: {
-        case: 'rds',
-        value: {
-          routeConfigName: OUTBOUND,
-          configSource: {
-            configSourceSpecifier: { case: 'ads', value: {} },
-            resourceApiVersion: ApiVersion.V3,
-            // Never listen before the routes are there.
-            initialFetchTimeout: duration(0),
-          },
+    outbound: outboundChain(OUTBOUND, service),
+  };
+}
+
+/** What the application sends, by the routes of that name. */
+export function outboundChain(name: string, service: Service): FilterChain {
+  return filterChain(name, service, {
+    // Which version the application's clients speak does not depend on what its upstreams speak: each is translated into the other.
+    ...codec(HttpConnectionManager_CodecType.AUTO),
+    routeSpecifier: {
+      case: 'rds',
+      value: {
+        routeConfigName: name,
+        configSource: {
+          configSourceSpecifier: { case: 'ads', value: {} },
+          resourceApiVersion: ApiVersion.V3,
+          // Never listen before the routes are there.
+          initialFetchTimeout: duration(0),
         },
       },
-      httpFilters: [router()],
-    }),
-  };
+    },
+    httpFilters: [router()],
+  });
 }
 
 function inboundChains(service: Service): FilterChain[] {
@@ -109,6 +114,24 @@ export function inboundListener({ inbound }: FilterChains, node: ProxyNode): Lis
 
 export function outboundListener({ outbound }: FilterChains, node: ProxyNode): Listener {
   return listener(OUTBOUND, node.loopback, OUTBOUND_PORT, TrafficDirection.OUTBOUND, [outbound]);
+}
+
+/** A listener that redirected connections come to; `fallback` serves what no chain does, and without it such a connection is closed. */
+export function interceptedListener(
+  name: string, address: string, port: number, inbound: boolean, chains: readonly FilterChain[], fallback: FilterChain | false,
+): Listener {
+  const made = listener(name, address, port, inbound ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND, chains);
+  const byFirstBytes = chains.some(({ filterChainMatch }) => filterChainMatch?.transportProtocol);
+  const original = create(ListenerFilterSchema, {
+    name: 'envoy.filters.listener.original_dst',
+    configType: { case: 'typedConfig', value: packAny(OriginalDstSchema, create(OriginalDstSchema)) },
+  });
+  return {
+    ...made,
+    listenerFilters: [original, ...byFirstBytes ? [inspector()] : []],
+    ...!byFirstBytes && { listenerFiltersTimeout: undefined, continueOnListenerFiltersTimeout: false },
+    ...fallback && { defaultFilterChain: fallback },
+  };
 }
 
 function listener(name: string, address: string, port: number, trafficDirection: TrafficDirection, chains: readonly FilterChain[]): Listener {

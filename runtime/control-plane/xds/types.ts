@@ -8,6 +8,10 @@ export interface ProxyNode {
   readonly podIp: string;
   /** Where the proxy and the application of the pod reach each other. */
   readonly loopback: string;
+  /** Its connections are redirected to the proxy. */
+  readonly intercepted?: boolean;
+  /** All addresses of the pod. */
+  readonly addresses?: readonly string[];
   /** Region that it runs in; undefined where that is not known. */
   readonly region: string | undefined;
   /** Its certificate is the secret `svid` of its bootstrap. */

@@ -76,6 +76,10 @@ export class UpstreamCluster implements Cluster {
     return host;
   }
 
+  hostOf(address: string, port: number): Host {
+    return new ClusterHost(address, this.config.portOverride ?? port);
+  }
+
   started(host: Host): void {
     host.active++;
     this.stats.rqTotal++;

@@ -6,7 +6,9 @@ export interface ClusterConfig {
   readonly name: string;
   /** Alternative name in metrics (alt_stat_name). */
   readonly statName: string;
-  readonly discovery: 'static' | 'eds' | 'strict_dns';
+  readonly discovery: 'static' | 'eds' | 'strict_dns' | 'original_dst';
+  /** Of an original_dst cluster: the port that is dialed instead of the one that was meant (upstream_port_override). */
+  readonly portOverride?: number;
   /** Name asked for by EDS. */
   readonly endpointsName: string;
   readonly connectTimeout: number;

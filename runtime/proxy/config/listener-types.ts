@@ -8,6 +8,8 @@ export interface ListenerConfig {
   readonly address: string;
   readonly port: number;
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  /** original_dst: a connection that was redirected counts as one to where it was meant to go. */
+  readonly originalDestination?: boolean;
   readonly inspect: InspectConfig;
   readonly filterChains: readonly FilterChainConfig[];
   /** Serves what none of `filterChains` matches; without one such a connection is closed. */
@@ -44,9 +46,17 @@ export interface FilterChainConfig {
   readonly filter: HttpConnectionManagerConfig | TcpProxyConfig;
 }
 
+/** envoy.config.core.v3.CidrRange. */
+export interface AddressRangeConfig {
+  readonly address: string;
+  readonly prefix: number;
+}
+
 /** envoy.config.listener.v3.FilterChainMatch: every list that is not empty has to contain what the connection has. */
 export interface FilterChainMatchConfig {
   readonly destinationPort: number | undefined;
+  /** Networks that the destination is in; undefined: any. */
+  readonly prefixRanges?: readonly AddressRangeConfig[];
   /** Lower case: exact names, or `*.suffix`. */
   readonly serverNames: readonly string[];
   readonly transportProtocol: 'tls' | 'raw_buffer' | undefined;

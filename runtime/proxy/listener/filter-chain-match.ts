@@ -1,8 +1,11 @@
 import type { FilterChainMatchConfig } from '../config/types';
+import { Networks } from './destinations';
 
 /** What is known of a connection when its filter chain is chosen. */
 export interface ConnectionTraits {
   readonly destinationPort: number;
+  /** IP address. */
+  readonly destinationAddress: string;
   /** SNI in lower case; empty where there is none. */
   readonly serverName: string;
   readonly transportProtocol: 'tls' | 'raw_buffer';
@@ -18,18 +21,23 @@ const ANY = '';
 type ByProtocol = Map<string, number>;
 type ByTransport = Map<string, ByProtocol>;
 type ByName = Map<string, ByTransport>;
-type ByPort = Map<number, ByName>;
+interface ByAddress {
+  readonly networks: Networks<ByName>;
+  readonly any: ByName;
+}
+type ByPort = Map<number, ByAddress>;
 
 /**
- * Envoy's order: destination port, then server name (exact, then the longest `*.suffix`, then chains without names), then transport protocol, then
+ * Envoy's order: destination port, then destination address (the longest prefix), then server name (exact, then the longest `*.suffix`, then chains without names), then transport protocol, then
  * application protocol. Each step keeps to the most specific that matches: where a later step fails then, the default chain serves, not a less
  * specific one.
  */
 export function compileFilterChainMatch(chains: readonly FilterChainMatchConfig[], hasDefault: boolean): FilterChainMatcher {
   const ports = index(chains, () => {});
   const none = hasDefault ? chains.length : -1;
-  return ({ destinationPort, serverName, transportProtocol, applicationProtocols }) => {
-    const names = ports.get(destinationPort) ?? ports.get(0);
+  return ({ destinationPort, destinationAddress, serverName, transportProtocol, applicationProtocols }) => {
+    const addresses = ports.get(destinationPort) ?? ports.get(0);
+    const names = addresses && (addresses.networks.find(destinationAddress) ?? addresses.any);
     const transports = names && byServerName(names, serverName);
     const protocols = transports && (transports.get(transportProtocol) ?? transports.get(ANY));
     if (protocols === undefined) return none;
@@ -50,24 +58,32 @@ export function duplicateMatches(chains: readonly FilterChainMatchConfig[]): [fi
 
 /** Whether every connection belongs to the one chain, so that nothing has to be known of it. */
 export function matchesAll(match: FilterChainMatchConfig): boolean {
-  return match.destinationPort === undefined && match.serverNames.length === 0 && match.transportProtocol === undefined
+  return match.destinationPort === undefined && match.prefixRanges === undefined && match.serverNames.length === 0
+    && match.transportProtocol === undefined
     && match.applicationProtocols.length === 0;
 }
 
 function index(chains: readonly FilterChainMatchConfig[], duplicate: (first: number, second: number) => void): ByPort {
   const ports: ByPort = new Map();
   chains.forEach((match, chain) => {
-    const names = child(ports, match.destinationPort ?? 0);
-    for (const name of orAny(match.serverNames)) {
-      const protocols = child(child(names, name.startsWith('*') ? name.slice(1) : name), match.transportProtocol ?? ANY);
-      for (const protocol of orAny(match.applicationProtocols)) {
-        const first = protocols.get(protocol);
-        if (first === undefined) protocols.set(protocol, chain);
-        else if (first !== chain) duplicate(first, chain);
-      }
-    }
+    const port = match.destinationPort ?? 0;
+    const addresses = ports.get(port) ?? { networks: new Networks<ByName>(), any: new Map() };
+    ports.set(port, addresses);
+    const networks = match.prefixRanges?.map((range) => addresses.networks.child(range, () => new Map()));
+    for (const names of networks ?? [addresses.any]) place(names, match, chain, duplicate);
   });
   return ports;
+}
+
+function place(names: ByName, match: FilterChainMatchConfig, chain: number, duplicate: (first: number, second: number) => void): void {
+  for (const name of orAny(match.serverNames)) {
+    const protocols = child(child(names, name.startsWith('*') ? name.slice(1) : name), match.transportProtocol ?? ANY);
+    for (const protocol of orAny(match.applicationProtocols)) {
+      const first = protocols.get(protocol);
+      if (first === undefined) protocols.set(protocol, chain);
+      else if (first !== chain) duplicate(first, chain);
+    }
+  }
 }
 
 /** Suffixes stand in the map with their leading dot, which no exact name has. */

@@ -1,5 +1,5 @@
 import type { FilterChainConfig } from '../config/types';
-import type { Connection } from '../transport';
+import type { Connection, Destination } from '../transport';
 import type { HttpStats, TcpStats } from './stats';
 import type { ChainTables } from './tables';
 import type { PendingConnection } from './transport-socket';
@@ -45,16 +45,20 @@ export abstract class FilterChain<Tables extends ChainTables = ChainTables> {
 
   abstract readonly stats: HttpStats | TcpStats;
 
-  /** Serves a connection as this chain does, by way of its transport socket. `serverName`: the SNI that the inspection found. */
-  accept(connection: Connection, serverName = ''): void {
+  /**
+   * Serves a connection as this chain does, by way of its transport socket.
+   * @param serverName the SNI that the inspection found
+   * @param destination where a redirected connection was meant to go
+   */
+  accept(connection: Connection, serverName = '', destination?: Destination): void {
     const { transportSocket } = this.tables;
     if (transportSocket === undefined) {
-      this.serve(connection, undefined, serverName);
+      this.serve(connection, undefined, serverName, destination);
       return;
     }
     const pending = transportSocket.accept(connection, (secured, protocol) => {
       this.shaking.delete(pending);
-      this.serve(secured, protocol, serverName);
+      this.serve(secured, protocol, serverName, destination);
     }, () => {
       this.shaking.delete(pending);
       this.owner.connectionGone();
@@ -64,7 +68,7 @@ export abstract class FilterChain<Tables extends ChainTables = ChainTables> {
   }
 
   /** Becomes the connection's handler. `protocol`: what ALPN agreed on; `serverName`: the client's SNI. */
-  protected abstract serve(connection: Connection, protocol: string | undefined, serverName: string): void;
+  protected abstract serve(connection: Connection, protocol: string | undefined, serverName: string, destination: Destination | undefined): void;
 
   /** Requests, or connections where those are what is served, under way. */
   protected abstract get active(): number;

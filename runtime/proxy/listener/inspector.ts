@@ -1,14 +1,14 @@
 import type { InspectConfig } from '../config/types';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
-import { READ_OFFSET, READ_SIZE, type Connection, type ConnectionHandler } from '../transport';
+import { READ_OFFSET, READ_SIZE, type Connection, type ConnectionHandler, type Destination } from '../transport';
 import { ClientHelloReader, Found, MAX_INSPECTED } from './client-hello';
 import type { ConnectionTraits } from './filter-chain-match';
 import { HttpReader } from './http-reader';
 import type { PendingConnection } from './transport-socket';
 
 /** What was found out of a connection; the listener knows the rest. */
-export type InspectedTraits = Omit<ConnectionTraits, 'destinationPort'>;
+export type InspectedTraits = Omit<ConnectionTraits, 'destinationPort' | 'destinationAddress'>;
 
 export type Outcome = 'tls' | 'http' | 'other';
 
@@ -40,7 +40,10 @@ export class Inspector implements ConnectionHandler, DeadlineOwner, PendingConne
   private readonly deadline = new Deadline(this, 0);
   private readonly continues: boolean;
 
-  constructor(private readonly owner: InspectionOwner, private readonly router: Router, readonly connection: Connection, config: InspectConfig) {
+  constructor(
+    private readonly owner: InspectionOwner, private readonly router: Router, readonly connection: Connection, config: InspectConfig,
+    readonly destination: Destination | undefined,
+  ) {
     this.hello = config.tls ? new ClientHelloReader() : undefined;
     this.http = config.http ? new HttpReader() : undefined;
     this.continues = config.continueOnTimeout;

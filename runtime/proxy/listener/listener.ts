@@ -1,8 +1,8 @@
 import type { ListenerConfig } from '../config/types';
 import type { Router } from '../router/router';
 import { TcpProxy } from '../tcp/tcp-proxy';
-import type { Connection } from '../transport';
-import { authority } from './address';
+import type { Connection, Destination } from '../transport';
+import { authority, plainAddress } from './address';
 import type { ChainOwner, FilterChain } from './filter-chain';
 import { matchesAll } from './filter-chain-match';
 import { HttpConnectionManager } from './http-connection-manager';
@@ -52,7 +52,8 @@ export class Listener implements ChainOwner, InspectionOwner {
     });
     this.current = tables;
     const { filterChains, inspect } = tables.config;
-    const sole = filterChains.length === 1 && matchesAll(filterChains[0].match) && !inspect.tls && !inspect.http;
+    const sole = tables.config.originalDestination !== true
+      && filterChains.length === 1 && matchesAll(filterChains[0].match) && !inspect.tls && !inspect.http;
     this.only = sole ? this.chains[0] : undefined;
     for (const chain of before.values()) this.leave(chain);
   }
@@ -78,20 +79,32 @@ export class Listener implements ChainOwner, InspectionOwner {
       only.accept(connection);
       return;
     }
-    const { inspect } = this.config;
+    const { inspect, originalDestination } = this.config;
+    const destination = originalDestination === true ? this.redirected(connection) : undefined;
     if (!inspect.tls && !inspect.http) {
-      this.choose(connection, PLAIN);
+      this.choose(connection, PLAIN, destination);
       return;
     }
     stats.preCxActive++;
-    this.inspectors.add(new Inspector(this, this.router, connection, inspect));
+    this.inspectors.add(new Inspector(this, this.router, connection, inspect, destination));
+  }
+
+  /** Where a redirected connection was meant to go. Whoever dialed the listener itself was meant to come here: nothing is passed on to it, or it would be for ever. */
+  private redirected(connection: Connection): Destination | undefined {
+    const destination = connection.originalDestination?.();
+    if (destination === undefined) return undefined;
+    return destination.port === this.port && destination.address === plainAddress(connection.localAddress ?? '') ? undefined : destination;
   }
 
   /** Gives the connection to the chain that matches; false: none does. */
-  private choose(connection: Connection, { serverName, transportProtocol, applicationProtocols }: InspectedTraits): boolean {
-    const index = this.current.matcher({ destinationPort: this.port, serverName, transportProtocol, applicationProtocols });
+  private choose(connection: Connection, traits: InspectedTraits, destination: Destination | undefined): boolean {
+    const { serverName, transportProtocol, applicationProtocols } = traits;
+    const index = this.current.matcher({
+      destinationPort: destination?.port ?? this.port, destinationAddress: destination?.address ?? this.config.address,
+      serverName, transportProtocol, applicationProtocols,
+    });
     if (index >= 0) {
-      this.chains[index].accept(connection, serverName);
+      this.chains[index].accept(connection, serverName, destination);
       return true;
     }
     this.stats.noFilterChainMatch++;
@@ -105,7 +118,7 @@ export class Listener implements ChainOwner, InspectionOwner {
     if (outcome === 'tls') stats.foundTls++;
     else if (outcome === 'http') stats.foundHttp++;
     else stats.foundOther++;
-    const served = this.choose(inspector.connection, traits);
+    const served = this.choose(inspector.connection, traits, inspector.destination);
     this.forget(inspector);
     return served;
   }

@@ -1,5 +1,5 @@
 import type { Subject, VerifiedPeer } from '../authorization/subject';
-import type { Host, RequestHash, TryOutcome } from '../cluster/types';
+import type { Cluster, Host, RequestHash, TryOutcome } from '../cluster/types';
 import { xxHash64, xxHashResult } from '../cluster/xxhash64';
 import { ERRORS, type ProxyError } from '../error';
 import { plainAddress } from '../listener/address';
@@ -7,7 +7,7 @@ import type { Served } from '../listener/filter-chain';
 import type { ClusterPool } from '../router/cluster-pool';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
-import { READ_OFFSET, READ_SIZE, type CloseReason, type Connection, type ConnectionHandler } from '../transport';
+import { READ_OFFSET, READ_SIZE, type CloseReason, type Connection, type ConnectionHandler, type Destination } from '../transport';
 import { TcpRecord } from './record';
 import type { TcpProxy } from './tcp-proxy';
 import { UpstreamEnd } from './upstream-end';
@@ -42,7 +42,10 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
   private readonly lifeDeadline = new Deadline(this, SessionDeadline.Life);
   private readonly idleTimeout: number;
 
-  constructor(private readonly proxy: TcpProxy, private readonly router: Router, private readonly client: Connection, serverName: string) {
+  constructor(
+    private readonly proxy: TcpProxy, private readonly router: Router, private readonly client: Connection, serverName: string,
+    private readonly destination: Destination | undefined,
+  ) {
     super(router.clock.now(), serverName);
     this.idleTimeout = proxy.config.idleTimeout;
     client.handler = this;
@@ -109,7 +112,7 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
     }
     this.admission = cluster.admission;
     this.tries++;
-    const host = cluster.pick(this.hash, this.tried, SELECTION_ATTEMPTS);
+    const host = this.pick(cluster);
     const refused = host === undefined ? ERRORS.noHealthyUpstream : pool.reserve() ? undefined : ERRORS.overflow;
     if (host === undefined || refused !== undefined) {
       this.attempted(undefined, 0, 'cancelled');
@@ -122,6 +125,12 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
     upstream.connection = pool.dial(host, upstream);
     const { connectTimeout } = cluster.config;
     if (connectTimeout > 0) router.deadlines.set(this.connectDeadline, connectTimeout, router.clock.now());
+  }
+
+  /** A cluster of original destinations has no hosts of its own: each session brings the one that it was meant for. */
+  private pick(cluster: Cluster): Host | undefined {
+    if (cluster.config.discovery !== 'original_dst') return cluster.pick(this.hash, this.tried, SELECTION_ATTEMPTS);
+    return this.destination && cluster.hostOf(this.destination.address, this.destination.port);
   }
 
   /** An attempt to connect has ended. To connect is all that the upstream can do right: what is said then is nobody's to judge. */

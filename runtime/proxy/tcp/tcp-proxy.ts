@@ -2,7 +2,7 @@ import { FilterChain, type ChainOwner, type Served } from '../listener/filter-ch
 import { TcpStats } from '../listener/stats';
 import type { TcpTables } from '../listener/tables';
 import type { Router } from '../router/router';
-import type { Connection } from '../transport';
+import type { Connection, Destination } from '../transport';
 import { TcpSession } from './session';
 
 /** A filter chain that passes bytes on, as envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy: each connection is a session with one upstream. */
@@ -17,10 +17,10 @@ export class TcpProxy extends FilterChain<TcpTables> {
     return this.connections.size;
   }
 
-  protected serve(connection: Connection, _protocol: string | undefined, serverName: string): void {
+  protected serve(connection: Connection, _protocol: string | undefined, serverName: string, destination: Destination | undefined): void {
     this.stats.cxTotal++;
     this.stats.cxActive++;
-    const session = new TcpSession(this, this.router, connection, serverName);
+    const session = new TcpSession(this, this.router, connection, serverName, destination);
     this.connections.add(session);
     session.begin();
   }

@@ -7,6 +7,7 @@ import type { Transport } from './types';
 
 export * from './tls';
 export * from './types';
+export type { Destination } from './original-destination';
 export { createPortableTransport, createRawTransport, selfTest, selfTestTls };
 
 export interface TransportChoice {

@@ -1,5 +1,6 @@
 import type * as net from 'node:net';
 import { endFaulty, type OnFault } from './fault';
+import { originalDestination, type Destination } from './original-destination';
 import { giveBackOutput } from './output';
 import { READ_OFFSET, READ_SIZE, type CloseReason, type Connection, type ConnectionHandler } from './types';
 
@@ -74,6 +75,15 @@ export class PortableConnection implements Connection {
 
   get peerPort(): number {
     return this.port || (this.socket.remotePort ?? 0);
+  }
+
+  get localAddress(): string {
+    return this.socket.localAddress ?? '';
+  }
+
+  originalDestination(): Destination | undefined {
+    const { _handle: handle } = this.socket as unknown as { readonly _handle: { readonly fd: number } | null };
+    return handle && handle.fd >= 0 ? originalDestination(handle.fd, this.localAddress) : undefined;
   }
 
   get pendingBytes(): number {

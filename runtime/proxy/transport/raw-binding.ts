@@ -10,6 +10,8 @@ export interface Handle {
   onread: (() => void) | undefined;
   onconnection: ((error: number, handle: Handle) => void) | undefined;
   readonly writeQueueSize: number;
+  /** Of the system; -1 once it is closed. */
+  readonly fd: number;
   bind(address: string, port: number, flags?: number): number;
   bind6(address: string, port: number, flags: number): number;
   listen(backlog: number): number;

@@ -1,5 +1,6 @@
 import { isIPv6, Socket, type SocketConstructorOpts } from 'node:net';
 import { endFaulty, throwFault } from './fault';
+import { originalDestination, type Destination } from './original-destination';
 import { giveBackOutput, takeOutput } from './output';
 import { connectPortableTls, securePortable } from './portable-tls';
 import { check, loadBinding, type Address, type Binding, type Handle, type HandleOwner, type PendingWrite } from './raw-binding';
@@ -211,6 +212,16 @@ class RawConnection implements Connection, HandleOwner, BatchedWriter {
       if (!this.closed) this.handle.getpeername(this.peer);
     }
     return this.peer;
+  }
+
+  get localAddress(): string {
+    const local: Partial<Address> = {};
+    if (!this.closed) this.handle.getsockname(local);
+    return local.address ?? '';
+  }
+
+  originalDestination(): Destination | undefined {
+    return this.closed ? undefined : originalDestination(this.handle.fd, this.localAddress);
   }
 
   read(): void {

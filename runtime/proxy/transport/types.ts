@@ -1,4 +1,5 @@
 import type { OnFault } from './fault';
+import type { Destination } from './original-destination';
 import type { ClientTls, ServerTls, TlsFailure, TlsSession } from './tls';
 
 /**
@@ -82,6 +83,10 @@ export interface Connection {
   readonly pendingBytes: number;
   readonly peerAddress: string;
   readonly peerPort: number;
+  /** Of an accepted connection: the address that it was accepted at. */
+  readonly localAddress?: string;
+  /** Where an accepted connection was meant to go, before the packet filter redirected it; undefined: nobody did. */
+  originalDestination?(): Destination | undefined;
   /** Of a TLS connection, once its handshake is done. */
   readonly tls?: TlsSession;
   /** Why a TLS connection has ended, where TLS was the reason. */

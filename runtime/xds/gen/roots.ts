@@ -9,6 +9,7 @@ import { ClusterSchema } from './envoy/config/cluster/v3/cluster_pb';
 import { ClusterLoadAssignmentSchema } from './envoy/config/endpoint/v3/endpoint_pb';
 import { HttpConnectionManagerSchema } from './envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { TcpProxySchema } from './envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+import { OriginalDstSchema } from './envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
 import { TlsInspectorSchema } from './envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 import { HttpInspectorSchema } from './envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb';
 import { FilterConfigSchema } from './envoy/config/route/v3/route_components_pb';
@@ -23,7 +24,7 @@ import { DigestSchema } from './meshwright/v1/digest_pb';
 import { UpstreamTlsContextSchema, DownstreamTlsContextSchema } from './envoy/extensions/transport_sockets/tls/v3/tls_pb';
 import { SecretSchema } from './envoy/extensions/transport_sockets/tls/v3/secret_pb';
 import { RBACSchema, RBACPerRouteSchema } from './envoy/extensions/filters/http/rbac/v3/rbac_pb';
-import { RBACSchema as RBACSchema28 } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
+import { RBACSchema as RBACSchema29 } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
 import { RawBufferSchema } from './envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 import { HttpProtocolOptionsSchema } from './envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { RoundRobinSchema } from './envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb';
@@ -53,6 +54,7 @@ export const roots = [
   ClusterLoadAssignmentSchema,
   HttpConnectionManagerSchema,
   TcpProxySchema,
+  OriginalDstSchema,
   TlsInspectorSchema,
   HttpInspectorSchema,
   FilterConfigSchema,
@@ -71,7 +73,7 @@ export const roots = [
   SecretSchema,
   RBACSchema,
   RBACPerRouteSchema,
-  RBACSchema28,
+  RBACSchema29,
   RawBufferSchema,
   HttpProtocolOptionsSchema,
   RoundRobinSchema,
@@ -95,7 +97,6 @@ export const roots = [
 
 /** Types of Envoy's that nothing here reads. */
 export const named: ReadonlySet<string> = new Set([
-  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
   'envoy.extensions.access_loggers.stream.v3.StderrAccessLog',

@@ -2,7 +2,7 @@ import {
   BootstrapSchema, ClusterSchema, decode, encode, fromJson, ListenerSchema, toJson, unknownFields, XdsJsonError, type Schema,
 } from '../../../runtime/xds';
 
-const ORIGINAL_DST = 'type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst';
+const HEADER_MUTATION = 'type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation';
 
 describe('what the proxy refuses is carried by name alone', () => {
   test('its types are not there: they would be memory of every proxy', () => {
@@ -25,10 +25,10 @@ describe('what the proxy refuses is carried by name alone', () => {
   });
 
   test('so is one of Envoy\'s types in an Any, by its URL', () => {
-    const listener = { listener_filters: [{ name: 'dst', typed_config: { '@type': ORIGINAL_DST, 'stat_prefix': 'x' } }] };
+    const listener = { listener_filters: [{ name: 'dst', typed_config: { '@type': HEADER_MUTATION, 'stat_prefix': 'x' } }] };
     const message = fromJson(ListenerSchema, listener);
-    expect(message.listenerFilters[0].configType.value).toMatchObject({ typeUrl: ORIGINAL_DST });
-    expect(toJson(ListenerSchema, message)).toEqual({ listener_filters: [{ name: 'dst', typed_config: { '@type': ORIGINAL_DST } }] });
+    expect(message.listenerFilters[0].configType.value).toMatchObject({ typeUrl: HEADER_MUTATION });
+    expect(toJson(ListenerSchema, message)).toEqual({ listener_filters: [{ name: 'dst', typed_config: { '@type': HEADER_MUTATION } }] });
   });
 
   test.each<[string, unknown, RegExp]>([

@@ -20,6 +20,8 @@ const DNS_REFRESH = 5_000;
 
 const PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
+const NO_ENDPOINTS: DecodedEndpoints = { localities: [], overprovisioningFactor: OVERPROVISIONING };
+
 export interface DecodedCluster {
   readonly cluster: ClusterConfig;
   /** What a static or strict_dns cluster brings itself. */
@@ -41,13 +43,14 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
   const socket = upstreamSocket(message.transportSocket, 'transport_socket', problems);
   const common = options.common;
   const commonPath = options.path;
-  const endpoints = discovery === 'eds' ? undefined : ownEndpoints(message, discovery, problems);
+  const endpoints = discovery === 'eds' ? undefined : discovery === 'original_dst' ? NO_ENDPOINTS : ownEndpoints(message, discovery, problems);
   return {
     cluster: {
       name: message.name,
       statName: message.altStatName || message.name,
       discovery,
       endpointsName: message.edsClusterConfig?.serviceName || message.name,
+      ...portOverride(message, problems),
       connectTimeout: positiveDuration(message.connectTimeout, CONNECT_TIMEOUT, 'connect_timeout', problems),
       ...balancer(message, problems),
       ...limits(message.circuitBreakers, problems),
@@ -70,6 +73,11 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
   };
 }
 
+function portOverride({ lbConfig }: Cluster, problems: Problems): Pick<ClusterConfig, 'portOverride'> {
+  const port = lbConfig.case === 'originalDstLbConfig' ? lbConfig.value.upstreamPortOverride : undefined;
+  return port === undefined ? {} : { portOverride: inRange(port, 1, 65_535, 'original_dst_lb_config.upstream_port_override', problems) };
+}
+
 function discoveryOf(message: Cluster, problems: Problems): ClusterConfig['discovery'] {
   const type = message.clusterDiscoveryType.case === 'type' ? message.clusterDiscoveryType.value : DiscoveryType.STATIC;
   const eds = message.edsClusterConfig;
@@ -79,6 +87,10 @@ function discoveryOf(message: Cluster, problems: Problems): ClusterConfig['disco
     return 'eds';
   }
   if (eds) problems.add('eds_cluster_config', 'is for clusters of type EDS');
+  if (type === DiscoveryType.ORIGINAL_DST) {
+    if (message.loadAssignment) problems.add('load_assignment', 'is for STATIC and STRICT_DNS clusters; each connection of an ORIGINAL_DST cluster says where it goes');
+    return 'original_dst';
+  }
   return type === DiscoveryType.STRICT_DNS ? 'strict_dns' : 'static';
 }
 

@@ -1,11 +1,12 @@
+import { isIP } from 'node:net';
 import {
   HttpConnectionManagerSchema, NetworkRbacSchema, TcpProxySchema, unpackAnyAs,
-  type Any, type Filter, type FilterChain, type FilterChainMatch, type Listener,
+  type Any, type CidrRange, type Filter, type FilterChain, type FilterChainMatch, type Listener,
 } from '../../../xds';
 import { duplicateMatches } from '../../listener/filter-chain-match';
 import type { Problems } from '../problems';
 import { show } from '../problems';
-import type { FilterChainConfig, FilterChainMatchConfig } from '../types';
+import type { AddressRangeConfig, FilterChainConfig, FilterChainMatchConfig } from '../types';
 import { httpConnectionManager, type DecodedRoutes } from './http-connection-manager';
 import { networkRbac } from './rbac';
 import { durationOrOff, inRange } from './scalars';
@@ -95,16 +96,24 @@ function chainMatch(match: FilterChainMatch, path: string, problems: Problems): 
   const { transportProtocol } = match;
   return {
     destinationPort: match.destinationPort === undefined ? undefined : inRange(match.destinationPort, 1, 65_535, `${path}.destination_port`, problems),
+    ...match.prefixRanges.length > 0 && { prefixRanges: match.prefixRanges.map((range, index) => addressRange(range, `${path}.prefix_ranges[${index}]`, problems)) },
     serverNames: match.serverNames.map((name) => name.toLowerCase()),
     transportProtocol: transportProtocol === 'tls' || transportProtocol === 'raw_buffer' ? transportProtocol : undefined,
     applicationProtocols: match.applicationProtocols,
   };
 }
 
+function addressRange({ addressPrefix, prefixLen }: CidrRange, path: string, problems: Problems): AddressRangeConfig {
+  const family = isIP(addressPrefix);
+  if (family === 0) problems.add(`${path}.address_prefix`, `${show(addressPrefix)} must be an address of IPv4 or IPv6`);
+  return { address: addressPrefix, prefix: inRange(prefixLen ?? 0, 0, family === 4 ? 32 : 128, `${path}.prefix_len`, problems) };
+}
+
 /** What a match asks for, in words that are the same for the same match; empty for everything. */
-function matchText({ destinationPort, serverNames, transportProtocol, applicationProtocols }: FilterChainMatchConfig): string {
+function matchText({ destinationPort, prefixRanges = [], serverNames, transportProtocol, applicationProtocols }: FilterChainMatchConfig): string {
   return [
     destinationPort === undefined ? '' : `port ${destinationPort}`,
+    prefixRanges.map(({ address, prefix }) => `${address}/${prefix}`).join(' '),
     serverNames.join(' '),
     transportProtocol ?? '',
     applicationProtocols.join(' '),

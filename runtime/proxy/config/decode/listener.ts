@@ -3,7 +3,7 @@ import type { Problems } from '../problems';
 import type { ListenerConfig } from '../types';
 import { filterChains } from './filter-chain';
 import type { DecodedRoutes } from './http-connection-manager';
-import { inspection } from './listener-filters';
+import { inspection, readsOriginalDestination } from './listener-filters';
 import { inRange, socketAddress } from './scalars';
 
 /** Envoy's default. */
@@ -28,6 +28,7 @@ export function listener(message: Listener, problems: Problems): DecodedListener
       address: host,
       port,
       direction: DIRECTION[message.trafficDirection],
+      ...readsOriginalDestination(message) && { originalDestination: true },
       inspect: inspection(message, chains, problems),
       filterChains: chains,
       defaultFilterChain: fallback,

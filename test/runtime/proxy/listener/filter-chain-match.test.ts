@@ -4,7 +4,7 @@ import { MATCH_ALL } from '../support/config';
 
 const match = (changes: Partial<FilterChainMatchConfig> = {}): FilterChainMatchConfig => ({ ...MATCH_ALL, ...changes });
 const traits = (changes: Partial<ConnectionTraits> = {}): ConnectionTraits => ({
-  destinationPort: 443, serverName: '', transportProtocol: 'raw_buffer', applicationProtocols: [], ...changes,
+  destinationPort: 443, destinationAddress: '10.0.0.1', serverName: '', transportProtocol: 'raw_buffer', applicationProtocols: [], ...changes,
 });
 const tls = (serverName = '', ...applicationProtocols: string[]) => traits({ transportProtocol: 'tls', serverName, applicationProtocols });
 

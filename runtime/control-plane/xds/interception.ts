@@ -1,0 +1,125 @@
+import { INBOUND_PORT, OUTBOUND_PORT } from '../../../src/contract';
+import {
+  create, FilterChainMatchSchema, RouteConfigurationSchema, type Cluster, type FilterChain, type Listener, type RouteConfiguration,
+} from '../../xds';
+import type { Backend, MeshModel, Service } from '../model';
+import { originalDestinations } from './clusters';
+import { isGuest } from './guest';
+import { clientSocket } from './identity';
+import { interceptedListener, outboundChain, type FilterChains } from './listeners';
+import { clusterName, INBOUND, OUTBOUND } from './names';
+import { routesOf, type BackendLookup } from './route';
+import { tcpChain } from './tcp-proxy';
+import type { ProxyNode } from './types';
+
+/** Cluster of connections that go on to where they were meant to go, in plain text. */
+export const PASS_THROUGH = 'pass-through';
+
+/** What the calls of a service become where connections are redirected, beside what they are otherwise. */
+interface Outbound {
+  readonly chains: readonly FilterChain[];
+  readonly clusters: readonly Cluster[];
+  readonly routes: readonly RouteConfiguration[];
+}
+
+const made = new WeakMap<Service, { readonly model: MeshModel; readonly outbound: Outbound }>();
+
+/** The same object for all nodes of a service under one model. */
+export function interceptedOutbound(service: Service, model: MeshModel): Outbound {
+  const before = made.get(service);
+  if (before?.model === model) return before.outbound;
+  const result = outbound(service, model, (key) => model.backends.get(key));
+  made.set(service, { model, outbound: result });
+  return result;
+}
+
+/**
+ * Chains by where a connection was meant to go. Outbound, the address of a called Service decides, whatever a request's Host says; addresses of its pods,
+ * as headless Services and those who know a pod have them, go to that pod, encrypted, past routes and balancing; who sends to the proxy itself is told
+ * by Host, as without interception. Inbound, the application's port is served as the proxy's own.
+ */
+export function interceptedListeners(service: Service, model: MeshModel, chains: FilterChains, node: ProxyNode): Listener[] {
+  const called = interceptedOutbound(service, model).chains;
+  const guest = isGuest(service.key);
+  const pass = passThrough(service);
+  // What a service calls is declared. A guest declares nothing, and what it reaches beside the mesh is its own business.
+  const open = guest || service.mesh.security === 'none';
+  const [v4, v6] = [false, true].map((wanted) => (node.addresses ?? [node.podIp]).filter((address) => address.includes(':') === wanted));
+  const explicit = { ...chains.outbound, name: 'explicit', filterChainMatch: matching([], OUTBOUND_PORT) } as FilterChain;
+  const inbound = inboundChains(service, chains, guest);
+  const listener = (name: string, address: string, port: number) => interceptedListener(
+    name, address, port, port === INBOUND_PORT,
+    port === INBOUND_PORT ? inbound : [explicit, ...called], port === INBOUND_PORT ? (guest || service.encryption === 'permissive') && pass : open && pass,
+  );
+  return [
+    ...v4.map((address, index) => listener(index === 0 ? INBOUND : `${INBOUND}-${address}`, address, INBOUND_PORT)),
+    ...v6.map((address, index) => listener(index === 0 ? `${INBOUND}-v6` : `${INBOUND}-${address}`, address, INBOUND_PORT)),
+    listener(OUTBOUND, node.loopback, OUTBOUND_PORT),
+    ...v6.length > 0 ? [listener(`${OUTBOUND}-v6`, '::1', OUTBOUND_PORT)] : [],
+  ];
+}
+
+/** Each chain for the port that callers dial, and for that of the application, to which others are redirected. */
+function inboundChains(service: Service, { inbound }: FilterChains, guest: boolean): FilterChain[] {
+  if (guest) return [];
+  return [INBOUND_PORT, service.port].flatMap((port) => inbound.map((chain) => ({
+    ...chain,
+    name: port === INBOUND_PORT ? chain.name : `${chain.name}:${port}`,
+    filterChainMatch: { ...chain.filterChainMatch ?? matching([], port), destinationPort: port },
+  } as FilterChain)));
+}
+
+function passThrough({ mesh }: Service): FilterChain {
+  return { ...tcpChain(PASS_THROUGH, mesh, { cluster: PASS_THROUGH, idleTimeout: undefined, bySource: false }), name: PASS_THROUGH } as FilterChain;
+}
+
+function outbound(service: Service, model: MeshModel, backendOf: BackendLookup): Outbound {
+  const chains: FilterChain[] = [];
+  const clusters: Cluster[] = [];
+  const routes: RouteConfiguration[] = [];
+  for (const call of service.calls) {
+    const backend = backendOf(call.backend);
+    if (!backend) continue;
+    const name = `${OUTBOUND}:${clusterName(backend)}`;
+    const { addresses = [], port } = backend;
+    if (addresses.length > 0) {
+      const match = matching(addresses, port);
+      if (backend.protocol === 'tcp') {
+        const { idleTimeout, loadBalancer } = backend.policies;
+        const bytes = tcpChain(name, service.mesh, { cluster: clusterName(backend), idleTimeout, bySource: loadBalancer.kind === 'ring-hash' });
+        chains.push({ ...bytes, name: clusterName(backend), filterChainMatch: match } as FilterChain);
+      } else {
+        const { routes: ofBackend } = routesOf(call, backend, service.namespace, backendOf);
+        const virtualHosts = [{ name: clusterName(backend), domains: ['*'], routes: ofBackend }];
+        routes.push(create(RouteConfigurationSchema, { name, virtualHosts, validateClusters: false }));
+        chains.push({ ...outboundChain(name, service), name: clusterName(backend), filterChainMatch: match } as FilterChain);
+      }
+    }
+    if (backend.service === undefined) continue;
+    clusters.push(originalDestinations(podsOf(backend), INBOUND_PORT, backend.tls && clientSocket(backend, backend.tls.identity)));
+    const direct = toPods(service, model, backend);
+    if (direct) chains.push(direct);
+  }
+  return { chains, clusters, routes };
+}
+
+/** Cluster of connections to a pod of the mesh by its own address: the pod that was meant, as who it has to be. */
+function podsOf(backend: Backend): string {
+  return `pods:${clusterName(backend)}`;
+}
+
+function toPods(service: Service, model: MeshModel, backend: Backend): FilterChain | undefined {
+  const pods = (model.endpoints.get(backend.key) ?? []).flatMap(({ endpoints }) => endpoints.map(({ address }) => address));
+  if (pods.length === 0) return undefined;
+  const name = podsOf(backend);
+  const { idleTimeout } = backend.policies;
+  const chain = tcpChain(name, service.mesh, { cluster: name, idleTimeout, bySource: false });
+  return { ...chain, name, filterChainMatch: matching([...new Set(pods)].sort(), backend.port) } as FilterChain;
+}
+
+function matching(addresses: readonly string[], port: number): NonNullable<FilterChain['filterChainMatch']> {
+  return create(FilterChainMatchSchema, {
+    destinationPort: port,
+    prefixRanges: addresses.map((addressPrefix) => ({ addressPrefix, prefixLen: addressPrefix.includes(':') ? 128 : 32 })),
+  });
+}

@@ -16,7 +16,7 @@ import { billOfMaterials, installedPackages } from './bill-of-materials';
 import { exampleImages } from './examples';
 import { ociImage, packLayer, type Image, type ImageContent } from './oci-image';
 import { bundledPackages, PLANES, type Plane } from './planes';
-import { runtimeLayer } from './rootfs';
+import { programLayer, runtimeLayer, type RuntimeLayer, type SystemPackage } from './rootfs';
 
 /** The Node of the images: the newest of a line with long-term support. */
 const NODE_VERSION = '24.21.0';
@@ -27,6 +27,18 @@ function program(plane: Plane): Entry[] {
   return plane.bundles.flatMap((bundle) => [`${bundle}.js`, `${bundle}.js.LEGAL.txt`])
     .filter((file) => existsSync(join(root, 'lib', 'runtime', file)))
     .map((file) => ({ path: `app/${file}`, content: readFileSync(join(root, 'lib', 'runtime', file)) }));
+}
+
+/** What a plane needs of this system and of npm beside its bundles. */
+function extras({ system, addOn }: Plane, runtime: RuntimeLayer): RuntimeLayer {
+  const own = system === undefined ? { entries: [], packages: [] } : programLayer(system, runtime);
+  if (!addOn) return own;
+  const content = readFileSync(join(root, 'node_modules', addOn.from(arch()), addOn.name));
+  return { ...own, entries: [...own.entries, { path: `app/${addOn.name}`, content, mode: 0o755 }] };
+}
+
+function merged(...lists: readonly (readonly SystemPackage[])[]): SystemPackage[] {
+  return [...new Map(lists.flat().map((one) => [one.name, one])).values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 async function main(): Promise<void> {
@@ -53,6 +65,7 @@ async function main(): Promise<void> {
   const digests: Record<string, string> = {};
   for (const plane of PLANES) {
     const reference = `meshwright/${plane.name}:${version}`;
+    const beside = extras(plane, runtime);
     const { digest } = await make(plane.name, {
       reference,
       user: '1337:1337',
@@ -63,9 +76,9 @@ async function main(): Promise<void> {
         'org.opencontainers.image.licenses': 'Apache-2.0',
         'org.opencontainers.image.source': 'https://github.com/meshwright/meshwright',
       },
-    }, program(plane));
+    }, [...program(plane), ...beside.entries]);
     const packages = bundledPackages(plane, root);
-    const materials = { image: reference, digest, nodeVersion: NODE_VERSION, packages, system: runtime.packages, epoch };
+    const materials = { image: reference, digest, nodeVersion: NODE_VERSION, packages, system: merged(runtime.packages, beside.packages), epoch };
     writeFileSync(join(out, `${plane.name}.cdx.json`), billOfMaterials(materials, installed));
     digests[plane.name] = digest;
   }

@@ -6,6 +6,10 @@ export interface Plane {
   /** Last part of the repository: `meshwright/<name>`. */
   readonly name: string;
   readonly title: string;
+  /** Program of this system that it runs, with its libraries. */
+  readonly system?: string;
+  /** Add-on of Node that is loaded from beside the bundles, as the npm package of this machine's architecture has it. */
+  readonly addOn?: { readonly name: string; readonly from: (arch: string) => string };
   /** Bundles of lib/runtime, the program first; the others are loaded when they are used. */
   readonly bundles: readonly string[];
   /** Of Node. */
@@ -19,7 +23,14 @@ export interface Plane {
 export const CONTROL_PLANE_FLAGS: readonly string[] = ['--max-semi-space-size=4'];
 
 export const PLANES: readonly Plane[] = [
-  { name: 'proxy', title: 'Data plane of a meshwright mesh', bundles: ['proxy', 'proxy-worker', 'certificate-request', 'x509', 'grpc-js', 're2js', 'yaml'], flags: [] },
+  {
+    name: 'proxy',
+    title: 'Data plane of a meshwright mesh',
+    bundles: ['proxy', 'intercept', 'proxy-worker', 'certificate-request', 'x509', 'grpc-js', 're2js', 'yaml'], flags: [],
+    // It redirects the connections of a pod, and tells where they were meant to go.
+    system: '/usr/sbin/nft',
+    addOn: { name: 'koffi.node', from: (arch) => `@koromix/koffi-linux-${arch}/linux_${arch}` },
+  },
   {
     name: 'control-plane',
     title: 'Control plane of a meshwright mesh',
@@ -39,6 +50,10 @@ export function bundledPackages(plane: Plane, root: string): Set<string> {
       const { name, version } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as { name: string; version: string };
       packages.add(`${name}@${version}`);
     }
+  }
+  if (plane.addOn) {
+    const { version } = JSON.parse(readFileSync(join(root, 'node_modules', 'koffi', 'package.json'), 'utf8')) as { version: string };
+    packages.add(`koffi@${version}`);
   }
   return packages;
 }

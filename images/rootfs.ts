@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type Entry } from './archive';
@@ -40,6 +40,18 @@ export function runtimeLayer(node: string): RuntimeLayer {
     packages.set(found.name, found);
   }
   return { entries, packages: [...packages.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) };
+}
+
+/** A program of this system, and what it needs beside what Node does. @throws Error where its package is not installed */
+export function programLayer(program: string, beside: RuntimeLayer): RuntimeLayer {
+  if (!existsSync(program)) throw new Error(`${program} is not there: install its Debian package, such as nftables`);
+  const known = new Set(beside.entries.map(({ path }) => path));
+  const files = [program, ...sharedLibraries(program)].filter((path) => !known.has(path.slice(1)));
+  const packages = new Map(files.map((path) => packageOf(path)).map((found) => [found.name, found]));
+  return {
+    entries: files.map((path) => ({ path: path.slice(1), content: readFileSync(path), mode: 0o755 })),
+    packages: [...packages.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+  };
 }
 
 /** Without debugging symbols: a quarter of Node's size; what add-ons link to stays. */

@@ -26,8 +26,8 @@ export class Snapshots {
     const key = `${node.service} ${node.region ?? ''} ${node.loopback} ${node.ownSvid ?? false} ${secondFamily}`;
     let found = this.shared.get(key);
     if (found?.model !== model) {
-      // As a rule only pods came and went.
-      const changed = found?.model === this.before ? this.changed : undefined;
+      // As a rule only pods came and went. Where connections are redirected, listeners know pods by their addresses.
+      const changed = !node.intercepted && found?.model === this.before ? this.changed : undefined;
       const snapshot = found && changed ? withEndpoints(found.snapshot, xdsEndpoints(model, node, changed))
         : snapshotOf(xdsResources(model, node), found?.snapshot);
       found = { model, snapshot };

@@ -1,0 +1,96 @@
+import { translate, type NodeDescription } from '../../../runtime/control-plane/translate';
+import { toJson, ListenerSchema, type Listener } from '../../../runtime/xds';
+import { mesh, meshService, service, setOf, slice, type Manifest } from './support/documents';
+
+const addressed = (name: string, port: number, ...clusterIPs: string[]): Manifest => {
+  const { spec, ...rest } = service(name, port) as { spec: object };
+  return { ...rest, spec: { ...spec, clusterIPs } };
+};
+const SHOP = [
+  mesh(), meshService('order', ['payment', 'db']), addressed('order', 8080, '10.96.0.1'), slice('order', ['10.0.0.1']),
+  meshService('payment'), addressed('payment', 8080, '10.96.0.2', 'fd96::2'), slice('payment', ['10.0.0.2', '10.0.0.3']),
+  meshService('db', [], { port: { number: 5432, protocol: 'tcp' }, loadBalancer: { roundRobin: {} } }), addressed('db', 5432, 'None'), slice('db', ['10.0.0.4']),
+];
+const NODE: NodeDescription = { service: 'shop/order', podIp: '10.0.0.1', intercepted: true, addresses: ['10.0.0.1', 'fd00::1'] };
+
+interface Chain {
+  readonly name: string;
+  readonly filter_chain_match?: { readonly destination_port?: number; readonly prefix_ranges?: readonly { readonly address_prefix: string; readonly prefix_len: number }[] };
+}
+function chains(listener: Listener): string[] {
+  const { filter_chains = [], default_filter_chain: fallback } = toJson(ListenerSchema, listener) as { filter_chains?: Chain[]; default_filter_chain?: Chain };
+  return [...filter_chains.map(({ name, filter_chain_match: match }) => (
+    `${name}: ${(match?.prefix_ranges ?? []).map(({ address_prefix: address, prefix_len: length }) => `${address}/${length}`).join(' ')} port ${match?.destination_port}`
+  )), ...fallback ? [`${fallback.name}: everything else`] : []];
+}
+const listenersOf = (manifests: readonly Manifest[], node: NodeDescription) => (
+  Object.fromEntries(translate(setOf(...manifests), node).listeners.map((one) => [one.name, chains(one)])));
+
+test('a service: the addresses of those that it calls, their pods by their own, and nothing else; of its own port only what is declared', () => {
+  expect(listenersOf(SHOP, NODE)).toMatchInlineSnapshot(`
+{
+  "inbound": [
+    "mtls:  port 15006",
+    "mtls:8080:  port 8080",
+  ],
+  "inbound-v6": [
+    "mtls:  port 15006",
+    "mtls:8080:  port 8080",
+  ],
+  "outbound": [
+    "explicit:  port 15001",
+    "pods:db.shop:5432: 10.0.0.4/32 port 5432",
+    "payment.shop:8080: 10.96.0.2/32 fd96::2/128 port 8080",
+    "pods:payment.shop:8080: 10.0.0.2/32 10.0.0.3/32 port 8080",
+  ],
+  "outbound-v6": [
+    "explicit:  port 15001",
+    "pods:db.shop:5432: 10.0.0.4/32 port 5432",
+    "payment.shop:8080: 10.96.0.2/32 fd96::2/128 port 8080",
+    "pods:payment.shop:8080: 10.0.0.2/32 10.0.0.3/32 port 8080",
+  ],
+  "outbound:db.shop:5432": [
+    "undefined:  port undefined",
+  ],
+}
+`);
+});
+
+test('connections to a pod by its address go to its proxy, as who it has to be', () => {
+  const { clusters } = translate(setOf(...SHOP), NODE);
+  const pods = clusters.find(({ name }) => name === 'pods:payment.shop:8080')!;
+  expect(pods.lbConfig).toMatchObject({ case: 'originalDstLbConfig', value: { upstreamPortOverride: 15006 } });
+  expect(pods.transportSocket?.name).toBe('envoy.transport_sockets.tls');
+});
+
+test('a guest calls whatever has an address, and what it serves is passed on; without spec.injection there are no guests', () => {
+  const injection = { proxy: { image: 'p', logLevel: 'info', concurrency: 1, resources: { limits: { memory: '256Mi' } } }, interception: {} };
+  const guest = { ...NODE, service: 'shop/~visitor' };
+  expect(listenersOf([mesh([], { injection }), ...SHOP.slice(1)], guest)).toMatchInlineSnapshot(`
+{
+  "inbound": [
+    "pass-through: everything else",
+  ],
+  "inbound-v6": [
+    "pass-through: everything else",
+  ],
+  "outbound": [
+    "explicit:  port 15001",
+    "order.shop:8080: 10.96.0.1/32 port 8080",
+    "pods:order.shop:8080: 10.0.0.1/32 port 8080",
+    "payment.shop:8080: 10.96.0.2/32 fd96::2/128 port 8080",
+    "pods:payment.shop:8080: 10.0.0.2/32 10.0.0.3/32 port 8080",
+    "pass-through: everything else",
+  ],
+  "outbound-v6": [
+    "explicit:  port 15001",
+    "order.shop:8080: 10.96.0.1/32 port 8080",
+    "pods:order.shop:8080: 10.0.0.1/32 port 8080",
+    "payment.shop:8080: 10.96.0.2/32 fd96::2/128 port 8080",
+    "pods:payment.shop:8080: 10.0.0.2/32 10.0.0.3/32 port 8080",
+    "pass-through: everything else",
+  ],
+}
+`);
+  expect(listenersOf(SHOP, guest)).toEqual({});
+});

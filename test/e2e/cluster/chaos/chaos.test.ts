@@ -16,6 +16,8 @@ import { kubectl, kubectlTried, podsOf, processesOf, rolledOut } from '../suppor
 // Only a hang may run into it.
 jest.setTimeout(300_000);
 
+/** Seconds that a certificate is valid: every one of them runs out, and is replaced, while the load goes on. */
+const LIFETIME = 120;
 const NAMESPACE = 'chaos';
 const CONTROL_PLANE = 'meshwright-control-plane';
 const of = (service: string) => `mesh.meshwright.dev/service=${service}`;
@@ -27,7 +29,7 @@ function manifests(): { dist: string; programs: ReturnType<typeof loadPrograms> 
   mkdirSync(dist);
   const app = new App({ outdir: dist });
   const chart = new Chart(app, NAMESPACE, { namespace: NAMESPACE });
-  const mesh = new Mesh(chart, 'mesh', { trustDomain: 'chaos.example' });
+  const mesh = new Mesh(chart, 'mesh', { trustDomain: 'chaos.example', certificateLifetime: Duration.seconds(LIFETIME) });
   const port = ServicePort.http(8080);
   const service = (name: string, replicas: number, env: Record<string, string> = {}) => {
     const made = new MeshService(chart, name, {
@@ -170,7 +172,14 @@ test('the control plane is rolled out', async () => {
   await unharmed('the control plane is rolled out');
 });
 
+// The last step waits until the last certificate of the old root has ended.
 test('the root is rotated', async () => {
   await kubectl('exec', '-n', NAMESPACE, `deploy/${CONTROL_PLANE}`, '--', '/usr/bin/node', '/app/control-plane.js', 'rotate-root');
   await unharmed('the root is rotated');
+});
+
+test('every certificate has run out meanwhile', async () => {
+  const { elapsed } = await load!.report();
+  if (elapsed < 2000 * LIFETIME) await seconds(2 * LIFETIME - elapsed / 1000);
+  await unharmed('every certificate has run out');
 });

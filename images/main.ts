@@ -34,7 +34,7 @@ function extras({ system, addOn }: Plane, runtime: RuntimeLayer): RuntimeLayer {
   const own = system === undefined ? { entries: [], packages: [] } : programLayer(system, runtime);
   if (!addOn) return own;
   const content = readFileSync(join(root, 'node_modules', addOn.from(arch()), addOn.name));
-  return { ...own, entries: [...own.entries, { path: `app/${addOn.name}`, content, mode: 0o755 }] };
+  return { ...own, entries: [...own.entries, { path: `app/${addOn.name}`, content }] };
 }
 
 function merged(...lists: readonly (readonly SystemPackage[])[]): SystemPackage[] {

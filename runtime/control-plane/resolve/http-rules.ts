@@ -1,8 +1,7 @@
-import { parseDuration } from '../../../src/contract';
 import type { Candidate, Forward, Match, PathRewrite, Redirect } from '../model';
 import { keyOf, type HttpRouteFilter, type HttpRouteMatch, type HttpRouteRule, type Resource } from '../resources';
 import type { BackendDraft } from './backends';
-import { hashKeyOf, retryOf } from './policies';
+import { hashKeyOf, optional, retryOf } from './policies';
 import type { RulePolicies, RulePolicy } from './rule-policies';
 import { requestHeadersOf, responseHeadersOf, targetOf, type Context } from './targets';
 
@@ -71,9 +70,5 @@ type PathModifier = NonNullable<Extract<HttpRouteFilter, { type: 'URLRewrite' }>
 function pathRewriteOf(path: PathModifier | undefined): PathRewrite | undefined {
   if (!path) return undefined;
   return path.type === 'ReplaceFullPath' ? { kind: 'full', value: path.replaceFullPath } : { kind: 'prefix', value: path.replacePrefixMatch };
-}
-
-function optional(duration: string | undefined): number | undefined {
-  return duration === undefined ? undefined : parseDuration(duration);
 }
 

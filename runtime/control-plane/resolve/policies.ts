@@ -127,9 +127,12 @@ export function compressionOf({ compression }: Spec): Compression | undefined {
   return compression?.brotli && { library: 'brotli', minBytes: compression.brotli.minBytes };
 }
 
+/** The longest that a proxy's timer can be, 24.8 days; a text can say 11 years. */
+const LONGEST = 2 ** 31 - 1;
+
 /** The schema has said that it is one. */
 function ms(duration: string): number {
-  return parseDuration(duration)!;
+  return Math.min(parseDuration(duration)!, LONGEST);
 }
 
 export function optional(duration: string | undefined): number | undefined {

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { PLANES as planesOf } from '../../../images/planes';
 
 const root = resolve(__dirname, '../../..');
 const MEGABYTE = 1_000_000;
@@ -79,9 +80,10 @@ describe('npm run images', () => {
   test.each(PLANES)('%s: runs as nobody in particular, and holds nothing that runs beside it', (plane) => {
     const { config } = json<{ config: { User: string; Entrypoint: string[] } }>(blob(plane, manifestOf(plane).config.digest));
     expect(config.User).toBe('1337:1337');
-    expect(config.Entrypoint).toEqual(['/usr/bin/node', `/app/${plane}.js`]);
+    const { flags, system } = planesOf.find(({ name }) => name === plane)!;
+    expect(config.Entrypoint).toEqual(['/usr/bin/node', ...flags, `/app/${plane}.js`]);
     const executables = execFileSync('find', ['.', '-type', 'f', '-perm', '/111', '-not', '-name', '*.so*'], { cwd: join(scratch, `${plane}-root`), encoding: 'utf8' });
-    expect(executables.trim()).toBe('./usr/bin/node');
+    expect(executables.trim().split('\n').sort()).toEqual(['./usr/bin/node', ...system === undefined ? [] : [`.${system}`]]);
     expect(execFileSync('find', ['.', '-perm', '/6000'], { cwd: join(scratch, `${plane}-root`), encoding: 'utf8' })).toBe('');
     expect(execFileSync('find', ['.', '-perm', '-002', '-not', '-type', 'l'], { cwd: join(scratch, `${plane}-root`), encoding: 'utf8' }).trim()).toBe('./tmp');
   });

@@ -31,6 +31,8 @@ function forwardsAlike(input: Buffer): void {
   const head = new Head();
   const framing = new Framing();
   if (head.parseRequest(input, 0, input.length) <= 0 || readRequest(head, framing) !== Refuse.Nothing) return;
+  // A tunnel ends at the proxy: its head goes no further.
+  if (head.text(head.methodStart, head.methodEnd) === 'CONNECT') return;
   // What the proxy adds may be more than the next one takes, which then says so.
   if (head.count > MAX_HEADERS - ADDED) return;
   const to = Buffer.alloc(forwardedRequestSize(head, RULES, undefined, undefined, undefined));

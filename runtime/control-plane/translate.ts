@@ -1,8 +1,8 @@
 import type { MeshModel } from './model';
 import { resolve, type Trusting } from './resolve';
 import type { ResourceSet } from './resources';
-import { serviceOf } from './xds/guest';
 import { xdsResources, type ProxyNode, type XdsResources } from './xds';
+import { serviceOf } from './xds/guest';
 
 /** What a proxy is, before its region is known. */
 export interface NodeDescription {

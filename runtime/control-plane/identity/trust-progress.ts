@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Connection } from '../ads';
 import { TypeUrl } from '../../xds';
+import type { Connection } from '../ads';
 import { TRUST_BUNDLE } from '../xds/identity';
 import { parseCertificates, toPem } from './x509';
 

@@ -31,8 +31,8 @@ const ZONES: readonly Zone[] = [
   },
   only('runtime/clock', [], 'The clock is the lowest floor of the runtime.'),
   only('runtime/xds', [], 'xDS is the contract between the planes, so it knows neither of them.'),
-  only('runtime/control-plane', ['runtime/xds', 'runtime/clock', 'src/contract', 'runtime/proxy/http2/hpack'],
-    'The control plane stands on the two contracts and the clock. It never reaches into the SDK or the proxy; the codec of HTTP/2\'s headers is one for both.'),
+  only('runtime/control-plane', ['runtime/xds', 'runtime/clock', 'src/contract', 'runtime/proxy/http2/hpack', 'runtime/proxy/http2/protocol.ts'],
+    'The control plane stands on the two contracts and the clock. It never reaches into the SDK or the proxy; HTTP/2\'s numbers and the codec of its headers are one for both.'),
   {
     target: './runtime/control-plane/model',
     from: '.',

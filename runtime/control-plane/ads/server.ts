@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../clock';
 import type { DeltaDiscoveryRequest } from '../../xds';
-import { AdsService } from '../../xds/ads-service';
+import { Method } from '../../xds/methods';
 import { GrpcServer, Status, type GrpcCall, type ServingSource } from '../grpc';
 import type { Log } from '../log';
 import type { MeshModel } from '../model';
@@ -68,7 +68,7 @@ export class AdsServer {
   private slicing: NodeJS.Immediate | undefined;
 
   constructor(private readonly deps: AdsServerDeps) {
-    this.server = new GrpcServer({ clock: deps.clock, methods: { [AdsService.deltaAggregatedResources.path]: (call) => this.accept(call) } });
+    this.server = new GrpcServer({ clock: deps.clock, methods: { [Method.DeltaAggregatedResources]: (call) => this.accept(call) } });
   }
 
   /**

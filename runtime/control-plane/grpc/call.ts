@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
+import { FRAME_HEAD } from '../../proxy/http2/protocol';
 import type { Connection } from './connection';
-import { FRAME_HEAD, GRPC_HEAD, Status } from './protocol';
+import { GRPC_HEAD, Status } from './protocol';
 
 /** Bytes of a message at most; gRPC's own default. */
 const MAX_MESSAGE = 4 * 1024 * 1024;

@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Decoded, HpackDecoder } from '../../proxy/http2/hpack/decoder';
 import { FieldSection } from '../../proxy/http2/hpack/field-section';
-import { GrpcCall } from './call';
 import {
-  DEFAULT_WINDOW, ErrorCode, Flag, frame, FRAME_HEAD, FrameType, literal, MAX_FRAME, MAX_WINDOW, PREFACE, Setting, settings, uint32, writeHead,
-  Status,
-} from './protocol';
+  DEFAULT_WINDOW, ErrorCode, Flag, FRAME_HEAD, FrameType, MAX_FRAME, MAX_WINDOW, PREFACE, Setting,
+} from '../../proxy/http2/protocol';
+import { GrpcCall } from './call';
+import { frame, literal, settings, Status, uint32, writeHead } from './protocol';
 
 export interface ConnectionDeps {
   readonly maxStreams: number;

@@ -1,31 +1,14 @@
-/** RFC 9113, as far as a server of gRPC needs it. */
+import { FRAME_HEAD } from '../../proxy/http2/protocol';
 
-export const FRAME_HEAD = 9;
-export const MAX_FRAME = 16_384;
-export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-export const DEFAULT_WINDOW = 65_535;
-export const MAX_WINDOW = 2 ** 31 - 1;
 /** Of a message: a byte for compression, four for its length. */
 export const GRPC_HEAD = 5;
-
-export const FrameType = {
-  Data: 0, Headers: 1, Priority: 2, RstStream: 3, Settings: 4, PushPromise: 5, Ping: 6, GoAway: 7, WindowUpdate: 8, Continuation: 9,
-} as const;
-
-export const Flag = { EndStream: 1, Ack: 1, EndHeaders: 4, Padded: 8, Priority: 32 } as const;
-
-export const Setting = { MaxConcurrentStreams: 3, InitialWindowSize: 4, MaxHeaderListSize: 6 } as const;
-
-export const ErrorCode = {
-  NoError: 0, ProtocolError: 1, InternalError: 2, FlowControlError: 3, StreamClosed: 5, FrameSizeError: 6, RefusedStream: 7, CompressionError: 9,
-  EnhanceYourCalm: 11,
-} as const;
 
 /** Status of a call. */
 export enum Status {
   Ok = 0, InvalidArgument = 3, PermissionDenied = 7, ResourceExhausted = 8, Unimplemented = 12, Unavailable = 14,
 }
 
+/** A whole frame (RFC 9113 §4.1). */
 export function frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(FRAME_HEAD + payload.length);
   writeHead(bytes, 0, payload.length, type, flags, stream);

@@ -2,11 +2,11 @@ import {
   AccessLogSchema, ComparisonFilter_Op, create, FractionalPercent_DenominatorType, packAny, StdoutAccessLogSchema, type AccessLog, type MessageInit,
 } from '../../xds';
 
-/** Members of a log line. Only headers that carry no secret. */
+/** Members of a log line. Only headers that carry no secret, and the path without its query, where tokens and names of people stand. */
 const FORMAT = {
   time: '%START_TIME%',
   method: '%REQ(:METHOD)%',
-  path: '%REQ(:PATH)%',
+  path: '%PATH(NQ:PATH)%',
   authority: '%REQ(:AUTHORITY)%',
   protocol: '%PROTOCOL%',
   status: '%RESPONSE_CODE%',

@@ -55,7 +55,8 @@ export function xdsEndpoints(model: MeshModel, node: ProxyNode, of?: ReadonlySet
 
 /** Keys of the backends whose endpoints differ, where nothing else does; undefined where anything does. */
 export function changedEndpoints(before: MeshModel, after: MeshModel): ReadonlySet<string> | undefined {
-  if (before.services !== after.services || before.backends !== after.backends || before.trust !== after.trust) return undefined;
+  const { services, backends, guests, trust } = after;
+  if (before.services !== services || before.backends !== backends || before.guests !== guests || before.trust !== trust) return undefined;
   return new Set([...after.endpoints.keys()].filter((key) => before.endpoints.get(key) !== after.endpoints.get(key)));
 }
 

@@ -2,7 +2,8 @@ import { connect, type Socket } from 'node:net';
 import { Client, credentials, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { GrpcServer, Status, type GrpcCall } from '../../../../runtime/control-plane/grpc';
-import { ErrorCode, Flag, frame, FrameType, literal, MAX_FRAME, PREFACE, uint32 } from '../../../../runtime/control-plane/grpc/protocol';
+import { frame, literal, uint32 } from '../../../../runtime/control-plane/grpc/protocol';
+import { ErrorCode, Flag, FrameType, MAX_FRAME, PREFACE } from '../../../../runtime/proxy/http2/protocol';
 
 let server: GrpcServer;
 let port: number;

@@ -2,8 +2,8 @@ import {
   makeClientConstructor, type ChannelCredentials, type Client, type ClientDuplexStream, type ClientOptions, type Metadata, type ServiceError,
 } from '@grpc/grpc-js';
 import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse, IssueCertificateRequest, IssueCertificateResponse } from '../../../../runtime/xds';
-import { AdsService } from '../../../../runtime/xds/ads-service';
 import { CertificateService } from '../../../../runtime/xds/certificate-service';
+import { AdsService } from '../../xds/ads-service';
 
 // Clients of the control plane that are none of ours.
 

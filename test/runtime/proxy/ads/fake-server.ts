@@ -1,7 +1,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { RawResource } from '../../../../runtime/proxy/config/store';
 import { create, DeltaDiscoveryResponseSchema, type DeltaDiscoveryRequest } from '../../../../runtime/xds';
-import { AdsService, type AdsServerStream } from '../../../../runtime/xds/ads-service';
+import { AdsService, type AdsServerStream } from '../../xds/ads-service';
 
 interface Waiting {
   readonly wanted: (request: DeltaDiscoveryRequest) => boolean;

@@ -1,10 +1,10 @@
 import type { ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
-import { asBuffer } from './buffer';
-import { decode, encode } from './codec';
-import { Method } from './methods';
+import { asBuffer } from '../../../runtime/xds/buffer';
+import { decode, encode } from '../../../runtime/xds/codec';
+import { Method } from '../../../runtime/xds/methods';
 import {
   DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse,
-} from './types';
+} from '../../../runtime/xds/types';
 
 /** An answer as a server may write it: a message, or the bytes of one, so that one encoding serves many streams. */
 export type DeltaAnswer = DeltaDiscoveryResponse | Uint8Array;

@@ -7,6 +7,7 @@ import { ContainerOptions } from './container-options';
 import type { AllowedSpec } from './contract/authorization';
 import type { MeshServiceSpec } from './contract/mesh-service';
 import { API_VERSION, BASE_VERSION, spiffeId } from './contract/names';
+import type { InterceptionSpec } from './contract/pod/interception';
 import { Findings } from './findings';
 import { Mesh } from './mesh';
 import { CallOptions, MeshServiceBaseProps, MeshServiceProps, WorkloadServiceProps } from './mesh-service-props';
@@ -211,6 +212,11 @@ export class MeshService extends Construct implements IBackend {
   }
 
   /** @internal */
+  public get _interception(): InterceptionSpec | undefined {
+    return this._props.interception?._toSpec() ?? this.mesh._interception;
+  }
+
+  /** @internal */
   public get _isAudited(): boolean {
     return (this._props.authorization ?? this.mesh._authorization) === Authorization.AUDIT;
   }
@@ -263,7 +269,7 @@ export class MeshService extends Construct implements IBackend {
       meshName: mesh.meshName,
       identity: {
         service, namespace, version, controlPlane: mesh._controlPlanePlace, proxy: mesh._proxy,
-        interception: this._props.interception?._toSpec() ?? mesh._interception,
+        interception: this._interception,
       },
       name,
       account: this.account,

@@ -3,7 +3,7 @@ import { Bank } from '../examples/banking/bank';
 import { Shop } from '../examples/ecommerce/shop';
 import { Sensors } from '../examples/iot/sensors';
 import {
-  Authorization, HttpRoute, HttpRule, Mesh, MeshService, NetworkIsolation, ServicePort, StringMatch, TrafficEncryption, type MeshProps,
+  Authorization, HttpRoute, HttpRule, Interception, Mesh, MeshService, NetworkIsolation, ServicePort, StringMatch, TrafficEncryption, type MeshProps,
   type MeshServiceProps,
 } from '../src';
 
@@ -133,6 +133,14 @@ test('under audit everybody of the mesh gets as far as the proxy, which counts; 
 
 test('whoever takes plain text takes it from anybody', () => {
   expect(network({}, { encryption: TrafficEncryption.PERMISSIVE }).connects(OUTSIDE, 'payment', 15006)).toBe(true);
+});
+
+test('interception is the service\'s own before that of its mesh: its port, and what stays out of the mesh', () => {
+  const own = network({}, { interception: Interception.transparent({ excludeInboundPorts: [9090], excludeOutboundPorts: [5432] }) });
+  expect(['order', OUTSIDE].map((from) => own.connects(from, 'payment', 8080))).toEqual([true, false]);
+  expect([8080, 9090].map((port) => own.connects('payment', 'ledger', port))).toEqual([false, false]);
+  expect(own.connects(OUTSIDE, 'payment', 9090)).toBe(true);
+  expect(['payment', 'order'].map((from) => own.connects(from, OUTSIDE, 5432))).toEqual([true, false]);
 });
 
 test.each<[string, (app: App) => Chart]>([

@@ -90,13 +90,14 @@ function ingressOf(service: MeshService, callers: readonly MeshService[]): Rule[
   if (service._takesPlainText) rules.push({ ports });
   else if (service._isAudited) rules.push({ from: [anyOfMesh], ports });
   else if (callers.length > 0) rules.push({ from: callers.map(peer), ports });
-  const { excludeInboundPorts = [] } = service.mesh._interception ?? {};
+  const { excludeInboundPorts = [] } = service._interception ?? {};
   // Metrics and probes.
   rules.push({ ports: [HEALTH_PORT, ...excludeInboundPorts].map(tcp) });
   return rules;
 }
 
-function egressOf({ mesh }: MeshService, called: readonly MeshService[]): Rule[] {
+function egressOf(caller: MeshService, called: readonly MeshService[]): Rule[] {
+  const { mesh } = caller;
   const rules: Rule[] = called.map((service) => ({ to: [peer(service)], ports: portsOf(service) }));
   const controlPlane = { 'app.kubernetes.io/name': CONTROL_PLANE, [MESH_LABEL]: mesh.meshName };
   rules.push(
@@ -108,15 +109,15 @@ function egressOf({ mesh }: MeshService, called: readonly MeshService[]): Rule[]
   );
   // Endpoints that are no pods of this program have addresses and ports of their own.
   if (called.some(({ _props: { discovery } }) => discovery !== undefined)) rules.push({ to: ANYWHERE });
-  const { excludeOutboundCidrs = [], excludeOutboundPorts = [] } = mesh._interception ?? {};
+  const { excludeOutboundCidrs = [], excludeOutboundPorts = [] } = caller._interception ?? {};
   if (excludeOutboundCidrs.length > 0) rules.push({ to: excludeOutboundCidrs.map((cidr) => ({ ipBlock: { cidr } })) });
   if (excludeOutboundPorts.length > 0) rules.push({ to: ANYWHERE, ports: excludeOutboundPorts.map(tcp) });
   return rules;
 }
 
 /** What callers dial: the proxy; where connections are intercepted, also the application's own port, which leads there. */
-function portsOf({ mesh, port }: MeshService) {
-  return [INBOUND_PORT, ...mesh._interception === undefined ? [] : [port.number]].map(tcp);
+function portsOf({ _interception, port }: MeshService) {
+  return [INBOUND_PORT, ..._interception === undefined ? [] : [port.number]].map(tcp);
 }
 
 function podsOf({ mesh, backendName }: MeshService): Record<string, string> {

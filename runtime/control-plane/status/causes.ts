@@ -1,7 +1,8 @@
 import { TypeUrl, type RouteConfiguration } from '../../xds';
 import type { EncodedResource, ResourceType } from '../ads';
 import { rulesFor, type Backend, type MeshModel, type Service } from '../model';
-import { clusterName, INBOUND } from '../xds/names';
+import { isGuest } from '../xds/guest';
+import { clusterName, INBOUND, OUTBOUND, PODS } from '../xds/names';
 
 /** `MeshService shop/payment`: the form of `describeId`. */
 export type ObjectName = string;
@@ -18,20 +19,21 @@ export class Causes {
   of(service: Service, type: ResourceType, name: string): ObjectName[] {
     switch (type) {
       case TypeUrl.LDS:
-        return [serviceName(service.key), `Mesh ${service.mesh.key}`];
-      case TypeUrl.RDS:
-        return [
-          serviceName(service.key),
-          ...service.calls.flatMap((call) => this.ofRoutes(this.model.backends.get(call.backend), service.namespace)),
-        ];
+        return [...ofOwn(service), `Mesh ${service.mesh.key}`];
+      case TypeUrl.RDS: {
+        // One for each called Service where connections are intercepted; else one for all.
+        const called = name.startsWith(`${OUTBOUND}:`) ? [this.byCluster.get(name.slice(OUTBOUND.length + 1))]
+          : service.calls.map((call) => this.model.backends.get(call.backend));
+        return [...ofOwn(service), ...called.flatMap((backend) => this.ofRoutes(backend, service.namespace))];
+      }
       default:
-        return [this.ofCluster(service, name)];
+        return this.ofCluster(service, name);
     }
   }
 
   /** The objects that are to blame for a refusal: the client's message says where in the resource it lies. */
   ofRefusal(service: Service, type: ResourceType, resource: EncodedResource, message: string): ObjectName[] {
-    if (type !== TypeUrl.RDS) return [this.of(service, type, resource.name)[0]];
+    if (type !== TypeUrl.RDS) return this.of(service, type, resource.name).slice(0, 1);
     const routes = resource.message as RouteConfiguration;
     const found = new Set<ObjectName>();
     for (const [, host, route] of message.matchAll(/virtual_hosts\[(\d+)\](?:\.routes\[(\d+)\])?/g)) {
@@ -45,14 +47,14 @@ export class Causes {
         if (backend && (message.includes(name) || message.includes(`${backend.name}.${backend.namespace}`))) found.add(routeObject(backend, service.namespace, undefined));
       }
     }
-    return found.size > 0 ? [...found] : [serviceName(service.key)];
+    return found.size > 0 ? [...found] : ofOwn(service);
   }
 
-  private ofCluster(service: Service, name: string): ObjectName {
-    if (name.startsWith(`${INBOUND}:`)) return serviceName(service.key);
-    const backend = this.byCluster.get(name.replace(/@[^@]*$/, ''));
+  private ofCluster(service: Service, name: string): ObjectName[] {
+    if (name.startsWith(`${INBOUND}:`)) return ofOwn(service);
+    const backend = this.byCluster.get(name.replace(/@[^@]*$/, '').slice(name.startsWith(PODS) ? PODS.length : 0));
     // A plain Service has no status of ours; whoever may use it is told.
-    return serviceName(backend?.service ?? service.key);
+    return backend?.service === undefined ? ofOwn(service) : [serviceName(backend.service)];
   }
 
   private ofRoutes(backend: Backend | undefined, caller: string): ObjectName[] {
@@ -60,6 +62,11 @@ export class Causes {
     const routes = new Set((rulesFor(backend, caller)?.rules ?? []).map((rule) => routeObject(backend, caller, rule.name)));
     return [...backend.service === undefined ? [] : [serviceName(backend.service)], ...routes];
   }
+}
+
+/** The object of a service itself: a guest has none. */
+function ofOwn({ key }: Service): ObjectName[] {
+  return isGuest(key) ? [] : [serviceName(key)];
 }
 
 function serviceName(key: string): ObjectName {

@@ -1,5 +1,6 @@
 import { shortType, TYPES, type Connection } from '../ads';
 import type { MeshModel } from '../model';
+import { serviceOf } from '../xds/guest';
 import { Causes, type ObjectName } from './causes';
 
 /** How far the proxies are with what was made of an object. */
@@ -31,7 +32,7 @@ export function progress(model: MeshModel, connections: readonly Connection[]): 
     return found;
   };
   for (const connection of connections) {
-    const service = model.services.get(connection.node?.service ?? '');
+    const service = serviceOf(model, connection.node?.service ?? '');
     if (!connection.snapshot || !service) continue;
     for (const type of TYPES) {
       for (const resource of connection.snapshot.types[type].values()) {

@@ -7,7 +7,7 @@ import { originalDestinations } from './clusters';
 import { isGuest } from './guest';
 import { clientSocket } from './identity';
 import { interceptedListener, outboundChain, type FilterChains } from './listeners';
-import { clusterName, INBOUND, OUTBOUND } from './names';
+import { clusterName, INBOUND, OUTBOUND, PODS } from './names';
 import { routesOf, type BackendLookup } from './route';
 import { tcpChain } from './tcp-proxy';
 import type { ProxyNode } from './types';
@@ -105,7 +105,7 @@ function outbound(service: Service, model: MeshModel, backendOf: BackendLookup):
 
 /** Cluster of connections to a pod of the mesh by its own address: the pod that was meant, as who it has to be. */
 function podsOf(backend: Backend): string {
-  return `pods:${clusterName(backend)}`;
+  return `${PODS}${clusterName(backend)}`;
 }
 
 function toPods(service: Service, model: MeshModel, backend: Backend): FilterChain | undefined {

@@ -5,6 +5,8 @@ import type { Backend } from '../model';
 export const OUTBOUND = 'outbound';
 /** Name of both the inbound listener and its route configuration. */
 export const INBOUND = 'inbound';
+/** Before the name of a cluster: its pods by their own addresses, where connections are intercepted. */
+export const PODS = 'pods:';
 /** A cluster that never exists: what is sent there is answered 500. */
 export const INVALID_BACKEND = 'invalid-backend';
 

@@ -1,6 +1,7 @@
 import { snapshotOf } from '../../../runtime/control-plane/ads/snapshot';
 import { Causes } from '../../../runtime/control-plane/status/causes';
 import { xdsResources } from '../../../runtime/control-plane/xds';
+import { serviceOf } from '../../../runtime/control-plane/xds/guest';
 import { TypeUrl } from '../../../runtime/xds';
 import { mesh, modelOf, route, whole } from './support/documents';
 
@@ -24,9 +25,23 @@ test.each([
   [EDS, 'ingest.shop:8080', ['MeshService shop/ingest']],
   [CDS, 'inbound:8080', ['MeshService shop/order']],
   [LDS, 'inbound', ['MeshService shop/order', 'Mesh shop/mesh']],
+  // Where connections are intercepted.
+  [CDS, 'pods:payment.shop:8080', ['MeshService shop/payment']],
+  [CDS, 'pass-through', ['MeshService shop/order']],
+  [RDS, 'outbound:payment.shop:8080', ['MeshService shop/order', 'MeshService shop/payment', 'HTTPRoute shop/canary']],
   [RDS, 'outbound', ['MeshService shop/order', 'MeshService shop/ingest', 'MeshService shop/payment', 'HTTPRoute shop/canary']],
 ] as const)('%s %s comes of %j', (type, name, objects) => {
   expect(causes.of(order, type, name)).toEqual(objects);
+});
+
+test.each([
+  [LDS, 'outbound', ['Mesh shop/mesh']],
+  [CDS, 'pass-through', []],
+  [CDS, 'payment.shop:8080', ['MeshService shop/payment']],
+  [RDS, 'outbound:payment.shop:8080', ['MeshService shop/payment', 'HTTPRoute shop/canary']],
+] as const)('%s %s of a guest, which has no object, comes of %j', (type, name, objects) => {
+  const guest = serviceOf({ ...model, guests: order.mesh }, 'shop/~batch')!;
+  expect(causes.of(guest, type, name)).toEqual(objects);
 });
 
 test.each([

@@ -15,10 +15,19 @@ const NODE: NodeDescription = { service: 'shop/order', podIp: '10.0.0.1', interc
 
 interface Chain {
   readonly name: string;
-  readonly filter_chain_match?: { readonly destination_port?: number; readonly prefix_ranges?: readonly { readonly address_prefix: string; readonly prefix_len: number }[] };
+  readonly filter_chain_match?: {
+    readonly destination_port?: number;
+    readonly prefix_ranges?: readonly { readonly address_prefix: string; readonly prefix_len: number }[];
+  };
 }
+
+interface Chains {
+  readonly filter_chains?: readonly Chain[];
+  readonly default_filter_chain?: Chain;
+}
+
 function chains(listener: Listener): string[] {
-  const { filter_chains = [], default_filter_chain: fallback } = toJson(ListenerSchema, listener) as { filter_chains?: Chain[]; default_filter_chain?: Chain };
+  const { filter_chains = [], default_filter_chain: fallback } = toJson(ListenerSchema, listener) as Chains;
   return [...filter_chains.map(({ name, filter_chain_match: match }) => (
     `${name}: ${(match?.prefix_ranges ?? []).map(({ address_prefix: address, prefix_len: length }) => `${address}/${length}`).join(' ')} port ${match?.destination_port}`
   )), ...fallback ? [`${fallback.name}: everything else`] : []];

@@ -6,9 +6,10 @@ import { type CommandLine } from './bootstrap/command-line';
 import { loadBootstrap } from './bootstrap/load';
 import { BootstrapError, type BootstrapConfig } from './bootstrap/types';
 import type { DecodedCluster } from './config/decode';
-import { DnsEndpoints, type Resolve } from './config/dns';
+import { DnsEndpoints, type Resolver } from './config/dns';
 import { SnapshotFile } from './config/snapshot-file';
 import { ConfigStore } from './config/store';
+import { systemResolver } from './config/system-resolver';
 import type { ProxySnapshot } from './config/types';
 import { LocalDataPlane } from './data-plane/local';
 import type { DataPlane } from './data-plane/types';
@@ -37,7 +38,7 @@ export interface ServerDeps {
   /** To standard error by default. */
   readonly log?: Log;
   readonly transport?: Transport;
-  readonly resolve?: Resolve;
+  readonly resolver?: Resolver;
   /** Makes keys and the requests for their certificates; in a process of its own by default. */
   readonly makeRequest?: () => Promise<CertificateRequest>;
   /** Called when an operator asked for the end (`/quitquitquit`). */
@@ -55,12 +56,6 @@ export interface WorkerSettings {
   readonly log: Log;
   readonly logLevel: LogLevel;
 }
-
-const resolveBySystem: Resolve = async (name, families) => {
-  const { lookup } = await import('node:dns/promises');
-  const found = await lookup(name, { all: true, family: families === 'v4' ? 4 : families === 'v6' ? 6 : 0 });
-  return found.map(({ address }) => address);
-};
 
 /** A whole proxy: bootstrap, configuration, data path, admin and metrics, each made here and owned by this. */
 export class ProxyServer {
@@ -191,8 +186,8 @@ export class ProxyServer {
   }
 
   private toControlPlane(): GrpcClientDeps {
-    const { transport, clock, deps: { random, resolve = resolveBySystem } } = this;
-    return { transport, clock, random, resolve: async (name) => resolve(name, 'all') };
+    const { transport, clock, deps: { random, resolver = systemResolver } } = this;
+    return { transport, clock, random, resolve: async (name) => resolver.resolve(name, 'all') };
   }
 
   private async startAds(config: NonNullable<BootstrapConfig['ads']>, secure?: (host: string) => Promise<ClientTls>): Promise<void> {
@@ -246,7 +241,7 @@ export class ProxyServer {
     this.dns.get(name)?.close();
     this.dns.delete(name);
     if (!cluster?.dns || !cluster.endpoints) return;
-    const resolver = new DnsEndpoints(cluster.endpoints, cluster.dns, this.clock, this.deps.resolve ?? resolveBySystem,
+    const resolver = new DnsEndpoints(cluster.endpoints, cluster.dns, this.clock, this.deps.resolver ?? systemResolver,
       (endpoints) => this.store.setResolved(name, endpoints),
       (host, error) => this.log.warning('dns', 'name cannot be resolved', { cluster: name, host, problem: error.message }));
     this.dns.set(name, resolver);

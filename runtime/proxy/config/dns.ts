@@ -6,12 +6,27 @@ import type { EndpointConfig } from './types';
 /** Addresses of a host name. Rejects where there are none. */
 export type Resolve = (name: string, families: DnsConfig['families']) => Promise<readonly string[]>;
 
+/** Milliseconds for which an answer to the question of a name's addresses is good (RFC 1035 §3.2.1); undefined where that is not known. Never rejects. */
+export type TimeToLive = (name: string, addresses: readonly string[]) => Promise<number | undefined>;
+
+/** How names are resolved. */
+export interface Resolver {
+  readonly resolve: Resolve;
+  /** Asked where a cluster respects it. */
+  readonly timeToLive?: TimeToLive;
+}
+
+/** A name that may be asked for once more is asked for after so long at the earliest: some servers answer with a time of 0. */
+const SHORTEST = 1000;
+
 /**
  * Resolves the names of one STRICT_DNS cluster again and again and tells whenever the endpoints have changed. Every address of a name is an
- * endpoint, as in Envoy. A name that cannot be resolved keeps the addresses it had; one that never could has none.
+ * endpoint, as in Envoy. A name that cannot be resolved keeps the addresses it had; one that never could has none. Each is asked for again
+ * when its answer is no longer good, or after the interval; after a failure sooner, and then ever later.
  */
 export class DnsEndpoints {
   private readonly known = new Map<string, readonly string[]>();
+  private readonly failures = new Map<string, number>();
   private timer: Timer | undefined;
   private closed = false;
   private last = '';
@@ -24,21 +39,14 @@ export class DnsEndpoints {
     private readonly endpoints: DecodedEndpoints,
     private readonly config: DnsConfig,
     private readonly clock: Clock,
-    private readonly resolve: Resolve,
+    private readonly resolver: Resolver,
     private readonly changed: (endpoints: DecodedEndpoints) => void,
     private readonly failed: (name: string, error: Error) => void,
   ) {}
 
   async start(): Promise<void> {
     const names = new Set(this.endpoints.localities.flatMap((locality) => locality.endpoints.map((endpoint) => endpoint.address)));
-    await Promise.all([...names].filter((name) => isIP(name) === 0).map(async (name) => {
-      try {
-        const addresses = await this.resolve(name, this.config.families);
-        this.known.set(name, [...new Set(addresses)].sort());
-      } catch (error) {
-        if (!this.closed) this.failed(name, error as Error);
-      }
-    }));
+    const waits = await Promise.all([...names].filter((name) => isIP(name) === 0).map(async (name) => this.ask(name)));
     if (this.closed) return;
     const resolved = this.resolved();
     const key = JSON.stringify(resolved);
@@ -46,12 +54,35 @@ export class DnsEndpoints {
       this.last = key;
       this.changed(resolved);
     }
-    this.timer = this.clock.setTimer(this.config.refreshInterval, () => void this.start());
+    if (waits.length > 0) this.timer = this.clock.setTimer(Math.min(...waits), () => void this.start());
   }
 
   close(): void {
     this.closed = true;
     this.timer?.cancel();
+  }
+
+  /** Milliseconds until the name is to be asked for again. */
+  private async ask(name: string): Promise<number> {
+    const { families, refreshInterval, respectTtl } = this.config;
+    try {
+      const addresses = [...new Set(await this.resolver.resolve(name, families))].sort();
+      this.known.set(name, addresses);
+      this.failures.delete(name);
+      const ttl = respectTtl ? await this.resolver.timeToLive?.(name, addresses) : undefined;
+      return ttl === undefined ? refreshInterval : Math.max(ttl, SHORTEST);
+    } catch (error) {
+      if (!this.closed) this.failed(name, error as Error);
+      return this.afterFailure(name);
+    }
+  }
+
+  private afterFailure(name: string): number {
+    const { failureInterval, refreshInterval } = this.config;
+    if (failureInterval === undefined) return refreshInterval;
+    const before = this.failures.get(name) ?? 0;
+    this.failures.set(name, before + 1);
+    return Math.min(failureInterval.base * 2 ** before, failureInterval.max);
   }
 
   private resolved(): DecodedEndpoints {

@@ -14,6 +14,8 @@ export interface TlsCertificateConfig {
 export interface ValidationConfig {
   /** Roots, in PEM. Empty in the part of a combined context that brings none. */
   readonly trustedCa: string;
+  /** Without roots the public authorities that come with the runtime are trusted. */
+  readonly systemRoots?: boolean;
   /** Revocation lists, in PEM; one for each authority of a chain. */
   readonly crl: string | undefined;
   /** Where there are some, a name of the peer's certificate has to match one of them. */

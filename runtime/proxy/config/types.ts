@@ -182,6 +182,8 @@ export interface HeaderValue {
 export interface WeightedClusterConfig {
   readonly cluster: string;
   readonly weight: number;
+  /** host_rewrite_literal, instead of that of the route. */
+  readonly hostRewrite?: string;
   readonly requestHeaders: HeaderMutation;
   readonly responseHeaders: HeaderMutation;
 }

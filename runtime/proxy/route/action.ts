@@ -19,10 +19,9 @@ function compileForward(action: RouteActionConfig, random: () => number): Forwar
   const requestMatches = (action.retry?.requestMatches ?? []).map(compileHeaderMatch);
   return {
     kind: 'route',
-    choose: compileChoice(action.clusters, action.clusterByHash),
+    choose: compileChoice(action.clusters, action.clusterByHash, action.hostRewrite),
     hashPolicies: action.hash,
     hash: compileHash(action.hash, random),
-    hostRewrite: action.hostRewrite,
     timeout: action.timeout,
     maxDuration: action.maxDuration,
     messageLimits: action.messageLimits,

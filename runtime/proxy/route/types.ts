@@ -48,7 +48,6 @@ export interface ForwardAction {
   readonly hashPolicies: readonly HashPolicyConfig[];
   /** The request's hash, and the cookie to set where a cookie policy found none and has a ttl. */
   hash(head: RequestHead, made: MadeCookies): RequestHash | undefined;
-  readonly hostRewrite: string | undefined;
   readonly timeout: number;
   readonly maxDuration: MaxDurationConfig | undefined;
   readonly messageLimits: MessageLimits | undefined;
@@ -70,6 +69,8 @@ export interface MadeCookies {
 export interface ClusterChoice {
   readonly cluster: string;
   readonly index: number;
+  /** Host of what is sent there; undefined: that of the request. */
+  readonly hostRewrite?: string | undefined;
 }
 
 export interface RedirectAction {

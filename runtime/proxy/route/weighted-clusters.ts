@@ -13,9 +13,9 @@ const EXACT = 2 ** 26;
  * @throws Error where the weights sum to 0, as nothing could be picked then.
  */
 export function compileChoice(
-  clusters: readonly Pick<WeightedClusterConfig, 'cluster' | 'weight'>[], byHash: boolean,
+  clusters: readonly Pick<WeightedClusterConfig, 'cluster' | 'weight' | 'hostRewrite'>[], byHash: boolean, hostRewrite?: string,
 ): (hash: RequestHash | undefined, random: () => number) => ClusterChoice {
-  const choices = clusters.map(({ cluster }, index): ClusterChoice => ({ cluster, index }));
+  const choices = clusters.map(({ cluster, hostRewrite: own = hostRewrite }, index): ClusterChoice => ({ cluster, index, hostRewrite: own }));
   const total = clusters.reduce((sum, { weight }) => sum + weight, 0);
   if (total <= 0) throw new Error('the weights of its clusters sum to 0; give at least one a weight above 0');
   const only = choices[0]!;

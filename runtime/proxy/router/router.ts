@@ -146,7 +146,7 @@ export class Router {
       if (filtered === undefined) return;
       ({ mutation: requestHeaders, body } = filtered);
     }
-    composeRequest(ctx, match.rewritePath(ctx), action.hostRewrite, requestHeaders);
+    composeRequest(ctx, match.rewritePath(ctx), choice.hostRewrite, requestHeaders);
     if (maxDuration?.grpcTimeoutMax !== undefined) composeTimeout(ctx);
     if (action.messageLimits !== undefined) measureMessages(ctx, action.messageLimits);
     if (body !== undefined) ctx.appendReplay(body, 0, body.length);

@@ -28,8 +28,7 @@ function contextOptions(
 ): SecureContextOptions {
   const { constants } = process.getBuiltinModule('node:crypto');
   return {
-    // None is not the same as the default, which is the public authorities.
-    ca: validation === undefined || validation.trustedCa === '' ? [] : validation.trustedCa,
+    ca: trustedBy(validation),
     crl: validation?.crl === undefined ? undefined : revocationLists(validation.crl),
     minVersion: config.minVersion,
     maxVersion: config.maxVersion,
@@ -40,6 +39,13 @@ function contextOptions(
     secureOptions: secureOptions | constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
     ...more,
   };
+}
+
+/** None is not the same as the default of the runtime, which is its public authorities: one store for all contexts. */
+function trustedBy(validation: ResolvedTls['validation']): SecureContextOptions['ca'] {
+  if (validation === undefined) return [];
+  if (validation.trustedCa !== '') return validation.trustedCa;
+  return validation.systemRoots === true ? undefined : [];
 }
 
 /** Each list apart: the runtime reads one of a string. */

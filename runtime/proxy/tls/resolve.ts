@@ -24,6 +24,7 @@ function combined(trust: ValidationConfig, defaults: ValidationConfig | undefine
   if (defaults === undefined) return trust;
   return {
     trustedCa: trust.trustedCa || defaults.trustedCa,
+    systemRoots: trust.systemRoots ?? defaults.systemRoots,
     crl: trust.crl ?? defaults.crl,
     names: [...defaults.names, ...trust.names],
     fingerprints: [...defaults.fingerprints, ...trust.fingerprints],

@@ -83,7 +83,7 @@ export const routeRules: RuleTable = {
   },
   [`${ROUTE}.RouteAction.UpgradeConfig.ConnectConfig`]: { allow_post: only([false]) },
   [`${ROUTE}.WeightedCluster`]: { clusters: accepted, use_hash_policy: accepted, runtime_key_prefix: ignored('there are no runtime keys here') },
-  [`${ROUTE}.WeightedCluster.ClusterWeight`]: { name: accepted, weight: accepted, ...each(HEADER_CHANGES, accepted) },
+  [`${ROUTE}.WeightedCluster.ClusterWeight`]: { name: accepted, weight: accepted, host_rewrite_literal: acceptedWith('instead of that of the route'), ...each(HEADER_CHANGES, accepted) },
   [`${ROUTE}.RetryPolicy`]: {
     retry_on: acceptedWith('`5xx`, `gateway-error`, `reset`, `connect-failure`, `refused-stream`, `retriable-4xx`, `retriable-status-codes`, '
       + '`cancelled`, `deadline-exceeded`, `internal`, `resource-exhausted`, `unavailable`'),

@@ -46,6 +46,7 @@ export const tlsRules: RuleTable = {
   [`${TLS}.TlsSessionTicketKeys`]: { keys: acceptedWith('at least 32 bytes each') },
   [`${TLS}.CertificateValidationContext`]: {
     trusted_ca: acceptedWith('PEM'),
+    system_root_certs: acceptedWith('the public authorities that come with the runtime, where there is no trusted_ca; Envoy does not know it'),
     match_typed_subject_alt_names: accepted,
     match_subject_alt_names: acceptedWith('older form of match_typed_subject_alt_names; names of every type'),
     verify_certificate_hash: acceptedWith('SHA-256'),
@@ -53,6 +54,7 @@ export const tlsRules: RuleTable = {
     trust_chain_verification: only(['VERIFY_TRUST_CHAIN']),
     ...each(['allow_expired_certificate', 'only_verify_leaf_cert_crl'], only([false])),
   },
+  [`${TLS}.CertificateValidationContext.SystemRootCerts`]: {},
   [`${TLS}.SubjectAltNameMatcher`]: { san_type: only(['EMAIL', 'DNS', 'URI', 'IP_ADDRESS']), matcher: accepted },
   [`${TLS}.Secret`]: {
     name: acceptedWith('required'), ...each(['tls_certificate', 'validation_context', 'session_ticket_keys'], accepted),

@@ -1,7 +1,7 @@
 import {
   RedirectAction_RedirectResponseCode as RedirectCode, RouteAction_ClusterNotFoundResponseCode as NotFoundCode, type DirectResponseAction,
   type RedirectAction, type RegexMatchAndSubstitute, type RouteAction, type RouteAction_HashPolicy, type RouteAction_MaxStreamDuration,
-  type WeightedCluster,
+  type WeightedCluster, type WeightedCluster_ClusterWeight,
 } from '../../../xds';
 import { compileSubstitution } from '../../route/regex';
 import type { Problems } from '../problems';
@@ -44,8 +44,7 @@ export function routeAction(
   if (clusterByHash && action.hashPolicy.length === 0) {
     problems.add(`${path}.weighted_clusters.use_hash_policy`, 'true needs a hash_policy in the route');
   }
-  const hostRewrite = hostRewriteSpecifier.case === 'hostRewriteLiteral' && hostRewriteSpecifier.value !== '' ? hostRewriteSpecifier.value : undefined;
-  if (hostRewrite !== undefined && !HOST.test(hostRewrite)) problems.add(`${path}.host_rewrite_literal`, `${show(hostRewrite)} is not a host`);
+  const hostRewrite = rewrittenHost(hostRewriteSpecifier, path, problems);
   return {
     kind: 'route',
     clusters,
@@ -62,6 +61,14 @@ export function routeAction(
     hash: action.hashPolicy.map((policy, index) => hashPolicy(policy, `${path}.hash_policy[${index}]`, problems)),
     mirrors: [],
   };
+}
+
+function rewrittenHost(
+  { case: kind, value }: RouteAction['hostRewriteSpecifier'] | WeightedCluster_ClusterWeight['hostRewriteSpecifier'], path: string, problems: Problems,
+): string | undefined {
+  if (kind !== 'hostRewriteLiteral' || value === '') return undefined;
+  if (!HOST.test(value)) problems.add(`${path}.host_rewrite_literal`, `${show(value)} is not a host`);
+  return value;
 }
 
 function maxDuration(bound: RouteAction_MaxStreamDuration, path: string, problems: Problems): MaxDurationConfig {
@@ -106,9 +113,11 @@ function weightedClusters(weighted: WeightedCluster, path: string, problems: Pro
   const clusters = weighted.clusters.map((entry, index) => {
     const at = `${path}.clusters[${index}]`;
     if (entry.name === '') problems.add(`${at}.name`, 'is required');
+    const hostRewrite = rewrittenHost(entry.hostRewriteSpecifier, at, problems);
     return {
       cluster: entry.name,
       weight: entry.weight ?? 0,
+      ...hostRewrite !== undefined && { hostRewrite },
       requestHeaders: headerMutation(entry.requestHeadersToAdd, entry.requestHeadersToRemove, at, 'request_headers', problems),
       responseHeaders: headerMutation(entry.responseHeadersToAdd, entry.responseHeadersToRemove, at, 'response_headers', problems),
     };

@@ -33,7 +33,12 @@ export interface DecodedCluster {
 export interface DnsConfig {
   /** Milliseconds from one answer to the next question. */
   readonly refreshInterval: number;
-  readonly families: 'v4' | 'v6' | 'all';
+  /** The time that an answer is good for is instead of the interval, where it is known. */
+  readonly respectTtl: boolean;
+  /** Milliseconds from a failure to the next question: twice as long with each; undefined: the interval. */
+  readonly failureInterval: { readonly base: number; readonly max: number } | undefined;
+  /** `v4_preferred`: addresses of IPv6 only where there is none of IPv4. */
+  readonly families: 'v4' | 'v6' | 'v4_preferred' | 'all';
 }
 
 export function cluster(message: Cluster, problems: Problems): DecodedCluster {
@@ -66,10 +71,24 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
       overprovisioningFactor: endpoints?.overprovisioningFactor ?? OVERPROVISIONING,
     },
     endpoints,
-    dns: discovery === 'strict_dns' ? {
-      refreshInterval: positiveDuration(message.dnsRefreshRate, DNS_REFRESH, 'dns_refresh_rate', problems),
-      families: message.dnsLookupFamily === Family.V4_ONLY ? 'v4' : message.dnsLookupFamily === Family.V6_ONLY ? 'v6' : 'all',
-    } : undefined,
+    dns: discovery === 'strict_dns' ? dnsOf(message, problems) : undefined,
+  };
+}
+
+const FAMILIES: Partial<Record<Family, DnsConfig['families']>> = {
+  [Family.V4_ONLY]: 'v4', [Family.V6_ONLY]: 'v6', [Family.V4_PREFERRED]: 'v4_preferred',
+};
+
+function dnsOf({ dnsRefreshRate, dnsFailureRefreshRate: failure, dnsLookupFamily, respectDnsTtl }: Cluster, problems: Problems): DnsConfig {
+  const base = failure && positiveDuration(failure.baseInterval, DNS_REFRESH, 'dns_failure_refresh_rate.base_interval', problems);
+  // Ten times the base is Envoy's.
+  const max = failure && base && positiveDuration(failure.maxInterval, base * 10, 'dns_failure_refresh_rate.max_interval', problems);
+  if (base !== undefined && max !== undefined && max < base) problems.add('dns_failure_refresh_rate.max_interval', 'must be at least base_interval');
+  return {
+    refreshInterval: positiveDuration(dnsRefreshRate, DNS_REFRESH, 'dns_refresh_rate', problems),
+    respectTtl: respectDnsTtl,
+    failureInterval: base === undefined || max === undefined ? undefined : { base, max },
+    families: FAMILIES[dnsLookupFamily] ?? 'all',
   };
 }
 

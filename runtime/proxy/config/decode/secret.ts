@@ -46,6 +46,7 @@ export function validation(message: CertificateValidationContext, path: string, 
   if (problem !== undefined) problems.add('', `${path}.${problem}`);
   return {
     trustedCa,
+    ...message.systemRootCerts !== undefined && { systemRoots: true },
     crl,
     names: [
       ...message.matchTypedSubjectAltNames.map((matcher, index): NameMatchConfig =>

@@ -170,8 +170,8 @@ function validationOf(common: CommonTlsContext, path: string, problems: Problems
   }
 }
 
-function trusts({ trustedCa }: ValidationConfig, path: string, problems: Problems): void {
-  if (trustedCa === '') problems.add(path, 'is required: without one every certificate would be taken');
+function trusts({ trustedCa, systemRoots }: ValidationConfig, path: string, problems: Problems): void {
+  if (trustedCa === '' && systemRoots !== true) problems.add(path, 'is required, or system_root_certs: without one every certificate would be taken');
 }
 
 function secretName({ name, sdsConfig }: SdsSecretConfig, path: string, problems: Problems): { readonly secret: string } {

@@ -201,11 +201,12 @@ describe('names of STRICT_DNS clusters', () => {
     const answers: (readonly string[] | Error)[] = [new Error('no such name'), ['10.0.0.2', '10.0.0.1'], new Error('away'), ['10.0.0.1', '10.0.0.2'], ['10.0.0.3']];
     const changes: string[][] = [];
     const failures: string[] = [];
-    const dns = new DnsEndpoints(decoded.endpoints!, decoded.dns!, clock, async () => {
+    const resolve = async () => {
       const answer = answers.shift()!;
       if (answer instanceof Error) throw answer;
       return answer;
-    }, (endpoints) => changes.push(endpoints.localities[0].endpoints.map((endpoint) => endpoint.address)), (name, error) => failures.push(`${name}: ${error.message}`));
+    };
+    const dns = new DnsEndpoints(decoded.endpoints!, decoded.dns!, clock, { resolve }, (endpoints) => changes.push(endpoints.localities[0].endpoints.map((endpoint) => endpoint.address)), (name, error) => failures.push(`${name}: ${error.message}`));
     await dns.start();
     while (answers.length > 0) {
       expect(clock.untilNext()).toBe(10_000);
@@ -217,6 +218,52 @@ describe('names of STRICT_DNS clusters', () => {
     expect(failures).toEqual(['app.example: no such name', 'app.example: away']);
     dns.close();
     expect(clock.timers).toBe(0);
+  });
+
+  test('an answer is asked for again when it is no longer good; after failures ever later, and the addresses stay', async () => {
+    const clock = new VirtualClock();
+    const decoded = decodeCluster(fromJson(ClusterSchema, {
+      name: 'd', type: 'STRICT_DNS', dns_refresh_rate: '60s', respect_dns_ttl: true, dns_lookup_family: 'V4_PREFERRED',
+      dns_failure_refresh_rate: { base_interval: '1s', max_interval: '3s' },
+      load_assignment: { cluster_name: 'd', endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 'api.example', port_value: 443 } } } }] }] },
+    })).value!;
+    expect(decoded.dns).toEqual({ refreshInterval: 60_000, respectTtl: true, failureInterval: { base: 1000, max: 3000 }, families: 'v4_preferred' });
+    // What the DNS answers, and for how long that is good, in milliseconds.
+    const answers: ([readonly string[], number | undefined] | undefined)[] = [
+      [['192.0.2.1'], 30_000], [['192.0.2.1'], 0], [['192.0.2.2', '2001:db8::2'], undefined], undefined, undefined, undefined, undefined, [['192.0.2.3'], 5000],
+    ];
+    const changes: string[][] = [];
+    let failures = 0;
+    let ttl: number | undefined;
+    const dns = new DnsEndpoints(decoded.endpoints!, decoded.dns!, clock, {
+      resolve: async () => {
+        const answer = answers.shift();
+        if (!answer) throw new Error('SERVFAIL');
+        [, ttl] = answer;
+        return answer[0];
+      },
+      timeToLive: async () => ttl,
+    }, (endpoints) => changes.push(endpoints.localities[0].endpoints.map(({ address }) => address)), () => { failures++; });
+    await dns.start();
+    const waits: number[] = [];
+    while (answers.length > 0) {
+      waits.push(clock.untilNext()!);
+      clock.advance(clock.untilNext()!);
+      await new Promise(setImmediate);
+    }
+    expect(waits).toEqual([30_000, 1000, 60_000, 1000, 2000, 3000, 3000]);
+    expect(clock.untilNext()).toBe(5000);
+    expect(failures).toBe(4);
+    expect(changes).toEqual([['192.0.2.1'], ['192.0.2.2', '2001:db8::2'], ['192.0.2.3']]);
+    dns.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  test('a failure that is bounded below its own beginning is refused', () => {
+    const { problems } = decodeCluster(fromJson(ClusterSchema, {
+      name: 'd', type: 'STRICT_DNS', load_assignment: { cluster_name: 'd' }, dns_failure_refresh_rate: { base_interval: '5s', max_interval: '2s' },
+    }));
+    expect(problems).toEqual(['dns_failure_refresh_rate.max_interval: must be at least base_interval']);
   });
 
   test('the cluster is there with the first answer, and goes on with its addresses when it is replaced', () => {

@@ -337,7 +337,17 @@ describe('retry', () => {
     const action = forwardOf(matched(routes(route('r', {
       action: forward({ retry: config, timeout: 2000, idleTimeout: 5, hostRewrite: 'p.example', clusterNotFoundStatus: 404 }),
     })), head('/')));
-    expect(action).toMatchObject({ retry: config, timeout: 2000, idleTimeout: 5, hostRewrite: 'p.example', clusterNotFoundStatus: 404 });
+    expect(action).toMatchObject({ retry: config, timeout: 2000, idleTimeout: 5, clusterNotFoundStatus: 404 });
+    expect(action.choose(undefined, () => 0)).toEqual({ cluster: 'payment', index: 0, hostRewrite: 'p.example' });
+  });
+
+  test('the host of a chosen cluster is instead of that of the route', () => {
+    const clusters = [weighted('inside', 1), weighted('outside', 1, { hostRewrite: 'api.example' })];
+    const choices = [undefined, 'p.example'].map((hostRewrite) => {
+      const action = forwardOf(matched(routes(route('r', { action: forward({ clusters, hostRewrite }) })), head('/')));
+      return [0, 0.9].map((chance) => action.choose(undefined, () => chance).hostRewrite);
+    });
+    expect(choices).toEqual([[undefined, 'api.example'], ['p.example', 'api.example']]);
   });
 });
 

@@ -76,6 +76,17 @@ describe.each(BACKENDS)('%s: a cluster with TLS', (_name, create) => {
     expect(counted()).toMatchObject({ handshake: 0, ...stats });
   });
 
+  test('the public authorities vouch for nobody of an authority of one\'s own, and one that is given stands instead of them', async () => {
+    const { port } = await upstream(payment, { requestCert: false });
+    const public_ = { trustedCa: '', crl: undefined, names: [], fingerprints: [], systemRoots: true };
+    const toPublic = await start({ upstream: upstreamTls({ validation: public_, sni: 'payment.shop', nameIsSni: true }), upstreamPorts: [port] });
+    expect((await ask(toPublic.port, '/')).status).toBe(503);
+    expect(toPublic.ended[0]).toMatchObject({ flag: 'UF', transportFailure: expect.stringMatching(/authority that is not trusted: CN=mesh|unable to/) });
+    await toPublic.close();
+    const toOwn = await start({ upstream: upstreamTls({ validation: { ...public_, trustedCa: ca.bundle }, sni: 'payment.shop', nameIsSni: true }), upstreamPorts: [port] });
+    expect((await ask(toOwn.port, '/')).status).toBe(200);
+  });
+
   test('refuses an endpoint whose certificate is revoked', async () => {
     const { port } = await upstream(payment);
     const validation = { ...trust(ca.bundle), crl: await ca.revoke(payment) };

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import { adminRoutes, healthRoutes, OperatorServer, type Operated } from './admin';
 import type { AdsClient } from './ads';
+import { appProbeRoutes } from './app-probes';
 import { Applier } from './applier';
 import { type CommandLine } from './bootstrap/command-line';
 import { loadBootstrap } from './bootstrap/load';
@@ -253,7 +254,11 @@ export class ProxyServer {
     const { healthAddress } = this.commandLine;
     const operated = this.operated();
     if (admin) this.adminServer = await listen('admin', admin, adminRoutes(operated), true);
-    if (healthAddress) this.healthServer = await listen('--health-address', healthAddress, healthRoutes(operated), false);
+    if (!healthAddress) return;
+    const { clock, transport, bootstrap: { node: { metadata } } } = this;
+    const { loopback = '127.0.0.1', podIp = loopback } = (metadata ?? {}) as { readonly loopback?: string; readonly podIp?: string };
+    const probes = appProbeRoutes(this.commandLine.appProbes, { clock, transport, address: loopback, host: podIp });
+    this.healthServer = await listen('--health-address', healthAddress, new Map([...healthRoutes(operated), ...probes]), false);
   }
 
   private operated(): Operated {
@@ -263,8 +268,8 @@ export class ProxyServer {
       store: this.store,
       version: VERSION,
       transport: this.transport.name,
-      // The configuration on it is shown by /config_dump, without its secrets.
-      commandLine: { ...commandLine, configYaml: undefined },
+      // The configuration on it is shown by /config_dump, without its secrets; headers of probes may have some.
+      commandLine: { ...commandLine, configYaml: undefined, appProbes: [...commandLine.appProbes.keys()] },
       uptime: () => this.metrics.uptime,
       wallTime: () => this.clock.wallTime(),
       state: () => readiness.state,

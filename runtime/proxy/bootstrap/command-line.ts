@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
+import { parseAppProbes } from '../app-probes/parse';
+import type { AppProbes } from '../app-probes/types';
 import type { HostPort } from '../config/decode/scalars';
 import type { IdentityConfig } from '../identity/workload-identity';
 import { LOG_LEVELS, type LogLevel } from '../observe/log';
@@ -21,6 +23,8 @@ export interface CommandLine {
   readonly snapshotPath: string | undefined;
   /** Where `/ready`, `/healthz` and `/stats/prometheus` are served for those who may not reach the admin server. */
   readonly healthAddress: HostPort | undefined;
+  /** Questions to the application that the health server passes on. */
+  readonly appProbes: AppProbes;
   /** How the workload gets its identity; undefined: it has none. */
   readonly identity: IdentityConfig | undefined;
 }
@@ -42,6 +46,7 @@ export const USAGE = `usage: proxy --config-path FILE [options]
       --mode MODE             serve, or validate: check the configuration and end
       --snapshot-path FILE    keep the last good configuration of the control plane there, and start from it while there is none
       --health-address IP:PORT  serve /ready, /healthz and /stats/prometheus there
+      --app-probes JSON       probes of the application by path, which that address answers by asking it over the loopback
       --identity-token FILE   token by which the workload proves who it is, to get its certificate
       --identity-trust-bundle FILE  roots by which the control plane is known, in PEM
       --certificate-address HOST:PORT  where certificates are asked for
@@ -72,6 +77,8 @@ export function parseCommandLine(args: readonly string[], nodeVersion = process.
   const health = values['health-address'];
   const healthAddress = health === undefined ? undefined : hostPort(health);
   if (health !== undefined && !healthAddress) problems.push(`--health-address: ${health} must be IP:PORT, such as 0.0.0.0:15020 or [::1]:15020`);
+  const appProbes = parseAppProbes(values['app-probes'] ?? '{}', problems);
+  if (appProbes.size > 0 && health === undefined) problems.push('--app-probes: needs --health-address, where they are answered');
   const identity = identityOf(values, problems);
   if (problems.length > 0) throw new BootstrapError('command line', problems);
   return {
@@ -88,6 +95,7 @@ export function parseCommandLine(args: readonly string[], nodeVersion = process.
     mode: mode as CommandLine['mode'],
     snapshotPath: values['snapshot-path'],
     healthAddress,
+    appProbes,
     identity,
   };
 }
@@ -109,6 +117,7 @@ const OPTIONS = {
   'mode': { type: 'string' },
   'snapshot-path': { type: 'string' },
   'health-address': { type: 'string' },
+  'app-probes': { type: 'string' },
   'identity-token': { type: 'string' },
   'identity-trust-bundle': { type: 'string' },
   'certificate-address': { type: 'string' },

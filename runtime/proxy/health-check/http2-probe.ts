@@ -22,6 +22,10 @@ function frame(type: number, flags: number, stream: number, payload: Buffer): Bu
 
 const NOTHING = Buffer.alloc(0);
 
+type Of<K> = Extract<HealthCheckConfig, { readonly kind: K }>;
+/** What is asked, whoever asks. */
+export type Http2Question = Pick<Of<'http'>, 'kind' | 'host' | 'path' | 'expectedStatuses'> | Pick<Of<'grpc'>, 'kind' | 'host' | 'service'>;
+
 /** A question over HTTP/2: GET with the status of what comes, or grpc.health.v1.Health/Check with what the service says of itself. */
 export class Http2Probe extends Probe {
   private readonly decoder = new HpackDecoder();
@@ -32,7 +36,7 @@ export class Http2Probe extends Probe {
   private endsStream = false;
 
   constructor(
-    private readonly config: HealthCheckConfig & { readonly kind: 'http' | 'grpc' }, private readonly secure: boolean, input: Buffer,
+    private readonly config: Http2Question, private readonly secure: boolean, input: Buffer,
     done: (result: ProbeResult) => void,
   ) {
     super(input, done);

@@ -93,6 +93,6 @@ export class HttpProbe extends Probe {
   }
 }
 
-export function expects({ expectedStatuses }: HealthCheckConfig & { readonly kind: 'http' }, status: number): boolean {
+export function expects({ expectedStatuses }: Pick<HealthCheckConfig & { readonly kind: 'http' }, 'expectedStatuses'>, status: number): boolean {
   return expectedStatuses.some(({ start, end }) => status >= start && status < end);
 }

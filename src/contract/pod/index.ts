@@ -1,5 +1,6 @@
 export * from './bootstrap';
 export * from './inject';
 export * from './interception';
+export * from './probes';
 export * from './sidecar';
 export * from './types';

@@ -6,6 +6,7 @@ import { SIDECAR_ENVIRONMENT } from '../sidecar';
 import { bootstrap } from './bootstrap';
 import { HARDENED } from './hardened';
 import { interceptContainer } from './interception';
+import { literal, probesBySidecar, type AppProbes } from './probes';
 import type { PodIdentity, PodSpec, Variable } from './types';
 
 /** Time from SIGTERM to SIGKILL; Kubernetes' own default. */
@@ -58,8 +59,10 @@ const IDENTITY_VOLUME = {
 };
 
 /** The pod with its sidecar: a native one, that starts before and ends after the application's containers. */
-export function withSidecar(pod: PodSpec, identity: PodIdentity, upstreams: readonly Variable[]): PodSpec {
-  const { interception, proxy } = identity;
+export function withSidecar(bare: PodSpec, identity: PodIdentity, upstreams: readonly Variable[]): PodSpec {
+  const { interception, proxy, service } = identity;
+  // What comes to a guest is passed on as it is, and so are its probes.
+  const { pod, probes } = interception && service !== undefined ? probesBySidecar(bare, interception) : { pod: bare, probes: {} };
   // Where connections are redirected there is nothing that an application would have to know.
   const environment = [...interception ? [] : PROXY_ENVIRONMENT, ...upstreams];
   return {
@@ -67,7 +70,7 @@ export function withSidecar(pod: PodSpec, identity: PodIdentity, upstreams: read
     containers: (pod.containers ?? []).map((container: Record<string, any>) => throughProxy(container, environment)),
     initContainers: [
       ...interception ? [interceptContainer(proxy.image, interception)] : [],
-      sidecar(identity, pod.terminationGracePeriodSeconds ?? GRACE_SECONDS),
+      sidecar(identity, pod.terminationGracePeriodSeconds ?? GRACE_SECONDS, probes),
       ...pod.initContainers ?? [],
     ],
     volumes: [...pod.volumes ?? [], STATE_VOLUME, IDENTITY_VOLUME],
@@ -81,7 +84,7 @@ function throughProxy(container: Record<string, any>, environment: readonly Vari
   return { ...container, env: [...env, ...environment.filter(({ name }) => !names.has(name))] };
 }
 
-function sidecar(identity: PodIdentity, graceSeconds: number): Record<string, unknown> {
+function sidecar(identity: PodIdentity, graceSeconds: number, probes: AppProbes): Record<string, unknown> {
   const { service, serviceAccount, namespace, version, controlPlane, proxy, interception } = identity;
   return {
     ...SAME_IN_ALL,
@@ -95,6 +98,7 @@ function sidecar(identity: PodIdentity, graceSeconds: number): Record<string, un
       '--service-node', '$(POD_NAME).$(POD_NAMESPACE)',
       '--service-cluster', `${service ?? serviceAccount}.${namespace}`,
       '--health-address', `0.0.0.0:${HEALTH_PORT}`,
+      ...Object.keys(probes).length === 0 ? [] : ['--app-probes', literal(JSON.stringify(probes))],
       '--snapshot-path', `${STATE_PATH}/snapshot`,
       '--identity-token', `${IDENTITY_PATH}/token`,
       '--identity-trust-bundle', `${IDENTITY_PATH}/ca.crt`,

@@ -21,13 +21,15 @@ describe('command line', () => {
       mode: 'serve',
       snapshotPath: undefined,
       healthAddress: undefined,
+      appProbes: new Map(),
     });
     expect(parseCommandLine(['--help'])).toBeUndefined();
   });
 
   test('everything', () => {
     expect(parseCommandLine(['--config-path=b.yaml', '--config-yaml', 'node: {}', '--service-node', 'n', '--service-cluster', 'c', '--service-zone', 'z',
-      '--concurrency', '8', '--drain-time-s', '5', '-l', 'warn', '--mode', 'validate', '--snapshot-path', '/s', '--health-address', '[::1]:15020'], '24.0.0')).toEqual({
+      '--concurrency', '8', '--drain-time-s', '5', '-l', 'warn', '--mode', 'validate', '--snapshot-path', '/s', '--health-address', '[::1]:15020',
+      '--app-probes', '{"/app-health/app/readiness":{"httpGet":{"port":8080,"path":"ready"},"timeoutSeconds":2}}'], '24.0.0')).toEqual({
       configPath: 'b.yaml',
       concurrency: 8,
       configYaml: 'node: {}',
@@ -37,6 +39,7 @@ describe('command line', () => {
       mode: 'validate',
       snapshotPath: '/s',
       healthAddress: { host: '::1', port: 15020 },
+      appProbes: new Map([['/app-health/app/readiness', { kind: 'httpGet', port: 8080, path: '/ready', secure: false, headers: [], timeout: 2000 }]]),
     });
   });
 
@@ -55,6 +58,20 @@ describe('command line', () => {
       '--mode: init_only must be serve or validate',
       '--health-address: localhost:1 must be IP:PORT, such as 0.0.0.0:15020 or [::1]:15020',
     ]);
+    const probes = {
+      '/ready': { tcpSocket: { port: 0 } }, '/app-health/a/liveness': { httpGet: { port: 1, scheme: 'FTP', path: 'a b', httpHeaders: [{ name: 'x y', value: 'secret' }] } },
+      '/app-health/a/startup': { grpc: { port: 1 }, tcpSocket: { port: 1 }, timeoutSeconds: -1 },
+    };
+    expect(problems('-c', 'x', '--app-probes', JSON.stringify(probes))).toEqual([
+      '--app-probes: /ready: must be /app-health/CONTAINER/startup, readiness or liveness',
+      '--app-probes: /ready: port: 0 must be a port',
+      '--app-probes: /app-health/a/liveness: path: "a b" must be a path',
+      '--app-probes: /app-health/a/liveness: scheme: "FTP" must be HTTP or HTTPS',
+      '--app-probes: /app-health/a/liveness: httpHeaders: "x y" must be a header',
+      '--app-probes: /app-health/a/startup: must have one of httpGet, tcpSocket, grpc',
+      '--app-probes: needs --health-address, where they are answered',
+    ]);
+    expect(problems('-c', 'x', '--app-probes', '[]')).toEqual(['--app-probes: must be a JSON object of probes by path']);
     expect(problems('-c', 'x', '--base-id', '1')).toEqual(["Unknown option '--base-id'", '--config-path or --config-yaml is required']);
   });
 });

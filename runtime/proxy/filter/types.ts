@@ -7,6 +7,13 @@ export interface FilterRequest extends RequestHead, Subject {
   readonly route: RouteMatch;
   /** Adds a header to whatever answer the client gets. */
   addResponseHeader(name: string, value: string): void;
+  /**
+   * Holds the request back until what is returned lets it go on; `onRequest` then returns `HELD`. Whoever waits for another connection's answer does it so,
+   * and nothing of a request is copied for it but its body.
+   */
+  hold(): HeldRequest;
+  /** Holds it back for a time, which allocates no timer: `onRequest` returns what this does, and `onDelayed` is called then. */
+  delay(milliseconds: number): typeof HELD;
   /** The body must not be longer, in bytes, to the end of the request. False: it is already, by what it states or has sent. */
   limitBody(max: number): boolean;
 }
@@ -31,9 +38,27 @@ export interface LocalReply {
   readonly headers?: readonly { readonly name: string; readonly value: string }[];
 }
 
+/** `onRequest` has called `hold` or `delay`: the filters behind it wait. */
+export const HELD = Symbol('held');
+
+/** A request that a filter holds back. */
+export interface HeldRequest {
+  /** Undefined once it has gone on, or has ended: contexts of requests are used again, so a filter keeps this and not them. */
+  readonly request: FilterRequest | undefined;
+  /**
+   * It goes on with the next filter, or ends with `reply`. Nothing happens where it has ended by itself. Not to be called from within `onRequest`, nor while
+   * bytes are still to be read out of the transport's input or stand in its output: a next request may be read, and an answer written.
+   */
+  proceed(reply?: LocalReply): void;
+}
+
 /** A filter, compiled for one listener. It owns its state; it has no access to sockets. */
 export interface HttpFilter {
   readonly name: string;
   /** `undefined` lets the request pass. */
-  onRequest(request: FilterRequest): LocalReply | undefined;
+  onRequest(request: FilterRequest): LocalReply | typeof HELD | undefined;
+  /** The time of `FilterRequest.delay` is over. As `onRequest`. */
+  onDelayed?(request: FilterRequest): LocalReply | undefined;
+  /** The request has ended while this filter held it: its client went away, or had to be answered otherwise. */
+  onGone?(request: FilterRequest): void;
 }

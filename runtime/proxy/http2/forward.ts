@@ -274,3 +274,15 @@ export function writeLastChunk(section: FieldSection | undefined, to: Buffer, at
   to[at++] = 10;
   return at;
 }
+
+/** [start, end) of a body as a chunk of HTTP/1.1, none where it is empty; the last chunk behind it where nothing follows. Returns the end; there is room. */
+export function writeChunk(bytes: Buffer, start: number, end: number, isLast: boolean, to: Buffer): number {
+  let at = 0;
+  if (end > start) {
+    at = to.write(`${(end - start).toString(16)}\r\n`, 0, 'latin1');
+    at = copyBytes(bytes, start, end, to, at);
+    to[at++] = 13;
+    to[at++] = 10;
+  }
+  return isLast ? writeLastChunk(undefined, to, at) : at;
+}

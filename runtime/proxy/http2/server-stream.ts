@@ -13,7 +13,8 @@ import type { CloseReason } from '../transport';
 import type { TlsSession } from '../transport/tls';
 import { Dechunker } from './dechunker';
 import type { Http2Downstream } from './downstream';
-import { blockOverhead, forwardResponseBlock, trailerBlockOf, trailerBlockOfLines, writeLastChunk, writeReplyBlock } from './forward';
+import { EarlyBody } from './early-body';
+import { blockOverhead, forwardResponseBlock, trailerBlockOf, trailerBlockOfLines, writeChunk, writeLastChunk, writeReplyBlock } from './forward';
 import type { FieldSection } from './hpack/field-section';
 import { ErrorCode, FRAME_HEAD, MAX_FRAME } from './protocol';
 import { SectionError, addHandshakeKey, readRequestSection } from './request-head';
@@ -47,9 +48,8 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
   private bodyKind: number = Body.None;
   private bodyLeft = 0;
   private dechunker: Dechunker | undefined;
-  /** What a client sent on a tunnel before it was one. */
-  private early: Buffer[] | undefined;
-  private earlyEnd = false;
+  /** What a client sent on a tunnel before it was one, or of a body while a filter held its request. */
+  private early: EarlyBody | undefined;
   /** Bounds a client that does not take the end of its answer. */
   private readonly slow = new Deadline(this, 0);
 
@@ -65,8 +65,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
   private recycle(): void {
     if (this.id !== 0 || this.ctx !== undefined) return;
     if (this.slow.set) this.server.router.deadlines.clear(this.slow);
-    this.early = undefined;
-    this.earlyEnd = false;
+    this.early = this.section = undefined;
     // One that waits for its next use keeps no connection from being collected.
     this.server = this.http2 = NOBODY;
     if (free.length < FREE_AT_MOST) free.push(this);
@@ -80,8 +79,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
 
   /** What is kept of its request. */
   get requestBytes(): number {
-    const early = this.early === undefined ? 0 : this.early.reduce((sum, { length }) => sum + length, 0);
-    return early + (this.ctx?.bufferedBytes ?? 0);
+    return (this.early?.length ?? 0) + (this.ctx?.bufferedBytes ?? 0);
   }
 
   get manager() { return this.server.manager; }
@@ -134,7 +132,8 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     }
     this.section = fields;
     router.start(ctx, manager.tables, 0, 0);
-    this.section = undefined;
+    // Its fields go on as they came, so they are kept as they came.
+    this.section = this.ctx === ctx && ctx.held !== undefined ? fields.copy() : undefined;
   }
 
   private refuse(ctx: RequestContext, refused: number): void {
@@ -160,6 +159,27 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     ctx.bytesReceived += end - start;
     ctx.streamedBytes += end - start;
     if (ctx.framing.upgrade) return this.passTunnel(ctx, bytes, start, end, endStream);
+    if (ctx.held === undefined) return this.passBody(ctx, bytes, start, end, endStream);
+    (this.early ??= new EarlyBody()).add(bytes, start, end, endStream);
+    ctx.held.complete = endStream;
+    this.server.router.touch(ctx);
+    return false;
+  }
+
+  sendHeld(ctx: RequestContext): void {
+    // It has ended, or the next filter holds it.
+    if (this.ctx !== ctx || ctx.held !== undefined) return;
+    this.section = undefined;
+    if (ctx.framing.upgrade || this.early === undefined) return;
+    const { pieces, trailers, ended } = this.early;
+    this.early = undefined;
+    let taken = true, left = pieces.length;
+    for (const piece of pieces) taken = this.ctx !== ctx || this.passBody(ctx, piece, 0, piece.length, --left === 0 && ended);
+    if (trailers !== undefined && this.ctx === ctx) this.passTrailers(ctx, trailers);
+    if (taken && this.ctx === ctx) this.payOwed();
+  }
+
+  private passBody(ctx: RequestContext, bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
     const { router } = this.server;
     if (ctx.requestMeter.limit > 0 && !ctx.requestMeter.admits(bytes, start, end)) {
       messageTooLong(router, ctx);
@@ -167,21 +187,12 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
     }
     if (endStream) ctx.requestComplete = true;
     if (ctx.pool!.cluster.config.http2 !== undefined || ctx.framing.body === Body.Length) return router.forwardBody(ctx, bytes, start, end);
-    let at = 0;
-    if (end > start) {
-      at = chunk.write(`${(end - start).toString(16)}\r\n`, 0, 'latin1');
-      at += bytes.copy(chunk, at, start, end);
-      chunk[at++] = 13;
-      chunk[at++] = 10;
-    }
-    if (endStream) at += LAST_CHUNK.copy(chunk, at);
-    return router.forwardBody(ctx, chunk, 0, at);
+    return router.forwardBody(ctx, chunk, 0, writeChunk(bytes, start, end, endStream, chunk));
   }
 
   private passTunnel(ctx: RequestContext, bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
     if (!ctx.tunnel) {
-      (this.early ??= []).push(Buffer.from(bytes.subarray(start, end)));
-      this.earlyEnd = endStream;
+      (this.early ??= new EarlyBody()).add(bytes, start, end, endStream);
       return false;
     }
     const { router } = this.server;
@@ -199,7 +210,16 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
       this.wrong();
       return;
     }
-    if (ctx === undefined) return;
+    if (ctx?.held !== undefined) {
+      (this.early ??= new EarlyBody()).trailers = fields.copy();
+      ctx.held.complete = true;
+      this.server.router.touch(ctx);
+    } else if (ctx !== undefined) {
+      this.passTrailers(ctx, fields);
+    }
+  }
+
+  private passTrailers(ctx: RequestContext, fields: FieldSection): void {
     ctx.requestComplete = true;
     const { router } = this.server;
     if (ctx.pool!.cluster.config.http2 !== undefined) {
@@ -320,15 +340,14 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
   }
 
   tunnelStarted(): void {
-    const { stats } = this.manager;
-    stats.upgradeTotal++;
-    stats.upgradeActive++;
+    this.manager.stats.upgradeTotal++;
+    this.manager.stats.upgradeActive++;
     const { ctx, early } = this;
     if (ctx === undefined || early === undefined) return;
     this.early = undefined;
-    for (const bytes of early) ctx.connection?.sendBody(ctx, bytes, 0, bytes.length);
+    for (const bytes of early.pieces) ctx.connection?.sendBody(ctx, bytes, 0, bytes.length);
     this.payOwed();
-    if (this.earlyEnd) endTunnel(this.server.router, ctx, true);
+    if (early.ended) endTunnel(this.server.router, ctx, true);
   }
 
   /** The tunnel's upstream sends no more. */

@@ -17,7 +17,7 @@ export interface FilteredRequest {
 
 /** Puts the filters of bodies in the way of a request that is about to go upstream. Undefined: its body is wrong, and it has been refused. */
 export function filterBodies(
-  router: Router, ctx: RequestContext, filters: BodyFilters, mutation: HeaderMutation | undefined, bodyStart: number, bodyEnd: number,
+  router: Router, ctx: RequestContext, filters: BodyFilters, mutation: HeaderMutation | undefined, bytes: Buffer, bodyStart: number, bodyEnd: number,
 ): FilteredRequest | undefined {
   const plan = filters.of(ctx.route.config.filters);
   if (plan === undefined || ctx.framing.upgrade || mediaType(ctx.header('content-type'))?.startsWith('application/grpc')) {
@@ -35,7 +35,7 @@ export function filterBodies(
   const digest = new RequestDigest(ctx, plan.request, inChunks, hasBody && (ctx.requestComplete || inChunks || toHttp2), held);
   const whole = ctx.requestComplete;
   if (whole) digest.stated = true;
-  const body = digest.take(router.transport.input, bodyStart, bodyEnd);
+  const body = digest.take(bytes, bodyStart, bodyEnd);
   if (body === null) {
     router.refuse(ctx, ERRORS.requestDigest);
     return undefined;

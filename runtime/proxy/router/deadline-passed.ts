@@ -29,6 +29,9 @@ export function deadlinePassed(router: Router, ctx: RequestContext, kind: number
       ctx.downstream.manager.stats.rqOverallTimeout++;
       timedOut(router, ctx, ERRORS.requestTimeout);
       return;
+    case RequestDeadline.Hold:
+      ctx.held?.timePassed();
+      return;
     case RequestDeadline.Total:
       if (stats !== undefined) stats.rqTimeout++;
       ctx.downstream.manager.stats.rqTimeout++;
@@ -36,7 +39,7 @@ export function deadlinePassed(router: Router, ctx: RequestContext, kind: number
       return;
     default:
       ctx.downstream.manager.stats.rqIdleTimeout++;
-      timedOut(router, ctx, ctx.requestComplete ? ERRORS.responseIdle : ERRORS.requestIdle);
+      timedOut(router, ctx, ctx.requestComplete || ctx.held?.complete ? ERRORS.responseIdle : ERRORS.requestIdle);
   }
 }
 

@@ -24,7 +24,7 @@ export interface RequestClient {
   readonly tls: TlsSession | undefined;
   /** Why TLS broke the client's connection off. */
   readonly tlsFailure?: string;
-  /** The fields that the request's head came in, during `Router.start`. */
+  /** The fields that the request's head came in, during `Router.start`, and again when it goes on after it was held. */
   readonly section: FieldSection | undefined;
   /** The authority in lower case. */
   authorityOf(head: Head, start: number, end: number): string;
@@ -50,6 +50,8 @@ export interface RequestClient {
 
   /** The upstream takes no more of the body for now; it goes on. */
   pauseBody(): void;
+  /** A filter held the request, and it has gone on: what has come of its body since, and waits here, follows. */
+  sendHeld?(ctx: RequestContext): void;
   resumeBody(ctx: RequestContext): void;
 
   tunnelStarted(): void;

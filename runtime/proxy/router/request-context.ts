@@ -3,7 +3,7 @@ import type { VerifiedPeer } from '../authorization/subject';
 import type { Host, RequestHash, TryOutcome } from '../cluster/types';
 import type { HeaderMutation, RetryConfig } from '../config/types';
 import type { ResponseFlag } from '../error';
-import type { FilterRequest } from '../filter/types';
+import { HELD, type FilterRequest, type HeldRequest } from '../filter/types';
 import { MessageMeter } from '../grpc/message-meter';
 import { BodyReader } from '../http1/body';
 import { copyBytes, latin1 } from '../http1/bytes';
@@ -16,13 +16,14 @@ import { Deadline, type DeadlineOwner } from '../timer';
 import type { TlsSession } from '../transport';
 import type { ClusterPool } from './cluster-pool';
 import type { FilteredClient } from './filtered-client';
+import { Held } from './held-request';
 import type { RequestClient } from './request-client';
 import type { RequestDigest } from './request-digest';
 import type { Router } from './router';
 import type { UpstreamRequest } from './upstream-request';
 
 /** Which of a request's deadlines passed. */
-export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2, PerTryIdle: 3, Receive: 4, Duration: 5 } as const;
+export const RequestDeadline = { Total: 0, PerTry: 1, Idle: 2, PerTryIdle: 3, Receive: 4, Duration: 5, Hold: 6 } as const;
 
 /** Buffers above this are not kept for the next request. */
 const KEEP_BUFFER = 16 * 1024;
@@ -50,6 +51,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   readonly requestMeter = new MessageMeter();
   readonly responseMeter = new MessageMeter();
   readonly durationDeadline = new Deadline(this, RequestDeadline.Duration);
+  readonly holdDeadline = new Deadline(this, RequestDeadline.Hold);
   /** Name, value, name, value … that filters and policies put on whatever answer the client gets. */
   readonly addedHeaders: string[] = [];
 
@@ -59,6 +61,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   /** Where they have to do with the request's. */
   requestDigest: RequestDigest | undefined;
   route!: RouteMatch;
+  /** A filter holds it back. */
+  held: Held | undefined;
   action: ForwardAction | undefined;
   choice: ClusterChoice | undefined;
   pool: ClusterPool | undefined;
@@ -197,7 +201,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.route = undefined as unknown as RouteMatch;
     this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = undefined;
     this.connection = this.host = this.backoff = this.triedHosts = this.upstreamHost = undefined;
-    this.requestTrailers = this.filtered = this.requestDigest = undefined;
+    this.requestTrailers = this.filtered = this.requestDigest = this.held = undefined;
     this.replayEnd = this.replayLimit = this.unprocessed = this.timeoutAt = this.endsAt = 0;
     this.bodyLimit = this.streamedBytes = 0;
     this.grpcStatus = -1;
@@ -262,6 +266,15 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.addedHeaders.push(name, value);
   }
 
+  hold(): HeldRequest {
+    return (this.held = new Held(this.router, this, 0));
+  }
+
+  delay(milliseconds: number): typeof HELD {
+    this.held = new Held(this.router, this, milliseconds);
+    return HELD;
+  }
+
   limitBody(max: number): boolean {
     this.bodyLimit = this.bodyLimit === 0 ? max : Math.min(max, this.bodyLimit);
     return !this.bodyTooLong;
@@ -283,7 +296,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
 
   /** What is kept of it to be sent (again), and what waits at its upstream. */
   get bufferedBytes(): number {
-    return this.replayEnd + (this.connection?.bufferedBytes ?? 0) + (this.filtered?.bufferedBytes ?? 0);
+    return this.replayEnd + (this.connection?.bufferedBytes ?? 0) + (this.filtered?.bufferedBytes ?? 0) + (this.held?.body.length ?? 0);
   }
 
   /** Its deadline could not be dealt with. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock';
 import { ERRORS, type ProxyError } from '../error';
+import { HELD, type LocalReply } from '../filter/types';
 import { isGrpc, statusInHead } from '../grpc/status';
 import type { Head } from '../http1/head';
 import { IdSource } from '../http1/ids';
@@ -14,6 +15,7 @@ import { composeRequest } from './compose-request';
 import { bodyTooLong, deadlinePassed } from './deadline-passed';
 import { boundDuration, composeTimeout, measureMessages } from './duration';
 import { Edits } from './edits';
+import type { Held } from './held-request';
 import { HttpDate } from './http-date';
 import { directReply, errorReply, filterReply, redirectReply, type Reply } from './local-reply';
 import { RequestContext } from './request-context';
@@ -99,15 +101,43 @@ export class Router {
       this.refuse(ctx, ctx.framing.connect ? ERRORS.connectRefused : ERRORS.upgradeRefused);
       return;
     }
+    this.filter(ctx, tables, 0, this.transport.input, bodyStart, bodyEnd);
+  }
+
+  /** The filters from `first` on, and where all let it pass, the way upstream. [bodyStart, bodyEnd) of `bytes` is what has come of the body. */
+  private filter(ctx: RequestContext, tables: HttpTables, first: number, bytes: Buffer, bodyStart: number, bodyEnd: number): void {
     const { filters } = tables;
-    for (let i = 0; i < filters.length; i++) {
+    for (let i = first; i < filters.length; i++) {
       const reply = filters[i].onRequest(ctx);
-      if (reply !== undefined) {
-        if (ctx.bodyTooLong) ctx.downstream.manager.stats.rqTooLarge++;
-        this.answer(ctx, filterReply(ctx, reply));
-        return;
-      }
+      if (reply === undefined) continue;
+      if (reply === HELD) ctx.held!.begin(tables, i, bytes, bodyStart, bodyEnd);
+      else this.filterAnswers(ctx, reply);
+      return;
     }
+    this.forward(ctx, tables, bytes, bodyStart, bodyEnd);
+  }
+
+  private filterAnswers(ctx: RequestContext, reply: LocalReply): void {
+    if (ctx.bodyTooLong) ctx.downstream.manager.stats.rqTooLarge++;
+    this.answer(ctx, filterReply(ctx, reply));
+  }
+
+  /** The filter that held the request lets it go on, or has answered it. */
+  proceed(ctx: RequestContext, { tables, filter, body }: Held, reply: LocalReply | undefined): void {
+    this.now = this.clock.now();
+    if (ctx.holdDeadline.set) this.deadlines.clear(ctx.holdDeadline);
+    if (reply !== undefined) {
+      this.filterAnswers(ctx, reply);
+      return;
+    }
+    const { downstream } = ctx;
+    this.filter(ctx, tables!, filter + 1, body, 0, body.length);
+    downstream.sendHeld?.(ctx);
+  }
+
+  private forward(ctx: RequestContext, tables: HttpTables, bytes: Buffer, bodyStart: number, bodyEnd: number): void {
+    const match = ctx.route;
+    const { action } = match;
     if (action.kind === 'redirect') {
       ctx.responseMutation = match.responseHeaders(undefined);
       this.answer(ctx, redirectReply(action.statusCode, action.location(ctx)));
@@ -136,13 +166,13 @@ export class Router {
     const { setCookies } = ctx.cookie;
     for (let i = 0; i < setCookies.length; i++) ctx.addResponseHeader('set-cookie', setCookies[i]);
     const { maxDuration } = action;
-    if (maxDuration !== undefined && !boundDuration(this, ctx, maxDuration)) {
+    if (maxDuration !== undefined && ctx.endsAt === 0 && !boundDuration(this, ctx, maxDuration)) {
       this.refuse(ctx, ERRORS.maxDuration);
       return;
     }
     let requestHeaders = match.requestHeaders(choice), body: Buffer | undefined;
     if (tables.bodyFilters !== undefined) {
-      const filtered = filterBodies(this, ctx, tables.bodyFilters, requestHeaders, bodyStart, bodyEnd);
+      const filtered = filterBodies(this, ctx, tables.bodyFilters, requestHeaders, bytes, bodyStart, bodyEnd);
       if (filtered === undefined) return;
       ({ mutation: requestHeaders, body } = filtered);
     }
@@ -150,7 +180,7 @@ export class Router {
     if (maxDuration?.grpcTimeoutMax !== undefined) composeTimeout(ctx);
     if (action.messageLimits !== undefined) measureMessages(ctx, action.messageLimits);
     if (body !== undefined) ctx.appendReplay(body, 0, body.length);
-    else if (bodyEnd > bodyStart) ctx.appendReplay(this.transport.input, bodyStart, bodyEnd);
+    else if (bodyEnd > bodyStart) ctx.appendReplay(bytes, bodyStart, bodyEnd);
     ctx.idleTimeout = action.idleTimeout ?? tables.config.streamIdleTimeout;
     if (ctx.idleTimeout > 0) this.deadlines.set(ctx.idleDeadline, ctx.idleTimeout, this.now);
     if (ctx.requestComplete) this.startTimeout(ctx);
@@ -166,6 +196,11 @@ export class Router {
 
   /** More of the request's body, checked already. False: stop reading until `resumeBody`. */
   forwardBody(ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {
+    if (ctx.held !== undefined) {
+      this.touch(ctx);
+      ctx.held.keep(bytes, start, end);
+      return false;
+    }
     if (ctx.bodyTooLong) {
       bodyTooLong(this, ctx);
       return true;
@@ -278,6 +313,8 @@ export class Router {
     if (ctx.receiveDeadline.set) deadlines.clear(ctx.receiveDeadline);
     if (ctx.durationDeadline.set) deadlines.clear(ctx.durationDeadline);
     if (ctx.perTryIdleDeadline.set) deadlines.clear(ctx.perTryIdleDeadline);
+    if (ctx.holdDeadline.set) deadlines.clear(ctx.holdDeadline);
+    ctx.held?.abandon();
     ctx.end = this.now;
     const { downstream, pool } = ctx;
     const statusClass = ctx.status >= 600 ? 5 : (ctx.status / 100) | 0;

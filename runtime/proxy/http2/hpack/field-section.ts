@@ -57,6 +57,33 @@ export class FieldSection {
     this.tooLarge = this.malformed = false;
   }
 
+  /** As it is now, for later than this block. */
+  copy(): FieldSection {
+    const { count, end, raw, offsets } = this;
+    const copy = new FieldSection(this.limit);
+    copy.reserve(0, end);
+    this.bytes.copy(copy.bytes, 0, 0, end);
+    copy.end = end;
+    copy.count = count;
+    copy.size = this.size;
+    copy.known.set(this.known.subarray(0, count));
+    copy.offsets.set(offsets.subarray(0, count * STRIDE));
+    let from = Infinity, to = 0;
+    for (let i = 0; i < count; i++) {
+      if (this.rawStart(i) < 0) continue;
+      from = Math.min(from, this.rawStart(i));
+      to = Math.max(to, this.rawEnd(i));
+    }
+    if (to === 0) return copy;
+    copy.raw = Buffer.from(raw.subarray(from, to));
+    for (let i = 0; i < count; i++) {
+      if (this.rawStart(i) < 0) continue;
+      copy.offsets[i * STRIDE + 3] -= from;
+      copy.offsets[i * STRIDE + 4] -= from;
+    }
+    return copy;
+  }
+
   /** Makes room for `length` bytes behind `at`. */
   reserve(at: number, length: number): void {
     if (at + length <= this.bytes.length) return;

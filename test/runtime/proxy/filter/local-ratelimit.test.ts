@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { VirtualClock } from '../../../../runtime/clock/virtual';
 import type { HttpFilterConfig, RateLimitConfig, TokenBucketConfig } from '../../../../runtime/proxy/config/types';
 import { compileFilters, type FilterRequest, type HttpFilter, type LocalReply } from '../../../../runtime/proxy/filter';
+import { HELD } from '../../../../runtime/proxy/filter/types';
 import type { RouteMatch } from '../../../../runtime/proxy/route';
 import { seeded } from '../cluster/support';
 import { head, matched, nothing, route, table, virtualHost } from '../route/support';
@@ -38,13 +39,18 @@ interface Sent {
   readonly headers: Record<string, string>;
 }
 
+function held(): never {
+  throw new Error('a limit holds nothing');
+}
+
 function send(filter: HttpFilter, headers: Record<string, string> = {}, match = PLAIN): Sent {
   const added: Record<string, string> = {};
   const request: FilterRequest = {
     ...head('/', { headers }), route: match, peer: undefined, destinationPort: 80, request: undefined,
-    addResponseHeader: (name, value) => { added[name] = value; }, limitBody: () => true,
+    addResponseHeader: (name, value) => { added[name] = value; }, limitBody: () => true, hold: held, delay: held,
   };
-  return { reply: filter.onRequest(request), headers: added };
+  const reply = filter.onRequest(request);
+  return { reply: reply === HELD ? held() : reply, headers: added };
 }
 
 function start(config: RateLimitConfig | undefined, random = seeded(1)): { filter: HttpFilter; clock: VirtualClock } {

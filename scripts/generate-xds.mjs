@@ -4,7 +4,7 @@
 //
 // 1. copies what xds-roots.mjs needs into a temporary folder, adding the fields of newer Envoys that we use;
 // 2. compiles it with buf, offline;
-// 3. prunes the compiled descriptors to what the roots reach, except by fields that the proxy refuses, and drops options and Envoy's comments:
+// 3. prunes the compiled descriptors to what the roots reach, except by fields that the proxy refuses and nobody writes, and drops options and Envoy's comments:
 //    what is left in a bundle is what a proxy holds in memory all its life;
 // 4. runs protoc-gen-es on the rest and writes the list of roots as TypeScript.
 import { execFileSync } from 'node:child_process';
@@ -16,7 +16,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { build } from 'esbuild';
 import { prune, stubRefused } from './xds-prune.mjs';
-import { additions, named, roots, UNSUPPORTED } from './xds-roots.mjs';
+import { additions, named, roots, UNSUPPORTED, writtenForOthers } from './xds-roots.mjs';
 
 const project = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const deps = join(project, 'node_modules/@grpc/grpc-js-xds/deps');
@@ -35,7 +35,8 @@ try {
 
   const set = fromBinary(FileDescriptorSetSchema, readFileSync(join(work, 'all.binpb')));
   const accepted = await acceptedFields();
-  stubRefused(set, (type, field) => type in accepted && !(field in accepted[type]), UNSUPPORTED);
+  const unused = (type, field) => !(field in accepted[type]) && !writtenForOthers[type]?.includes(field);
+  stubRefused(set, (type, field) => type in accepted && unused(type, field), UNSUPPORTED);
   const pruned = prune(set, Object.values(roots).flat(), (file) => file.startsWith('meshwright/'));
   writeFileSync(join(work, 'pruned.binpb'), toBinary(FileDescriptorSetSchema, pruned));
 

@@ -5,10 +5,18 @@ const v3 = 'envoy/extensions';
 /** What fields hold that the proxy refuses (runtime/proxy/config/accepted): run the generator again after a field was added there. */
 export const UNSUPPORTED = 'meshwright.v1.Unsupported';
 
+/** Fields that the proxy refuses, and the control plane writes for other clients: those of gRPC. */
+export const writtenForOthers = {
+  'envoy.config.listener.v3.Listener': ['api_listener'],
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext': ['tls_certificate_provider_instance'],
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': ['ca_certificate_provider_instance'],
+};
+
 export const roots = {
   'envoy/config/bootstrap/v3/bootstrap.proto': ['envoy.config.bootstrap.v3.Bootstrap'],
   'envoy/service/discovery/v3/discovery.proto': [
     'envoy.service.discovery.v3.DeltaDiscoveryRequest', 'envoy.service.discovery.v3.DeltaDiscoveryResponse',
+    'envoy.service.discovery.v3.DiscoveryRequest', 'envoy.service.discovery.v3.DiscoveryResponse',
   ],
   'google/rpc/status.proto': ['google.rpc.Status'],
 

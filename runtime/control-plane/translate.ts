@@ -20,6 +20,8 @@ export interface NodeDescription {
   readonly zone?: string;
   /** Its certificate is in its bootstrap; ours brings it itself. */
   readonly ownSvid?: boolean;
+  /** It is a client of gRPC without a proxy. */
+  readonly proxyless?: boolean;
 }
 
 /**
@@ -33,9 +35,9 @@ export function translate(resources: ResourceSet, node: NodeDescription, trustin
 
 /** The node with its region: that of the endpoint that has its address, else the one that it says, if the mesh has it. */
 export function proxyNode(model: MeshModel, node: NodeDescription): ProxyNode {
-  const { service, podIp, loopback = '127.0.0.1', intercepted, addresses, region, zone, ownSvid } = node;
+  const { service, podIp, loopback = '127.0.0.1', intercepted, addresses, region, zone, ownSvid, proxyless } = node;
   const regions = serviceOf(model, service)?.mesh.regions ?? [];
   const said = regions.find(({ name }) => name === region) ?? regions.find(({ zones }) => zone !== undefined && zones.includes(zone));
   const place = intercepted ? { intercepted, addresses } : {};
-  return { service, podIp, loopback, ...place, region: model.regions.get(podIp) ?? said?.name, ...ownSvid && { ownSvid } };
+  return { service, podIp, loopback, ...place, region: model.regions.get(podIp) ?? said?.name, ...ownSvid && { ownSvid }, ...proxyless && { proxyless } };
 }

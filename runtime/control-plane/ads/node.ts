@@ -23,6 +23,8 @@ export function peerOf(node: Node | undefined): Peer | string {
   return {
     id: node.id, version, service: service === undefined ? guestKey(namespace, serviceAccount!) : `${namespace}/${service}`, podIp, loopback, ...place,
     ownSvid: svid === 'static',
+    // `gRPC C-core`, `gRPC Node Pure JS`, `gRPC Go`: each says so (gRFC A27).
+    ...node.userAgentName.startsWith('gRPC') && { proxyless: true },
     ...intercepted && { intercepted, addresses: podIps ? podIps.split(',') : [podIp] },
   };
 }

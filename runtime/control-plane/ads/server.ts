@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../clock';
-import type { DeltaDiscoveryRequest } from '../../xds';
+import type { DeltaDiscoveryRequest, Node } from '../../xds';
 import { Method } from '../../xds/methods';
 import { GrpcServer, Status, type GrpcCall, type ServingSource } from '../grpc';
 import type { Log } from '../log';
@@ -7,11 +7,12 @@ import type { MeshModel } from '../model';
 import { proxyNode } from '../translate';
 import type { ProxyNode } from '../xds';
 import { serviceOf } from '../xds/guest';
+import { DELTA, type Dialect, type Incoming } from './dialect';
 import { peerOf, type Peer } from './node';
 import { identityOf, impostor } from './peer-identity';
-import { requestOf } from './request';
 import type { Snapshot } from './snapshot';
 import { Snapshots } from './snapshots';
+import { StateOfTheWorld } from './state-of-the-world';
 import { AdsStats, shortType } from './stats';
 import { DeltaStream } from './stream';
 
@@ -53,7 +54,7 @@ const SLICE = 50;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Delta ADS over gRPC. Until there is a model nothing is answered. A proxy whose service is not in the mesh gets nothing either, and keeps what it
+ * ADS over gRPC, in both variants. Until there is a model nothing is answered. A proxy whose service is not in the mesh gets nothing either, and keeps what it
  * had: a MeshService that is gone takes itself from its callers, but does not break requests that its pods are still serving.
  */
 export class AdsServer {
@@ -68,7 +69,15 @@ export class AdsServer {
   private slicing: NodeJS.Immediate | undefined;
 
   constructor(private readonly deps: AdsServerDeps) {
-    this.server = new GrpcServer({ clock: deps.clock, methods: { [Method.DeltaAggregatedResources]: (call) => this.accept(call) } });
+    this.server = new GrpcServer({
+      clock: deps.clock,
+      methods: {
+        [Method.DeltaAggregatedResources]: (call) => this.accept(call, DELTA),
+        [Method.StreamAggregatedResources]: (call) => this.accept(call, new StateOfTheWorld({
+          clock: deps.clock, late: (request) => { this.open.get(call)?.stream.request(request); },
+        })),
+      },
+    });
   }
 
   /**
@@ -118,39 +127,41 @@ export class AdsServer {
     await this.server.close(grace);
   }
 
-  private accept(stream: GrpcCall): void {
+  private accept(stream: GrpcCall, dialect: Dialect): void {
     this.stats.streamsOpened += 1;
     stream.handlers = {
-      onMessage: (bytes) => this.onMessage(stream, bytes),
+      onMessage: (bytes) => this.onMessage(stream, dialect, bytes),
       onDrain: () => this.open.get(stream)?.stream.drained(),
       onEnd: () => {
         this.forget(stream);
         stream.end();
       },
-      onClose: () => this.forget(stream),
+      onClose: () => {
+        dialect.close();
+        this.forget(stream);
+      },
     };
   }
 
-  private onMessage(stream: GrpcCall, bytes: Buffer): void {
-    let request: DeltaDiscoveryRequest;
+  private onMessage(stream: GrpcCall, dialect: Dialect, bytes: Buffer): void {
+    let incoming: Incoming;
     try {
-      request = requestOf(bytes);
+      incoming = dialect.read(bytes);
     } catch {
-      stream.end(Status.InvalidArgument, 'the message is no DeltaDiscoveryRequest');
+      stream.end(Status.InvalidArgument, 'the message is no request of ADS');
       return;
     }
-    this.onRequest(stream, request);
+    const connection = this.open.get(stream) ?? this.connect(stream, dialect, incoming.node);
+    if (connection) for (const request of incoming.requests) this.onRequest(connection, request);
   }
 
-  private onRequest(stream: GrpcCall, request: DeltaDiscoveryRequest): void {
-    const connection = this.open.get(stream) ?? this.connect(stream, request);
-    if (!connection) return;
-    if (!connection.stream.request(request)) this.deps.log.debug('ads', 'type is not served', { node: connection.peer.id, type: request.typeUrl });
+  private onRequest({ peer, stream }: Connection, request: DeltaDiscoveryRequest): void {
+    if (!stream.request(request)) this.deps.log.debug('ads', 'type is not served', { node: peer.id, type: request.typeUrl });
     // An answer, and not only a question.
     if (request.responseNonce !== '') this.deps.changed();
   }
 
-  private connect(stream: GrpcCall, { node }: DeltaDiscoveryRequest): Mutable<Connection> | undefined {
+  private connect(stream: GrpcCall, dialect: Dialect, node: Node | undefined): Mutable<Connection> | undefined {
     const peer = peerOf(node);
     if (typeof peer === 'string') {
       this.stats.streamsRefused += 1;
@@ -160,7 +171,7 @@ export class AdsServer {
     }
     const connection: Mutable<Connection> = {
       identity: this.deps.verifyPeers ? identityOf(stream.certificate) : undefined,
-      peer, since: this.deps.clock.wallTime(), stream: this.deltaStream(stream, peer), transport: stream, node: undefined, snapshot: undefined,
+      peer, since: this.deps.clock.wallTime(), stream: this.adsStream(stream, dialect, peer), transport: stream, node: undefined, snapshot: undefined,
     };
     this.open.set(stream, connection);
     this.limitAge(stream);
@@ -193,11 +204,12 @@ export class AdsServer {
     }));
   }
 
-  private deltaStream(stream: GrpcCall, peer: Peer): DeltaStream {
+  private adsStream(stream: GrpcCall, dialect: Dialect, peer: Peer): DeltaStream {
     const { log } = this.deps;
     return new DeltaStream({
       clock: this.deps.clock,
       write: (response) => stream.write(...response),
+      encode: (type, nonce, resources, removed) => dialect.write(type, nonce, resources, removed),
       sent: (type, resources, removals) => {
         const counted = this.stats.types[type];
         counted.responses += 1;

@@ -5,6 +5,7 @@ import {
 } from '../../xds';
 import type { XdsResources } from '../xds';
 import { withVersions, type Resources } from './versions';
+import { textField } from './wire';
 
 /** Types in the order in which they are sent: nothing is referred to before it is there. */
 export const TYPES = [TypeUrl.SDS, TypeUrl.CDS, TypeUrl.EDS, TypeUrl.LDS, TypeUrl.RDS] as const;
@@ -107,16 +108,3 @@ export function encodeResponse(type: ResourceType, nonce: string, resources: rea
 }
 
 const HEADS = Object.fromEntries(TYPES.map((type) => [type, textField(4, type)])) as Record<ResourceType, Buffer>;
-
-/** A field of text: its key, its length as a varint, its bytes. */
-function textField(number: number, text: string): Buffer {
-  const length = Buffer.byteLength(text);
-  const head = [(number << 3) | 2];
-  let left = length;
-  for (; left > 127; left >>>= 7) head.push((left & 127) | 128);
-  head.push(left);
-  const bytes = Buffer.allocUnsafe(head.length + length);
-  bytes.set(head);
-  bytes.write(text, head.length);
-  return bytes;
-}

@@ -12,6 +12,8 @@ export interface StreamDeps {
   readonly clock: Clock;
   /** Writes one response, in parts that follow each other; false where the client is slow, and `drained` will be called once it has caught up. */
   write(response: readonly Uint8Array[]): boolean;
+  /** How a response is encoded; as one of the incremental variant without it. */
+  encode?(type: ResourceType, nonce: string, resources: readonly EncodedResource[], removed: readonly string[]): readonly Uint8Array[];
   sent(type: ResourceType, resources: number, removed: number): void;
   acknowledged(type: ResourceType): void;
   refused(type: ResourceType, resources: readonly EncodedResource[], message: string): void;
@@ -119,7 +121,8 @@ export class DeltaStream {
     const nonce = this.nonces.toString(36);
     this.subscriptions[type].wrote(nonce, resources, removed, snapshot.types[type]);
     this.deps.sent(type, resources.length, removed.length);
-    if (!this.deps.write(encodeResponse(type, nonce, resources, removed))) this.blocked = true;
+    const response = this.deps.encode?.(type, nonce, resources, removed) ?? encodeResponse(type, nonce, resources, removed);
+    if (!this.deps.write(response)) this.blocked = true;
   }
 
   private mayUpdate(type: ResourceType, snapshot: Snapshot): boolean {

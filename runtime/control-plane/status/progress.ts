@@ -37,6 +37,8 @@ export function progress(model: MeshModel, connections: readonly Connection[]): 
     for (const type of TYPES) {
       for (const resource of connection.snapshot.types[type].values()) {
         const state = connection.stream.stateOf(type, resource);
+        // A client of gRPC asks for the services that it has channels to, each by the one name that it uses.
+        if (state === undefined && connection.node?.proxyless) continue;
         const objects = causes.of(service, type, resource.name);
         for (const object of objects) {
           const one = tally(object);

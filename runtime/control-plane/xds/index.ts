@@ -8,6 +8,7 @@ import { interceptedListeners, interceptedOutbound, PASS_THROUGH } from './inter
 import { bytesListener, filterChains, inboundListener, outboundListener, type FilterChains } from './listeners';
 import { bytesListenerName, clusterName, INBOUND, OUTBOUND } from './names';
 import { clusterWithOwnSvid, listenerWithOwnSvid } from './own-certificate';
+import { INVALID_CLUSTER, INVALID_ENDPOINTS, proxyless, proxylessCluster, proxylessEndpoints, speaksHttp2, type Proxyless } from './proxyless';
 import type { ClusterUse } from './route';
 import { outboundRoutes, type BytesUpstream, type Outbound } from './routes';
 import { tcpChain } from './tcp-proxy';
@@ -28,6 +29,7 @@ const NOTHING: XdsResources = Object.freeze({ clusters: [], endpoints: [], liste
 export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const service = serviceOf(model, node.service);
   if (!service) return NOTHING;
+  if (node.proxyless) return proxylessResources(service, model, node);
   const { made: { routes }, used } = routesFor(service, model);
   const outbound = node.intercepted ? interceptedOutbound(service, model) : undefined;
   const own = [
@@ -44,13 +46,36 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   };
 }
 
+/** No secrets: what a client proves itself by, and whom it trusts, is in files that its bootstrap names. */
+function proxylessResources(service: Service, model: MeshModel, node: ProxyNode): XdsResources {
+  const { listeners, routes, invalid } = proxylessFor(service, model);
+  const clusters = routesFor(service, model).used.filter(({ backend }) => speaksHttp2(backend.protocol))
+    .map(({ backend, region }) => proxylessCluster(clusterFor(backend, region)));
+  return {
+    clusters: [...clusters, ...invalid ? [INVALID_CLUSTER] : []],
+    endpoints: [...xdsEndpoints(model, node), ...invalid ? [INVALID_ENDPOINTS] : []],
+    listeners,
+    routes,
+    secrets: [],
+  };
+}
+
+function proxylessFor(service: Service, model: MeshModel): Proxyless {
+  const called = new Map(service.calls.flatMap(({ backend: key }) => {
+    const backend = model.backends.get(key);
+    return backend ? [[clusterName(backend), backend] as const] : [];
+  }));
+  return proxyless(routesFor(service, model).made.routes.virtualHosts, (virtualHost) => called.get(virtualHost));
+}
+
 /** The endpoints of a proxy alone. @param of keys of the backends that are asked about; without it all. */
 export function xdsEndpoints(model: MeshModel, node: ProxyNode, of?: ReadonlySet<string>): ClusterLoadAssignment[] {
   const service = serviceOf(model, node.service);
   if (!service) return [];
   const { used } = routesFor(service, model);
   const asked = of ? used.filter(({ backend }) => of.has(backend.key)) : used;
-  return asked.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region));
+  const assignments = (uses: readonly ClusterUse[]) => uses.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region));
+  return node.proxyless ? assignments(asked.filter(({ backend }) => speaksHttp2(backend.protocol))).map(proxylessEndpoints) : assignments(asked);
 }
 
 /** Keys of the backends whose endpoints differ, where nothing else does; undefined where anything does. */
@@ -64,6 +89,7 @@ export function changedEndpoints(before: MeshModel, after: MeshModel): ReadonlyS
 export function xdsListeners(model: MeshModel, node: ProxyNode): Listener[] {
   const service = serviceOf(model, node.service);
   if (!service) return [];
+  if (node.proxyless) return [...proxylessFor(service, model).listeners];
   const bytesListeners = routesFor(service, model).made.bytes.map((upstream) => bytesListenerFor(service, upstream, node));
   const own = node.intercepted ? interceptedListeners(service, model, chainsFor(service), node) : listenersFor(service, node);
   const all = [...own, ...bytesListeners.sort((a, b) => (a.name < b.name ? -1 : 1))];

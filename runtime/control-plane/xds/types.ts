@@ -16,6 +16,8 @@ export interface ProxyNode {
   readonly region: string | undefined;
   /** Its certificate is the secret `svid` of its bootstrap. */
   readonly ownSvid?: boolean;
+  /** It is a client of gRPC without a proxy. */
+  readonly proxyless?: boolean;
 }
 
 /** Everything that one proxy runs, by type, each list in the order of names. */

@@ -1,7 +1,7 @@
 // Written by scripts/generate-xds.mjs.
 
 import { BootstrapSchema } from './envoy/config/bootstrap/v3/bootstrap_pb';
-import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from './envoy/service/discovery/v3/discovery_pb';
+import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema } from './envoy/service/discovery/v3/discovery_pb';
 import { StatusSchema } from './google/rpc/status_pb';
 import { ListenerSchema } from './envoy/config/listener/v3/listener_pb';
 import { RouteConfigurationSchema } from './envoy/config/route/v3/route_pb';
@@ -24,7 +24,7 @@ import { DigestSchema } from './meshwright/v1/digest_pb';
 import { UpstreamTlsContextSchema, DownstreamTlsContextSchema } from './envoy/extensions/transport_sockets/tls/v3/tls_pb';
 import { SecretSchema } from './envoy/extensions/transport_sockets/tls/v3/secret_pb';
 import { RBACSchema, RBACPerRouteSchema } from './envoy/extensions/filters/http/rbac/v3/rbac_pb';
-import { RBACSchema as RBACSchema29 } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
+import { RBACSchema as RBACSchema31 } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
 import { RawBufferSchema } from './envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 import { HttpProtocolOptionsSchema } from './envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { RoundRobinSchema } from './envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb';
@@ -47,6 +47,8 @@ export const roots = [
   BootstrapSchema,
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
   StatusSchema,
   ListenerSchema,
   RouteConfigurationSchema,
@@ -73,7 +75,7 @@ export const roots = [
   SecretSchema,
   RBACSchema,
   RBACPerRouteSchema,
-  RBACSchema29,
+  RBACSchema31,
   RawBufferSchema,
   HttpProtocolOptionsSchema,
   RoundRobinSchema,

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/service/discovery/v3/discovery.proto.
  */
 export const file_envoy_service_discovery_v3_discovery: GenFile = /*@__PURE__*/
-  fileDesc("CiplbnZveS9zZXJ2aWNlL2Rpc2NvdmVyeS92My9kaXNjb3ZlcnkucHJvdG8SGmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzIrkBCg9SZXNvdXJjZUxvY2F0b3ISDAoEbmFtZRgBIAEoCRJeChJkeW5hbWljX3BhcmFtZXRlcnMYAiADKAsyQi5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZUxvY2F0b3IuRHluYW1pY1BhcmFtZXRlcnNFbnRyeRo4ChZEeW5hbWljUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEifAoMUmVzb3VyY2VOYW1lEgwKBG5hbWUYASABKAkSXgodZHluYW1pY19wYXJhbWV0ZXJfY29uc3RyYWludHMYAiABKAsyNy5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5EeW5hbWljUGFyYW1ldGVyQ29uc3RyYWludHMitAQKFURlbHRhRGlzY292ZXJ5UmVxdWVzdBIoCgRub2RlGAEgASgLMhouZW52b3kuY29uZmlnLmNvcmUudjMuTm9kZRIQCgh0eXBlX3VybBgCIAEoCRIgChhyZXNvdXJjZV9uYW1lc19zdWJzY3JpYmUYAyADKAkSIgoacmVzb3VyY2VfbmFtZXNfdW5zdWJzY3JpYmUYBCADKAkSUAobcmVzb3VyY2VfbG9jYXRvcnNfc3Vic2NyaWJlGAggAygLMisuZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuUmVzb3VyY2VMb2NhdG9yElIKHXJlc291cmNlX2xvY2F0b3JzX3Vuc3Vic2NyaWJlGAkgAygLMisuZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuUmVzb3VyY2VMb2NhdG9yEnEKGWluaXRpYWxfcmVzb3VyY2VfdmVyc2lvbnMYBSADKAsyTi5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5EZWx0YURpc2NvdmVyeVJlcXVlc3QuSW5pdGlhbFJlc291cmNlVmVyc2lvbnNFbnRyeRIWCg5yZXNwb25zZV9ub25jZRgGIAEoCRIoCgxlcnJvcl9kZXRhaWwYByABKAsyEi5nb29nbGUucnBjLlN0YXR1cxo+ChxJbml0aWFsUmVzb3VyY2VWZXJzaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirwIKFkRlbHRhRGlzY292ZXJ5UmVzcG9uc2USGwoTc3lzdGVtX3ZlcnNpb25faW5mbxgBIAEoCRI3CglyZXNvdXJjZXMYAiADKAsyJC5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZRIQCgh0eXBlX3VybBgEIAEoCRIZChFyZW1vdmVkX3Jlc291cmNlcxgGIAMoCRJIChZyZW1vdmVkX3Jlc291cmNlX25hbWVzGAggAygLMiguZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuUmVzb3VyY2VOYW1lEg0KBW5vbmNlGAUgASgJEjkKDWNvbnRyb2xfcGxhbmUYByABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5Db250cm9sUGxhbmUisQUKG0R5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50cxJeCgpjb25zdHJhaW50GAEgASgLMkguZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuRHluYW1pY1BhcmFtZXRlckNvbnN0cmFpbnRzLlNpbmdsZUNvbnN0cmFpbnRIABJgCg5vcl9jb25zdHJhaW50cxgCIAEoCzJGLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50cy5Db25zdHJhaW50TGlzdEgAEmEKD2FuZF9jb25zdHJhaW50cxgDIAEoCzJGLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50cy5Db25zdHJhaW50TGlzdEgAElIKD25vdF9jb25zdHJhaW50cxgEIAEoCzI3LmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50c0gAGrABChBTaW5nbGVDb25zdHJhaW50EgsKA2tleRgBIAEoCRIPCgV2YWx1ZRgCIAEoCUgAEmEKBmV4aXN0cxgDIAEoCzJPLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50cy5TaW5nbGVDb25zdHJhaW50LkV4aXN0c0gAGggKBkV4aXN0c0IRCg9jb25zdHJhaW50X3R5cGUaXgoOQ29uc3RyYWludExpc3QSTAoLY29uc3RyYWludHMYASADKAsyNy5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5EeW5hbWljUGFyYW1ldGVyQ29uc3RyYWludHNCBgoEdHlwZSLtAgoIUmVzb3VyY2USDAoEbmFtZRgDIAEoCRI/Cg1yZXNvdXJjZV9uYW1lGAggASgLMiguZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuUmVzb3VyY2VOYW1lEg8KB2FsaWFzZXMYBCADKAkSDwoHdmVyc2lvbhgBIAEoCRImCghyZXNvdXJjZRgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSJgoDdHRsGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkgKDWNhY2hlX2NvbnRyb2wYByABKAsyMS5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZS5DYWNoZUNvbnRyb2wSMAoIbWV0YWRhdGEYCSABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRokCgxDYWNoZUNvbnRyb2wSFAoMZG9fbm90X2NhY2hlGAEgASgIYgZwcm90bzM", [file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_duration, file_google_rpc_status]);
+  fileDesc("CiplbnZveS9zZXJ2aWNlL2Rpc2NvdmVyeS92My9kaXNjb3ZlcnkucHJvdG8SGmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzIrkBCg9SZXNvdXJjZUxvY2F0b3ISDAoEbmFtZRgBIAEoCRJeChJkeW5hbWljX3BhcmFtZXRlcnMYAiADKAsyQi5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZUxvY2F0b3IuRHluYW1pY1BhcmFtZXRlcnNFbnRyeRo4ChZEeW5hbWljUGFyYW1ldGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEifAoMUmVzb3VyY2VOYW1lEgwKBG5hbWUYASABKAkSXgodZHluYW1pY19wYXJhbWV0ZXJfY29uc3RyYWludHMYAiABKAsyNy5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5EeW5hbWljUGFyYW1ldGVyQ29uc3RyYWludHMihgIKEERpc2NvdmVyeVJlcXVlc3QSFAoMdmVyc2lvbl9pbmZvGAEgASgJEigKBG5vZGUYAiABKAsyGi5lbnZveS5jb25maWcuY29yZS52My5Ob2RlEhYKDnJlc291cmNlX25hbWVzGAMgAygJEkYKEXJlc291cmNlX2xvY2F0b3JzGAcgAygLMisuZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuUmVzb3VyY2VMb2NhdG9yEhAKCHR5cGVfdXJsGAQgASgJEhYKDnJlc3BvbnNlX25vbmNlGAUgASgJEigKDGVycm9yX2RldGFpbBgGIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzIr4BChFEaXNjb3ZlcnlSZXNwb25zZRIUCgx2ZXJzaW9uX2luZm8YASABKAkSJwoJcmVzb3VyY2VzGAIgAygLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIOCgZjYW5hcnkYAyABKAgSEAoIdHlwZV91cmwYBCABKAkSDQoFbm9uY2UYBSABKAkSOQoNY29udHJvbF9wbGFuZRgGIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbnRyb2xQbGFuZSK0BAoVRGVsdGFEaXNjb3ZlcnlSZXF1ZXN0EigKBG5vZGUYASABKAsyGi5lbnZveS5jb25maWcuY29yZS52My5Ob2RlEhAKCHR5cGVfdXJsGAIgASgJEiAKGHJlc291cmNlX25hbWVzX3N1YnNjcmliZRgDIAMoCRIiChpyZXNvdXJjZV9uYW1lc191bnN1YnNjcmliZRgEIAMoCRJQChtyZXNvdXJjZV9sb2NhdG9yc19zdWJzY3JpYmUYCCADKAsyKy5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZUxvY2F0b3ISUgodcmVzb3VyY2VfbG9jYXRvcnNfdW5zdWJzY3JpYmUYCSADKAsyKy5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZUxvY2F0b3IScQoZaW5pdGlhbF9yZXNvdXJjZV92ZXJzaW9ucxgFIAMoCzJOLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkRlbHRhRGlzY292ZXJ5UmVxdWVzdC5Jbml0aWFsUmVzb3VyY2VWZXJzaW9uc0VudHJ5EhYKDnJlc3BvbnNlX25vbmNlGAYgASgJEigKDGVycm9yX2RldGFpbBgHIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzGj4KHEluaXRpYWxSZXNvdXJjZVZlcnNpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKvAgoWRGVsdGFEaXNjb3ZlcnlSZXNwb25zZRIbChNzeXN0ZW1fdmVyc2lvbl9pbmZvGAEgASgJEjcKCXJlc291cmNlcxgCIAMoCzIkLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLlJlc291cmNlEhAKCHR5cGVfdXJsGAQgASgJEhkKEXJlbW92ZWRfcmVzb3VyY2VzGAYgAygJEkgKFnJlbW92ZWRfcmVzb3VyY2VfbmFtZXMYCCADKAsyKC5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZU5hbWUSDQoFbm9uY2UYBSABKAkSOQoNY29udHJvbF9wbGFuZRgHIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbnRyb2xQbGFuZSKxBQobRHluYW1pY1BhcmFtZXRlckNvbnN0cmFpbnRzEl4KCmNvbnN0cmFpbnQYASABKAsySC5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5EeW5hbWljUGFyYW1ldGVyQ29uc3RyYWludHMuU2luZ2xlQ29uc3RyYWludEgAEmAKDm9yX2NvbnN0cmFpbnRzGAIgASgLMkYuZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuRHluYW1pY1BhcmFtZXRlckNvbnN0cmFpbnRzLkNvbnN0cmFpbnRMaXN0SAASYQoPYW5kX2NvbnN0cmFpbnRzGAMgASgLMkYuZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuRHluYW1pY1BhcmFtZXRlckNvbnN0cmFpbnRzLkNvbnN0cmFpbnRMaXN0SAASUgoPbm90X2NvbnN0cmFpbnRzGAQgASgLMjcuZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuRHluYW1pY1BhcmFtZXRlckNvbnN0cmFpbnRzSAAasAEKEFNpbmdsZUNvbnN0cmFpbnQSCwoDa2V5GAEgASgJEg8KBXZhbHVlGAIgASgJSAASYQoGZXhpc3RzGAMgASgLMk8uZW52b3kuc2VydmljZS5kaXNjb3ZlcnkudjMuRHluYW1pY1BhcmFtZXRlckNvbnN0cmFpbnRzLlNpbmdsZUNvbnN0cmFpbnQuRXhpc3RzSAAaCAoGRXhpc3RzQhEKD2NvbnN0cmFpbnRfdHlwZRpeCg5Db25zdHJhaW50TGlzdBJMCgtjb25zdHJhaW50cxgBIAMoCzI3LmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLkR5bmFtaWNQYXJhbWV0ZXJDb25zdHJhaW50c0IGCgR0eXBlIu0CCghSZXNvdXJjZRIMCgRuYW1lGAMgASgJEj8KDXJlc291cmNlX25hbWUYCCABKAsyKC5lbnZveS5zZXJ2aWNlLmRpc2NvdmVyeS52My5SZXNvdXJjZU5hbWUSDwoHYWxpYXNlcxgEIAMoCRIPCgd2ZXJzaW9uGAEgASgJEiYKCHJlc291cmNlGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRImCgN0dGwYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SSAoNY2FjaGVfY29udHJvbBgHIAEoCzIxLmVudm95LnNlcnZpY2UuZGlzY292ZXJ5LnYzLlJlc291cmNlLkNhY2hlQ29udHJvbBIwCghtZXRhZGF0YRgJIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhGiQKDENhY2hlQ29udHJvbBIUCgxkb19ub3RfY2FjaGUYASABKAhiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_any, file_google_protobuf_duration, file_google_rpc_status]);
 
 /**
  * @generated from message envoy.service.discovery.v3.ResourceLocator
@@ -61,6 +61,95 @@ export type ResourceName = Message<"envoy.service.discovery.v3.ResourceName"> & 
  */
 export const ResourceNameSchema: GenMessage<ResourceName> = /*@__PURE__*/
   messageDesc(file_envoy_service_discovery_v3_discovery, 1);
+
+/**
+ * @generated from message envoy.service.discovery.v3.DiscoveryRequest
+ */
+export type DiscoveryRequest = Message<"envoy.service.discovery.v3.DiscoveryRequest"> & {
+  /**
+   * @generated from field: string version_info = 1;
+   */
+  versionInfo: string;
+
+  /**
+   * @generated from field: envoy.config.core.v3.Node node = 2;
+   */
+  node?: Node | undefined;
+
+  /**
+   * @generated from field: repeated string resource_names = 3;
+   */
+  resourceNames: string[];
+
+  /**
+   * @generated from field: repeated envoy.service.discovery.v3.ResourceLocator resource_locators = 7;
+   */
+  resourceLocators: ResourceLocator[];
+
+  /**
+   * @generated from field: string type_url = 4;
+   */
+  typeUrl: string;
+
+  /**
+   * @generated from field: string response_nonce = 5;
+   */
+  responseNonce: string;
+
+  /**
+   * @generated from field: google.rpc.Status error_detail = 6;
+   */
+  errorDetail?: Status | undefined;
+};
+
+/**
+ * Describes the message envoy.service.discovery.v3.DiscoveryRequest.
+ * Use `create(DiscoveryRequestSchema)` to create a new message.
+ */
+export const DiscoveryRequestSchema: GenMessage<DiscoveryRequest> = /*@__PURE__*/
+  messageDesc(file_envoy_service_discovery_v3_discovery, 2);
+
+/**
+ * @generated from message envoy.service.discovery.v3.DiscoveryResponse
+ */
+export type DiscoveryResponse = Message<"envoy.service.discovery.v3.DiscoveryResponse"> & {
+  /**
+   * @generated from field: string version_info = 1;
+   */
+  versionInfo: string;
+
+  /**
+   * @generated from field: repeated google.protobuf.Any resources = 2;
+   */
+  resources: Any[];
+
+  /**
+   * @generated from field: bool canary = 3;
+   */
+  canary: boolean;
+
+  /**
+   * @generated from field: string type_url = 4;
+   */
+  typeUrl: string;
+
+  /**
+   * @generated from field: string nonce = 5;
+   */
+  nonce: string;
+
+  /**
+   * @generated from field: envoy.config.core.v3.ControlPlane control_plane = 6;
+   */
+  controlPlane?: ControlPlane | undefined;
+};
+
+/**
+ * Describes the message envoy.service.discovery.v3.DiscoveryResponse.
+ * Use `create(DiscoveryResponseSchema)` to create a new message.
+ */
+export const DiscoveryResponseSchema: GenMessage<DiscoveryResponse> = /*@__PURE__*/
+  messageDesc(file_envoy_service_discovery_v3_discovery, 3);
 
 /**
  * @generated from message envoy.service.discovery.v3.DeltaDiscoveryRequest
@@ -117,7 +206,7 @@ export type DeltaDiscoveryRequest = Message<"envoy.service.discovery.v3.DeltaDis
  * Use `create(DeltaDiscoveryRequestSchema)` to create a new message.
  */
 export const DeltaDiscoveryRequestSchema: GenMessage<DeltaDiscoveryRequest> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 2);
+  messageDesc(file_envoy_service_discovery_v3_discovery, 4);
 
 /**
  * @generated from message envoy.service.discovery.v3.DeltaDiscoveryResponse
@@ -164,7 +253,7 @@ export type DeltaDiscoveryResponse = Message<"envoy.service.discovery.v3.DeltaDi
  * Use `create(DeltaDiscoveryResponseSchema)` to create a new message.
  */
 export const DeltaDiscoveryResponseSchema: GenMessage<DeltaDiscoveryResponse> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 3);
+  messageDesc(file_envoy_service_discovery_v3_discovery, 5);
 
 /**
  * @generated from message envoy.service.discovery.v3.DynamicParameterConstraints
@@ -205,7 +294,7 @@ export type DynamicParameterConstraints = Message<"envoy.service.discovery.v3.Dy
  * Use `create(DynamicParameterConstraintsSchema)` to create a new message.
  */
 export const DynamicParameterConstraintsSchema: GenMessage<DynamicParameterConstraints> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 4);
+  messageDesc(file_envoy_service_discovery_v3_discovery, 6);
 
 /**
  * @generated from message envoy.service.discovery.v3.DynamicParameterConstraints.SingleConstraint
@@ -239,7 +328,7 @@ export type DynamicParameterConstraints_SingleConstraint = Message<"envoy.servic
  * Use `create(DynamicParameterConstraints_SingleConstraintSchema)` to create a new message.
  */
 export const DynamicParameterConstraints_SingleConstraintSchema: GenMessage<DynamicParameterConstraints_SingleConstraint> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 4, 0);
+  messageDesc(file_envoy_service_discovery_v3_discovery, 6, 0);
 
 /**
  * @generated from message envoy.service.discovery.v3.DynamicParameterConstraints.SingleConstraint.Exists
@@ -252,7 +341,7 @@ export type DynamicParameterConstraints_SingleConstraint_Exists = Message<"envoy
  * Use `create(DynamicParameterConstraints_SingleConstraint_ExistsSchema)` to create a new message.
  */
 export const DynamicParameterConstraints_SingleConstraint_ExistsSchema: GenMessage<DynamicParameterConstraints_SingleConstraint_Exists> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 4, 0, 0);
+  messageDesc(file_envoy_service_discovery_v3_discovery, 6, 0, 0);
 
 /**
  * @generated from message envoy.service.discovery.v3.DynamicParameterConstraints.ConstraintList
@@ -269,7 +358,7 @@ export type DynamicParameterConstraints_ConstraintList = Message<"envoy.service.
  * Use `create(DynamicParameterConstraints_ConstraintListSchema)` to create a new message.
  */
 export const DynamicParameterConstraints_ConstraintListSchema: GenMessage<DynamicParameterConstraints_ConstraintList> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 4, 1);
+  messageDesc(file_envoy_service_discovery_v3_discovery, 6, 1);
 
 /**
  * @generated from message envoy.service.discovery.v3.Resource
@@ -321,7 +410,7 @@ export type Resource = Message<"envoy.service.discovery.v3.Resource"> & {
  * Use `create(ResourceSchema)` to create a new message.
  */
 export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 5);
+  messageDesc(file_envoy_service_discovery_v3_discovery, 7);
 
 /**
  * @generated from message envoy.service.discovery.v3.Resource.CacheControl
@@ -338,5 +427,5 @@ export type Resource_CacheControl = Message<"envoy.service.discovery.v3.Resource
  * Use `create(Resource_CacheControlSchema)` to create a new message.
  */
 export const Resource_CacheControlSchema: GenMessage<Resource_CacheControl> = /*@__PURE__*/
-  messageDesc(file_envoy_service_discovery_v3_discovery, 5, 0);
+  messageDesc(file_envoy_service_discovery_v3_discovery, 7, 0);
 

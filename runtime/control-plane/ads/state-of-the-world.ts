@@ -76,12 +76,7 @@ export class StateOfTheWorld implements Dialect {
     const type = TYPES.find((known) => known === request.typeUrl);
     if (!type) return [create(DeltaDiscoveryRequestSchema, { typeUrl: request.typeUrl })];
     if (type === CDS && this.mustWait(request)) {
-      this.waiting = request;
-      this.timer ??= this.deps.clock.setTimer(PATIENCE, () => {
-        this.timer = undefined;
-        const released = this.release();
-        if (released) this.deps.late(released);
-      });
+      this.hold(request);
       return [];
     }
     const translated = this.translate(type, request);
@@ -98,6 +93,15 @@ export class StateOfTheWorld implements Dialect {
     return this.kept[CDS].names === undefined && versionInfo !== '' && resourceNames.length > 0 && !this.upToDate();
   }
 
+  private hold(request: DiscoveryRequest): void {
+    this.waiting = request;
+    this.timer ??= this.deps.clock.setTimer(PATIENCE, () => {
+      this.timer = undefined;
+      const released = this.release();
+      if (released) this.deps.late(released);
+    });
+  }
+
   /** The client has answered the listeners and routes that it asked for. */
   private upToDate(): boolean {
     const [listeners, routes] = [this.kept[LDS], this.kept[RDS]];
@@ -109,7 +113,13 @@ export class StateOfTheWorld implements Dialect {
     this.timer?.cancel();
     this.timer = undefined;
     this.waiting = undefined;
-    return waiting && this.translate(CDS, waiting);
+    if (!waiting) return undefined;
+    // It has thought better of it meanwhile: a first request without names would ask for everything.
+    if (waiting.resourceNames.length === 0) {
+      this.kept[CDS].names = new Set();
+      return undefined;
+    }
+    return this.translate(CDS, waiting);
   }
 
   private translate(type: ResourceType, { node, resourceNames, responseNonce, errorDetail }: DiscoveryRequest): DeltaDiscoveryRequest {

@@ -74,8 +74,10 @@ export function xdsEndpoints(model: MeshModel, node: ProxyNode, of?: ReadonlySet
   if (!service) return [];
   const { used } = routesFor(service, model);
   const asked = of ? used.filter(({ backend }) => of.has(backend.key)) : used;
-  const assignments = (uses: readonly ClusterUse[]) => uses.map((use) => endpointsFor(use, model.endpoints.get(use.backend.key) ?? NO_LOCALITIES, node.region));
-  return node.proxyless ? assignments(asked.filter(({ backend }) => speaksHttp2(backend.protocol))).map(proxylessEndpoints) : assignments(asked);
+  const localities = ({ backend }: ClusterUse) => model.endpoints.get(backend.key) ?? NO_LOCALITIES;
+  const assignment = (use: ClusterUse) => endpointsFor(use, localities(use), node.region);
+  const called = node.proxyless ? asked.filter(({ backend }) => speaksHttp2(backend.protocol)) : asked;
+  return node.proxyless ? called.map(assignment).map(proxylessEndpoints) : called.map(assignment);
 }
 
 /** Keys of the backends whose endpoints differ, where nothing else does; undefined where anything does. */

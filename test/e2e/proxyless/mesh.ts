@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { App, Chart, Duration } from 'cdk8s';
-import { GrpcMatch, GrpcRoute, GrpcRule, LoadBalancer, Mesh, MeshService, ServicePort, StringMatch, Timeout, Weighted } from 'meshwright';
 import { stringify } from 'yaml';
+import { GrpcMatch, GrpcRoute, GrpcRule, LoadBalancer, Mesh, MeshService, ServicePort, StringMatch, Timeout, Weighted } from 'meshwright';
 import { Who } from './who';
 
 const ROOT = resolve(__dirname, '../../..');

@@ -1,6 +1,6 @@
 import {
-  ApiVersion, Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema, create, duration, LeastRequestSchema, packAny, RoundRobinSchema, RoutingPriority,
-  TransportSocketSchema, unpackAnyAs, UpstreamTlsContextSchema, type Any, type Cluster, type OutlierDetection, type TransportSocket,
+  ApiVersion, Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema, create, duration, LeastRequestSchema, packAny, RoundRobinSchema,
+  RoutingPriority, TransportSocketSchema, unpackAnyAs, UpstreamTlsContextSchema, type Any, type Cluster, type OutlierDetection, type TransportSocket,
 } from '../../../xds';
 import type { Init } from '../init';
 

@@ -39,5 +39,6 @@ export function proxyNode(model: MeshModel, node: NodeDescription): ProxyNode {
   const regions = serviceOf(model, service)?.mesh.regions ?? [];
   const said = regions.find(({ name }) => name === region) ?? regions.find(({ zones }) => zone !== undefined && zones.includes(zone));
   const place = intercepted ? { intercepted, addresses } : {};
-  return { service, podIp, loopback, ...place, region: model.regions.get(podIp) ?? said?.name, ...ownSvid && { ownSvid }, ...proxyless && { proxyless } };
+  const client = { ...ownSvid && { ownSvid }, ...proxyless && { proxyless } };
+  return { service, podIp, loopback, ...place, region: model.regions.get(podIp) ?? said?.name, ...client };
 }

@@ -318,6 +318,8 @@ export interface Locality {
   readonly region: string;
   readonly zone: string;
   readonly endpoints: readonly Endpoint[];
+  /** Addresses of its pods in the other family, where they have both: whoever means one pod may know it by either. Requests are balanced over the first. */
+  readonly secondFamily?: readonly string[];
 }
 
 export interface Endpoint {

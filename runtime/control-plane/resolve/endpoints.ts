@@ -28,7 +28,7 @@ export function serviceOfSlice({ id, value }: Resource<'EndpointSlice'>): string
 /**
  * Endpoints of a backend by region and zone, in the order of names and addresses. The port is that of the slices under the name of the Service's
  * port. A terminating pod is gone already: its connections may end, and no new request is sent. A pod that is not ready is listed and not used,
- * so that the health of a region is judged by all of its pods. A Service of both address families is reached by IPv4.
+ * so that the health of a region is judged by all of its pods. A Service of both address families is reached by IPv4; its pods are known by both.
  */
 export function endpointsOf(draft: BackendDraft, set: ResourceSet, slices: SlicesByService, report: Report): Locality[] {
   const service = set.resources.Service.get(keyOf(draft));
@@ -41,25 +41,30 @@ export function endpointsOf(draft: BackendDraft, set: ResourceSet, slices: Slice
     if (slice.addressType === 'FQDN') report.unresolved(draft.owner, 'UnsupportedValue', `${name}: addressType is "FQDN": must be IPv4 or IPv6; its endpoints are left out`);
   }
   const family = own.some(({ slice }) => slice.addressType === 'IPv4') ? 'IPv4' : 'IPv6';
-  const byLocality = new Map<string, { region: string; zone: string; endpoints: Map<string, Endpoint> }>();
-  for (const { slice } of own.filter((one) => one.slice.addressType === family)) {
+  const byLocality = new Map<string, { region: string; zone: string; endpoints: Map<string, Endpoint>; second: Set<string> }>();
+  for (const { slice } of own.filter((one) => one.slice.addressType !== 'FQDN')) {
     const port = isConsuls(slice) ? slice.ports?.[0]?.port : slice.ports?.find((one) => (one.name ?? '') === portName)?.port;
     if (port === undefined || port === null) continue;
     for (const { addresses, conditions, zone = '' } of slice.endpoints ?? []) {
       if (conditions?.terminating) continue;
       const region = zones.get(zone ?? '') ?? '';
       const key = `${region}/${zone ?? ''}`;
-      const locality = byLocality.get(key) ?? { region, zone: zone ?? '', endpoints: new Map<string, Endpoint>() };
+      const locality = byLocality.get(key) ?? { region, zone: zone ?? '', endpoints: new Map<string, Endpoint>(), second: new Set<string>() };
       byLocality.set(key, locality);
       // All addresses of one endpoint are the same pod.
       const [address] = addresses;
+      if (slice.addressType !== family) {
+        locality.second.add(address);
+        continue;
+      }
       const id = `${address} ${port}`;
       const ready = (conditions?.ready ?? true) || (locality.endpoints.get(id)?.ready ?? false);
       locality.endpoints.set(id, { address, port, ready });
     }
   }
-  return [...byLocality].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { region, zone, endpoints }]) => ({
-    region, zone, endpoints: [...endpoints.values()].sort((a, b) => (a.address < b.address ? -1 : Number(a.address > b.address)) || a.port - b.port),
+  return [...byLocality].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { region, zone, endpoints, second }]) => ({
+    region, zone, ...second.size > 0 && { secondFamily: [...second].sort() },
+    endpoints: [...endpoints.values()].sort((a, b) => (a.address < b.address ? -1 : Number(a.address > b.address)) || a.port - b.port),
   }));
 }
 

@@ -109,7 +109,8 @@ function podsOf(backend: Backend): string {
 }
 
 function toPods(service: Service, model: MeshModel, backend: Backend): FilterChain | undefined {
-  const pods = (model.endpoints.get(backend.key) ?? []).flatMap(({ endpoints }) => endpoints.map(({ address }) => address));
+  const localities = model.endpoints.get(backend.key) ?? [];
+  const pods = localities.flatMap(({ endpoints, secondFamily = [] }) => [...endpoints.map(({ address }) => address), ...secondFamily]);
   if (pods.length === 0) return undefined;
   const name = podsOf(backend);
   const { idleTimeout } = backend.policies;

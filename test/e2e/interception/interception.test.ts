@@ -1,22 +1,22 @@
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
+import { rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
 import { connect, createServer as createTcpServer, type AddressInfo, type Server as TcpServer } from 'node:net';
-import { arch, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { systemClock } from '../../../runtime/clock';
 import { startControlPlane, type ControlPlane } from '../../../runtime/control-plane/control-plane';
 import { interceptArguments } from '../../../src/contract';
 import { mesh } from '../../runtime/control-plane/support/documents';
 import { MemorySource } from '../../runtime/control-plane/support/memory-source';
 import { Pod } from './namespace';
+import { ask, imageFolder, inUrl, listen, ready, visit } from './support';
 
 /** A guest's pod in a network namespace of its own: the rules that its init container loads, its proxy as the bundle of the image, and its application. */
 
-const ROOT = resolve(__dirname, '../../..');
 const PROXY = 1337;
 const APP = 1000;
 const EXCLUDED = 1001;
+const HOST = 'whatever.example';
 const CLUSTER_IP = { v4: '10.96.0.10', v6: 'fd96::10' };
 
 jest.setTimeout(60_000);
@@ -31,11 +31,7 @@ const port = (server: Server | TcpServer) => (server.address() as AddressInfo).p
 
 beforeAll(async () => {
   pod = new Pod('mwintercept', 41);
-  folder = mkdtempSync(join(tmpdir(), 'meshwright-interception-'));
-  // The proxy's user has to read it.
-  for (const path of [folder, tmpdir()]) chmodSync(path, 0o755);
-  for (const file of readdirSync(join(ROOT, 'lib/runtime')).filter((name) => name.endsWith('.js'))) copyFileSync(join(ROOT, 'lib/runtime', file), join(folder, file));
-  copyFileSync(join(ROOT, `node_modules/@koromix/koffi-linux-${arch()}/linux_${arch()}/koffi.node`), join(folder, 'koffi.node'));
+  folder = imageFolder();
 
   upstream = createServer((incoming, answer) => answer.end(`upstream ${incoming.headers.host} ${incoming.headers['x-request-id'] ? 'proxied' : 'direct'}`));
   await once(upstream.listen(0, '::'), 'listening');
@@ -65,7 +61,7 @@ beforeAll(async () => {
   for (let time = 0; time < 2; time++) pod.root(process.execPath, [join(folder, 'intercept.js'), ...rules]);
   const proxy = pod.spawn(PROXY, process.execPath, join(folder, 'proxy.js'), '--config-yaml', bootstrap(), '--service-node', 'app-1.shop', '--service-cluster', 'app.shop',
     '--health-address', '0.0.0.0:15020', '--log-level', 'info');
-  await ready(proxy);
+  await ready(pod, proxy);
   await once(pod.spawn(APP, process.execPath, '-e', `
     require('http').createServer((q, r) => r.end('app ' + q.headers.host)).listen(9000, '::', () => console.log('up'));
   `).stdout!, 'data');
@@ -100,43 +96,6 @@ function bootstrap(): string {
   });
 }
 
-/** Resolves when the proxy has everything that it was told. */
-async function ready(proxy: ReturnType<Pod['spawn']>): Promise<void> {
-  const said: string[] = [];
-  proxy.stdout!.on('data', (chunk: Buffer) => said.push(chunk.toString()));
-  proxy.stderr!.on('data', (chunk: Buffer) => said.push(chunk.toString()));
-  while (!(await visit(pod.v4, 15020, '/ready')).startsWith('200')) {
-    if (proxy.exitCode !== null) throw new Error(said.join(''));
-  }
-}
-
-/** Asks from within the pod, as a user. */
-async function ask(user: number, url: string, host = 'whatever.example'): Promise<string> {
-  return pod.run(user, process.execPath, '-e', `
-    require('http').get(${JSON.stringify(url)}, { headers: { host: ${JSON.stringify(host)} }, agent: false, timeout: 5000 }, (answer) => {
-      let text = ''; answer.on('data', (chunk) => text += chunk).on('end', () => console.log(answer.statusCode, text));
-    }).on('error', (error) => console.log(error.code)).on('timeout', () => console.log('timeout'));
-  `);
-}
-
-/** What a connection from within the pod hears. */
-async function listen(user: number, address: string, to: number): Promise<string> {
-  return pod.run(user, process.execPath, '-e', `
-    const socket = require('net').connect(${to}, ${JSON.stringify(address)}); let text = '';
-    socket.on('data', (chunk) => text += chunk).on('end', () => { console.log(text || 'closed'); socket.end(); }).on('error', (error) => console.log(error.code));
-  `);
-}
-
-/** From outside, with the pod's own address. */
-async function visit(host: string, to: number, path = '/'): Promise<string> {
-  return new Promise((done) => {
-    request({ host, port: to, path, agent: false }, (answer) => {
-      let text = '';
-      answer.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; }).on('end', () => done(`${answer.statusCode} ${text}`));
-    }).on('error', ({ code }: NodeJS.ErrnoException) => done(code!)).end();
-  });
-}
-
 /** Counters of the proxy. */
 async function stat(name: RegExp): Promise<number> {
   const text = await pod.run(PROXY, process.execPath, '-e', 'fetch("http://127.0.0.1:15000/stats/prometheus").then((a) => a.text()).then(console.log)');
@@ -145,36 +104,35 @@ async function stat(name: RegExp): Promise<number> {
 const PASSED = /^envoy_cluster_upstream_cx_total\{.*"pass-through"/;
 
 describe.each([['IPv4', 'v4'], ['IPv6', 'v6']] as const)('%s', (_, family) => {
-  const literal = (address: string) => (address.includes(':') ? `[${address}]` : address);
   const outside = () => (family === 'v4' ? pod.hostV4 : pod.hostV6);
 
   test('a request to the address of a Service goes by its routes, whatever Host says', async () => {
-    expect(await ask(APP, `http://${literal(CLUSTER_IP[family])}:8080/`)).toBe('200 upstream whatever.example proxied');
+    expect(await ask(pod, APP, `http://${inUrl(CLUSTER_IP[family])}:8080/`, HOST)).toBe('200 upstream whatever.example proxied');
   });
 
   test('what is in no mesh is passed on as it is, also where the server speaks first', async () => {
     const before = await stat(PASSED);
-    expect(await ask(APP, `http://${literal(outside())}:${port(upstream)}/`)).toBe('200 upstream whatever.example direct');
-    expect(await listen(APP, outside(), port(direct))).toBe('bytes');
+    expect(await ask(pod, APP, `http://${inUrl(outside())}:${port(upstream)}/`, HOST)).toBe('200 upstream whatever.example direct');
+    expect(await listen(pod, APP, outside(), port(direct))).toBe('bytes');
     expect(await stat(PASSED)).toBe(before + 2);
   });
 
   test('an excluded user goes past the proxy', async () => {
     const before = await stat(PASSED);
-    expect(await listen(EXCLUDED, outside(), port(direct))).toBe('bytes');
+    expect(await listen(pod, EXCLUDED, outside(), port(direct))).toBe('bytes');
     expect(await stat(PASSED)).toBe(before);
   });
 
   test('whoever calls the pod comes to its application by way of the proxy', async () => {
     const before = await stat(PASSED);
-    expect(await visit(pod[family], 9000)).toBe(`200 app ${literal(pod[family])}:9000`);
+    expect(await visit(pod[family], 9000)).toBe(`200 app ${inUrl(pod[family])}:9000`);
     expect(await stat(PASSED)).toBe(before + 1);
   });
 
   test('the application reaches itself without a proxy, by loopback and by its own address', async () => {
     const before = await stat(PASSED);
-    expect(await ask(APP, `http://${family === 'v4' ? '127.0.0.1' : '[::1]'}:9000/`)).toBe('200 app whatever.example');
-    expect(await ask(APP, `http://${literal(pod[family])}:9000/`)).toBe('200 app whatever.example');
+    expect(await ask(pod, APP, `http://${family === 'v4' ? '127.0.0.1' : '[::1]'}:9000/`, HOST)).toBe('200 app whatever.example');
+    expect(await ask(pod, APP, `http://${inUrl(pod[family])}:9000/`, HOST)).toBe('200 app whatever.example');
     expect(await stat(PASSED)).toBe(before);
   });
 

@@ -1,19 +1,56 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
-/** A network namespace of the test's own, joined to the machine by a veth: a pod. Everything beyond goes to this side of the veth. */
-export class Pod {
-  readonly processes: ChildProcess[] = [];
+const run = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 
+function removed(...args: string[]): void {
+  try {
+    execFileSync('ip', args, { stdio: 'ignore' });
+  } catch {
+    // It is not there.
+  }
+}
+
+/** A bridge of this machine that pods are on together. */
+export class Bridge {
   /** @param net third part of 10.77.x.0/24 and of fd77:x::/64 */
   constructor(readonly name: string, readonly net: number) {
     this.remove();
-    const run = (...args: string[]) => execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    run('link', 'add', name, 'type', 'bridge');
+    addressed(name, net);
+  }
+
+  get v4(): string { return `10.77.${this.net}.1`; }
+  get v6(): string { return `fd77:${this.net}::1`; }
+
+  remove(): void {
+    removed('link', 'del', this.name);
+  }
+}
+
+/** Gives this machine's side of a network its addresses. */
+function addressed(link: string, net: number): void {
+  run('addr', 'add', `10.77.${net}.1/24`, 'dev', link);
+  run('-6', 'addr', 'add', `fd77:${net}::1/64`, 'dev', link, 'nodad');
+  run('link', 'set', link, 'up');
+}
+
+/** A network namespace of the test's own, joined to the machine by a veth: a pod. Everything beyond goes to this side of the veth, or to the bridge. */
+export class Pod {
+  readonly processes: ChildProcess[] = [];
+
+  /**
+   * @param net third part of 10.77.x.0/24 and of fd77:x::/64
+   * @param last part of its addresses
+   */
+  constructor(readonly name: string, readonly net: number, private readonly last = 2, bridge?: Bridge) {
+    this.remove();
     run('netns', 'add', name);
     run('link', 'add', this.link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
-    run('addr', 'add', `${this.hostV4}/24`, 'dev', this.link);
-    run('-6', 'addr', 'add', `${this.hostV6}/64`, 'dev', this.link, 'nodad');
-    run('link', 'set', this.link, 'up');
+    if (bridge) run('link', 'set', this.link, 'master', bridge.name, 'up');
+    else addressed(this.link, net);
     const inside = (...args: string[]) => run('-n', name, ...args);
     inside('link', 'set', 'lo', 'up');
     inside('addr', 'add', `${this.v4}/24`, 'dev', 'eth0');
@@ -24,10 +61,18 @@ export class Pod {
   }
 
   get link(): string { return `${this.name}0`; }
-  get v4(): string { return `10.77.${this.net}.2`; }
-  get v6(): string { return `fd77:${this.net}::2`; }
+  get v4(): string { return `10.77.${this.net}.${this.last}`; }
+  get v6(): string { return `fd77:${this.net}::${this.last}`; }
   get hostV4(): string { return `10.77.${this.net}.1`; }
   get hostV6(): string { return `fd77:${this.net}::1`; }
+
+  private get etc(): string { return join('/etc/netns', this.name); }
+
+  /** Names that are known in it alone. */
+  hosts(names: Readonly<Record<string, string>>): void {
+    mkdirSync(this.etc, { recursive: true });
+    writeFileSync(join(this.etc, 'hosts'), Object.entries(names).map(([name, address]) => `${address} ${name}\n`).join(''));
+  }
 
   /** A program in it, as a user. */
   spawn(user: number, program: string, ...args: string[]): ChildProcess {
@@ -63,12 +108,8 @@ export class Pod {
   }
 
   private remove(): void {
-    for (const args of [['link', 'del', this.link], ['netns', 'del', this.name]]) {
-      try {
-        execFileSync('ip', args, { stdio: 'ignore' });
-      } catch {
-        // It is not there.
-      }
-    }
+    removed('link', 'del', this.link);
+    removed('netns', 'del', this.name);
+    rmSync(this.etc, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,5 @@
 import { translate, type NodeDescription } from '../../../runtime/control-plane/translate';
-import { toJson, ListenerSchema, type Listener } from '../../../runtime/xds';
+import { ClusterLoadAssignmentSchema, toJson, ListenerSchema, type Listener } from '../../../runtime/xds';
 import { mesh, meshService, service, setOf, slice, type Manifest } from './support/documents';
 
 const addressed = (name: string, port: number, ...clusterIPs: string[]): Manifest => {
@@ -102,4 +102,12 @@ test('a guest calls whatever has an address, and what it serves is passed on; wi
 }
 `);
   expect(listenersOf(SHOP, guest)).toEqual({});
+});
+
+test('pods of both families are known by either address; what is balanced goes by IPv4', () => {
+  const v6 = { ...slice('payment', ['fd00::2', 'fd00::3'], 'b'), addressType: 'IPv6' };
+  const { listeners, endpoints } = translate(setOf(...SHOP, v6), NODE);
+  const balanced = toJson(ClusterLoadAssignmentSchema, endpoints.find(({ clusterName }) => clusterName === 'payment.shop:8080')!);
+  expect(chains(listeners.find(({ name }) => name === 'outbound')!)).toContain('pods:payment.shop:8080: 10.0.0.2/32 10.0.0.3/32 fd00::2/128 fd00::3/128 port 8080');
+  expect(JSON.stringify(balanced).match(/"address":"[^"]+"/g)).toEqual(['"address":"10.0.0.2"', '"address":"10.0.0.3"']);
 });

@@ -149,7 +149,6 @@ if (project.jest) {
   project.jest.config.reporters = ['default'];
   project.jest.config.globalSetup = '<rootDir>/test/setup/scratch.ts';
   project.jest.config.globalTeardown = '<rootDir>/test/setup/clean.ts';
-  project.jest.config.setupFiles = ['<rootDir>/test/setup/properties.ts'];
   project.jest.config.moduleNameMapper = {
     '^meshwright$': '<rootDir>/src/index.ts',
     '^meshwright/contract$': '<rootDir>/src/contract/index.ts',

@@ -42,6 +42,9 @@ export const roots = {
   [`${v3}/filters/http/router/v3/router.proto`]: ['envoy.extensions.filters.http.router.v3.Router'],
   [`${v3}/filters/http/local_ratelimit/v3/local_rate_limit.proto`]: ['envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit'],
 
+  [`${v3}/filters/http/jwt_authn/v3/config.proto`]: [
+    'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication', 'envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig',
+  ],
   [`${v3}/filters/http/buffer/v3/buffer.proto`]: [
     'envoy.extensions.filters.http.buffer.v3.Buffer', 'envoy.extensions.filters.http.buffer.v3.BufferPerRoute',
   ],
@@ -84,6 +87,7 @@ export const roots = {
 
   'meshwright/v1/circuit_breaker.proto': ['meshwright.v1.CircuitBreaker'],
   'meshwright/v1/retry.proto': ['meshwright.v1.RetryExtension'],
+  'meshwright/v1/jwks.proto': ['meshwright.v1.JwksOutage'],
   'meshwright/v1/grpc.proto': ['meshwright.v1.GrpcLimits'],
   'meshwright/v1/unsupported.proto': [UNSUPPORTED],
 };

@@ -2,13 +2,15 @@ import type { Clock } from '../clock';
 import { createCluster, type Cluster } from './cluster';
 import type { SharedClusters } from './cluster/shared';
 import type { ClusterEndpoints, ListenerConfig, ProxySnapshot, RouteTableConfig } from './config/types';
+import { JwtFilter, KeyStore } from './filter/jwt';
 import { ListenError } from './listen-error';
 import { compileListener, type ListenerDependencies } from './listener/compile';
 import { Listener } from './listener/listener';
-import type { ListenerTables } from './listener/tables';
+import { isHttp, type ListenerTables } from './listener/tables';
 import type { Observer } from './observe/types';
 import { compileRouteTable, type RouteTable } from './route';
 import { ClusterPool } from './router/cluster-pool';
+import { fetchFrom } from './router/fetch';
 import { Router } from './router/router';
 import type { ClientTlsContext } from './tls/client';
 import { TlsContexts } from './tls/contexts';
@@ -88,6 +90,7 @@ export class Proxy {
   private held = false;
   private readonly shared: SharedClusters | undefined;
   readonly tls: TlsContexts;
+  private readonly keys: KeyStore;
 
   constructor({ clock, transport, random, observer, shared, defer, onFault, ...deps }: ProxyDependencies) {
     this.shared = shared;
@@ -99,6 +102,11 @@ export class Proxy {
       clock, transport, deadlines: this.router.deadlines, ticketSecret: deps.ticketSecret,
       failed: (failure) => deps.onHandshakeFailure?.(failure),
       degraded: (reason) => deps.onTlsDegraded?.(reason),
+    });
+    this.keys = new KeyStore({
+      clock, random,
+      fetch: (from, done) => fetchFrom(this.router, from, done),
+      keepFor: (cluster) => this.router.clusters.get(cluster)?.cluster.config.keysKeptFor,
     });
     if (onFault !== undefined) {
       transport.onFault = (error) => {
@@ -150,10 +158,10 @@ export class Proxy {
     await this.tls.ready(snapshot);
     // Compiled first: what does not compile leaves everything as it is.
     const routeTables = this.compileRoutes(snapshot);
-    const { clock, random, shared } = this;
+    const { clock, random, shared, keys } = this;
     const { secrets } = snapshot;
     const dependencies: ListenerDependencies = {
-      clock, random, shared,
+      clock, random, shared, keys,
       routes: (name) => routeTables.get(snapshot.routes.get(name)!),
       transportSocket: (key, config) => this.tls.server(key, config, secrets),
     };
@@ -169,6 +177,7 @@ export class Proxy {
           const removedClusters = this.applyClusters(snapshot, clients);
           this.applyListeners(tables, bindings);
           this.tls.keep(snapshot);
+          this.keys.retain(keysUsedBy([...tables.values()]));
           for (const pool of removedClusters) pool.retire();
         } finally {
           settle();
@@ -346,9 +355,16 @@ export class Proxy {
     for (const { listener } of entries) listener.destroy();
     for (const listener of this.leaving) listener.destroy();
     for (const { pool } of this.clusterEntries.values()) pool.retire();
+    this.keys.retain(new Set());
     this.router.deadlines.close();
     await Promise.all(closing);
   }
+}
+
+/** Keys of tokens that filters in force need. */
+function keysUsedBy(tables: readonly ListenerTables[]): Set<JwtFilter['remoteKeys'][number]> {
+  const filters = tables.flatMap(({ chains }) => chains.flatMap((chain) => (isHttp(chain) ? chain.filters : [])));
+  return new Set(filters.flatMap((filter) => (filter instanceof JwtFilter ? filter.remoteKeys : [])));
 }
 
 async function giveUp(bindings: readonly Binding[]): Promise<void> {

@@ -58,6 +58,12 @@ export {
   type Policy as RbacPolicy, PermissionSchema as RbacPermissionSchema, type Permission as RbacPermission,
   PrincipalSchema as RbacPrincipalSchema, type Principal as RbacPrincipal,
 } from './gen/envoy/config/rbac/v3/rbac_pb';
+export {
+  JwtAuthenticationSchema, type JwtAuthentication, JwtProviderSchema, type JwtProvider, PerRouteConfigSchema as JwtPerRouteConfigSchema,
+  JwtRequirementSchema, type JwtRequirement as JwtRequirementMessage, type RemoteJwks,
+} from './gen/envoy/extensions/filters/http/jwt_authn/v3/config_pb';
+export { MetadataMatcherSchema, type MetadataMatcher } from './gen/envoy/type/matcher/v3/metadata_pb';
+export { type ValueMatcher } from './gen/envoy/type/matcher/v3/value_pb';
 export { type PathMatcher } from './gen/envoy/type/matcher/v3/path_pb';
 export * from './gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb';
 export * from './gen/envoy/extensions/filters/http/buffer/v3/buffer_pb';
@@ -103,6 +109,7 @@ export * from './gen/meshwright/v1/certificate_pb';
 export * from './gen/meshwright/v1/circuit_breaker_pb';
 export * from './gen/meshwright/v1/retry_pb';
 export * from './gen/meshwright/v1/grpc_pb';
+export * from './gen/meshwright/v1/jwks_pb';
 
 export {
   AnySchema, type Any, BoolValueSchema, type BoolValue, BytesValueSchema, type BytesValue, DoubleValueSchema, type DoubleValue,

@@ -12,7 +12,6 @@ import { Authority } from '../runtime/proxy/support/pki';
 import { Http1Client, Http2Client, type Client, type Outcome } from './clients';
 import { Failures, planOf } from './plan';
 import { ProxyProcess, type Inside } from './proxy';
-import { supervised } from './supervise';
 import { Upstreams } from './upstreams';
 
 const KINDS = ['h1', 'h2', 'h1s', 'h2s'] as const;
@@ -151,8 +150,7 @@ function judgeHeap(samples: readonly number[], failures: Failures): void {
   if (after - before > GROWTH) failures.add(`memory grows: ${megabytes(before)} early, ${megabytes(after)} late`);
 }
 
-const work = process.env.MESHWRIGHT_INTEGRITY_CHILD === undefined ? supervised(process.argv.slice(2)) : main();
-work.then((status) => { process.exitCode = status; }, (error: unknown) => {
+main().then((status) => { process.exitCode = status; }, (error: unknown) => {
   console.error(error);
   process.exitCode = 1;
 });

@@ -28,8 +28,6 @@ process.on('message', () => {
     process.send({ heap: heapUsed, buffers: arrayBuffers, resources });
   });
 });
-// Whoever asks is gone, and would not end it any more.
-process.on('disconnect', () => process.exit());
 process.channel.unref();
 `;
 

@@ -1,5 +1,5 @@
 import type { RbacConfig } from '../config/rbac-types';
-import { isAmbiguousPath, RbacRules } from './rbac';
+import { isAmbiguousPath, RbacRules, type LackedClaims } from './rbac';
 import { nameOfPeer, type Subject } from './subject';
 
 /** Whom a metric names apart; of more they are one. */
@@ -28,6 +28,8 @@ function countFor(counts: Map<string, number>, subject: Subject): void {
 export interface Denial {
   /** RESPONSE_CODE_DETAILS: which policy denied it, or that none allows it, whom, and what. */
   readonly detail: string;
+  /** Another token would do. */
+  readonly lacked?: LackedClaims;
 }
 
 /** Decides by the rules of one filter, counts, and says for logs why somebody may not. */
@@ -59,7 +61,8 @@ export class Authorizer {
     }
     stats.denied++;
     countFor(stats.deniedTo, subject);
-    return { detail: this.explain(rules, subject) };
+    const lacked = this.lacked(rules, subject);
+    return { detail: this.explain(rules, subject, lacked), lacked };
   }
 
   private shadowDeny(subject: Subject): void {
@@ -73,8 +76,13 @@ export class Authorizer {
     return rules.decide(subject).allowed;
   }
 
+  private lacked(rules: RbacRules, subject: Subject): LackedClaims | undefined {
+    if (subject.request !== undefined && rules.readsPath && isAmbiguousPath(subject.request.path)) return undefined;
+    return rules.lackedClaims(subject);
+  }
+
   /** What was asked for, and what would have allowed it. */
-  private explain(rules: RbacRules, subject: Subject): string {
+  private explain(rules: RbacRules, subject: Subject, lacked: LackedClaims | undefined): string {
     const { request, destinationPort } = subject;
     const { policy } = rules.decide(subject);
     const who = nameOfPeer(subject);
@@ -83,6 +91,10 @@ export class Authorizer {
     if (request !== undefined && rules.readsPath && isAmbiguousPath(request.path)) return denial(`${what}; no rule is about a path that can be read in two ways`);
     if (policy !== undefined) return denial(`${policy} denies ${what}`);
     if (subject.peer === undefined) return denial(`no rule allows ${what}; callers need a certificate of the mesh`);
+    if (lacked !== undefined) {
+      const token = lacked.scopes.length === 0 ? 'other claims' : `scope ${lacked.scopes.join(' or ')}`;
+      return denial(`no rule allows ${what}; its token needs ${token}`);
+    }
     const fix = rules.knows(subject) ? `add it to what ${who} may ask for (allow)` : `declare calls(${called}) in ${who}`;
     return denial(`no rule allows ${what}; ${fix}`);
   }

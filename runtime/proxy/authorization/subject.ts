@@ -15,6 +15,8 @@ export interface Subject {
   readonly peerAddress: string;
   /** Port of the listener. */
   readonly destinationPort: number;
+  /** What verified tokens of the request say, under the name that their filter gives them; undefined: there are none. */
+  readonly claims?: Readonly<Record<string, unknown>>;
   /** Undefined of a connection of bytes. */
   readonly request: RequestHead | undefined;
 }

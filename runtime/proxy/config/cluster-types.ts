@@ -18,6 +18,11 @@ export interface ClusterConfig {
   readonly retryBudget: RetryBudgetConfig | undefined;
   /** Ours, in typed_filter_metadata["meshwright.circuit_breaker"]. */
   readonly breaker: CircuitBreakerConfig | undefined;
+  /**
+   * Ours, in typed_filter_metadata["meshwright.jwks"]: milliseconds for which keys of tokens that came from it stay good beyond their time while no others can
+   * be had; undefined: without end.
+   */
+  readonly keysKeptFor?: number;
   readonly outlierDetection: OutlierDetectionConfig | undefined;
   /** The cluster's one health_checks; undefined: none. */
   readonly healthCheck?: HealthCheckConfig;

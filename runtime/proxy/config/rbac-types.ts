@@ -1,3 +1,4 @@
+import type { MetadataMatchConfig } from './jwt-types';
 import type { NamedMatchConfig, ValueMatchConfig } from './types';
 
 /** Role-based access control (envoy.config.rbac.v3) as the data path sees it; as `types.ts`. */
@@ -35,4 +36,6 @@ export type RbacTerm =
   | { readonly kind: 'port'; readonly port: number }
   /** Undefined: whoever has a certificate that was verified. */
   | { readonly kind: 'authenticated'; readonly name: ValueMatchConfig | undefined }
+  /** What a token says that was verified. */
+  | { readonly kind: 'metadata'; readonly match: MetadataMatchConfig }
   | { readonly kind: 'address'; readonly prefix: string; readonly length: number };

@@ -1,5 +1,6 @@
 import type { BodyLimitConfig, CompressorConfig, DigestConfig } from './body-types';
 import type { ClusterConfig, ClusterEndpoints } from './cluster-types';
+import type { JwtConfig, JwtOfRoute } from './jwt-types';
 import type { ListenerConfig } from './listener-types';
 import type { RbacConfig } from './rbac-types';
 import type { SecretConfig } from './tls-types';
@@ -13,6 +14,7 @@ import type { SecretConfig } from './tls-types';
 export * from './cluster-types';
 export * from './listener-types';
 export * from './body-types';
+export * from './jwt-types';
 export * from './rbac-types';
 export * from './tls-types';
 
@@ -84,6 +86,7 @@ export interface Http2Limits {
 
 /** A filter in front of the router. Each kind has one file in `filter/`. */
 export type HttpFilterConfig =
+  | { readonly kind: 'jwt'; readonly name: string; readonly config: JwtConfig | undefined; readonly ofRoute?: JwtOfRoute }
   | { readonly kind: 'local_ratelimit'; readonly name: string; readonly config: RateLimitConfig | undefined }
   | { readonly kind: 'rbac'; readonly name: string; readonly config: RbacConfig | undefined }
   | { readonly kind: 'body_limit'; readonly name: string; readonly config: BodyLimitConfig | undefined }

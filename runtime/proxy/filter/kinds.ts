@@ -3,6 +3,7 @@ import type { HttpFilterConfig } from '../config/types';
 import type { SharedMemory } from '../shared-memory';
 import { CompressorFilter, DigestFilter } from './body';
 import { BodyLimitFilter } from './body-limit';
+import { JwtFilter, KeyStore } from './jwt';
 import { LocalRateLimitFilter } from './local-ratelimit';
 import { RbacFilter } from './rbac';
 import type { HttpFilter } from './types';
@@ -16,6 +17,8 @@ export interface FilterContext {
   readonly scope?: string;
   /** What all workers of the pod see; undefined: there is one proxy. */
   readonly shared?: SharedMemory;
+  /** Keys that are fetched. Undefined: none can be. */
+  readonly keys?: KeyStore;
 }
 
 /**
@@ -24,7 +27,8 @@ export interface FilterContext {
  *
  * | kind              | why there                                                                                                       |
  * | ----------------- | --------------------------------------------------------------------------------------------------------------- |
- * | `rbac`            | First: whoever may not ask uses up nothing, of a limit either.                                                   |
+ * | `jwt`             | First: what a token says is what rules behind it are about.                                                      |
+ * | `rbac`            | Before limits: whoever may not ask uses up nothing of one.                                                       |
  * | `local_ratelimit` | Before anything that costs: a request over the limit must not take a place in a queue, a retry, a buffered body. |
  * | `body_limit`      | Before anybody looks at bodies: what is too long is refused as early as its length is known.                     |
  * | `digest`          | Verifies and makes digests of bodies; of answers, those that the client gets, whatever coding they have got.     |
@@ -34,9 +38,17 @@ export interface FilterContext {
 export const FILTER_KINDS: {
   readonly [K in HttpFilterConfig['kind']]: (config: Extract<HttpFilterConfig, { kind: K }>, context: FilterContext) => HttpFilter;
 } = {
+  jwt: ({ name, config }, { clock, keys }) => new JwtFilter(name, config, clock, keys ?? unreachable(clock)),
   rbac: ({ name, config }) => new RbacFilter(name, config),
   local_ratelimit: ({ name, config }, { clock, random, scope, shared }) => new LocalRateLimitFilter(name, config, clock, random, scope, shared),
   body_limit: ({ name, config }) => new BodyLimitFilter(name, config),
   compressor: ({ name, config }) => new CompressorFilter(name, config),
   digest: ({ name, config }) => new DigestFilter(name, config),
 };
+
+/** Without a proxy there is nothing to fetch from. */
+function unreachable(clock: Clock): KeyStore {
+  return new KeyStore({
+    clock, random: () => 0, keepFor: () => undefined, fetch: (_from, done) => clock.setTimer(0, () => done({ failure: 'there is nothing to fetch from' })),
+  });
+}

@@ -1,6 +1,8 @@
 import { Authorizer } from '../authorization/authorizer';
+import type { LackedClaims } from '../authorization/rbac';
 import type { RbacConfig } from '../config/types';
 import { ERRORS } from '../error';
+import { challenge } from './jwt/refusal';
 import type { FilterRequest, HttpFilter, LocalReply } from './types';
 
 /**
@@ -31,8 +33,10 @@ export class RbacFilter implements HttpFilter {
     const authorizer = own === undefined ? this.listener : own.kind === 'rbac' && own.config !== undefined ? this.of(own.config) : undefined;
     const denial = authorizer?.check(request);
     if (denial === undefined) return undefined;
+    const { detail, lacked } = denial;
+    if (lacked !== undefined) return lackedReply(detail, lacked, request, this.rules ?? this.name);
     const { code, status, flag, problem, title, policy } = ERRORS.accessDenied;
-    return { status, flag, detail: denial.detail, publicDetail: code, problem, title, policy: policy! };
+    return { status, flag, detail, publicDetail: code, problem, title, policy: policy! };
   }
 
   private of(config: RbacConfig): Authorizer {
@@ -40,4 +44,13 @@ export class RbacFilter implements HttpFilter {
     if (authorizer === undefined) this.byConfig.set(config, authorizer = new Authorizer(config, this.listener?.stats));
     return authorizer;
   }
+}
+
+/** Who may, with another token: without one 401 says so, and what it needs where that is a scope (RFC 6750 §3). */
+function lackedReply(detail: string, { scopes }: LackedClaims, { claims }: FilterRequest, realm: string): LocalReply {
+  const row = claims === undefined ? ERRORS.tokenMissing : ERRORS.tokenInsufficient;
+  const { code, status, flag, problem, title, policy, grpcStatus } = row;
+  const scope: (readonly [string, string])[] = scopes.length === 0 ? [] : [['scope', scopes.join(' ')]];
+  const header = claims === undefined ? challenge(realm) : challenge(realm, ['error', 'insufficient_scope'], ...scope);
+  return { status, flag, detail, publicDetail: code, problem, title, policy: policy!, grpcStatus, headers: [header] };
 }

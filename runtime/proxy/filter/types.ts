@@ -1,4 +1,5 @@
 import type { Subject } from '../authorization/subject';
+import type { HeaderMutation } from '../config/types';
 import type { ResponseFlag } from '../error';
 import type { RequestHead, RouteMatch } from '../route/types';
 
@@ -7,6 +8,10 @@ export interface FilterRequest extends RequestHead, Subject {
   readonly route: RouteMatch;
   /** Adds a header to whatever answer the client gets. */
   addResponseHeader(name: string, value: string): void;
+  /** Changes what the filters behind see of the request's headers, and what goes upstream; the route's own changes come after it. */
+  changeHeaders(mutation: HeaderMutation): void;
+  /** What a verified token says, for rules behind, under a name. */
+  setClaims(name: string, claims: Readonly<Record<string, unknown>>): void;
   /**
    * Holds the request back until what is returned lets it go on; `onRequest` then returns `HELD`. Whoever waits for another connection's answer does it so,
    * and nothing of a request is copied for it but its body.

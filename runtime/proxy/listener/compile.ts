@@ -3,6 +3,7 @@ import { Authorizer } from '../authorization/authorizer';
 import { allChains, type DownstreamTlsConfig, type FilterChainConfig, type ListenerConfig } from '../config/types';
 import { compileFilters } from '../filter';
 import { compileBodyFilters } from '../filter/body';
+import type { KeyStore } from '../filter/jwt';
 import type { RouteTable } from '../route/types';
 import { compileChoice } from '../route/weighted-clusters';
 import type { SharedMemory } from '../shared-memory';
@@ -18,6 +19,8 @@ export interface ListenerDependencies {
   readonly routes: (name: string) => RouteTable | undefined;
   /** What all workers of the pod see; undefined: there is one proxy. */
   readonly shared?: SharedMemory;
+  /** Keys of tokens, which are fetched. Undefined: none can be. */
+  readonly keys?: KeyStore;
   /** The transport socket of a filter chain that is not plain TCP; the same one again where nothing that it is made of has changed. */
   readonly transportSocket?: (key: string, config: DownstreamTlsConfig) => DownstreamTransportSocket;
 }
@@ -48,8 +51,8 @@ function compileChain(
   if (routes === undefined) throw new Error(`listener ${listener}: route table ${config.routeTable} is not in the snapshot`);
   const known = before !== undefined && isHttp(before) ? before : undefined;
   if (known !== undefined && known.chain === chain && known.routes === routes && known.transportSocket === transportSocket) return known;
-  const { clock, random, shared } = dependencies;
-  const filters = compileFilters(config.filters, { clock, random, shared, scope: chain.key, previous: known?.filters });
+  const { clock, random, shared, keys } = dependencies;
+  const filters = compileFilters(config.filters, { clock, random, shared, keys, scope: chain.key, previous: known?.filters });
   return { chain, transportSocket, config, routes, filters, bodyFilters: compileBodyFilters(filters) };
 }
 

@@ -5,6 +5,7 @@ import { collectAuthorization, isAuthorization, type AuthorizationCounters } fro
 import { collectBodyFilters, type MeasuredFilter } from './body-metrics';
 import { Families } from './families';
 import type { Http2Stats } from './http2-stats';
+import { collectTokens, isTokens } from './jwt-metrics';
 import type { RequestObserver } from './request-observer';
 
 type Numbers<T> = { readonly [K in keyof T as T[K] extends number ? K : never]: T[K] };
@@ -207,6 +208,7 @@ export function collectTraffic({ clusters, listeners }: Measured, observer: Requ
         collectBodyFilters(filters, { envoy_http_conn_manager_prefix: statPrefix }, into);
         for (const filter of filters) {
           if (isAuthorization(filter.stats)) collectAuthorization({ statPrefix, protocol: 'http', rules: filter.rules ?? filter.name }, filter.stats, into);
+          if (isTokens(filter.stats)) collectTokens(statPrefix, filter.stats, into);
         }
         continue;
       }

@@ -69,7 +69,8 @@ function mutations(host: VirtualHostConfig, route: RouteConfig, kind: 'requestHe
   return (choice) => (choice === undefined ? plain : byChoice[choice.index]);
 }
 
-function compilePath(match: PathMatchConfig): (path: string, length: number) => boolean {
+/** Whether a path is one of those that a match is about. @throws Error for a pattern that does not compile. */
+export function compilePath(match: PathMatchConfig): (path: string, length: number) => boolean {
   if (match.kind === 'regex') {
     const pattern = compilePattern(match.value);
     return (path, length) => length > 0 && pattern.matches(length === path.length ? path : path.slice(0, length));

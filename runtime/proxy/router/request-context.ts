@@ -11,6 +11,7 @@ import { ForwardedIds, type ResponseRules } from '../http1/forward';
 import { Body, Framing } from '../http1/framing';
 import { Head, Known } from '../http1/head';
 import type { RequestRecord } from '../observe/types';
+import { inTurn } from '../route/header-mutation';
 import type { ClusterChoice, ForwardAction, MadeCookies, RouteMatch } from '../route/types';
 import { Deadline, type DeadlineOwner } from '../timer';
 import type { TlsSession } from '../transport';
@@ -19,6 +20,7 @@ import type { FilteredClient } from './filtered-client';
 import { Held } from './held-request';
 import type { RequestClient } from './request-client';
 import type { RequestDigest } from './request-digest';
+import { methodOf, pathOf } from './request-line';
 import type { Router } from './router';
 import type { UpstreamRequest } from './upstream-request';
 
@@ -69,6 +71,9 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   retry: RetryConfig | undefined;
   hash: RequestHash | undefined;
   responseMutation: HeaderMutation | undefined;
+  /** By filters. */
+  headerChanges: HeaderMutation | undefined;
+  claims: Readonly<Record<string, unknown>> | undefined;
   idleTimeout = 0;
 
   /** The client's own head; `head` points into it. */
@@ -199,7 +204,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     if (this.addedHeaders.length > 0) this.addedHeaders.length = 0;
     if (this.cookie.setCookies.length > 0) this.cookie.setCookies.length = 0;
     this.route = undefined as unknown as RouteMatch;
-    this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = undefined;
+    this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = this.headerChanges = this.claims = undefined;
     this.connection = this.host = this.backoff = this.triedHosts = this.upstreamHost = undefined;
     this.requestTrailers = this.filtered = this.requestDigest = this.held = undefined;
     this.replayEnd = this.replayLimit = this.unprocessed = this.timeoutAt = this.endsAt = 0;
@@ -259,7 +264,27 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   }
 
   header(name: string): string | undefined {
+    const { headerChanges } = this;
+    if (headerChanges !== undefined) {
+      const { set, remove } = headerChanges;
+      for (let i = 0; i < set.length; i++) if (set[i].name === name) return set[i].value;
+      if (remove.includes(name)) return undefined;
+    }
     return this.head.header(name);
+  }
+
+  changeHeaders(mutation: HeaderMutation): void {
+    this.headerChanges = this.headerChanges === undefined ? mutation : inTurn(this.headerChanges, mutation);
+  }
+
+  /** What filters and then the route do to the request's headers. */
+  withHeaderChanges(ofRoute: HeaderMutation | undefined): HeaderMutation | undefined {
+    const { headerChanges } = this;
+    return headerChanges === undefined || ofRoute === undefined ? headerChanges ?? ofRoute : inTurn(headerChanges, ofRoute);
+  }
+
+  setClaims(name: string, claims: Readonly<Record<string, unknown>>): void {
+    this.claims = { ...this.claims, [name]: claims };
   }
 
   addResponseHeader(name: string, value: string): void {
@@ -360,26 +385,4 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     const i = this.head.indexOf(kind);
     return i < 0 ? '' : this.head.value(i);
   }
-}
-
-const METHODS = ['GET', 'POST', 'PUT', 'HEAD', 'DELETE', 'PATCH', 'OPTIONS'];
-
-function methodOf(head: Head): string {
-  const length = head.methodEnd - head.methodStart;
-  const at = head.base + head.methodStart;
-  outer: for (const method of METHODS) {
-    if (method.length !== length) continue;
-    for (let i = 0; i < length; i++) if (head.bytes[at + i] !== method.charCodeAt(i)) continue outer;
-    return method;
-  }
-  return head.text(head.methodStart, head.methodEnd);
-}
-
-/** Origin-form, whatever the client wrote. */
-function pathOf(head: Head, framing: Framing): string {
-  const { pathStart, pathEnd } = framing;
-  if (framing.connect) return '';
-  if (pathStart === pathEnd) return methodOf(head) === 'OPTIONS' ? '*' : '/';
-  const path = head.text(pathStart, pathEnd);
-  return path.charCodeAt(0) === 63 ? `/${path}` : path;
 }

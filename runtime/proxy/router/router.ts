@@ -170,7 +170,7 @@ export class Router {
       this.refuse(ctx, ERRORS.maxDuration);
       return;
     }
-    let requestHeaders = match.requestHeaders(choice), body: Buffer | undefined;
+    let requestHeaders = ctx.withHeaderChanges(match.requestHeaders(choice)), body: Buffer | undefined;
     if (tables.bodyFilters !== undefined) {
       const filtered = filterBodies(this, ctx, tables.bodyFilters, requestHeaders, bytes, bodyStart, bodyEnd);
       if (filtered === undefined) return;

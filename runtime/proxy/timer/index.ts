@@ -48,8 +48,6 @@ class DeadlineList {
 /** Milliseconds of a slot, and how many there are: powers of two. One turn is 16 seconds; who is due later stands in its slot for several turns. */
 const TICK = 64;
 const SLOTS = 256;
-/** Milliseconds that the timer may be late by before the process counts as held up. */
-const HELD_UP = 20;
 
 /**
  * All deadlines of the data path: one coarse wheel, and one timer of the clock.
@@ -61,9 +59,6 @@ const HELD_UP = 20;
  * in it is due before. When the timer fires, slots whose bound has come are looked through, and only they. Nothing is rounded to a tick: the timer is
  * set for the millisecond of the earliest deadline. It is left alone when that one is cleared, and finds nothing to do then, so a request that ends
  * in time costs no timer.
- *
- * A process that did not run for a while (its processor was taken away, a long collection) wakes up with timers that are over and answers that came
- * in time, and Node looks at timers first. Then what has come is read before anything counts as too late.
  */
 export class Deadlines {
   private readonly slots = Array.from({ length: SLOTS }, () => new DeadlineList());
@@ -74,17 +69,10 @@ export class Deadlines {
   /** When the timer fires. */
   private armedFor = Infinity;
   private readonly onTimer = () => this.fire();
-  private readonly onRead = () => this.pass();
   private closed = false;
 
-  /**
-   * @param onFault told of what owners throw; the others' deadlines go on.
-   * @param afterReads runs its argument when all that has come by now is read.
-   */
-  constructor(
-    readonly clock: Clock, private readonly onFault: (error: unknown) => void = throwOn,
-    private readonly afterReads: (run: () => void) => void = setImmediate,
-  ) {}
+  /** @param onFault told of what owners throw; the others' deadlines go on. */
+  constructor(readonly clock: Clock, private readonly onFault: (error: unknown) => void = throwOn) {}
 
   /** Sets (or moves) a deadline `delay` milliseconds from `now`. */
   set(deadline: Deadline, delay: number, now: number): void {
@@ -116,17 +104,10 @@ export class Deadlines {
   }
 
   private fire(): void {
-    const late = this.clock.now() - this.armedFor;
-    this.timer = undefined;
-    // Who sets another one meanwhile need not arm: that is done at the end, for all.
-    this.armedFor = -Infinity;
-    if (late > HELD_UP) this.afterReads(this.onRead);
-    else this.pass();
-  }
-
-  private pass(): void {
-    if (this.closed) return;
     const now = this.clock.now();
+    this.timer = undefined;
+    // Who sets another one meanwhile need not arm: that is done below, for all.
+    this.armedFor = -Infinity;
     for (let slot = 0; slot < SLOTS; slot++) if (this.bounds[slot] - now < 1) this.lookThrough(slot, now);
     try {
       for (let deadline = this.passing.head; deadline !== undefined; deadline = this.passing.head) {

@@ -15,6 +15,7 @@ import { HttpInspectorSchema } from './envoy/extensions/filters/listener/http_in
 import { FilterConfigSchema } from './envoy/config/route/v3/route_components_pb';
 import { RouterSchema } from './envoy/extensions/filters/http/router/v3/router_pb';
 import { LocalRateLimitSchema } from './envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb';
+import { JwtAuthenticationSchema, PerRouteConfigSchema } from './envoy/extensions/filters/http/jwt_authn/v3/config_pb';
 import { BufferSchema, BufferPerRouteSchema } from './envoy/extensions/filters/http/buffer/v3/buffer_pb';
 import { CompressorSchema, CompressorPerRouteSchema } from './envoy/extensions/filters/http/compressor/v3/compressor_pb';
 import { GzipSchema } from './envoy/extensions/compression/gzip/compressor/v3/gzip_pb';
@@ -40,6 +41,7 @@ import { FixedHeapConfigSchema } from './envoy/extensions/resource_monitors/fixe
 import { EventLoopDelayConfigSchema, BufferedBytesConfigSchema } from './meshwright/v1/resource_monitors_pb';
 import { CircuitBreakerSchema } from './meshwright/v1/circuit_breaker_pb';
 import { RetryExtensionSchema } from './meshwright/v1/retry_pb';
+import { JwksOutageSchema } from './meshwright/v1/jwks_pb';
 import { GrpcLimitsSchema } from './meshwright/v1/grpc_pb';
 import { UnsupportedSchema } from './meshwright/v1/unsupported_pb';
 
@@ -62,6 +64,8 @@ export const roots = [
   FilterConfigSchema,
   RouterSchema,
   LocalRateLimitSchema,
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema,
   BufferSchema,
   BufferPerRouteSchema,
   CompressorSchema,
@@ -93,6 +97,7 @@ export const roots = [
   BufferedBytesConfigSchema,
   CircuitBreakerSchema,
   RetryExtensionSchema,
+  JwksOutageSchema,
   GrpcLimitsSchema,
   UnsupportedSchema,
 ] as const;

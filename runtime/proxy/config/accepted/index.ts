@@ -2,6 +2,7 @@ import { bodyRules } from './body';
 import { bootstrapRules } from './bootstrap';
 import { clusterRules } from './cluster';
 import { coreRules } from './core';
+import { jwtRules } from './jwt';
 import { listenerRules } from './listener';
 import { rbacRules } from './rbac';
 import { routeRules } from './route';
@@ -13,7 +14,7 @@ import { tlsRules } from './tls';
  * is generated from this table, and every decoder reads only what it lists.
  */
 export const accepted: RuleTable = {
-  ...bootstrapRules, ...listenerRules, ...routeRules, ...clusterRules, ...coreRules, ...tlsRules, ...rbacRules, ...bodyRules,
+  ...bootstrapRules, ...listenerRules, ...routeRules, ...clusterRules, ...coreRules, ...tlsRules, ...rbacRules, ...bodyRules, ...jwtRules,
 };
 
 /** Where the table is written for people; errors point there. */

@@ -100,7 +100,7 @@ export const listenerRules: RuleTable = {
   [`${HCM}.Rds`]: { config_source: accepted, route_config_name: accepted },
   [`${HCM}.HttpFilter`]: {
     name: acceptedWith('unique in the chain'),
-    typed_config: acceptedWith('RBAC, LocalRateLimit, Buffer, Compressor, Digest or Router'),
+    typed_config: acceptedWith('JwtAuthentication, RBAC, LocalRateLimit, Buffer, Compressor, Digest or Router'),
     is_optional: acceptedWith('a filter of an unknown type is left out'),
     disabled: acceptedWith('unless a route configures it'),
   },

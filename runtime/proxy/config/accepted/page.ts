@@ -2,14 +2,17 @@ import { bodyRules } from './body';
 import { bootstrapRules } from './bootstrap';
 import { clusterRules } from './cluster';
 import { coreRules } from './core';
+import { jwtRules } from './jwt';
 import { listenerRules } from './listener';
+import { rbacRules } from './rbac';
 import { routeRules } from './route';
 import type { FieldRule, RuleTable } from './rule';
+import { tlsRules } from './tls';
 import { accepted } from '.';
 
 const CHAPTERS: readonly (readonly [string, RuleTable])[] = [
   ['Bootstrap', bootstrapRules], ['Listeners', listenerRules], ['Routes', routeRules], ['Clusters and endpoints', clusterRules],
-  ['Bodies', bodyRules], ['Used by several', coreRules],
+  ['TLS', tlsRules], ['Authorization', rbacRules], ['Tokens', jwtRules], ['Bodies', bodyRules], ['Used by several', coreRules],
 ];
 
 /** The table as a page for people. */

@@ -28,6 +28,7 @@ export const rbacRules: RuleTable = {
     header: acceptedWith('of HTTP; matches no connection of bytes'),
     url_path: acceptedWith('the path without the query'),
     destination_port: acceptedWith('of the listener'),
+    metadata: acceptedWith('of HTTP; what a token says'),
   },
   [`${RBAC}.Permission.Set`]: { rules: accepted },
   [`${RBAC}.Principal`]: {
@@ -39,6 +40,7 @@ export const rbacRules: RuleTable = {
     direct_remote_ip: acceptedWith('the address that connected'),
     header: acceptedWith('of HTTP; matches no connection of bytes'),
     url_path: acceptedWith('the path without the query'),
+    metadata: acceptedWith('of HTTP; what a token says'),
   },
   [`${RBAC}.Principal.Set`]: { ids: accepted },
   [`${RBAC}.Principal.Authenticated`]: { principal_name: acceptedWith('a URI name of the certificate; else a DNS name; else its subject') },

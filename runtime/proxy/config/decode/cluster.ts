@@ -8,7 +8,7 @@ import { balancer } from './balancer';
 import { loadAssignment, OVERPROVISIONING, type DecodedEndpoints } from './endpoints';
 import { healthCheck } from './health-check';
 import { http2Limits } from './http2';
-import { circuitBreaker, limits, outlierDetection } from './policies';
+import { circuitBreaker, keysKeptFor, limits, outlierDetection } from './policies';
 import { durationOrOff, inRange, positiveDuration } from './scalars';
 import { upstreamSocket } from './transport-socket';
 
@@ -60,6 +60,7 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
       ...balancer(message, problems),
       ...limits(message.circuitBreakers, problems),
       breaker: circuitBreaker(message.metadata, problems),
+      ...keysKeptFor(message.metadata, problems),
       outlierDetection: outlierDetection(message.outlierDetection, problems),
       healthCheck: healthCheck(message.healthChecks, message.name, options.http2 !== undefined, problems),
       idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${commonPath}.idle_timeout`, problems),

@@ -7,6 +7,7 @@ import { show } from '../problems';
 import type { HttpFilterConfig, RateLimitConfig } from '../types';
 import { bodyFilter, bodyFilterOfRoute } from './body';
 import { headerList } from './headers';
+import { jwtFilter, jwtFilterOfRoute } from './jwt';
 import { httpRbac } from './rbac';
 import { inRange, positiveDuration, runtimeFraction, unique } from './scalars';
 
@@ -34,7 +35,7 @@ export function httpFilters(filters: readonly HttpFilter[], path: string, proble
       return;
     }
     const rbac = unpackAnyAs(HttpRbacSchema, any);
-    const body = bodyFilter(any, filter.name, `${at}.typed_config`, problems);
+    const body = bodyFilter(any, filter.name, `${at}.typed_config`, problems) ?? jwtFilter(any, filter.name, `${at}.typed_config`, problems);
     if (rbac) {
       const config = httpRbac(rbac, filter.name, `${at}.typed_config`, problems);
       made.push({ kind: 'rbac', name: filter.name, config: filter.disabled ? undefined : config });
@@ -66,7 +67,7 @@ export function perRouteFilters(configs: Readonly<Record<string, Any>>, path: st
     } else {
       const limit = unpackAnyAs(LocalRateLimitSchema, any);
       const rbac = unpackAnyAs(HttpRbacPerRouteSchema, any);
-      const body = bodyFilterOfRoute(any, name, inner, problems);
+      const body = bodyFilterOfRoute(any, name, inner, problems) ?? jwtFilterOfRoute(any, name, inner, problems);
       if (body) made.set(name, body);
       else if (limit) made.set(name, { kind: 'local_ratelimit', name, config: rateLimit(limit, inner, problems) });
       else if (rbac) made.set(name, { kind: 'rbac', name, config: rbac.rbac && httpRbac(rbac.rbac, name, `${inner}.rbac`, problems) });

@@ -1,12 +1,15 @@
 import {
-  CircuitBreakerSchema, milliseconds, unpackAnyAs, type CircuitBreakers, type Metadata, type OutlierDetection,
+  CircuitBreakerSchema, JwksOutageSchema, milliseconds, unpackAnyAs, type CircuitBreakers, type Metadata, type OutlierDetection,
 } from '../../../xds';
 import type { Problems } from '../problems';
 import type { CircuitBreakerConfig, ClusterLimits, OutlierDetectionConfig, RetryBudgetConfig } from '../types';
-import { inRange, positiveDuration } from './scalars';
+import { durationOrOff, inRange, positiveDuration } from './scalars';
 
 /** Key of our circuit breaker in `Cluster.metadata.typed_filter_metadata`. */
 export const BREAKER_METADATA = 'meshwright.circuit_breaker';
+
+/** Of how long keys that come from the cluster are kept, in the same place. */
+export const JWKS_METADATA = 'meshwright.jwks';
 
 /** Envoy's defaults of CircuitBreakers.Thresholds. */
 const LIMIT = 1_024;
@@ -33,6 +36,15 @@ export function limits(
       minConcurrency: budget.minRetryConcurrency ?? 3,
     },
   };
+}
+
+export function keysKeptFor(metadata: Metadata | undefined, problems: Problems): { keysKeptFor?: number } {
+  const any = metadata?.typedFilterMetadata[JWKS_METADATA];
+  if (!any) return {};
+  const path = `metadata.typed_filter_metadata["${JWKS_METADATA}"]`;
+  const outage = unpackAnyAs(JwksOutageSchema, any);
+  if (!outage) problems.add(path, `${any.typeUrl} must be meshwright.v1.JwksOutage`);
+  return { keysKeptFor: durationOrOff(outage?.keepFor, 0, `${path}.keep_for`, problems) };
 }
 
 export function circuitBreaker(metadata: Metadata | undefined, problems: Problems): CircuitBreakerConfig | undefined {

@@ -7,6 +7,7 @@ import type { Problems } from '../problems';
 import { show } from '../problems';
 import type { RbacConfig, RbacPolicyConfig, RbacRulesConfig, RbacTerm } from '../rbac-types';
 import { headerMatchers, stringMatch } from './match';
+import { metadataMatch } from './metadata';
 import { inRange } from './scalars';
 
 const NEVER: RbacTerm = { kind: 'not', term: { kind: 'any' } };
@@ -53,9 +54,10 @@ function permission({ rule }: RbacPermission, path: string, problems: Problems):
     case 'notRule': return { kind: 'not', term: permission(rule.value, `${path}.not_rule`, problems) };
     case 'header': return { kind: 'header', match: headerMatchers([rule.value], `${path}.header`, problems)[0]! };
     case 'urlPath': return urlPath(rule.value, `${path}.url_path`, problems);
+    case 'metadata': return { kind: 'metadata', match: metadataMatch(rule.value, `${path}.metadata`, problems) };
     case 'destinationPort': return { kind: 'port', port: inRange(rule.value, 1, 65_535, `${path}.destination_port`, problems) };
     default:
-      problems.add(path, 'needs one of any, and_rules, or_rules, not_rule, header, url_path, destination_port');
+      problems.add(path, 'needs one of any, and_rules, or_rules, not_rule, header, url_path, destination_port, metadata');
       return NEVER;
   }
 }
@@ -73,8 +75,9 @@ function principal({ identifier }: RbacPrincipal, path: string, problems: Proble
     case 'directRemoteIp': return address(identifier.value, `${path}.direct_remote_ip`, problems);
     case 'header': return { kind: 'header', match: headerMatchers([identifier.value], `${path}.header`, problems)[0]! };
     case 'urlPath': return urlPath(identifier.value, `${path}.url_path`, problems);
+    case 'metadata': return { kind: 'metadata', match: metadataMatch(identifier.value, `${path}.metadata`, problems) };
     default:
-      problems.add(path, 'needs one of any, and_ids, or_ids, not_id, authenticated, direct_remote_ip, header, url_path');
+      problems.add(path, 'needs one of any, and_ids, or_ids, not_id, authenticated, direct_remote_ip, header, url_path, metadata');
       return NEVER;
   }
 }

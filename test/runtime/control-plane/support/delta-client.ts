@@ -45,11 +45,7 @@ export class DeltaClient {
     const problem = this.refuse(response);
     this.taken.push(response);
     if (problem === undefined) {
-      for (const { name, version, resource } of response.resources) {
-        // What was on its way when it was no longer asked for belongs to nobody, as in the proxy's store.
-        if (!this.wants(type, name)) continue;
-        this.held[type].set(name, { version, message: unpackAny(resource!)!.message });
-      }
+      for (const { name, version, resource } of response.resources) this.held[type].set(name, { version, message: unpackAny(resource!)!.message });
       for (const name of response.removedResources) this.held[type].delete(name);
       this.request({ typeUrl: type, responseNonce: response.nonce });
     } else {
@@ -87,10 +83,6 @@ export class DeltaClient {
     this.asked.set(type, new Set(names));
     const initialResourceVersions = Object.fromEntries([...this.held[type]].map(([name, { version }]) => [name, version]));
     this.request({ typeUrl: type, resourceNamesSubscribe: names, initialResourceVersions });
-  }
-
-  private wants(type: Type, name: string): boolean {
-    return type === CDS || type === LDS || this.asked.get(type)!.has(name);
   }
 
   private follow(): void {

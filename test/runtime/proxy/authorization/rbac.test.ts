@@ -155,6 +155,53 @@ test('what cannot be decided on is refused where it stands', () => {
     'rbac.rules.policies["b"].permissions[1].destination_port: 70000 must be between 1 and 65535',
     'rbac.rules.policies["b"].permissions[2].any: must be true; write not_rule or not_id for nobody',
     'rbac.rules.policies["b"].permissions[3].url_path.path: is required',
-    'rbac.rules.policies["b"].principals[0]: needs one of any, and_ids, or_ids, not_id, authenticated, direct_remote_ip, header, url_path',
+    'rbac.rules.policies["b"].principals[0]: needs one of any, and_ids, or_ids, not_id, authenticated, direct_remote_ip, header, url_path, metadata',
   ]);
+});
+
+describe('what a token says', () => {
+  const scope = (name: string) => ({
+    metadata: {
+      filter: 'envoy.filters.http.jwt_authn', path: [{ key: 'payload' }, { key: 'scope' }], value: { list_match: { one_of: { string_match: { exact: name } } } },
+    },
+  });
+  const claim = (path: readonly string[], value: JsonValue, invert = false) => (
+    { metadata: { filter: 'envoy.filters.http.jwt_authn', path: path.map((key) => ({ key })), value, invert } }
+  );
+  const says = (claims: Record<string, unknown> | undefined, path = '/payments'): Subject => (
+    { ...request(path, { method: 'POST' }), claims: claims && { payload: claims } }
+  );
+
+  test.each<[string, JsonValue, Record<string, unknown> | undefined, boolean]>([
+    ['a word of a list', scope('write'), { scope: ['read', 'write'] }, true],
+    ['not a part of a word', scope('write'), { scope: ['write:all'] }, false],
+    ['no list', scope('write'), { scope: 'write' }, false],
+    ['text', claim(['payload', 'tier'], { string_match: { exact: 'gold' } }), { tier: 'gold' }, true],
+    ['a number is no text', claim(['payload', 'tier'], { string_match: { exact: '1' } }), { tier: 1 }, false],
+    ['a truth value', claim(['payload', 'admin'], { bool_match: true }), { admin: true }, true],
+    ['its text is none', claim(['payload', 'admin'], { bool_match: true }), { admin: 'true' }, false],
+    ['deep', claim(['payload', 'org', 'id'], { string_match: { prefix: 'eu-' } }), { org: { id: 'eu-1' } }, true],
+    ['what an object is born with is no claim', claim(['payload', 'constructor', 'name'], { present_match: true }), {}, false],
+    ['something', claim(['payload', 'sub'], { present_match: true }), { sub: 'ann' }, true],
+    ['nothing', claim(['payload', 'act'], { present_match: false }), { sub: 'ann' }, true],
+    ['one of several', claim(['payload', 'tier'], { or_match: { value_matchers: ['gold', 'silver'].map((exact) => ({ string_match: { exact } })) } }),
+      { tier: 'silver' }, true],
+    ['the contrary', claim(['payload', 'tier'], { string_match: { exact: 'gold' } }, true), { tier: 'tin' }, true],
+    ['without a token nothing, the contrary neither', claim(['payload', 'tier'], { string_match: { exact: 'gold' } }, true), undefined, false],
+  ])('%s', (_, term, claims, allowed) => {
+    expect(authorizer(calls([term])).check(says(claims)) === undefined).toBe(allowed);
+  });
+
+  test('who lacks only that hears it; who may not do it whatever a token says does not', () => {
+    const rules = authorizer(calls([
+      { and_rules: { rules: [{ url_path: { path: { exact: '/payments' } } }, scope('write')] } }, { url_path: { path: { exact: '/health' } } },
+    ]));
+    expect(rules.check(says({ scope: ['read'] }))).toEqual({
+      detail: 'rbac_access_denied{no rule allows order.shop → payment.shop: POST /payments; its token needs scope write}', lacked: { scopes: ['write'] },
+    });
+    expect(rules.check(says(undefined))).toMatchObject({ lacked: { scopes: ['write'] } });
+    expect(rules.check(says({ scope: ['write'] }, '/refunds'))).toMatchObject({ lacked: undefined });
+    expect(rules.check({ ...says({ scope: ['read'] }), peer: undefined })).toMatchObject({ lacked: undefined });
+    expect(rules.check(says({ scope: ['write'] }, '/x/../payments'))).toMatchObject({ lacked: undefined });
+  });
 });

@@ -47,7 +47,8 @@ function send(filter: HttpFilter, headers: Record<string, string> = {}, match = 
   const added: Record<string, string> = {};
   const request: FilterRequest = {
     ...head('/', { headers }), route: match, peer: undefined, destinationPort: 80, request: undefined,
-    addResponseHeader: (name, value) => { added[name] = value; }, limitBody: () => true, hold: held, delay: held,
+    addResponseHeader: (name, value) => { added[name] = value; }, limitBody: () => true,
+    hold: held, delay: held, changeHeaders: held, setClaims: held,
   };
   const reply = filter.onRequest(request);
   return { reply: reply === HELD ? held() : reply, headers: added };

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { Clock } from '../../../../runtime/clock';
 import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { Deadline, Deadlines } from '../../../../runtime/proxy/timer';
 
@@ -121,49 +120,4 @@ test('where a fault is thrown on, those behind it pass all the same', () => {
   expect(() => clock.advance(10)).toThrow('broken');
   clock.advance(20);
   expect(owner.passed.map(([kind]) => kind)).toEqual([1, 2]);
-});
-
-test('a process that was held up reads what has come before anything is too late', () => {
-  let now = 0;
-  let timer: (() => void) | undefined;
-  const clock: Clock = {
-    now: () => now,
-    wallTime: () => now,
-    setTimer: (_delay, callback) => {
-      timer = callback;
-      return { cancel: () => { timer = undefined; } };
-    },
-  };
-  const reads: (() => void)[] = [];
-  const deadlines = new Deadlines(clock, undefined, (run) => void reads.push(run));
-  const passed: string[] = [];
-  const deadline = (name: string) => new Deadline({ onDeadline: () => void passed.push(name) }, 0);
-  const [answered, silent, later, closed] = ['answered', 'silent', 'later', 'closed'].map(deadline);
-  deadlines.set(answered, 500, now);
-  deadlines.set(silent, 500, now);
-  // On time, but for what a timer is always late by: at once.
-  deadlines.set(later, 100, now);
-  now = 110;
-  timer!();
-  expect(passed).toEqual(['later']);
-  now = 1200;
-  timer!();
-  expect(passed).toEqual(['later']);
-  // What came in time is read now; whoever sets another deadline meanwhile arms nothing twice.
-  deadlines.clear(answered);
-  timer = undefined;
-  deadlines.set(later, 10, now);
-  expect(timer).toBeUndefined();
-  reads.splice(0).forEach((run) => run());
-  expect(passed).toEqual(['later', 'silent']);
-  now = 1210;
-  timer!();
-  expect(passed).toEqual(['later', 'silent', 'later']);
-
-  deadlines.set(closed, 10, now);
-  now = 2000;
-  timer!();
-  deadlines.close();
-  reads.splice(0).forEach((run) => run());
-  expect(passed).toEqual(['later', 'silent', 'later']);
 });

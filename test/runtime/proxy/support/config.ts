@@ -1,6 +1,6 @@
 import type {
-  ClusterConfig, FilterChainConfig, FilterChainMatchConfig, HeaderMutation, HttpConnectionManagerConfig, InspectConfig, ListenerConfig, ProxySnapshot,
-  RetryConditions, RetryConfig, RouteActionConfig, RouteConfig, RouteTableConfig, TcpProxyConfig,
+  ClusterConfig, FilterChainConfig, FilterChainMatchConfig, HeaderMutation, HttpConnectionManagerConfig, InspectConfig, JwtProviderConfig,
+  ListenerConfig, ProxySnapshot, RetryConditions, RetryConfig, RouteActionConfig, RouteConfig, RouteTableConfig, TcpProxyConfig,
 } from '../../../../runtime/proxy/config/types';
 
 /** Configurations with the values that the decoder gives what was left out. */
@@ -122,6 +122,25 @@ export function routeTable(routes: readonly RouteConfig[], changes: Partial<Rout
   return {
     name: 'routes',
     virtualHosts: [{ name: 'all', domains: ['*'], routes, requestHeaders: NO_HEADERS, responseHeaders: NO_HEADERS }],
+    ...changes,
+  };
+}
+
+export function jwtProviderConfig(changes: Partial<JwtProviderConfig> = {}): JwtProviderConfig {
+  return {
+    name: 'payment.shop',
+    issuer: 'https://login.example',
+    audiences: ['payment'],
+    keys: { kind: 'remote', cluster: 'jwks', host: 'login.example', path: '/jwks', timeout: 5000, cacheDuration: 600_000, ahead: false, failedRefetch: 1000 },
+    requireExpiration: true,
+    clockSkew: 60_000,
+    forward: true,
+    headers: [{ name: 'authorization', prefix: 'Bearer ' }],
+    claimHeaders: [],
+    payloadHeader: undefined,
+    metadataKey: 'payload',
+    spaceDelimited: ['scope'],
+    cacheSize: 100,
     ...changes,
   };
 }

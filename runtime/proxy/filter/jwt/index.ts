@@ -1,0 +1,3 @@
+export { JwtFilter } from './filter';
+export { KeyStore } from './key-store';
+export { RemoteKeys, type Fetch, type FetchResult, type FetchUnderWay } from './remote-keys';

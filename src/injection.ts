@@ -32,6 +32,6 @@ export class Injection {
 
   /** @internal */
   public _interception(): InterceptionSpec {
-    return Interception.transparent(this.interception)._toSpec();
+    return Interception.transparent(this.interception)._toSpec()!;
   }
 }

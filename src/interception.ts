@@ -46,10 +46,16 @@ export class Interception {
     return new Interception(options);
   }
 
-  private constructor(private readonly options: InterceptionOptions) {}
+  /** Nothing is redirected: for a service that does without what its mesh does. Applications send to their proxies what is meant for others. */
+  public static none(): Interception {
+    return new Interception(undefined);
+  }
+
+  private constructor(private readonly options: InterceptionOptions | undefined) {}
 
   /** @internal */
-  public _toSpec(): InterceptionSpec {
+  public _toSpec(): InterceptionSpec | undefined {
+    if (this.options === undefined) return undefined;
     const { excludeInboundPorts, excludeOutboundPorts, excludeOutboundCidrs, excludeUids } = this.options;
     return {
       ...listed('excludeInboundPorts', excludeInboundPorts),

@@ -98,6 +98,13 @@ export interface MeshServiceProps extends MeshServiceBaseProps, ContainerOptions
    * @default 1
    */
   readonly replicas?: number;
+  /**
+   * The one time that a pod has to end, in whole seconds: the application goes on for its first third, at most five seconds, while callers hear that the
+   * pod leaves; then it is told to end, its sidecar after it, and what is under way has the rest.
+   *
+   * @default Duration.seconds(30)
+   */
+  readonly terminationGracePeriod?: Duration;
 }
 
 /** Properties of `MeshService.fromWorkload`. */

@@ -13,6 +13,7 @@ import { Mesh } from './mesh';
 import { CallOptions, MeshServiceBaseProps, MeshServiceProps, WorkloadServiceProps } from './mesh-service-props';
 import { NetworkIsolation } from './network-isolation';
 import { containerFindings, ownPods } from './private/app-container';
+import { millisecondsOf } from './private/duration';
 import { Code, error, shown } from './private/finding';
 import { given, has, specOf } from './private/given';
 import { joinFindings } from './private/join';
@@ -213,7 +214,8 @@ export class MeshService extends Construct implements IBackend {
 
   /** @internal */
   public get _interception(): InterceptionSpec | undefined {
-    return this._props.interception?._toSpec() ?? this.mesh._interception;
+    const { interception } = this._props;
+    return interception === undefined ? this.mesh._interception : interception._toSpec();
   }
 
   /** @internal */
@@ -259,8 +261,11 @@ export class MeshService extends Construct implements IBackend {
 
   /** @internal */
   protected _placeFindings(props: MeshServiceBaseProps): Finding[] {
-    const { replicas = 1, maxUnavailable = 1, ...container } = props as MeshServiceProps;
-    return [...containerFindings(this.node.path, this.port.protocol, replicas, container), ...disruptionFindings(this.node.path, maxUnavailable)];
+    const { replicas = 1, maxUnavailable = 1, terminationGracePeriod, ...container } = props as MeshServiceProps;
+    return [
+      ...containerFindings(this.node.path, this.port.protocol, replicas, container), ...disruptionFindings(this.node.path, maxUnavailable),
+      ...graceFindings(this.node.path, terminationGracePeriod),
+    ];
   }
 
   private group(version: string, name: string): PodGroupProps {
@@ -277,6 +282,7 @@ export class MeshService extends Construct implements IBackend {
       appProtocol: this.port.protocol,
       regions: this._props.regions ?? [],
       maxUnavailable: this._props.maxUnavailable ?? 1,
+      graceSeconds: graceSecondsOf(this._props as Partial<MeshServiceProps>),
       environment: () => this._calls.flatMap(({ upstream, options }) => upstreamVariables(namespace, upstream, localPortOf(upstream, options))),
     };
   }
@@ -357,6 +363,19 @@ function baseGiven(path: string, props: MeshServiceBaseProps): void {
   given(path, 'port', port, has(port, 'number', 'protocol'), 'must be a ServicePort', 'write port: ServicePort.http(8080)');
   const named = Array.isArray(regions) && regions.every((region) => has(region, 'name'));
   given(path, 'regions', regions, named, 'must be Regions', 'write regions: [Region.of(\'eu-west\')]');
+}
+
+/** Rounded up where it is refused anyway. */
+function graceSecondsOf({ terminationGracePeriod }: Partial<MeshServiceProps>): number | undefined {
+  return terminationGracePeriod && Math.ceil(millisecondsOf(terminationGracePeriod) / 1000);
+}
+
+function graceFindings(path: string, period: MeshServiceProps['terminationGracePeriod']): Finding[] {
+  if (period === undefined) return [];
+  const milliseconds = millisecondsOf(period);
+  if (milliseconds >= 1000 && milliseconds % 1000 === 0) return [];
+  const value = `terminationGracePeriod: ${milliseconds}ms`;
+  return [error(Code.VALUE, path, value, 'must be whole seconds, at least 1', 'write terminationGracePeriod: Duration.seconds(30), or leave it out')];
 }
 
 function disruptionFindings(path: string, maxUnavailable: number): Finding[] {

@@ -3,7 +3,7 @@ import { Deployment, Probe } from 'cdk8s-plus-27';
 import { parseAppProbes } from '../runtime/proxy/app-probes';
 import { Interception, MeshService, ServicePort } from '../src';
 import { injected, type InjectionSettings } from '../src/contract';
-import { emitted, shopChart, shopMesh } from './program';
+import { emitted, service, shopChart, shopMesh } from './program';
 
 const SETTINGS: InjectionSettings = {
   controlPlane: { namespace: 'mesh', trustDomain: 'shop.example', clusterDomain: undefined },
@@ -68,6 +68,15 @@ test('a guest takes whatever comes: its probes need nobody', () => {
   const readinessProbe = { httpGet: { path: '/', port: 8080 } };
   const spec = inject({ containers: [{ name: 'app', readinessProbe }] }, {});
   expect([spec.containers[0].readinessProbe, probesOf(spec)]).toEqual([readinessProbe, {}]);
+});
+
+test('a service does without what its mesh does', () => {
+  const chart = shopChart();
+  const mesh = shopMesh(chart, { interception: Interception.transparent() });
+  service(mesh, 'payment');
+  service(mesh, 'legacy', { interception: Interception.none() });
+  const inits = (name: string) => emitted(chart, 'Deployment', name).spec.template.spec.initContainers.map((container: { name: string }) => container.name);
+  expect([inits('payment'), inits('legacy')]).toEqual([['meshwright-intercept', 'meshwright-proxy'], ['meshwright-proxy']]);
 });
 
 test('synthesized, own and joined workloads, patches included; without interception the application is asked itself', () => {

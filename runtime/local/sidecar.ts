@@ -40,7 +40,7 @@ export function localSidecarArgs(args: readonly string[], env: Readonly<Record<s
     else if (name === '--identity-token') out.push(name, place.identity!.tokenFile);
     else if (name === '--identity-trust-bundle') out.push(name, place.identity!.trustBundleFile);
     else if (name === '--certificate-address') out.push(name, `${place.controlPlanes[0]}:${(value ?? '').slice((value ?? '').lastIndexOf(':') + 1)}`);
-    else if (name === '--drain-time-s') continue;
+    else if (name === '--drain-time-s' || name === '--drain-grace-s') continue;
     else out.push(name, ...(value === undefined ? [] : [value]));
   }
   return out;

@@ -27,7 +27,7 @@ import { Readiness } from './readiness';
 import { chooseTransport, type ClientTls, type Transport } from './transport';
 import { VERSION } from './version';
 
-/** Part of the drain time during which new connections are still served, for callers that have not heard yet; at most GRACE milliseconds. */
+/** Part of the drain time during which new connections are still served, for callers that have not heard yet; at most GRACE milliseconds. Both unless told otherwise. */
 const GRACE_PART = 1 / 3;
 const GRACE = 5_000;
 
@@ -319,13 +319,14 @@ export class ProxyServer {
   }
 
   private async drainAndClose(): Promise<void> {
-    const { drainTime } = this.commandLine;
+    const { drainTime, drainGrace = Math.min(GRACE, drainTime * GRACE_PART) } = this.commandLine;
     this.readiness.drain();
     this.log.info('main', 'draining', { drainMs: drainTime });
-    const grace = Math.min(GRACE, drainTime * GRACE_PART);
-    void this.plane.drain(drainTime);
-    await new Promise<void>((resolve) => this.clock.setTimer(grace, resolve));
-    await this.plane.drain(drainTime - grace);
+    if (drainGrace > 0) {
+      void this.plane.drain(drainTime);
+      await new Promise<void>((resolve) => this.clock.setTimer(drainGrace, resolve));
+    }
+    await this.plane.drain(drainTime - drainGrace);
     await this.close();
   }
 

@@ -3,7 +3,8 @@ import type { Workload } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import type { PodFacts } from '../check/graph';
 import { BASE_VERSION, PROXY_CONTAINER } from '../contract/names';
-import { GRACE_SECONDS, withSidecar } from '../contract/pod/sidecar';
+import { withSidecar } from '../contract/pod/sidecar';
+import { GRACE_SECONDS, graceOf } from '../contract/pod/termination';
 import type { PodIdentity, PodSpec, Variable } from '../contract/pod/types';
 import { INBOUND_PORT } from '../contract/ports';
 import type { Region } from '../region';
@@ -23,6 +24,8 @@ export interface PodGroupProps {
   readonly appProtocol: string;
   readonly regions: readonly Region[];
   readonly maxUnavailable: number;
+  /** Of pods that this package writes; undefined: Kubernetes' own default. */
+  readonly graceSeconds: number | undefined;
   /** Where the application reaches services of bytes; grows with the calls of the service. */
   readonly environment: () => readonly Variable[];
 }
@@ -57,7 +60,8 @@ export abstract class PodGroup {
 
   /** The pod as the checks see it. */
   public facts(): PodFacts {
-    const { containers = [], initContainers = [], terminationGracePeriodSeconds = GRACE_SECONDS, securityContext } = this.podSpec() ?? {};
+    const pod = this.podSpec() ?? {};
+    const { containers = [], initContainers = [], securityContext } = pod;
     return {
       containers: [...containers, ...initContainers].map((container: Record<string, any>) => ({
         name: container.name ?? '',
@@ -71,7 +75,7 @@ export abstract class PodGroup {
         resources: container.resources,
         probePorts: probePorts(container),
       })),
-      terminationGracePeriodSeconds,
+      terminationGracePeriodSeconds: graceOf(pod),
     };
   }
 
@@ -145,7 +149,7 @@ export class OwnPodGroup extends PodGroup {
       const pod = this.meshed({
         serviceAccountName: this.props.account,
         automountServiceAccountToken: false,
-        terminationGracePeriodSeconds: GRACE_SECONDS,
+        terminationGracePeriodSeconds: this.props.graceSeconds ?? GRACE_SECONDS,
         containers: [this.pods.container],
         volumes: this.pods.volumes,
       });

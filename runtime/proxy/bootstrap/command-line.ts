@@ -14,6 +14,8 @@ export interface CommandLine {
   readonly node: { readonly id?: string; readonly cluster?: string; readonly zone?: string };
   /** Milliseconds that a drain may take. */
   readonly drainTime: number;
+  /** Of those, how many new connections are still served in when the proxy is told to end; undefined: a third, at most five seconds. */
+  readonly drainGrace: number | undefined;
   readonly logLevel: LogLevel;
   /** Threads that serve traffic. 1: the main thread does, and there is no other. */
   readonly concurrency: number;
@@ -42,6 +44,7 @@ export const USAGE = `usage: proxy --config-path FILE [options]
       --service-zone ZONE     node.locality.zone
       --concurrency N         threads that serve traffic (1); more than 1 needs Node.js ${REUSE_PORT_SINCE.join('.')}
       --drain-time-s N        seconds that a drain may take (600)
+      --drain-grace-s N       of those, how long new connections are still served in after SIGTERM (a third, at most 5)
   -l, --log-level LEVEL       ${LOG_LEVELS.join(', ')} (info)
       --mode MODE             serve, or validate: check the configuration and end
       --snapshot-path FILE    keep the last good configuration of the control plane there, and start from it while there is none
@@ -70,6 +73,10 @@ export function parseCommandLine(args: readonly string[], nodeVersion = process.
   }
   const drain = values['drain-time-s'] ?? String(DRAIN_SECONDS);
   if (!/^\d{1,6}$/.test(drain)) problems.push(`--drain-time-s: ${drain} must be a number of seconds`);
+  const drainGrace = values['drain-grace-s'];
+  if (drainGrace !== undefined && !(/^\d{1,6}$/.test(drainGrace) && Number(drainGrace) <= Number(drain))) {
+    problems.push(`--drain-grace-s: ${drainGrace} must be a number of seconds within --drain-time-s ${drain}`);
+  }
   const level = values['log-level'] === 'warn' ? 'warning' : values['log-level'] ?? 'info';
   if (!(LOG_LEVELS as readonly string[]).includes(level)) problems.push(`--log-level: ${level} must be one of ${LOG_LEVELS.join(', ')}`);
   const mode = values.mode ?? 'serve';
@@ -90,6 +97,7 @@ export function parseCommandLine(args: readonly string[], nodeVersion = process.
       ...(values['service-zone'] !== undefined && { zone: values['service-zone'] }),
     },
     drainTime: Number(drain) * 1_000,
+    drainGrace: drainGrace === undefined ? undefined : Number(drainGrace) * 1_000,
     logLevel: level as LogLevel,
     concurrency: Number(concurrency),
     mode: mode as CommandLine['mode'],
@@ -113,6 +121,7 @@ const OPTIONS = {
   'service-zone': { type: 'string' },
   'concurrency': { type: 'string' },
   'drain-time-s': { type: 'string' },
+  'drain-grace-s': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
   'mode': { type: 'string' },
   'snapshot-path': { type: 'string' },

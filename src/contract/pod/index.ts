@@ -3,4 +3,5 @@ export * from './inject';
 export * from './interception';
 export * from './probes';
 export * from './sidecar';
+export * from './termination';
 export * from './types';

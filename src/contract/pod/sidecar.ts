@@ -7,10 +7,8 @@ import { bootstrap } from './bootstrap';
 import { HARDENED } from './hardened';
 import { interceptContainer } from './interception';
 import { literal, probesBySidecar, type AppProbes } from './probes';
+import { graceOf, leavingSlowly, termination } from './termination';
 import type { PodIdentity, PodSpec, Variable } from './types';
-
-/** Time from SIGTERM to SIGKILL; Kubernetes' own default. */
-export const GRACE_SECONDS = 30;
 
 /** Volume of the last good configuration, so that a restarted proxy serves while the control plane is away. */
 const STATE = 'meshwright-state';
@@ -65,12 +63,15 @@ export function withSidecar(bare: PodSpec, identity: PodIdentity, upstreams: rea
   const { pod, probes } = interception && service !== undefined ? probesBySidecar(bare, interception) : { pod: bare, probes: {} };
   // Where connections are redirected there is nothing that an application would have to know.
   const environment = [...interception ? [] : PROXY_ENVIRONMENT, ...upstreams];
+  const grace = graceOf(pod);
+  // Nobody calls a guest by way of a proxy that would hear of its end.
+  const leaving = (container: Record<string, any>) => (service === undefined ? container : leavingSlowly(container, grace));
   return {
     ...pod,
-    containers: (pod.containers ?? []).map((container: Record<string, any>) => throughProxy(container, environment)),
+    containers: (pod.containers ?? []).map((container: Record<string, any>) => leaving(throughProxy(container, environment))),
     initContainers: [
       ...interception ? [interceptContainer(proxy.image, interception)] : [],
-      sidecar(identity, pod.terminationGracePeriodSeconds ?? GRACE_SECONDS, probes),
+      sidecar(identity, grace, probes),
       ...pod.initContainers ?? [],
     ],
     volumes: [...pod.volumes ?? [], STATE_VOLUME, IDENTITY_VOLUME],
@@ -103,8 +104,10 @@ function sidecar(identity: PodIdentity, graceSeconds: number, probes: AppProbes)
       '--identity-token', `${IDENTITY_PATH}/token`,
       '--identity-trust-bundle', `${IDENTITY_PATH}/ca.crt`,
       '--certificate-address', `${serviceHost(CONTROL_PLANE, controlPlane.namespace, controlPlane.clusterDomain)}:${CERTIFICATE_PORT}`,
-      // One deadline for all that ends in a pod: the kubelet kills what is left by then.
-      '--drain-time-s', String(graceSeconds),
+      // One deadline for all that ends in a pod: the kubelet kills what is left by then. It ends a sidecar after the applications, so there is nobody
+      // left for whom new connections would be served.
+      '--drain-time-s', String(termination(graceSeconds).drainSeconds),
+      '--drain-grace-s', '0',
       '--log-level', proxy.logLevel,
       '--concurrency', String(proxy.concurrency),
     ],

@@ -145,7 +145,14 @@ export const TIMEOUTS: readonly Case[] = [
     name: 'two minutes in thirty seconds',
     path: 'shop/report',
     fires: graph(service('report', { spec: { timeout: total('120s') } })),
-    silent: graph(service('report', { spec: { timeout: total('120s') }, grace: 120 })),
+    silent: graph(service('report', { spec: { timeout: total('120s') }, grace: 125 })),
+  },
+  {
+    code: 'MW133',
+    name: 'as long as the pod has in all, of which callers take five seconds',
+    path: 'shop/report',
+    fires: graph(service('report', { spec: { timeout: total('30s') } })),
+    silent: graph(service('report', { spec: { timeout: total('25s') } })),
   },
   {
     code: 'MW135',

@@ -17,6 +17,7 @@ describe('command line', () => {
       configYaml: undefined,
       node: {},
       drainTime: 600_000,
+      drainGrace: undefined,
       logLevel: 'info',
       mode: 'serve',
       snapshotPath: undefined,
@@ -28,13 +29,14 @@ describe('command line', () => {
 
   test('everything', () => {
     expect(parseCommandLine(['--config-path=b.yaml', '--config-yaml', 'node: {}', '--service-node', 'n', '--service-cluster', 'c', '--service-zone', 'z',
-      '--concurrency', '8', '--drain-time-s', '5', '-l', 'warn', '--mode', 'validate', '--snapshot-path', '/s', '--health-address', '[::1]:15020',
+      '--concurrency', '8', '--drain-time-s', '5', '--drain-grace-s', '2', '-l', 'warn', '--mode', 'validate', '--snapshot-path', '/s', '--health-address', '[::1]:15020',
       '--app-probes', '{"/app-health/app/readiness":{"httpGet":{"port":8080,"path":"ready"},"timeoutSeconds":2}}'], '24.0.0')).toEqual({
       configPath: 'b.yaml',
       concurrency: 8,
       configYaml: 'node: {}',
       node: { id: 'n', cluster: 'c', zone: 'z' },
       drainTime: 5_000,
+      drainGrace: 2_000,
       logLevel: 'warning',
       mode: 'validate',
       snapshotPath: '/s',
@@ -71,6 +73,7 @@ describe('command line', () => {
       '--app-probes: /app-health/a/startup: must have one of httpGet, tcpSocket, grpc',
       '--app-probes: needs --health-address, where they are answered',
     ]);
+    expect(problems('-c', 'x', '--drain-time-s', '3', '--drain-grace-s', '4')).toEqual(['--drain-grace-s: 4 must be a number of seconds within --drain-time-s 3']);
     expect(problems('-c', 'x', '--app-probes', '[]')).toEqual(['--app-probes: must be a JSON object of probes by path']);
     expect(problems('-c', 'x', '--base-id', '1')).toEqual(["Unknown option '--base-id'", '--config-path or --config-yaml is required']);
   });

@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { Server } from 'node:http';
+import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -121,6 +121,61 @@ describe('a proxy with a static bootstrap', () => {
     await expect(fetchFrom(port, '/')).rejects.toThrow(/ECONNREFUSED/);
     await expect(fetchFrom(admin, '/ready')).rejects.toThrow(/ECONNREFUSED/);
     expect(started.clock.timers).toBe(0);
+  });
+});
+
+describe('the end of a sidecar, whose applications have ended before it', () => {
+  let upstream: Server;
+  let started: Started;
+  let answer: () => void;
+  let asked: Promise<void>;
+
+  beforeEach(async () => {
+    let arrived: () => void;
+    asked = new Promise((done) => { arrived = done; });
+    upstream = createHttpServer((_, response) => {
+      answer = () => response.end('late');
+      arrived();
+    });
+    await new Promise<void>((done) => { upstream.listen(0, '127.0.0.1', done); });
+    started = await start({
+      admin: ADMIN,
+      static_resources: {
+        listeners: [listenerJson('http', 0, { cluster: 'app' })], clusters: [{ name: 'app', load_assignment: assignmentJson('app', (upstream.address() as AddressInfo).port) }],
+      },
+    }, '--drain-time-s', '25', '--drain-grace-s', '0');
+  });
+  afterEach(async () => {
+    await started.server.close();
+    upstream.closeAllConnections();
+    await new Promise((closed) => upstream.close(closed));
+  });
+
+  test('with nothing under way it ends at once', async () => {
+    await started.server.shutdown();
+    expect(started.clock.timers).toBe(0);
+  });
+
+  test('what is under way ends, and then it does, without a tick of the clock', async () => {
+    const slow = fetchFrom(started.server.proxy.listeners.get('http')!.port, '/');
+    await asked;
+    const ended = started.server.shutdown();
+    answer();
+    expect((await slow).body).toBe('late');
+    await ended;
+  });
+
+  test('what does not end is cut off before the kubelet would kill the proxy', async () => {
+    const slow = fetchFrom(started.server.proxy.listeners.get('http')!.port, '/').then(({ status }) => status, () => 'cut off');
+    await asked;
+    let over = false;
+    const ended = started.server.shutdown().then(() => { over = true; });
+    started.clock.advance(24_999);
+    await new Promise((turn) => { setImmediate(turn); });
+    expect(over).toBe(false);
+    started.clock.advance(1);
+    await ended;
+    expect(await slow).not.toBe(200);
   });
 });
 

@@ -45,6 +45,7 @@ export const roots = {
   [`${v3}/filters/http/jwt_authn/v3/config.proto`]: [
     'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication', 'envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig',
   ],
+  [`${v3}/filters/http/fault/v3/fault.proto`]: ['envoy.extensions.filters.http.fault.v3.HTTPFault'],
   [`${v3}/filters/http/buffer/v3/buffer.proto`]: [
     'envoy.extensions.filters.http.buffer.v3.Buffer', 'envoy.extensions.filters.http.buffer.v3.BufferPerRoute',
   ],

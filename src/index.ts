@@ -8,6 +8,7 @@ export * from './compression';
 export * from './container-options';
 export * from './digest';
 export * from './discovery';
+export * from './fault';
 export * from './findings';
 export * from './grpc-route';
 export * from './grpc-rule';

@@ -2,6 +2,7 @@ import { Bulkhead } from './bulkhead';
 import { CircuitBreaker } from './circuit-breaker';
 import { Compression } from './compression';
 import { Digest } from './digest';
+import { Fault } from './fault';
 import { HealthCheck } from './health-check';
 import { LoadBalancer } from './load-balancer';
 import { LocalityPolicy } from './locality-policy';
@@ -88,4 +89,10 @@ export interface TrafficPolicy {
    * @default - not at all; what Kubernetes says of readiness holds
    */
   readonly healthCheck?: HealthCheck;
+  /**
+   * Faults that the service's own proxies inject, for a trial of its callers.
+   *
+   * @default - none
+   */
+  readonly faults?: Fault[];
 }

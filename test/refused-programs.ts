@@ -1,8 +1,8 @@
 import { ApiObject, Chart, Duration, JsonPatch, Size } from 'cdk8s';
 import {
-  AccessLog, Bulkhead, CallRule, CircuitBreaker, Compression, Digest, ExponentialRetryOptions, Findings, GrpcMatch, GrpcRoute, GrpcRule, HashKey,
-  HealthCheck, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule, LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps, OutlierDetection,
-  Rate, RateLimit, Region, Retry, RetryBudget, RetryOn, ServicePolicy, ServicePort, SizeLimits, StringMatch, Timeout, Weighted,
+  AccessLog, Bulkhead, CallRule, CircuitBreaker, Compression, Digest, ExponentialRetryOptions, Fault, Findings, GrpcMatch, GrpcRoute, GrpcRule,
+  HashKey, HealthCheck, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule, LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps,
+  OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn, ServicePolicy, ServicePort, SizeLimits, StringMatch, Timeout, Weighted,
 } from '../src';
 import { service, shopMesh } from './program';
 
@@ -100,6 +100,12 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   payment('no body at all', { sizeLimits: SizeLimits.of({ requestBody: Size.kibibytes(0) }) }),
   payment('messages of gRPC over HTTP/1.1', { sizeLimits: SizeLimits.of({ grpcMessage: Size.mebibytes(4) }) }),
   payment('the body of a call', { port: ServicePort.grpc(9090), sizeLimits: SizeLimits.of({ requestBody: Size.mebibytes(4) }) }),
+  payment('a fault of no status', { faults: [Fault.abort(600, 10)] }),
+  payment('a fault of an interim status', { faults: [Fault.abort(100, 10)] }),
+  payment('more than all requests', { faults: [Fault.abort(503, 101)] }),
+  payment('a part of a percent', { faults: [Fault.delay(Duration.millis(5), 0.5)] }),
+  payment('a delay of no time', { faults: [Fault.delay(Duration.millis(0), 10)] }),
+  bytes('a fault of requests', { faults: [Fault.abort(503, 10)] }),
   bytes('answers compressed', { compression: Compression.gzip(100) }),
   bytes('digests of bodies', { digest: Digest.sha256() }),
   bytes('the body of a request', { sizeLimits: SizeLimits.of({ requestBody: Size.mebibytes(4) }) }),

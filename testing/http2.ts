@@ -35,7 +35,8 @@ export async function exchangeHttp2(
       const bytes = Buffer.concat(chunks);
       resolve({ method: '', target: '', status: Number(head[':status']), headers: plain(head), body: bytes.toString('utf8'), bytes, trailers: plain(trailers) });
     });
-    stream.end(body);
+    // GET and HEAD have ended with their head.
+    stream.end(body?.length ? body : undefined);
   });
 }
 

@@ -27,7 +27,17 @@ export const GRPC_STATUS_NAMES: readonly string[] = [
 
 /** Envoy's response flags, as access logs and metrics show them. */
 /** Of several for one end the usual combination is a member of its own. */
-export type ResponseFlag = 'UH' | 'UF' | 'UO' | 'NR' | 'URX' | 'NC' | 'UT' | 'DC' | 'UC' | 'UR' | 'RL' | 'UPE' | 'DPE' | 'SI' | 'UAEX' | 'OM' | 'LR' | 'DT' | 'UF,URX';
+export type ResponseFlag = 'UH' | 'UF' | 'UO' | 'NR' | 'URX' | 'NC' | 'UT' | 'DC' | 'UC' | 'UR' | 'RL' | 'UPE' | 'DPE' | 'SI' | 'UAEX' | 'OM' | 'LR' | 'DT' | 'FI'
+  | 'UF,URX' | 'DI' | `DI,${string}` | `${string},DI`;
+
+/** Flags that Envoy writes in front of `DI`. */
+const BEFORE_DELAY: ReadonlySet<string> = new Set(['UH', 'UT', 'LR', 'UR', 'UF', 'UC', 'UO', 'NR']);
+
+/** The flag of a request that was delayed on purpose, whatever ended it. */
+export function delayed(flag: ResponseFlag | undefined): ResponseFlag {
+  if (flag === undefined) return 'DI';
+  return BEFORE_DELAY.has(flag) ? `${flag},DI` : `DI,${flag}`;
+}
 
 /** Everything that ends a request in another way than by its upstream's answer: one row each. */
 export interface ProxyError {

@@ -67,6 +67,7 @@ export { type ValueMatcher } from './gen/envoy/type/matcher/v3/value_pb';
 export { type PathMatcher } from './gen/envoy/type/matcher/v3/path_pb';
 export * from './gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb';
 export * from './gen/envoy/extensions/filters/http/buffer/v3/buffer_pb';
+export * from './gen/envoy/extensions/filters/http/fault/v3/fault_pb';
 export * from './gen/envoy/extensions/filters/http/compressor/v3/compressor_pb';
 export * from './gen/envoy/extensions/compression/gzip/compressor/v3/gzip_pb';
 export * from './gen/envoy/extensions/compression/brotli/compressor/v3/brotli_pb';

@@ -13,6 +13,7 @@ import { duplicateObject } from './duplicate-object';
 import { failoverTooSmall } from './failover-too-small';
 import { failoverWithoutDetection } from './failover-without-detection';
 import { failoverWithoutEndpoints } from './failover-without-endpoints';
+import { faultOfAll } from './fault-of-all';
 import type { Check, Finding } from './finding';
 import { floatingImage } from './floating-image';
 import { gracePeriod } from './grace-period';
@@ -66,7 +67,7 @@ export const CHECKS: readonly Check[] = [
   duplicateEnvironment, duplicateObject, gracePeriod, hashWithLocality, retryInCycle, ambiguousRegion, portName, shareExceedsLimit,
   breakerVolume, requestAboveLimit, probePort,
   peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort, localPort, timeoutOfBytes, grpcNeedsHttp2,
-  routeKinds, grpcRetryMethods, grpcRetryStatuses, permissiveEncryption, authorizationAudit, allowOfBytes,
+  routeKinds, grpcRetryMethods, grpcRetryStatuses, permissiveEncryption, authorizationAudit, allowOfBytes, faultOfAll,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

@@ -208,6 +208,18 @@ export const healthCheck = withRules(
   exactlyOne('http', 'grpc', 'tcp'),
 );
 
+/** A fault that the service's own proxy injects; xDS `envoy.filters.http.fault`. */
+export const fault = withRules(
+  z.strictObject({
+    abort: z.strictObject({
+      statusCode: z.int().min(200).max(599).describe('Status of the answer; a call of gRPC ends with the status of gRPC that it stands for.'),
+    }).optional().describe('An answer in place of that of the application, which does not hear of the request.'),
+    delay: z.strictObject({ duration: positiveDuration.describe('How long a request waits.') }).optional().describe('A wait before the application gets the request.'),
+    percent: z.int().min(0).max(100).describe('Percent of the requests, drawn by chance for each fault.'),
+  }),
+  exactlyOne('abort', 'delay'),
+);
+
 /** Everything that shapes the traffic to a service. What is left out is off. */
 export const trafficShape = {
   timeout: timeout.optional().describe('How long a caller waits. Without it there is no bound.'),
@@ -222,4 +234,5 @@ export const trafficShape = {
   digest: digest.optional().describe('Digests of bodies. Without it they are neither made nor verified.'),
   sizeLimits: sizeLimits.optional().describe('Bounds on the size of what passes. Without it there are none.'),
   healthCheck: healthCheck.optional().describe('How callers ask endpoints whether they are well. Without it they do not.'),
+  faults: z.array(fault).max(16).optional().describe('Faults that its own proxies inject. Without it there are none.'),
 };

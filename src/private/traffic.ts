@@ -14,7 +14,7 @@ export interface TrafficSource {
 
 const FIELDS = [
   'timeout', 'retry', 'circuitBreaker', 'outlierDetection', 'bulkhead', 'rateLimits', 'loadBalancer', 'locality', 'compression', 'digest',
-  'sizeLimits', 'healthCheck',
+  'sizeLimits', 'healthCheck', 'faults',
 ] as const satisfies readonly (keyof TrafficPolicy)[];
 
 /** The traffic policy alone, taken from properties that hold more. */
@@ -92,5 +92,6 @@ export function trafficSpec(policy: TrafficPolicy, protocol: string): TrafficSpe
     digest: specOf(policy.digest),
     sizeLimits: specOf(policy.sizeLimits),
     healthCheck: specOf(policy.healthCheck),
+    faults: Array.isArray(policy.faults) ? policy.faults.map((fault) => specOf(fault)!) : policy.faults,
   };
 }

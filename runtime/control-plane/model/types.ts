@@ -55,7 +55,15 @@ export interface Service {
   /** Bytes of a request's body, and of a message of gRPC; undefined: no bound. */
   readonly bodyLimit: number | undefined;
   readonly messageLimit: number | undefined;
+  /** Injected in front of the application; undefined: none. */
+  readonly faults: readonly Fault[] | undefined;
 }
+
+/** What a part of the requests gets. */
+export type Fault = { readonly percent: number } & (
+  | { readonly kind: 'abort'; readonly status: number }
+  | { readonly kind: 'delay'; readonly delay: number }
+);
 
 /**
  * How it is known who connects. `certificates`: by mutual TLS. `network`: whoever runs the mesh vouches for it, as the network in memory of a test

@@ -1,6 +1,7 @@
 import { parseDuration, type MeshServiceSpec } from '../../../src/contract';
 import type {
-  CircuitBreaker, Compression, HashKey, HealthCheck, LoadBalancer, LocalityPolicy, OutlierDetection, Policies, RateLimit, Retry, RetryBudget, Timeout,
+  CircuitBreaker, Compression, Fault, HashKey, HealthCheck, LoadBalancer, LocalityPolicy, OutlierDetection, Policies, RateLimit, Retry, RetryBudget,
+  Timeout,
 } from '../model';
 
 type Spec = MeshServiceSpec;
@@ -120,6 +121,12 @@ function localityOf(locality: NonNullable<Spec['locality']>): LocalityPolicy {
 
 export function rateLimitsOf(spec: Spec): RateLimit[] {
   return (spec.rateLimits ?? []).map(({ name, requests, interval, burst }) => ({ name, requests, interval: ms(interval), burst }));
+}
+
+export function faultsOf(spec: Spec): Fault[] | undefined {
+  return spec.faults?.map(({ abort, delay, percent }) => (
+    abort === undefined ? { kind: 'delay', delay: ms(delay!.duration), percent } : { kind: 'abort', status: abort.statusCode, percent }
+  ));
 }
 
 export function compressionOf({ compression }: Spec): Compression | undefined {

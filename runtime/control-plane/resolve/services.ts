@@ -3,7 +3,7 @@ import type { Call, MeshSettings, Security } from '../model';
 import { keyOf, type Resource, type ResourceSet } from '../resources';
 import { regionsOf, type Backends } from './backends';
 import { permittedBy, type ServiceDraft } from './callers';
-import { compressionOf, optional, rateLimitsOf, timeoutOf } from './policies';
+import { compressionOf, faultsOf, optional, rateLimitsOf, timeoutOf } from './policies';
 import type { Report } from './report';
 
 const DAY = 86_400_000;
@@ -39,6 +39,7 @@ function serviceOf(
     digests: spec.digest !== undefined,
     bodyLimit: spec.sizeLimits?.requestBodyBytes,
     messageLimit: spec.sizeLimits?.grpcMessageBytes,
+    faults: faultsOf(spec),
   };
 }
 

@@ -4,12 +4,16 @@ import {
 import type { Compression, Service } from '../model';
 
 /** Filters of bodies, in front of the router: what the compressor makes of an answer is what the digest is of. */
-export function bodyFilters({ compression, digests, bodyLimit }: Service): HttpFilter[] {
+export function bodyFilters({ compression, digests }: Service): HttpFilter[] {
   return [
-    ...bodyLimit === undefined ? [] : [limitFilter(bodyLimit)],
     ...digests ? [digestFilter()] : [],
     ...compression === undefined ? [] : [compressorFilter(compression)],
   ];
+}
+
+/** The bound of bodies, among what refuses. */
+export function limitFilters({ bodyLimit }: Service): HttpFilter[] {
+  return bodyLimit === undefined ? [] : [limitFilter(bodyLimit)];
 }
 
 function limitFilter(maxRequestBytes: number): HttpFilter {

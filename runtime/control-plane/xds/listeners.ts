@@ -7,7 +7,8 @@ import {
 } from '../../xds';
 import type { Service } from '../model';
 import { accessLog } from './access-log';
-import { bodyFilters } from './bodies';
+import { bodyFilters, limitFilters } from './bodies';
+import { faultFilters } from './fault';
 import { HTTP2_LIMITS } from './http2';
 import { authorizationFilter, connectionAuthorization, isJudged, serverSocket } from './identity';
 import type { Init } from './init';
@@ -99,7 +100,14 @@ function inboundChain(service: Service, plainText: boolean): FilterChain {
     ...codec(spoken === 'http' ? HttpConnectionManager_CodecType.HTTP1 : HttpConnectionManager_CodecType.AUTO),
     // With the listener: it changes only when the listener does.
     routeSpecifier: { case: 'routeConfig', value: inboundRoutes(service) },
-    httpFilters: [...judged ? [authorizationFilter(service)] : [], ...rateLimits.map(rateLimitFilter), ...bodyFilters(service), router()],
+    httpFilters: [
+      ...judged ? [authorizationFilter(service)] : [],
+      ...rateLimits.map(rateLimitFilter),
+      ...limitFilters(service),
+      ...faultFilters(service.faults),
+      ...bodyFilters(service),
+      router(),
+    ],
   });
 }
 

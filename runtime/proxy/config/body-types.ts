@@ -4,6 +4,13 @@ export interface BodyLimitConfig {
   readonly maxBytes: number;
 }
 
+/** envoy.filters.http.fault. */
+export interface FaultConfig {
+  readonly delay: { readonly duration: number; readonly perMillion: number } | undefined;
+  /** One of the two statuses is set. */
+  readonly abort: { readonly status: number | undefined; readonly grpcStatus: number | undefined; readonly perMillion: number } | undefined;
+}
+
 /** envoy.filters.http.compressor of answers. */
 export interface CompressorConfig {
   /** compressor_library. */

@@ -1,4 +1,4 @@
-import type { BodyLimitConfig, CompressorConfig, DigestConfig } from './body-types';
+import type { BodyLimitConfig, CompressorConfig, DigestConfig, FaultConfig } from './body-types';
 import type { ClusterConfig, ClusterEndpoints } from './cluster-types';
 import type { JwtConfig, JwtOfRoute } from './jwt-types';
 import type { ListenerConfig } from './listener-types';
@@ -90,6 +90,7 @@ export type HttpFilterConfig =
   | { readonly kind: 'local_ratelimit'; readonly name: string; readonly config: RateLimitConfig | undefined }
   | { readonly kind: 'rbac'; readonly name: string; readonly config: RbacConfig | undefined }
   | { readonly kind: 'body_limit'; readonly name: string; readonly config: BodyLimitConfig | undefined }
+  | { readonly kind: 'fault'; readonly name: string; readonly config: FaultConfig | undefined }
   | { readonly kind: 'compressor'; readonly name: string; readonly config: CompressorConfig | undefined }
   | { readonly kind: 'digest'; readonly name: string; readonly config: DigestConfig | undefined };
 

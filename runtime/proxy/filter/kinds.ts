@@ -3,6 +3,7 @@ import type { HttpFilterConfig } from '../config/types';
 import type { SharedMemory } from '../shared-memory';
 import { CompressorFilter, DigestFilter } from './body';
 import { BodyLimitFilter } from './body-limit';
+import { FaultFilter } from './fault';
 import { JwtFilter, KeyStore } from './jwt';
 import { LocalRateLimitFilter } from './local-ratelimit';
 import { RbacFilter } from './rbac';
@@ -31,6 +32,7 @@ export interface FilterContext {
  * | `rbac`            | Before limits: whoever may not ask uses up nothing of one.                                                       |
  * | `local_ratelimit` | Before anything that costs: a request over the limit must not take a place in a queue, a retry, a buffered body. |
  * | `body_limit`      | Before anybody looks at bodies: what is too long is refused as early as its length is known.                     |
+ * | `fault`           | Behind all that refuses: it stands for the upstream, which would not have seen what is refused.                  |
  * | `digest`          | Verifies and makes digests of bodies; of answers, those that the client gets, whatever coding they have got.     |
  * | `compressor`      | Nearest to the router: what it encodes is what the others see of an answer.                                     |
  * | the router        | It sends the request, nothing can follow it. It is the data path itself and no filter here.                      |
@@ -42,6 +44,7 @@ export const FILTER_KINDS: {
   rbac: ({ name, config }) => new RbacFilter(name, config),
   local_ratelimit: ({ name, config }, { clock, random, scope, shared }) => new LocalRateLimitFilter(name, config, clock, random, scope, shared),
   body_limit: ({ name, config }) => new BodyLimitFilter(name, config),
+  fault: ({ name, config }, { random }) => new FaultFilter(name, config, random),
   compressor: ({ name, config }) => new CompressorFilter(name, config),
   digest: ({ name, config }) => new DigestFilter(name, config),
 };

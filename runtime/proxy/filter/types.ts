@@ -17,7 +17,7 @@ export interface FilterRequest extends RequestHead, Subject {
    * and nothing of a request is copied for it but its body.
    */
   hold(): HeldRequest;
-  /** Holds it back for a time, which allocates no timer: `onRequest` returns what this does, and `onDelayed` is called then. */
+  /** Holds it back for a time, to inject a delay (`DI` in the log); no timer is made for it. `onRequest` returns what this does, and `onDelayed` is called then. */
   delay(milliseconds: number): typeof HELD;
   /** The body must not be longer, in bytes, to the end of the request. False: it is already, by what it states or has sent. */
   limitBody(max: number): boolean;

@@ -18,9 +18,8 @@ export function compileFilter(filter: AccessLogFilterConfig | undefined, random:
     }
     case 'flag': {
       const flags = new Set(filter.flags);
-      // One end with two flags has either.
-      if (flags.has('UF') || flags.has('URX')) flags.add('UF,URX');
-      return ({ flag }) => flag !== undefined && flags.has(flag);
+      // One end with several flags has each of them.
+      return ({ flag }) => flag !== undefined && (flags.has(flag) || (flag.includes(',') && flag.split(',').some((one) => flags.has(one))));
     }
     case 'sample': {
       const share = filter.perMillion / 1_000_000;

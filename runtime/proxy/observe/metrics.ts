@@ -4,6 +4,7 @@ import type { FilterChainConfig, HttpConnectionManagerConfig, ListenerConfig, Tc
 import { collectAuthorization, isAuthorization, type AuthorizationCounters } from './authorization-metrics';
 import { collectBodyFilters, type MeasuredFilter } from './body-metrics';
 import { Families } from './families';
+import { collectFaults } from './fault-metrics';
 import type { Http2Stats } from './http2-stats';
 import { collectTokens, isTokens } from './jwt-metrics';
 import type { RequestObserver } from './request-observer';
@@ -206,6 +207,7 @@ export function collectTraffic({ clusters, listeners }: Measured, observer: Requ
         const { filters = [] } = (tables ?? {}) as { filters?: readonly MeasuredFilter[] };
         const { statPrefix } = chain.filter;
         collectBodyFilters(filters, { envoy_http_conn_manager_prefix: statPrefix }, into);
+        collectFaults(filters, statPrefix, into);
         for (const filter of filters) {
           if (isAuthorization(filter.stats)) collectAuthorization({ statPrefix, protocol: 'http', rules: filter.rules ?? filter.name }, filter.stats, into);
           if (isTokens(filter.stats)) collectTokens(statPrefix, filter.stats, into);

@@ -65,6 +65,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   route!: RouteMatch;
   /** A filter holds it back. */
   held: Held | undefined;
+  /** A fault was injected: it waited. */
+  delayed = false;
   action: ForwardAction | undefined;
   choice: ClusterChoice | undefined;
   pool: ClusterPool | undefined;
@@ -213,7 +215,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.requestMeter.limit = this.responseMeter.limit = 0;
     this.replayable = true;
     this.requestComplete = this.responseStarted = this.tunnel = this.ended = this.clientEnded = this.upstreamEnded = false;
-    this.started = this.admitted = this.waitsForConnection = this.replayedOnce = false;
+    this.started = this.admitted = this.waitsForConnection = this.replayedOnce = this.delayed = false;
     this.tries = this.status = this.bytesReceived = this.bytesSent = 0;
     this.start = this.upstreamFirstByte = this.end = this.tryStart = 0;
     this.ids.requestIdStart = this.ids.requestIdEnd = this.ids.traceparentStart = this.ids.end = 0;
@@ -297,6 +299,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
 
   delay(milliseconds: number): typeof HELD {
     this.held = new Held(this.router, this, milliseconds);
+    this.delayed = true;
     return HELD;
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock';
-import { ERRORS, type ProxyError } from '../error';
+import { ERRORS, delayed, type ProxyError } from '../error';
 import { HELD, type LocalReply } from '../filter/types';
 import { isGrpc, statusInHead } from '../grpc/status';
 import type { Head } from '../http1/head';
@@ -315,6 +315,7 @@ export class Router {
     if (ctx.perTryIdleDeadline.set) deadlines.clear(ctx.perTryIdleDeadline);
     if (ctx.holdDeadline.set) deadlines.clear(ctx.holdDeadline);
     ctx.held?.abandon();
+    if (ctx.delayed) ctx.flag = delayed(ctx.flag);
     ctx.end = this.now;
     const { downstream, pool } = ctx;
     const statusClass = ctx.status >= 600 ? 5 : (ctx.status / 100) | 0;

@@ -16,6 +16,7 @@ import { FilterConfigSchema } from './envoy/config/route/v3/route_components_pb'
 import { RouterSchema } from './envoy/extensions/filters/http/router/v3/router_pb';
 import { LocalRateLimitSchema } from './envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb';
 import { JwtAuthenticationSchema, PerRouteConfigSchema } from './envoy/extensions/filters/http/jwt_authn/v3/config_pb';
+import { HTTPFaultSchema } from './envoy/extensions/filters/http/fault/v3/fault_pb';
 import { BufferSchema, BufferPerRouteSchema } from './envoy/extensions/filters/http/buffer/v3/buffer_pb';
 import { CompressorSchema, CompressorPerRouteSchema } from './envoy/extensions/filters/http/compressor/v3/compressor_pb';
 import { GzipSchema } from './envoy/extensions/compression/gzip/compressor/v3/gzip_pb';
@@ -25,7 +26,7 @@ import { DigestSchema } from './meshwright/v1/digest_pb';
 import { UpstreamTlsContextSchema, DownstreamTlsContextSchema } from './envoy/extensions/transport_sockets/tls/v3/tls_pb';
 import { SecretSchema } from './envoy/extensions/transport_sockets/tls/v3/secret_pb';
 import { RBACSchema, RBACPerRouteSchema } from './envoy/extensions/filters/http/rbac/v3/rbac_pb';
-import { RBACSchema as RBACSchema31 } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
+import { RBACSchema as RBACSchema34 } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
 import { RawBufferSchema } from './envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 import { HttpProtocolOptionsSchema } from './envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { RoundRobinSchema } from './envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb';
@@ -66,6 +67,7 @@ export const roots = [
   LocalRateLimitSchema,
   JwtAuthenticationSchema,
   PerRouteConfigSchema,
+  HTTPFaultSchema,
   BufferSchema,
   BufferPerRouteSchema,
   CompressorSchema,
@@ -79,7 +81,7 @@ export const roots = [
   SecretSchema,
   RBACSchema,
   RBACPerRouteSchema,
-  RBACSchema31,
+  RBACSchema34,
   RawBufferSchema,
   HttpProtocolOptionsSchema,
   RoundRobinSchema,

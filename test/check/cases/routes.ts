@@ -145,6 +145,20 @@ export const ROUTES: readonly Case[] = [
     silent: graph(allowing('db'), service('db')),
   },
   {
+    code: 'MW155',
+    name: 'an answer that every request gets',
+    path: 'shop/payment',
+    fires: graph(service('payment', { spec: { faults: [{ abort: { statusCode: 503 }, percent: 100 }] } })),
+    silent: graph(service('payment', { spec: { faults: [{ abort: { statusCode: 503 }, percent: 99 }] } })),
+  },
+  {
+    code: 'MW155',
+    name: 'a delay of every request',
+    path: 'shop/payment',
+    fires: graph(service('payment', { spec: { faults: [{ abort: { statusCode: 503 }, percent: 10 }, { delay: { duration: '1s' }, percent: 100 }] } })),
+    silent: graph(service('payment', { spec: { faults: [{ delay: { duration: '1s' }, percent: 10 }] } })),
+  },
+  {
     code: 'MW109',
     name: 'a method of a service that a rule of the whole service hides: characters of the service count first',
     path: 'shop/calls',

@@ -100,7 +100,7 @@ export const listenerRules: RuleTable = {
   [`${HCM}.Rds`]: { config_source: accepted, route_config_name: accepted },
   [`${HCM}.HttpFilter`]: {
     name: acceptedWith('unique in the chain'),
-    typed_config: acceptedWith('JwtAuthentication, RBAC, LocalRateLimit, Buffer, Compressor, Digest or Router'),
+    typed_config: acceptedWith('JwtAuthentication, RBAC, LocalRateLimit, Buffer, HTTPFault, Compressor, Digest or Router'),
     is_optional: acceptedWith('a filter of an unknown type is left out'),
     disabled: acceptedWith('unless a route configures it'),
   },
@@ -125,6 +125,18 @@ export const listenerRules: RuleTable = {
     stage: only([0]),
     local_rate_limit_per_downstream_connection: only([false]),
     rate_limited_as_resource_exhausted: acceptedWith('of a call of gRPC; else it is UNAVAILABLE'),
+  },
+  'envoy.extensions.filters.http.fault.v3.HTTPFault': {
+    delay: acceptedWith('before the abort, as in Envoy'),
+    abort: accepted,
+    disable_downstream_cluster_stats: ignored('there are no metrics of faults by the cluster of the client'),
+  },
+  'envoy.extensions.filters.common.fault.v3.FaultDelay': {
+    fixed_delay: acceptedWith('required: a client may not ask for a delay by header'), percentage: acceptedWith('absent: never'),
+  },
+  'envoy.extensions.filters.http.fault.v3.FaultAbort': {
+    http_status: acceptedWith('200 to 599'), grpc_status: acceptedWith('1 to 16; whoever does not speak gRPC gets the status of HTTP for it, not 200'),
+    percentage: acceptedWith('absent: never'),
   },
   'envoy.type.v3.TokenBucket': { max_tokens: accepted, tokens_per_fill: accepted, fill_interval: acceptedWith('at least 50 ms, as in Envoy') },
   'envoy.type.v3.HttpStatus': { code: accepted },

@@ -30,7 +30,7 @@ export function accessLog(log: AccessLog, path: string, problems: Problems): Acc
 const OPS = { [ComparisonFilter_Op.EQ]: 'EQ', [ComparisonFilter_Op.GE]: 'GE', [ComparisonFilter_Op.LE]: 'LE' } as const;
 
 /** Flags that one end of a request has; of those with several, each alone is not told apart. */
-const FLAGS = new Set(['UH', 'UF', 'UO', 'NR', 'URX', 'NC', 'UT', 'DC', 'UC', 'UR', 'RL', 'UPE', 'DPE', 'SI', 'UAEX', 'OM', 'LR', 'DT']);
+const FLAGS = new Set(['UH', 'UF', 'UO', 'NR', 'URX', 'NC', 'UT', 'DC', 'UC', 'UR', 'RL', 'UPE', 'DPE', 'SI', 'UAEX', 'OM', 'LR', 'DT', 'DI', 'FI']);
 
 function accessLogFilter({ filterSpecifier: filter }: AccessLogFilter, path: string, problems: Problems): AccessLogFilterConfig {
   switch (filter.case) {

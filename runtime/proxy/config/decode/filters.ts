@@ -6,6 +6,7 @@ import type { Problems } from '../problems';
 import { show } from '../problems';
 import type { HttpFilterConfig, RateLimitConfig } from '../types';
 import { bodyFilter, bodyFilterOfRoute } from './body';
+import { faultFilter } from './fault';
 import { headerList } from './headers';
 import { jwtFilter, jwtFilterOfRoute } from './jwt';
 import { httpRbac } from './rbac';
@@ -35,7 +36,8 @@ export function httpFilters(filters: readonly HttpFilter[], path: string, proble
       return;
     }
     const rbac = unpackAnyAs(HttpRbacSchema, any);
-    const body = bodyFilter(any, filter.name, `${at}.typed_config`, problems) ?? jwtFilter(any, filter.name, `${at}.typed_config`, problems);
+    const given = [any, filter.name, `${at}.typed_config`, problems] as const;
+    const body = bodyFilter(...given) ?? jwtFilter(...given) ?? faultFilter(...given);
     if (rbac) {
       const config = httpRbac(rbac, filter.name, `${at}.typed_config`, problems);
       made.push({ kind: 'rbac', name: filter.name, config: filter.disabled ? undefined : config });
@@ -67,7 +69,8 @@ export function perRouteFilters(configs: Readonly<Record<string, Any>>, path: st
     } else {
       const limit = unpackAnyAs(LocalRateLimitSchema, any);
       const rbac = unpackAnyAs(HttpRbacPerRouteSchema, any);
-      const body = bodyFilterOfRoute(any, name, inner, problems) ?? jwtFilterOfRoute(any, name, inner, problems);
+      const given = [any, name, inner, problems] as const;
+      const body = bodyFilterOfRoute(...given) ?? jwtFilterOfRoute(...given) ?? faultFilter(...given);
       if (body) made.set(name, body);
       else if (limit) made.set(name, { kind: 'local_ratelimit', name, config: rateLimit(limit, inner, problems) });
       else if (rbac) made.set(name, { kind: 'rbac', name, config: rbac.rbac && httpRbac(rbac.rbac, name, `${inner}.rbac`, problems) });

@@ -174,7 +174,7 @@ describe('HTTP/1.1', () => {
     harness.advance(999);
     expect(harness.seen).toEqual([]);
     harness.advance(1);
-    expect(harness.seen[0]).toMatchObject({ status: 504, flag: 'UT', end: 6000 });
+    expect(harness.seen[0]).toMatchObject({ status: 504, flag: 'UT,DI', end: 6000 });
     await harness.close();
 
     const maxDuration = { duration: 3000, grpcTimeoutMax: undefined, grpcTimeoutOffset: 0 };

@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Options } from './options';
 import type { Peer } from './peers/peer';
-import { Measured } from './process';
+import { Measured, type Accounting } from './process';
 import { figure, type Figure } from './report';
 
 /** Who is measured has this core for itself; load and application share the other. */
@@ -49,7 +49,7 @@ export class Contender {
   /** Megabytes (10⁶) a second after the start, before any load: resident, and what no other process shares. */
   idleResident = 0;
   idlePrivate = 0;
-  private readonly processes: Measured[] = [];
+  private readonly running: Measured[] = [];
 
   constructor(readonly peer: Peer, private readonly core: number) {}
 
@@ -67,7 +67,7 @@ export class Contender {
   private async begin(): Promise<void> {
     for (const { command, port } of this.peer.programs) {
       const started = Measured.start(this.peer.name, this.core, command);
-      this.processes.push(started);
+      this.running.push(started);
       await started.ready(port);
     }
     // What starting up left behind is over: memory is read when nothing happens any more.
@@ -80,6 +80,17 @@ export class Contender {
     return this.peer.name;
   }
 
+  /** Ids of its processes. */
+  get processes(): number[] {
+    return this.running.flatMap((one) => one.processes());
+  }
+
+  accounting(): Accounting {
+    const all = this.running.map((one) => one.accounting());
+    const sum = (key: keyof Accounting): number => all.reduce((total, one) => total + one[key], 0);
+    return { user: sum('user'), system: sum('system'), sleeps: sum('sleeps'), losses: sum('losses') };
+  }
+
   processorTime(): number {
     return this.sum((one) => one.processorTime());
   }
@@ -89,12 +100,13 @@ export class Contender {
   }
 
   /** One run of the load, and what it took. */
-  async measure(load: LoadGenerator): Promise<Round> {
+  async measure(load: LoadGenerator): Promise<Round & Pick<Work, 'units'>> {
     const before = { proxy: this.processorTime(), load: load.processorTime() };
     const work = await load.run(this.peer.port);
     const after = { proxy: this.processorTime(), load: load.processorTime() };
     this.failures += work.failures;
     return {
+      units: work.units,
       rate: work.units / work.seconds,
       processor: (after.proxy - before.proxy) / 1000 / Math.max(1, work.units),
       loadShare: (after.load - before.load) / 1e9 / work.seconds,
@@ -104,11 +116,11 @@ export class Contender {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.processes.map(async (one) => one.stop()));
+    await Promise.all(this.running.map(async (one) => one.stop()));
   }
 
   private sum(of: (one: Measured) => number): number {
-    return this.processes.reduce((total, one) => total + of(one), 0);
+    return this.running.reduce((total, one) => total + of(one), 0);
   }
 }
 
@@ -128,11 +140,12 @@ export async function compare<T>(peers: readonly (() => Peer)[], body: (contende
 }
 
 /** A warm-up each, so that V8 has compiled what is hot, then rounds that go from one contender to the next. */
-export async function inTurns(contenders: readonly Contender[], { rounds }: Pick<Options, 'rounds'>, load: LoadGenerator): Promise<void> {
+export async function inTurns(contenders: readonly Contender[], { rounds, profiler }: Options, load: LoadGenerator, name: string): Promise<void> {
   for (const contender of contenders) for (let run = 0; run < 2; run++) await contender.measure(load);
   for (let round = 0; round < rounds; round++) {
     for (const contender of contenders) contender.rounds.push(await contender.measure(load));
   }
+  await profiler?.take(contenders, load, name);
 }
 
 export function figureOf(contender: Contender, key: keyof Round): Figure {

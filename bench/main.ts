@@ -1,5 +1,6 @@
 /** `npm run bench -- SUITE… | all [--json FILE] [--rounds N] [--without PEER] [--smoke]`: see README.md beside this file. */
 import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { conns } from './conns';
 import { controlPlane } from './control-plane';
@@ -9,13 +10,14 @@ import { h2 } from './h2';
 import { latency } from './latency';
 import { alone } from './lock';
 import type { Options } from './options';
+import { Profiler, profileReports } from './profile';
 import { holds, print, printSummary, type Report } from './report';
 import { synth } from './synth';
 import { tcp } from './tcp';
 import { tls } from './tls';
 
 const SUITES: Readonly<Record<string, (options: Options) => Promise<Report>>> = { synth, h1, h2, grpc, latency, conns, tcp, tls, 'control-plane': controlPlane };
-const USAGE = `usage: npm run bench -- ${Object.keys(SUITES).join(' | ')} | all [--json FILE] [--rounds N] [--without haproxy|nginx|envoy|go-control-plane]… [--smoke]`;
+const USAGE = `usage: npm run bench -- ${Object.keys(SUITES).join(' | ')} | all [--json FILE] [--rounds N] [--without haproxy|nginx|envoy|go-control-plane]… [--smoke] [--profile]`;
 
 /** Milliseconds of a round: of one suite alone, and of each of several, which together take a quarter of an hour. */
 const ROUND = 4000;
@@ -26,6 +28,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       json: { type: 'string' }, rounds: { type: 'string' }, without: { type: 'string', multiple: true }, smoke: { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
     },
   });
   const names = positionals.flatMap((name) => (name === 'all' ? Object.keys(SUITES) : [name]));
@@ -37,19 +40,26 @@ async function main(): Promise<number> {
     return 2;
   }
   const roundTime = values.smoke ? 300 : names.length > 1 ? ROUND_OF_SEVERAL : ROUND;
-  const options: Options = { smoke: values.smoke, rounds, roundTime, without: new Set(values.without) };
   const reports: Report[] = [];
   const broken: string[] = [];
   for (const name of names) {
+    const profiler = values.profile ? new Profiler(resolve(__dirname, '../..')) : undefined;
     try {
+      const options: Options = { smoke: values.smoke, rounds, roundTime, without: new Set(values.without), profiler };
       const measured = await alone(async () => SUITES[name](options));
       const report = options.smoke ? { ...measured, bars: measured.bars.filter(({ exact }) => exact) } : measured;
       print(report);
       reports.push(report);
+      for (const profile of profiler === undefined ? [] : profileReports(name, profiler)) {
+        print(profile);
+        reports.push(profile);
+      }
     } catch (error) {
       // The others are measured all the same, and what was measured before is not lost.
       console.error(`\n## ${name}: not measured\n`, error);
       broken.push(name);
+    } finally {
+      profiler?.clean();
     }
     if (values.json) writeFileSync(values.json, `${JSON.stringify(reports, null, 2)}\n`);
   }

@@ -4,6 +4,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** What the kernel wrote down of a process. */
+export interface Accounting {
+  /** Seconds of all threads in the program itself, and in the kernel on its behalf. */
+  readonly user: number;
+  readonly system: number;
+  /** How often a thread slept because it had nothing to do, and how often it lost its core to somebody else. */
+  readonly sleeps: number;
+  readonly losses: number;
+}
+
+/** The kernel's unit of time in /proc; the same on all of Linux. */
+const TICKS_A_SECOND = 100;
+
 /** A process that is measured: pinned to one core, accounted by the kernel. */
 export class Measured {
   private constructor(readonly name: string, readonly child: ChildProcess, private readonly errors: { text: string }) {}
@@ -26,7 +39,7 @@ export class Measured {
   }
 
   /** taskset replaces itself by the program, so this is the program's own id; nginx adds its worker. */
-  private processes(): number[] {
+  processes(): number[] {
     const own = this.child.pid!;
     const children = readFileSync(`/proc/${own}/task/${own}/children`, 'utf8').trim();
     return [own, ...(children === '' ? [] : children.split(' ').map(Number))];
@@ -39,6 +52,22 @@ export class Measured {
       for (const thread of readdirSync(`/proc/${id}/task`)) total += Number(readFileSync(`/proc/${id}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
     }
     return total;
+  }
+
+  accounting(): Accounting {
+    let user = 0, system = 0, sleeps = 0, losses = 0;
+    for (const id of this.processes()) {
+      // Behind the name, which may have anything in it; of all threads (proc_pid_stat(5)).
+      const fields = readFileSync(`/proc/${id}/stat`, 'utf8').split(') ')[1].split(' ');
+      user += Number(fields[11]) / TICKS_A_SECOND;
+      system += Number(fields[12]) / TICKS_A_SECOND;
+      for (const thread of readdirSync(`/proc/${id}/task`)) {
+        const status = readFileSync(`/proc/${id}/task/${thread}/status`, 'utf8');
+        sleeps += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)![1]);
+        losses += Number(/^nonvoluntary_ctxt_switches:\s+(\d+)/m.exec(status)![1]);
+      }
+    }
+    return { user, system, sleeps, losses };
   }
 
   /** Resident memory in megabytes (10⁶). */

@@ -105,6 +105,9 @@ const built = await Promise.all([...entries, ...apart].map(async (entry) => ({
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'linked',
+    // Where each function comes from: for profiles, not for what ships.
+    sourcemap: entry.in === 'runtime/proxy/main.ts' ? 'external' : undefined,
+    sourcesContent: false,
     external: ['meshwright', 'cdk8s', 'cdk8s-plus-27', 'constructs'],
     define: { MESHWRIGHT_VERSION: JSON.stringify(version) },
     plugins: entry.sdk ? [localSdk(entry.out)] : [...(entry.apart ? [loadedWhenUsed(entry.out, entry.apart)] : []), withoutProtoLoader, kubernetesCredentialsOnly],
@@ -116,7 +119,8 @@ const built = await Promise.all([...entries, ...apart].map(async (entry) => ({
 })));
 
 for (const { entry, metafile, outputFiles } of built) {
-  for (const { path, contents } of outputFiles) {
+  for (const { path: to, contents } of outputFiles) {
+    const path = to.endsWith('.map') ? join('build/maps', basename(to)) : to;
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(`${path}.new`, contents);
     if (entry.executable && path.endsWith('.js')) chmodSync(`${path}.new`, 0o755);

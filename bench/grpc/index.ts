@@ -25,12 +25,12 @@ export async function grpc(options: Options): Promise<Report> {
   try {
     const first = await freePorts(ENDPOINTS + 4 * kinds.length);
     const upstreams = Array.from({ length: ENDPOINTS }, (_, offset) => first + offset);
-    const setting: TlsSetting = { folder, root, pki: makePki(folder), upstreams, http2: true, grpc: true };
+    const setting: TlsSetting = { folder, root, node: options.profiler?.node, pki: makePki(folder), upstreams, http2: true, grpc: true };
     load = await Http2Load.start(root, folder, LOAD_CORE, { firstPort: first, ports: ENDPOINTS, bodyBytes: MESSAGE_BYTES, grpc: true });
     const generator = load.generator({ connections: CONNECTIONS, streams: STREAMS, milliseconds: options.roundTime });
     const peers = kinds.map((kind, index) => () => tlsPair(kind, setting, first + ENDPOINTS + 4 * index));
     return await compare(peers, async (contenders) => {
-      await inTurns(contenders, options, generator);
+      await inTurns(contenders, options, generator, 'calls over two sidecars');
       return report(contenders);
     });
   } finally {

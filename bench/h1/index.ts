@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { LOAD_CORE, compare, figureOf, freePorts, inTurns, ratio, type Contender } from '../comparison';
 import { Load } from '../load/load';
 import type { Options } from '../options';
-import { PEERS, type Setting } from '../peers/policies';
+import { PEERS, relay, type Setting } from '../peers/policies';
 import { machine, show, type Bar, type Report } from '../report';
 import { countAllocations, type AllocationReport } from './allocations';
 
@@ -25,7 +25,7 @@ const MOST_EXTERNAL_BYTES = 64;
 /** Our proxy beside HAProxy, nginx and Envoy, each alone on one core in turn, round after round. */
 export async function h1(options: Options): Promise<Report> {
   return withPolicies(options, BODY_BYTES, async (contenders, load, setting) => {
-    await inTurns(contenders, options, load.generator({ connections: CONNECTIONS, milliseconds: options.roundTime, rate: 0 }));
+    await inTurns(contenders, options, load.generator({ connections: CONNECTIONS, milliseconds: options.roundTime, rate: 0 }), 'requests');
     return report(contenders, await countAllocations(setting, await freePorts(2), load));
   });
 }
@@ -39,11 +39,15 @@ export async function withPolicies<T>(
   const root = resolve(__dirname, '../..');
   let load: Load | undefined;
   try {
-    const first = await freePorts(ENDPOINTS + 2 * names.length);
-    const setting: Setting = { folder, root, upstreams: Array.from({ length: ENDPOINTS }, (_, offset) => first + offset) };
+    const first = await freePorts(ENDPOINTS + 2 * names.length + 1);
+    const setting: Setting = {
+      folder, root, node: options.profiler?.node, upstreams: Array.from({ length: ENDPOINTS }, (_, offset) => first + offset),
+    };
     load = await Load.start(root, folder, LOAD_CORE, { firstPort: first, ports: ENDPOINTS, bodyBytes });
     const started = load;
     const peers = names.map((name, index) => () => PEERS[name](setting, first + ENDPOINTS + 2 * index));
+    // Of profiles only: what of a request is no proxy's.
+    if (options.profiler !== undefined) peers.push(() => relay(setting, first + ENDPOINTS + 2 * names.length));
     return await compare(peers, async (contenders) => body(contenders, started, setting));
   } finally {
     load?.stop();

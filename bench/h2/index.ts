@@ -22,12 +22,14 @@ export async function h2(options: Options): Promise<Report> {
   let load: Http2Load | undefined;
   try {
     const first = await freePorts(ENDPOINTS + 2 * names.length);
-    const setting: Setting = { folder, root, upstreams: Array.from({ length: ENDPOINTS }, (_, offset) => first + offset), http2: true };
+    const setting: Setting = {
+      folder, root, node: options.profiler?.node, upstreams: Array.from({ length: ENDPOINTS }, (_, offset) => first + offset), http2: true,
+    };
     load = await Http2Load.start(root, folder, LOAD_CORE, { firstPort: first, ports: ENDPOINTS, bodyBytes: BODY_BYTES });
     const generator = load.generator({ connections: CONNECTIONS, streams: STREAMS, milliseconds: options.roundTime });
     const peers = names.map((name, index) => () => PEERS[name](setting, first + ENDPOINTS + 2 * index));
     return await compare(peers, async (contenders) => {
-      await inTurns(contenders, options, generator);
+      await inTurns(contenders, options, generator, 'requests');
       return report(contenders);
     });
   } finally {

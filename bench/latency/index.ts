@@ -18,6 +18,7 @@ export async function latency(options: Options): Promise<Report> {
       direct.push(await generator.run(setting.upstreams[0]));
       for (const contender of contenders) contender.rounds.push(await contender.measure(generator));
     }
+    await options.profiler?.take(contenders, generator, `${RATE} requests/s`);
     return report(contenders, direct);
   });
 }

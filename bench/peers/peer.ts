@@ -25,6 +25,8 @@ export interface Place {
   readonly folder: string;
   /** The repository. */
   readonly root: string;
+  /** Flags of Node for ours. */
+  readonly node?: readonly string[];
 }
 
 /** HAProxy of the system with a configuration. */
@@ -65,7 +67,7 @@ export function meshwrightProgram(place: Place, name: string, bootstrap: unknown
   const file = join(place.folder, `${name}.json`);
   writeFileSync(file, JSON.stringify(bootstrap, null, 2));
   const environment = Object.entries(SIDECAR_ENVIRONMENT).map(([key, value]) => `${key}=${value}`);
-  return { command: ['env', ...environment, imageNode(place), ...node, join(place.root, 'lib/runtime/proxy.js'), '--config-path', file], port };
+  return { command: ['env', ...environment, imageNode(place), ...(place.node ?? []), ...node, join(place.root, 'lib/runtime/proxy.js'), '--config-path', file], port };
 }
 
 /** Envoy with one worker. */

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import {
   envoyBinary, envoyProgram, haproxyProgram, imageNode, meshwrightProgram, nginxProgram, nginxTemporary, versionOf, type Peer, type Place,
 } from './peer';
@@ -281,6 +283,13 @@ function addTraceContext(config: any): void {
     },
     load_assignment: { cluster_name: 'traces', endpoints: [] },
   });
+}
+
+/** No proxy, but what each has to do at least: it passes bytes on (`load/relay.c`). Nothing is held against it. */
+export function relay({ folder, root, upstreams }: Setting, port: number): Peer {
+  const binary = join(folder, 'relay');
+  execFileSync('gcc', ['-O2', '-o', binary, join(root, 'bench/load/relay.c')], { stdio: ['ignore', 'inherit', 'inherit'] });
+  return { name: 'relay', version: 'in C, no policies', port, programs: [{ command: [binary, String(port), ...upstreams.map(String)], port }] };
 }
 
 /** By name in lower case; ports `port` and `port + 1` are its own. */

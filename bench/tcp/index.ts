@@ -21,16 +21,18 @@ export async function tcp(options: Options): Promise<Report> {
   let load: TcpLoad | undefined;
   try {
     const first = await freePorts(ENDPOINTS + 2 * names.length);
-    const setting: TcpSetting = { folder, root, upstreams: Array.from({ length: ENDPOINTS }, (_, offset) => first + offset) };
+    const setting: TcpSetting = {
+      folder, root, node: options.profiler?.node, upstreams: Array.from({ length: ENDPOINTS }, (_, offset) => first + offset),
+    };
     load = await TcpLoad.start(root, folder, LOAD_CORE, { firstPort: first, ports: ENDPOINTS });
     const bulk = load.generator({ kind: 'bulk', connections: BULK_CONNECTIONS, milliseconds: options.roundTime });
     const connect = load.generator({ kind: 'connect', connections: CALLERS, milliseconds: options.roundTime });
     const peers = names.map((name, index) => () => TCP_PEERS[name](setting, first + ENDPOINTS + 2 * index));
     return await compare(peers, async (contenders) => {
-      await inTurns(contenders, options, bulk);
+      await inTurns(contenders, options, bulk, 'megabytes');
       const bytes = new Map(contenders.map((contender) => [contender.name, contender.rounds.splice(0)]));
       const resident = new Map(contenders.map((contender) => [contender.name, contender.residentMemory()]));
-      await inTurns(contenders, options, connect);
+      await inTurns(contenders, options, connect, 'connections');
       return report(contenders, bytes, resident);
     });
   } finally {

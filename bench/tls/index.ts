@@ -35,7 +35,9 @@ export async function tls(options: Options): Promise<Report> {
   try {
     const first = await freePorts(ENDPOINTS + 4 * kinds.length);
     const pki = makePki(folder);
-    const setting: TlsSetting = { folder, root, pki, upstreams: Array.from({ length: ENDPOINTS }, (_, offset) => first + offset) };
+    const setting: TlsSetting = {
+      folder, root, node: options.profiler?.node, pki, upstreams: Array.from({ length: ENDPOINTS }, (_, offset) => first + offset),
+    };
     application = await Load.start(root, folder, LOAD_CORE, { firstPort: first, ports: ENDPOINTS, bodyBytes: BODY_BYTES });
     clients = await TlsLoad.start(root, folder, LOAD_CORE, pki);
     const shape = { milliseconds: options.roundTime, connections: CONNECTIONS };
@@ -45,10 +47,10 @@ export async function tls(options: Options): Promise<Report> {
     const requests = clients.generator({ ...shape, kind: 'requests' });
     const handshakes = clients.generator({ ...shape, kind: 'handshakes', connections: HANDSHAKES_AT_ONCE });
     const [asked, shaken] = await compare(servers, async (contenders) => [
-      await measured(contenders, options, requests), await measured(contenders, options, handshakes),
+      await measured(contenders, options, requests, 'requests'), await measured(contenders, options, handshakes, 'handshakes'),
     ]);
     const plain = application.generator({ ...shape, rate: 0 });
-    const paired = await compare(pairs, async (contenders) => measured(contenders, options, plain));
+    const paired = await compare(pairs, async (contenders) => measured(contenders, options, plain, 'requests over two sidecars'));
     return report(asked, shaken, paired);
   } finally {
     clients?.stop();
@@ -57,8 +59,8 @@ export async function tls(options: Options): Promise<Report> {
   }
 }
 
-async function measured(contenders: readonly Contender[], options: Options, load: LoadGenerator): Promise<Measured[]> {
-  await inTurns(contenders, options, load);
+async function measured(contenders: readonly Contender[], options: Options, load: LoadGenerator, name: string): Promise<Measured[]> {
+  await inTurns(contenders, options, load, name);
   return contenders.map((contender) => ({
     name: contender.name, version: contender.peer.version, rounds: contender.rounds.splice(0), resident: contender.residentMemory(),
   }));

@@ -4,7 +4,7 @@ import { systemClock } from '../clock';
 import { parseCommandLine, USAGE, type CommandLine } from './bootstrap/command-line';
 import { loadBootstrap } from './bootstrap/load';
 import { BootstrapError } from './bootstrap/types';
-import { startIsOver } from './memory';
+import { compact, startIsOver } from './memory';
 import { createLog, type Log } from './observe/log';
 import { ProxyServer, type WorkerSettings } from './server';
 
@@ -57,7 +57,9 @@ async function serve(commandLine: CommandLine): Promise<void> {
   process.on('SIGUSR1', () => server?.reopenLogs());
   // Only who has workers loads them.
   const workers = async (settings: WorkerSettings) => (await import('./worker/start')).startWorkers(settings);
-  server = await ProxyServer.start(commandLine, { clock: systemClock, random: Math.random, log, quit: stop, workers });
+  server = await ProxyServer.start(commandLine, {
+    clock: systemClock, random: Math.random, log, quit: stop, workers, configured: () => setImmediate(compact),
+  });
   running = server;
   startIsOver();
 }

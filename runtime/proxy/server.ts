@@ -44,6 +44,8 @@ export interface ServerDeps {
   readonly makeRequest?: () => Promise<CertificateRequest>;
   /** Called when an operator asked for the end (`/quitquitquit`). */
   readonly quit?: () => void;
+  /** Called once, when what was to be had at the start is in force. */
+  readonly configured?: () => void;
   /** Makes the data plane of `--concurrency` above 1. */
   readonly workers?: (settings: WorkerSettings) => Promise<DataPlane>;
 }
@@ -73,6 +75,7 @@ export class ProxyServer {
   private healthServer: OperatorServer | undefined;
   private inForce: ProxySnapshot | undefined;
   private restored = false;
+  private configured = false;
   private ending: Promise<void> | undefined;
 
   private constructor(
@@ -159,6 +162,7 @@ export class ProxyServer {
       this.inForce = first;
     }
     if (store.snapshot !== first) this.onSnapshot(store.snapshot);
+    this.lookWhetherConfigured();
     if (bootstrap.ads?.identity !== undefined) await this.startIdentity(bootstrap.ads, bootstrap.ads.identity);
     else if (bootstrap.ads) await this.startAds(bootstrap.ads);
     this.log.info('main', 'started', {
@@ -203,7 +207,11 @@ export class ProxyServer {
       open: grpcStreams(config, this.toControlPlane(), secure),
       log: this.log,
       accepted: () => this.snapshotFile?.changed(),
-      inForce: async () => this.applier.settled(),
+      inForce: async () => {
+        const failure = await this.applier.settled();
+        this.lookWhetherConfigured();
+        return failure;
+      },
     });
     this.ads.start();
   }
@@ -231,8 +239,15 @@ export class ProxyServer {
     if (this.inForce) this.applier.submit(snapshot);
   }
 
+  private lookWhetherConfigured(): void {
+    if (this.configured || !this.ready) return;
+    this.configured = true;
+    this.deps.configured?.();
+  }
+
   private onApplied(snapshot: ProxySnapshot): void {
     this.inForce = snapshot;
+    this.lookWhetherConfigured();
     void this.plane.report().then(({ problems }) => {
       for (const [path, problem] of problems) this.log.error('access-log', 'cannot be written', { path, problem });
     });

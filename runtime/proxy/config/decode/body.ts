@@ -1,4 +1,3 @@
-import * as zlib from 'node:zlib';
 import {
   Brotli_EncoderMode as EncoderMode, BrotliSchema, BufferPerRouteSchema, BufferSchema, CompressorPerRouteSchema,
   CompressorSchema, DigestSchema, Gzip_CompressionLevel as GzipLevel, GzipSchema, ZstdSchema, unpackAnyAs,
@@ -102,7 +101,9 @@ function compressorLibrary(compressor: Compressor, path: string, problems: Probl
   }
   const zstd = unpackAnyAs(ZstdSchema, any);
   if (zstd) {
-    if (!('createZstdCompress' in zlib)) problems.add(at, `Node.js ${process.versions.node} has no zstd: it takes 22.15 or 23.8; use gzip or brotli`);
+    if (!('createZstdCompress' in process.getBuiltinModule('node:zlib'))) {
+      problems.add(at, `Node.js ${process.versions.node} has no zstd: it takes 22.15 or 23.8; use gzip or brotli`);
+    }
     return {
       coding: 'zstd',
       level: inRange(zstd.compressionLevel ?? ZSTD_LEVEL, 1, 22, `${at}.compression_level`, problems),

@@ -1,10 +1,11 @@
-import { createHash, type Hash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 
 /** Bytes of a SHA-256. */
 const LENGTH = 32;
 
 export function sha256(): Hash {
-  return createHash('sha256');
+  // Loaded by whom has digests.
+  return process.getBuiltinModule('node:crypto').createHash('sha256');
 }
 
 /** The value of Content-Digest or Repr-Digest for a hash that is complete (RFC 9530 §2). */

@@ -1,6 +1,8 @@
 import type { Transform } from 'node:stream';
-import * as zlib from 'node:zlib';
 import type { BrotliConfig, CompressorLibrary, GzipConfig, ZstdConfig } from '../../config/types';
+
+/** Loaded by whom compresses. */
+const zlib = () => process.getBuiltinModule('node:zlib');
 
 /** Bytes that wait to be encoded, from which on no more are taken. */
 const FULL = 64 * 1024;
@@ -172,19 +174,19 @@ export class Encoder {
 
 function open(library: CompressorLibrary): { stream: Flushing; flushKind: number } {
   switch (library.coding) {
-    case 'gzip': return { stream: gzip(library), flushKind: zlib.constants.Z_SYNC_FLUSH };
-    case 'br': return { stream: brotli(library), flushKind: zlib.constants.BROTLI_OPERATION_FLUSH };
+    case 'gzip': return { stream: gzip(library), flushKind: zlib().constants.Z_SYNC_FLUSH };
+    case 'br': return { stream: brotli(library), flushKind: zlib().constants.BROTLI_OPERATION_FLUSH };
     case 'zstd': return zstd(library);
   }
 }
 
 function gzip({ level, strategy, windowBits, memoryLevel, chunkSize }: GzipConfig): Flushing {
-  return zlib.createGzip({ level, strategy, windowBits, memLevel: memoryLevel, chunkSize }) as unknown as Flushing;
+  return zlib().createGzip({ level, strategy, windowBits, memLevel: memoryLevel, chunkSize }) as unknown as Flushing;
 }
 
 function brotli({ quality, mode, windowBits, blockBits, disableLiteralContextModeling, chunkSize }: BrotliConfig): Flushing {
-  const { constants } = zlib;
-  return zlib.createBrotliCompress({
+  const { constants } = zlib();
+  return zlib().createBrotliCompress({
     chunkSize,
     params: {
       [constants.BROTLI_PARAM_QUALITY]: quality,
@@ -197,7 +199,7 @@ function brotli({ quality, mode, windowBits, blockBits, disableLiteralContextMod
 }
 
 function zstd({ level, checksum, strategy, chunkSize }: ZstdConfig): { stream: Flushing; flushKind: number } {
-  const { createZstdCompress, constants } = zlib as unknown as ZstdRuntime;
+  const { createZstdCompress, constants } = zlib() as unknown as ZstdRuntime;
   const params: Record<number, number> = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: checksum ? 1 : 0 };
   if (strategy > 0) params[constants.ZSTD_c_strategy] = strategy;
   return { stream: createZstdCompress({ chunkSize, params }), flushKind: constants.ZSTD_e_flush };

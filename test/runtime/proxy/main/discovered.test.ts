@@ -63,9 +63,11 @@ describe('a proxy that is told its configuration', () => {
     const started = await proxy(port);
     const { server } = started;
     expect(server.ready).toBe(false);
+    expect(started.configured()).toBe(0);
     expect((await fetchFrom(server.adminPort!, '/ready')).body).toMatch(/^(PRE_)?INITIALIZING: waiting for /);
     await inForce(plane, started);
     expect(server.ready).toBe(true);
+    expect(started.configured()).toBe(1);
     expect((await fetchFrom(portOf(started), '/a')).body).toBe('one /a');
 
     plane.push(TypeUrl.EDS, [assignment('app', upstreams[1].port)]);
@@ -97,6 +99,7 @@ describe('a proxy that is told its configuration', () => {
     expect(server.proxy.listeners.size).toBe(0);
     // Ready once, ready until the drain.
     expect(server.ready).toBe(true);
+    expect(started.configured()).toBe(1);
   });
 
   test('the control plane goes away: everything goes on; it comes back and is heard', async () => {

@@ -50,6 +50,7 @@ describe('a proxy with a static bootstrap', () => {
   test('serves; the request is in the metrics and in the access log', async () => {
     const answer = await fetchFrom(port, '/pay?x=1', { headers: { authorization: 'Basic secret', cookie: 'a=secret' } });
     expect([answer.status, answer.body]).toEqual([200, 'app /pay?x=1']);
+    expect(started.configured()).toBe(1);
     const families = parseExposition((await fetchFrom(admin, '/stats/prometheus')).body);
     const value = (family: string, labels: object): number => {
       const wanted = expect.objectContaining(labels) as { asymmetricMatch(other: unknown): boolean };

@@ -44,6 +44,8 @@ export interface LogLine {
 
 export interface Started {
   readonly server: ProxyServer;
+  /** How often it said that its first configuration is in force. */
+  readonly configured: () => number;
   readonly clock: VirtualClock;
   /** Resolves with the first line of the proxy's own log, past ones included, that says this. */
   readonly logged: (message: string) => Promise<LogLine>;
@@ -66,8 +68,11 @@ export async function start(bootstrap: object, ...args: string[]): Promise<Start
   const commandLine = parseCommandLine(['--config-yaml', JSON.stringify(bootstrap), ...args])!;
   // Its self-test moves megabytes: once is enough.
   transport ??= (await chooseTransport(systemClock)).transport;
-  const server = await ProxyServer.start(commandLine, { clock, transport, random: () => 0, log: createLog(clock, 'debug', write) });
-  return { server, clock, logged };
+  let configured = 0;
+  const server = await ProxyServer.start(commandLine, {
+    clock, transport, random: () => 0, log: createLog(clock, 'debug', write), configured: () => { configured++; },
+  });
+  return { server, clock, logged, configured: () => configured };
 }
 
 export const ADMIN = { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } };

@@ -14,6 +14,8 @@ export interface Collection {
   readonly fieldSelector?: string;
   /** Nothing but metadata is sent (PartialObjectMetadata). */
   readonly metadataOnly?: boolean;
+  /** A cluster may do without its definitions: while it does, there are no such objects. */
+  readonly optional?: boolean;
 }
 
 export interface ReflectorDeps<T> {
@@ -57,6 +59,8 @@ export class Reflector<T> {
   /** The newest that was ever seen: a list must not go back behind it. */
   private newest: string | undefined;
   private listed = false;
+  /** Versions, one after the other, that the server does not serve. */
+  private absent = 0;
   private watching: { close(): void } | undefined;
   private timer: Timer | undefined;
   private closed = false;
@@ -110,6 +114,7 @@ export class Reflector<T> {
       this.listed = true;
       this.deps.replaced(items);
       this.absence.reset();
+      this.absent = 0;
       this.resourceVersion = resourceVersion;
       this.newest = resourceVersion;
     } catch (error) {
@@ -169,7 +174,14 @@ export class Reflector<T> {
     if (error.expired || error.reason === 'Timeout' || /resource version/i.test(error.message)) this.newest = undefined;
     if (error.status === 404) {
       this.version = (this.version + 1) % versions.length;
-      this.deps.state(`${name} are not served by ${this.deps.api.server}: install their CustomResourceDefinitions`);
+      const { optional } = this.collection;
+      const then = optional ? 'there are none until their CustomResourceDefinitions are installed' : 'install their CustomResourceDefinitions';
+      this.deps.state(`${name} are not served by ${this.deps.api.server}: ${then}`);
+      // An API server that is starting answers 503 where it does not know yet what it serves, so a 404 says that nothing is there.
+      if (optional && !this.listed && ++this.absent >= versions.length) {
+        this.listed = true;
+        this.deps.replaced([]);
+      }
       this.later(error.retryAfter ?? this.absence.next());
       return;
     }

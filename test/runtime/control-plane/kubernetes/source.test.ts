@@ -100,17 +100,17 @@ describe('everything is listed once, and then watched', () => {
     expect(names(told[0])).toContain('Mesh shop/mesh');
   });
 
-  test('waits for CRDs that are missing, says so once, and looks again within seconds', async () => {
+  test('waits for its own CRDs where they are missing, says so once, and looks again within seconds', async () => {
     server = await FakeApiServer.start(...MESH);
-    server.absent.add('httproutes');
+    server.absent.add('meshes');
     connect();
     const started = source.start();
     await server.until(() => server.count('watch') === ALL - 1);
     for (let look = 2; look < 8; look += 1) {
       await clock.pass((delay) => delay >= 250 && delay <= 2500);
-      await server.until(() => server.count('list', 'httproutes') === look);
+      await server.until(() => server.count('list', 'meshes') === look);
     }
-    const missing = `httproutes.gateway.networking.k8s.io are not served by ${server.url}: install their CustomResourceDefinitions`;
+    const missing = `meshes.mesh.meshwright.dev are not served by ${server.url}: install their CustomResourceDefinitions`;
     expect(source.waitingFor()).toBe(missing);
     expect(warnings).toEqual([missing]);
     expect(told).toEqual([]);
@@ -119,6 +119,45 @@ describe('everything is listed once, and then watched', () => {
     await clock.pass((delay) => delay === DEBOUNCE);
     await started;
     expect(source.waitingFor()).toBeUndefined();
+  });
+
+  test('does without the Gateway API, says so once, and has its routes within seconds of their definitions', async () => {
+    const route = { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata: { name: 'payment', namespace: 'shop' }, spec: { parentRefs: [{ group: '', kind: 'Service', name: 'payment' }] } };
+    server = await FakeApiServer.start(...MESH, route);
+    const absent = ['httproutes', 'grpcroutes', 'referencegrants'];
+    for (const plural of absent) server.absent.add(plural);
+    connect();
+    const started = source.start();
+    // Of grants there are two versions to ask for.
+    await server.until(() => absent.every((plural) => server.count('list', plural) === 1));
+    await clock.run(() => server.count('list', 'referencegrants') === 2);
+    expect(server.requests.filter(({ resource }) => resource === 'referencegrants').map(({ path }) => path.split('/')[3])).toEqual(['v1beta1', 'v1']);
+    await clock.run(() => told.length > 0);
+    await started;
+    expect([source.waitingFor(), names(told[0])]).toEqual([undefined, ['Mesh shop/mesh', 'MeshService shop/payment', 'Service shop/payment', 'EndpointSlice shop/payment']]);
+    // Asked again and again, and told once.
+    await clock.run(() => absent.every((plural) => server.count('list', plural) > 4));
+    expect(warnings.sort()).toEqual(absent.sort().map((plural) => (
+      `${plural}.gateway.networking.k8s.io are not served by ${server.url}: there are none until their CustomResourceDefinitions are installed`)));
+    expect(told).toHaveLength(1);
+    server.absent.clear();
+    const asked = clock.now();
+    await clock.run(() => told.length > 1 && server.watches === ALL, 5);
+    expect(names(told.at(-1)!)).toContain('HTTPRoute shop/payment');
+    expect(clock.now() - asked).toBeLessThan(10_000);
+  });
+
+  test('a list that fails otherwise is no absence: nothing is told before it is there', async () => {
+    server = await FakeApiServer.start(...MESH);
+    server.trouble = ({ verb, resource }) => (verb === 'list' && resource === 'httproutes' ? { status: 503, message: 'the server is starting' } : undefined);
+    connect();
+    const started = source.start();
+    await server.until(() => server.count('watch') === ALL - 1);
+    await clock.run(() => server.count('list', 'httproutes') > 4);
+    expect([told, source.waitingFor()]).toEqual([[], expect.stringMatching(/^httproutes\.gateway\.networking\.k8s\.io cannot be listed: .*503/)]);
+    server.trouble = () => undefined;
+    await clock.run(() => told.length > 0);
+    await started;
   });
 
   test('of a kind that is served in another version that is taken', async () => {

@@ -31,7 +31,8 @@ async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof BootstrapError)) throw error;
     log.critical('main', 'cannot start', { source: error.source, problems: error.problems });
-    process.exitCode = 1;
+    // Not by exitCode: signals are listened for already, and nothing would end.
+    process.exit(1);
   }
 }
 

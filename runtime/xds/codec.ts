@@ -7,6 +7,7 @@ import {
   UInt32ValueSchema, ValueSchema, type Any,
 } from '@bufbuild/protobuf/wkt';
 import { roots } from './gen/roots';
+import { forgetSources } from './lean';
 import { sortMaps } from './walk';
 
 export type { Message };
@@ -20,6 +21,8 @@ export const registry = createRegistry(
   ...roots, AnySchema, BoolValueSchema, BytesValueSchema, DoubleValueSchema, DurationSchema, EmptySchema, StringValueSchema, StructSchema,
   TimestampSchema, UInt32ValueSchema, ValueSchema,
 );
+
+forgetSources([...registry].map((type) => type.file));
 
 const PREFIX = 'type.googleapis.com/';
 

@@ -78,6 +78,21 @@ describe('the process', () => {
     }]);
   });
 
+  test('an address that is taken ends it', async () => {
+    const first = run('-c', bootstrap('first.json'), '--drain-time-s', '0');
+    const { fields } = await first.logged('started');
+    const { listeners: [{ port }] } = fields as { listeners: { port: number }[] };
+    const file = bootstrap('taken.json');
+    const document = JSON.parse(readFileSync(file, 'utf8')) as { static_resources: { listeners: { address: { socket_address: { port_value: number } } }[] } };
+    document.static_resources.listeners[0].address.socket_address.port_value = port;
+    writeFileSync(file, JSON.stringify(document));
+    const second = run('-c', file);
+    expect(await second.exit).toBe(1);
+    expect(second.lines).toMatchObject([{ level: 'critical', message: 'cannot start', fields: { source: file, problems: [expect.stringContaining('EADDRINUSE')] } }]);
+    first.child.kill('SIGTERM');
+    expect(await first.exit).toBe(0);
+  });
+
   test('a command line that is wrong, and --help', async () => {
     const wrong = run('--concurrency', 'x');
     expect(await wrong.exit).toBe(1);

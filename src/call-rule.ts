@@ -1,6 +1,9 @@
+import type { ClaimSpec } from './contract/authentication';
 import type { AllowedSpec } from './contract/authorization';
 import { StringMatch } from './http-match';
 import { HttpMethod } from './http-method';
+import { Claim } from './jwt-authentication';
+import { specOf } from './private/given';
 
 /** Options of `CallRule.http`. */
 export interface HttpCallOptions {
@@ -17,6 +20,12 @@ export interface HttpCallOptions {
    * @default - any
    */
   readonly path?: StringMatch;
+  /**
+   * What the token of the request has to say, all of it. The service that is called has to check tokens (`authentication`).
+   *
+   * @default - nothing
+   */
+  readonly claims?: Claim[];
 }
 
 /** One thing that a caller may ask of a service (`CallOptions.allow`). What no rule of a call allows is denied by the called. */
@@ -27,11 +36,12 @@ export class CallRule {
    * @param options methods and path; what is left out is any
    */
   public static http(options: HttpCallOptions = {}): CallRule {
-    const { methods, path } = options;
+    const { methods, path, claims } = options;
     return new CallRule({
       http: {
         methods: methods === undefined ? undefined : [...methods],
         path: path === undefined ? undefined : { [path._kind]: path._value },
+        claims: claimsOf(claims),
       },
     });
   }
@@ -41,9 +51,10 @@ export class CallRule {
    *
    * @param service full name of the gRPC service, such as `shop.v1.Payment`
    * @param methods names of its methods, such as `Authorize`; any where it is left out
+   * @param claims what the token of the call has to say, all of it; nothing where it is left out
    */
-  public static grpc(service: string, methods?: string[]): CallRule {
-    return new CallRule({ grpc: { service, methods: methods === undefined ? undefined : [...methods] } });
+  public static grpc(service: string, methods?: string[], claims?: Claim[]): CallRule {
+    return new CallRule({ grpc: { service, methods: methods === undefined ? undefined : [...methods], claims: claimsOf(claims) } });
   }
 
   private constructor(private readonly spec: AllowedSpec) {}
@@ -52,4 +63,9 @@ export class CallRule {
   public _toSpec(): AllowedSpec {
     return this.spec;
   }
+}
+
+/** What stands for claims that are none, the contract says. */
+function claimsOf(claims: Claim[] | undefined): ClaimSpec[] | undefined {
+  return Array.isArray(claims) ? claims.map((claim) => specOf(claim)!) : claims;
 }

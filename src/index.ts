@@ -21,6 +21,7 @@ export * from './http-route';
 export * from './http-rule';
 export * from './injection';
 export * from './interception';
+export * from './jwt-authentication';
 export * from './load-balancer';
 export * from './locality-policy';
 export * from './mesh';

@@ -4,6 +4,7 @@ import { Compression } from './compression';
 import { Digest } from './digest';
 import { Fault } from './fault';
 import { HealthCheck } from './health-check';
+import { JwtAuthentication } from './jwt-authentication';
 import { LoadBalancer } from './load-balancer';
 import { LocalityPolicy } from './locality-policy';
 import { OutlierDetection } from './outlier-detection';
@@ -83,6 +84,12 @@ export interface TrafficPolicy {
    * @default - none
    */
   readonly sizeLimits?: SizeLimits;
+  /**
+   * The token that each request has to have, beside the identity of its caller.
+   *
+   * @default - none
+   */
+  readonly authentication?: JwtAuthentication;
   /**
    * How each caller asks whether an endpoint is well.
    *

@@ -8,8 +8,9 @@ import { httpRoute } from '../runtime/control-plane/resources/schema/http-route'
 import { parseCommandLine } from '../runtime/proxy/bootstrap/command-line';
 import { loadBootstrap } from '../runtime/proxy/bootstrap/load';
 import {
-  AccessLog, Bulkhead, CircuitBreaker, GrpcRoute, GrpcRule, HashKey, HttpFilter, HttpMethod, HttpRoute, HttpRule, LocalityPolicy,
-  MeshService, OutlierDetection, Rate, RateLimit, Region, Retry, RetryOn, ServicePort, StringMatch, Timeout, Weighted,
+  AccessLog, Bulkhead, CallRule, CircuitBreaker, Claim, GrpcRoute, GrpcRule, HashKey, HttpFilter, HttpMethod, HttpRoute, HttpRule, JwtAuthentication,
+  LocalityPolicy, MeshService, OutlierDetection, Rate, RateLimit, Region, Retry, RetryOn, ServicePort, StringMatch, Timeout,
+  TokenRequirement, Weighted,
 } from '../src';
 import { emitted, refusal, service, shopChart, shopMesh, warnings } from './program';
 
@@ -36,6 +37,12 @@ function program(): Chart {
   const ledger = MeshService.fromWorkload(bank, 'ledger', { mesh, port: ServicePort.http(8080), workload });
   const order = service(mesh, 'order', { replicas: 2 });
   for (const upstream of [payment, v2, ledger]) order.calls(upstream, { timeout: Timeout.total(Duration.seconds(3)) });
+  order.calls(service(mesh, 'vault', {
+    authentication: JwtAuthentication.jwks('https://login.example/realms/shop', 'https://login.example/keys', {
+      audiences: ['vault', 'shop'], token: TokenRequirement.OPTIONAL, claimHeaders: { 'x-user': 'sub', 'x-roles': 'https://example.com/roles' }, forwardToken: true,
+      pathsWithoutToken: [StringMatch.exact('/healthz'), StringMatch.prefix('/open')], keepKeysFor: Duration.seconds(0),
+    }),
+  }), { allow: [CallRule.http({ claims: [Claim.scope('read'), Claim.equals('org.tenant', 'eu')] })] });
   const db = service(mesh, 'db', {
     port: ServicePort.tcp(5432), timeout: Timeout.connection({ connect: Duration.seconds(1) }), bulkhead: Bulkhead.connections(20),
   });
@@ -86,6 +93,7 @@ test('the control plane accepts every object of a synth, and resolves every refe
     ['MeshService/order', [], []],
     ['MeshService/payment', [], []],
     ['MeshService/quotes', [], []],
+    ['MeshService/vault', [], []],
   ]);
   expect(objects.find(({ kind }) => kind === 'ReferenceGrant')).toMatchObject({
     metadata: { name: 'payments.shop', namespace: 'bank' },
@@ -96,7 +104,7 @@ test('the control plane accepts every object of a synth, and resolves every refe
 test('the proxy accepts the arguments and the bootstrap of every sidecar', async () => {
   const sidecars = documents(program()).filter(({ kind }) => kind === 'Deployment')
     .flatMap(({ spec }) => spec.template.spec.initContainers ?? []) as { args: string[] }[];
-  expect(sidecars).toHaveLength(8);
+  expect(sidecars).toHaveLength(9);
   for (const { args } of sidecars) {
     const commandLine = parseCommandLine(args.map((arg) => arg.replaceAll('$(POD_IP)', '10.0.0.7').replaceAll('$(POD_NAME)', 'pod')));
     const { node, ads } = await loadBootstrap(commandLine!);

@@ -1,8 +1,9 @@
 import { ApiObject, Chart, Duration, JsonPatch, Size } from 'cdk8s';
 import {
-  AccessLog, Bulkhead, CallRule, CircuitBreaker, Compression, Digest, ExponentialRetryOptions, Fault, Findings, GrpcMatch, GrpcRoute, GrpcRule,
-  HashKey, HealthCheck, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule, LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps,
-  OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn, ServicePolicy, ServicePort, SizeLimits, StringMatch, Timeout, Weighted,
+  AccessLog, Bulkhead, CallRule, CircuitBreaker, Claim, Compression, Digest, ExponentialRetryOptions, Fault, Findings, GrpcMatch, GrpcRoute, GrpcRule,
+  HashKey, HealthCheck, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule, JwtAuthentication, LoadBalancer, LocalityPolicy, MeshProps,
+  MeshServiceProps, OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn, ServicePolicy, ServicePort, SizeLimits, StringMatch,
+  Timeout, Weighted,
 } from '../src';
 import { service, shopMesh } from './program';
 
@@ -57,6 +58,10 @@ function call(name: string, matched: GrpcMatch, filters: HttpFilter[] = []): Ref
   };
 }
 
+function tokens(name: string, authentication: JwtAuthentication): RefusedProgram {
+  return payment(name, { authentication });
+}
+
 /** A policy that asks for requests, of a service of bytes. */
 function bytes(name: string, props: Partial<MeshServiceProps>): RefusedProgram {
   return payment(`bytes: ${name}`, { port: ServicePort.tcp(5432), ...props });
@@ -96,6 +101,18 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   payment('a variable that is none', { env: { 'LOG LEVEL': 'info' } }),
   payment('a readiness path without a slash', { readinessPath: 'ready' }),
 
+  tokens('an issuer that is no URL', JwtAuthentication.oidc('login.example', { audiences: ['payment'] })),
+  tokens('an issuer with a password', JwtAuthentication.oidc('https://user:secret@login.example', { audiences: ['payment'] })),
+  tokens('keys at no URL', JwtAuthentication.jwks('https://login.example', '/jwks', { audiences: ['payment'] })),
+  tokens('tokens for nobody', JwtAuthentication.oidc('https://login.example', { audiences: [] })),
+  tokens('a header that the proxy makes', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], claimHeaders: { authorization: 'sub' } })),
+  tokens('a header without a claim', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], claimHeaders: { 'x-user': '' } })),
+  tokens('open paths by a regular expression', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], pathsWithoutToken: [StringMatch.regex('/.*')] })),
+  tokens('an open path with a way up', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], pathsWithoutToken: [StringMatch.prefix('a')] })),
+  tokens('keys that are never fetched', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], refreshKeysAfter: Duration.hours(25) })),
+  tokens('keys that are kept for ever', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], keepKeysFor: Duration.days(8) })),
+  tokens('clocks that do not differ', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], clockSkew: Duration.seconds(0) })),
+  bytes('a token of bytes', { authentication: JwtAuthentication.oidc('https://login.example', { audiences: ['payment'] }) }),
   payment('limits without a limit', { sizeLimits: SizeLimits.of({}) }),
   payment('no body at all', { sizeLimits: SizeLimits.of({ requestBody: Size.kibibytes(0) }) }),
   payment('messages of gRPC over HTTP/1.1', { sizeLimits: SizeLimits.of({ grpcMessage: Size.mebibytes(4) }) }),
@@ -194,6 +211,10 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   allow('a rule for a path with a query', CallRule.http({ path: StringMatch.prefix('/a?b=c') })),
   allow('a rule for a method twice', CallRule.http({ methods: [HttpMethod.GET, HttpMethod.GET] })),
   allow('a rule for a service of gRPC with a slash', CallRule.grpc('shop.v1.Payment/Authorize')),
+  allow('a rule for no claims', CallRule.http({ claims: [] })),
+  allow('a rule for a scope as a whole', CallRule.http({ claims: [Claim.equals('scope', 'write')] })),
+  allow('a rule for a claim without a name', CallRule.grpc('shop.v1.Payment', undefined, [Claim.contains('', 'x')])),
+  allow('a rule for a claim that is empty', CallRule.http({ claims: [Claim.equals('tier', '')] })),
   allow('a rule for no method of gRPC', CallRule.grpc('shop.v1.Payment', [])),
   { name: 'a version that is no DNS label', build: (chart) => service(shopMesh(chart), 'payment').addVersion('V2', { image: 'shop/payment:2' }) },
   { name: 'a version with the name of the first', build: (chart) => service(shopMesh(chart), 'payment').addVersion('base', { image: 'shop/payment:2' }) },

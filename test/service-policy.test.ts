@@ -77,8 +77,8 @@ test('a policy that answers nothing, or what is no field, is told of with its na
   service(shopMesh(chart), 'order', { policies: [answers('empty', undefined), answers('typo', { timout: 1, retries: 2 }), answers('none', {})] });
   expect(refusal(chart)).toMatchInlineSnapshot(`
 "[shop/order] MW001 shop/order: policy "empty": policyFor: nothing: must return a TrafficPolicy; return {} where it sets nothing
-[shop/order] MW001 shop/order: policy "typo": retries: must be one of timeout, retry, circuitBreaker, outlierDetection, bulkhead, rateLimits, loadBalancer, locality, compression, digest, sizeLimits, healthCheck, faults; correct the name, or take it out
-[shop/order] MW001 shop/order: policy "typo": timout: must be one of timeout, retry, circuitBreaker, outlierDetection, bulkhead, rateLimits, loadBalancer, locality, compression, digest, sizeLimits, healthCheck, faults; correct the name, or take it out
+[shop/order] MW001 shop/order: policy "typo": retries: must be one of timeout, retry, circuitBreaker, outlierDetection, bulkhead, rateLimits, loadBalancer, locality, compression, digest, sizeLimits, authentication, healthCheck, faults; correct the name, or take it out
+[shop/order] MW001 shop/order: policy "typo": timout: must be one of timeout, retry, circuitBreaker, outlierDetection, bulkhead, rateLimits, loadBalancer, locality, compression, digest, sizeLimits, authentication, healthCheck, faults; correct the name, or take it out
 [shop/order] meshwright: 3 errors, 0 warnings, 0 acknowledged"
 `);
 });

@@ -21,4 +21,5 @@ export type { MeshSource } from './manifests';
 export { GrpcCode, grpcStub, type GrpcAnswer, type GrpcCall, type GrpcMethod, type GrpcOptions, type GrpcReply } from './grpc';
 export type { AnyStub, Stub, StubAnswer, StubRequest } from './stub-service';
 export { TcpStub, TestConnection, tcpStub, type TcpHandler } from './tcp';
-export { TestMesh, type PodView, type RequestEntry, type TestMeshOptions } from './test-mesh';
+export type { PodView, RequestEntry } from './request-entry';
+export { TestMesh, type TestMeshOptions } from './test-mesh';

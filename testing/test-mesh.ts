@@ -1,12 +1,11 @@
 import { parse } from 'yaml';
 import { VirtualClock } from '../runtime/clock/virtual';
-import { proxyNode, readResources, resolve, xdsResources, type MeshModel, type RawDocument } from '../runtime/control-plane';
+import { issuersToAsk, proxyNode, readResources, resolve, xdsResources, type MeshModel, type RawDocument } from '../runtime/control-plane';
 import { AddressBlock } from '../runtime/local/addresses';
 import { endpointSlices } from '../runtime/local/endpoint-slices';
 import type { KubeObject, PodSpec, PodState } from '../runtime/local/types';
 import { desiredWorkloads } from '../runtime/local/workloads';
 import { encoderProgress } from '../runtime/proxy/filter/body/encoder';
-import type { RequestRecord } from '../runtime/proxy/observe/types';
 import type { Transport } from '../runtime/proxy/transport';
 import { INBOUND_PORT, OUTBOUND_PORT } from '../src/contract/ports';
 import { exchange, type RequestOptions, type TestResponse } from './client';
@@ -14,7 +13,9 @@ import { callHeaders, framed, grpcAnswer, grpcStub, type GrpcAnswer, type GrpcOp
 import type { Message } from './http1';
 import { objectsOf, type MeshSource } from './manifests';
 import { GuardedTransport, memoryNetwork, socketNetwork, type Network } from './network';
+import { OutsideHosts } from './outside';
 import { seededRandom } from './random';
+import { entryOf, type PodView, type RequestEntry } from './request-entry';
 import type { AnyStub, Stub, StubRequest } from './stub-service';
 import { ECHO, TcpStub, TestConnection } from './tcp';
 import { TestPod } from './test-pod';
@@ -30,44 +31,15 @@ export interface TestMeshOptions {
    * nobody declares are denied, as in a cluster. `sockets` are real ones, on loopback addresses; who connects is not known there, and nothing is denied.
    */
   readonly network?: 'memory' | 'sockets';
+  /**
+   * What plays hosts outside of the mesh, by name, `login.example` or `login.example:8443`: where services fetch the keys of tokens. In memory only, where https is
+   * answered as http is. Requests that they got are `received(name)`.
+   */
+  readonly outside?: Readonly<Record<string, Stub>>;
   /** Loopback block of the pods; 127.77.0.0/16 by default. */
   readonly addresses?: string;
   /** Of everything that is left to chance: balancers, weights, jitter. 1 by default. */
   readonly seed?: number;
-}
-
-/** A request as a proxy saw it, whatever ended it. */
-export interface RequestEntry {
-  readonly pod: string;
-  readonly service: string;
-  readonly listener: 'outbound' | 'inbound';
-  readonly method: string;
-  readonly path: string;
-  readonly authority: string;
-  readonly route: string;
-  readonly cluster: string | undefined;
-  readonly upstream: string | undefined;
-  /** 0 where nobody was left to answer. */
-  readonly status: number;
-  /** Envoy's response flag; undefined for an answer of the application's. */
-  readonly flag: string | undefined;
-  readonly detail: string;
-  readonly tries: number;
-  /** Virtual milliseconds since the mesh began. */
-  readonly start: number;
-  readonly end: number;
-  readonly requestId: string;
-  readonly traceparent: string;
-}
-
-/** A pod as a test sees it. */
-export interface PodView {
-  readonly name: string;
-  readonly service: string;
-  readonly version: string;
-  readonly address: string;
-  readonly region: string | undefined;
-  readonly zone: string | undefined;
 }
 
 /** Virtual milliseconds after which a request that still waits is a mistake of the test. */
@@ -92,6 +64,7 @@ export class TestMesh {
   private readonly pods_ = new Map<string, TestPod>();
   private readonly unready = new Set<string>();
   private readonly network: Network;
+  private readonly outside: OutsideHosts;
   private readonly addresses: AddressBlock;
   private readonly random: () => number;
   private objects: readonly KubeObject[] = [];
@@ -100,6 +73,11 @@ export class TestMesh {
   private constructor(options: TestMeshOptions) {
     this.stubs = new Map(Object.entries(options.services ?? {}));
     this.network = options.network === 'sockets' ? socketNetwork() : memoryNetwork();
+    const { network } = this;
+    this.outside = new OutsideHosts({
+      hosts: options.outside ?? {}, clock: this.clock, transport: network.vouches ? (address) => network.transport(address) : undefined,
+      arrived: (request) => this.arrivals.push(request),
+    });
     this.addresses = AddressBlock.parse(options.addresses ?? '127.77.0.0/16');
     this.random = seededRandom(options.seed ?? 1);
   }
@@ -265,6 +243,7 @@ export class TestMesh {
   /** Ends every proxy. Needed with `sockets`, harmless without. */
   async close(): Promise<void> {
     for (const pod of this.pods_.values()) await pod.stop();
+    await this.outside.close();
   }
 
   /** What the control plane does with every change: all resources, translated for each node. */
@@ -277,7 +256,9 @@ export class TestMesh {
     const resources = readResources({ documents: [...documents, ...slices], unreadable: [] });
     const rejected = resources.rejected.flatMap(({ id, messages }) => messages.map((message) => `${id.kind} ${id.namespace}/${id.name}: ${message}`));
     if (rejected.length > 0) throw new Error(`the control plane rejects\n${rejected.join('\n')}`);
-    const { model } = resolve(resources, undefined, { security: this.network.vouches ? 'network' : 'none' });
+    const specs = [...resources.resources.MeshService.values()].map(({ value: { spec } }) => spec);
+    const issuers = await this.outside.keysOf(issuersToAsk(specs));
+    const { model } = resolve(resources, undefined, { security: this.network.vouches ? 'network' : 'none', issuers });
     this.services = model.services;
     for (const pod of this.pods_.values()) {
       const { namespace, service, address, region } = pod.spec;
@@ -310,6 +291,7 @@ export class TestMesh {
       },
       answer: (message) => this.answer(view, message),
       bytes: () => this.bytesStub(view, spec.namespace),
+      resolve: (endpoints) => this.outside.resolve(endpoints),
     });
   }
 
@@ -357,28 +339,6 @@ export class TestMesh {
 
 function viewOf({ name, service, version, address, region, zone }: PodSpec): PodView {
   return { name, service: service!, version: version!, address, region, zone };
-}
-
-function entryOf(pod: PodView, record: RequestRecord): RequestEntry {
-  return {
-    pod: pod.name,
-    service: pod.service,
-    listener: record.listener === 'inbound' ? 'inbound' : 'outbound',
-    method: record.method,
-    path: record.path,
-    authority: record.authority,
-    route: record.routeName,
-    cluster: record.cluster?.config.name,
-    upstream: record.upstreamHost?.key,
-    status: record.status,
-    flag: record.flag,
-    detail: record.detail,
-    tries: record.tries,
-    start: record.start,
-    end: record.end,
-    requestId: record.requestId,
-    traceparent: record.traceparent,
-  };
 }
 
 /** What an application passes on with its own calls. */

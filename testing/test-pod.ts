@@ -1,6 +1,7 @@
 import type { VirtualClock } from '../runtime/clock/virtual';
 import type { XdsResources } from '../runtime/control-plane';
 import type { PodSpec } from '../runtime/local/types';
+import type { DecodedEndpoints } from '../runtime/proxy/config/decode';
 import { ConfigStore, type DiscoveredType } from '../runtime/proxy/config/store';
 import type { Observer } from '../runtime/proxy/observe/types';
 import { Proxy } from '../runtime/proxy/proxy';
@@ -21,12 +22,14 @@ export interface PodDependencies {
   readonly answer: (message: Message) => ReturnType<Stub>;
   /** What takes connections, where the service carries bytes. */
   readonly bytes: () => TcpStub | undefined;
+  /** Addresses of names. */
+  readonly resolve: (endpoints: DecodedEndpoints) => DecodedEndpoints;
 }
 
 /** A pod: the real proxy, and an application that a function plays. */
 export class TestPod {
   proxy: Proxy;
-  private store = new ConfigStore({ onSnapshot: () => {}, onDns: () => {} });
+  private store = this.newStore();
   private stub: StubServer;
   running = false;
   private resources: XdsResources | undefined;
@@ -74,7 +77,18 @@ export class TestPod {
     await this.stub.close();
     await this.proxy.close();
     this.proxy = new Proxy(this.deps);
-    this.store = new ConfigStore({ onSnapshot: () => {}, onDns: () => {} });
+    this.store = this.newStore();
+  }
+
+  /** Names are resolved at once, and again with each configuration. */
+  private newStore(): ConfigStore {
+    const store: ConfigStore = new ConfigStore({
+      onSnapshot: () => {},
+      onDns: (name, cluster) => {
+        if (cluster?.endpoints !== undefined) store.setResolved(name, this.deps.resolve(cluster.endpoints));
+      },
+    });
+    return store;
   }
 
   private update<S extends Schema>(type: DiscoveredType, schema: S, messages: readonly unknown[], nameField = 'name'): string[] {

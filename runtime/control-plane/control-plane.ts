@@ -9,7 +9,8 @@ import { injectingMesh, injectionSettings, Injector, WebhookBundle } from './inj
 import type { KubernetesApi } from './kubernetes';
 import { silentLog, type Log } from './log';
 import type { MeshModel } from './model';
-import { resolve, type ObjectReport } from './resolve';
+import { fetchDocument, Issuers, type FetchDocument } from './openid';
+import { issuersToAsk, resolve, type ObjectReport } from './resolve';
 import { describeId, ResourceStore, type Documents, type ResourceSet, type Unreadable } from './resources';
 import type { Source } from './source';
 import { progress, StatusFile, statusReport, together, type SharedStatus, type StatusReport } from './status';
@@ -38,6 +39,8 @@ export interface ControlPlaneOptions {
   readonly statusFile?: string;
   /** How old the stream of a proxy gets, where there are several replicas that proxies are to spread over. */
   readonly streamAge?: StreamAge;
+  /** Gets what OpenID providers say of themselves. Over HTTP without it. */
+  readonly fetchDocument?: FetchDocument;
   /** Where replicas share what they know, and where the status of all is written; without it this is the only one. */
   readonly shared?: SharedStatus;
 }
@@ -64,6 +67,7 @@ export class ControlPlane {
   private readonly ads: AdsServer;
   private readonly admin: AdminServer;
   private readonly identity: IdentityServer | undefined;
+  private readonly issuers: Issuers;
   private readonly injector: Injector | undefined;
   private readonly webhook: WebhookBundle | undefined;
   private settings: InjectionSettings | undefined;
@@ -89,6 +93,9 @@ export class ControlPlane {
     this.ads = new AdsServer({ clock, log, changed: () => this.statusChanged(), streamAge, verifyPeers: options.identity !== undefined });
     this.identity = options.identity && new IdentityServer(options.identity, {
       clock, log, random: options.random ?? (() => 0.5), lifetime: () => this.lifetime(), trusted: () => this.rebuild(),
+    });
+    this.issuers = new Issuers({
+      clock, log, random: options.random ?? (() => 0.5), fetch: options.fetchDocument ?? fetchDocument, changed: () => this.rebuild(),
     });
     if (this.identity && options.injector) {
       const { address, api, namespace } = options.injector;
@@ -186,6 +193,7 @@ export class ControlPlane {
 
   private async stop(): Promise<void> {
     await this.options.source.close();
+    this.issuers.close();
     await this.webhook?.close();
     await this.injector?.close();
     await this.identity?.close();
@@ -223,7 +231,10 @@ export class ControlPlane {
     this.builds.count += 1;
     try {
       const set = this.store.update(documents);
-      const { model, objects } = resolve(set, this.model, { security: this.identity ? 'certificates' : 'none', trustBundle: this.identity?.trustBundle });
+      this.issuers.ask(issuersToAsk([...set.resources.MeshService.values()].map(({ value: { spec } }) => spec)));
+      const { model, objects } = resolve(set, this.model, {
+        security: this.identity ? 'certificates' : 'none', trustBundle: this.identity?.trustBundle, issuers: this.issuers.known,
+      });
       this.objects = objects;
       this.unreadable = set.unreadable;
       this.model = model;

@@ -4,7 +4,7 @@ export type { ControlPlaneOptions, ListenAddress } from './control-plane';
 export { createLog } from './log';
 export type { Log } from './log';
 export type { MeshModel } from './model';
-export { resolve } from './resolve';
+export { issuersToAsk, resolve } from './resolve';
 export { readResources } from './resources';
 export type { Documents, RawDocument, ResourceSet } from './resources';
 export { CombinedSource, FolderSource, parseManifests, readFolder } from './source';

@@ -7,6 +7,7 @@ import { breakerVolume } from './breaker-volume';
 import { breakerWithinCall } from './breaker-within-call';
 import { callerGivesUpFirst } from './caller-gives-up-first';
 import { callsExceedLimit } from './calls-exceed-limit';
+import { claimsWithoutToken } from './claims-without-token';
 import { duplicateContainer } from './duplicate-container';
 import { duplicateEnvironment } from './duplicate-environment';
 import { duplicateObject } from './duplicate-object';
@@ -22,6 +23,8 @@ import { grpcNeedsHttp2 } from './grpc-needs-http2';
 import { grpcRetryMethods } from './grpc-retry-methods';
 import { grpcRetryStatuses } from './grpc-retry-statuses';
 import { hashWithLocality } from './hash-with-locality';
+import { keysInPlainText } from './keys-in-plain-text';
+import { keysOfMeshService } from './keys-of-mesh-service';
 import { localPort } from './local-port';
 import { mixedProtocols } from './mixed-protocols';
 import { noFailover } from './no-failover';
@@ -68,6 +71,7 @@ export const CHECKS: readonly Check[] = [
   breakerVolume, requestAboveLimit, probePort,
   peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort, localPort, timeoutOfBytes, grpcNeedsHttp2,
   routeKinds, grpcRetryMethods, grpcRetryStatuses, permissiveEncryption, authorizationAudit, allowOfBytes, faultOfAll,
+  claimsWithoutToken, keysOfMeshService, keysInPlainText,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

@@ -6,6 +6,7 @@ export * from './names';
 export * from './ports';
 export * from './duration';
 export * from './identity';
+export type { AuthenticationSpec, ClaimSpec } from './authentication';
 export type { AllowedSpec } from './authorization';
 export * from './mesh';
 export * from './mesh-service';

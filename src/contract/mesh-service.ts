@@ -68,7 +68,7 @@ const WITHOUT_REQUESTS = 'must not be set with protocol tcp: there are no reques
 
 export const meshServiceSpec = withRules(
   shape,
-  ...(['retry', 'rateLimits', 'rules', 'compression', 'digest', 'sizeLimits', 'faults'] as const).map((member) => ({
+  ...(['retry', 'rateLimits', 'rules', 'compression', 'digest', 'sizeLimits', 'faults', 'authentication'] as const).map((member) => ({
     member, rule: `self.port.protocol != 'tcp' || !has(self.${member})`, message: WITHOUT_REQUESTS, holds: (spec: BytesShape) => spec.port.protocol !== 'tcp' || spec[member] === undefined,
   })),
   {

@@ -44,6 +44,12 @@ export const CONSUL_NAME = '^[A-Za-z0-9._-]+$';
 export const GEOHASH = '^[0-9b-hjkmnp-z]+$';
 /** A path that a rule of authorization is about: no empty segment, and nothing that two readers may read in two ways. */
 export const ALLOWED_PATH = '^/([^/?#;\\\\%\\s]+/)*[^/?#;\\\\%\\s]*$';
+/** An absolute URL of http or https: a host, perhaps a port and a path. */
+export const HTTP_URL = '^https?://([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*|\\[[0-9a-f:.]+\\])(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~!$&()*+,=:@%/-]*)?$';
+/** Name of a claim of a token. */
+export const CLAIM = '^[\\x21-\\x7e]+$';
+/** A header that is made of a claim: none that frames a message, says where it goes, or who sent it. */
+export const TOKEN_HEADER = '^x-[a-z0-9-]*[a-z0-9]$';
 /** Name of a service or a method of gRPC. */
 export const GRPC_NAME = '^[A-Za-z_][A-Za-z0-9_.]*$';
 /** `<HTTPRoute name>/<rule name>`. */

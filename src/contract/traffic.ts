@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { authentication } from './authentication';
 import { cookieName, dnsLabel, exactlyOne, headerName, listMap, listSet, milliseconds, percent, positiveDuration, text, withRules } from './schema';
 
 /** HTTP methods that a document may name. */
@@ -233,6 +234,7 @@ export const trafficShape = {
   compression: compression.optional().describe('Compresses answers to clients that accept it. Without it none is.'),
   digest: digest.optional().describe('Digests of bodies. Without it they are neither made nor verified.'),
   sizeLimits: sizeLimits.optional().describe('Bounds on the size of what passes. Without it there are none.'),
+  authentication: authentication.optional().describe('What token a request has to have. Without it none.'),
   healthCheck: healthCheck.optional().describe('How callers ask endpoints whether they are well. Without it they do not.'),
   faults: z.array(fault).max(16).optional().describe('Faults that its own proxies inject. Without it there are none.'),
 };

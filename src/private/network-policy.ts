@@ -107,12 +107,23 @@ function egressOf(caller: MeshService, called: readonly MeshService[]): Rule[] {
     },
     { to: DNS, ports: [{ protocol: 'UDP', port: DNS_PORT }, tcp(DNS_PORT)] },
   );
+  const keys = keysPort(caller);
+  if (keys !== undefined) rules.push({ to: ANYWHERE, ports: [tcp(keys)] });
   // Endpoints that are no pods of this program have addresses and ports of their own.
   if (called.some(({ _props: { discovery } }) => discovery !== undefined)) rules.push({ to: ANYWHERE });
   const { excludeOutboundCidrs = [], excludeOutboundPorts = [] } = caller._interception ?? {};
   if (excludeOutboundCidrs.length > 0) rules.push({ to: excludeOutboundCidrs.map((cidr) => ({ ipBlock: { cidr } })) });
   if (excludeOutboundPorts.length > 0) rules.push({ to: ANYWHERE, ports: excludeOutboundPorts.map(tcp) });
   return rules;
+}
+
+/** Where the proxy fetches the keys of tokens: a port anywhere, as policies know no names. */
+function keysPort(service: MeshService): number | undefined {
+  const { issuer, jwksUri } = service._checked().spec.authentication?.jwt ?? {};
+  const url = jwksUri ?? issuer;
+  if (url === undefined) return undefined;
+  const { port, protocol } = new URL(url);
+  return port !== '' ? Number(port) : protocol === 'https:' ? 443 : 80;
 }
 
 /** What callers dial: the proxy; where connections are intercepted, also the application's own port, which leads there. */

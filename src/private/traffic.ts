@@ -14,7 +14,7 @@ export interface TrafficSource {
 
 const FIELDS = [
   'timeout', 'retry', 'circuitBreaker', 'outlierDetection', 'bulkhead', 'rateLimits', 'loadBalancer', 'locality', 'compression', 'digest',
-  'sizeLimits', 'healthCheck', 'faults',
+  'sizeLimits', 'authentication', 'healthCheck', 'faults',
 ] as const satisfies readonly (keyof TrafficPolicy)[];
 
 /** The traffic policy alone, taken from properties that hold more. */
@@ -91,6 +91,7 @@ export function trafficSpec(policy: TrafficPolicy, protocol: string): TrafficSpe
     compression: specOf(policy.compression),
     digest: specOf(policy.digest),
     sizeLimits: specOf(policy.sizeLimits),
+    authentication: specOf(policy.authentication),
     healthCheck: specOf(policy.healthCheck),
     faults: Array.isArray(policy.faults) ? policy.faults.map((fault) => specOf(fault)!) : policy.faults,
   };

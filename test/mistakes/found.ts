@@ -19,6 +19,7 @@ const regional = (...members: readonly string[]): string => [
   `const ledger = new MeshService(world, 'ledger', { mesh: bank, image: 'bank/ledger:1.0.0', port, replicas: 4, ${members.join(', ')} });`,
 ].join('\n');
 const local = (failover: string): string => `locality: LocalityPolicy.preferLocal({ healthyPercent: 70, failover: [${failover}] })`;
+const TOKENS = 'authentication: JwtAuthentication.jwks(\'https://login.example\', \'https://login.example/jwks\', { audiences: [\'payment\'] })';
 const breaker = (failures: number): string => `circuitBreaker: CircuitBreaker.consecutiveFailures(${failures}, { cooldown: Duration.seconds(30) })`;
 
 const ROUTING: readonly Mistake[] = [
@@ -220,6 +221,20 @@ const KUBERNETES: readonly Mistake[] = [
     verdict: { error: 'MW004' },
     wrong: `${joined('deployment.addContainer({ name: \'app\', image: \'shop/payment:1.4.2\' });')}\nMeshService.fromWorkload(shop, 'b', { mesh, workload: deployment, port: ServicePort.http(8081) });`,
     right: joined('deployment.addContainer({ name: \'app\', image: \'shop/payment:1.4.2\' });'),
+  },
+  {
+    id: 'M094',
+    title: 'A rule about a claim without token validation',
+    verdict: { error: 'MW156' },
+    wrong: `${payment()}order.calls(payment, { allow: [CallRule.http({ claims: [Claim.contains('group', 'beta')] })] });`,
+    right: `${payment(TOKENS)}order.calls(payment, { allow: [CallRule.http({ claims: [Claim.contains('group', 'beta')] })] });`,
+  },
+  {
+    id: 'M095',
+    title: 'Keys fetched from a service that cannot be reached',
+    verdict: { error: 'MW157' },
+    wrong: `${service('auth')}${payment(TOKENS.replace('login.example/jwks', 'auth:8080/jwks'))}`,
+    right: `${service('auth')}${payment(TOKENS)}`,
   },
   {
     id: 'M121',

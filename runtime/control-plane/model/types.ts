@@ -57,6 +57,29 @@ export interface Service {
   readonly messageLimit: number | undefined;
   /** Injected in front of the application; undefined: none. */
   readonly faults: readonly Fault[] | undefined;
+  /** What token a request has to have; undefined: none. */
+  readonly authentication?: Authentication;
+}
+
+/** Bearer tokens of one issuer. */
+export interface Authentication {
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  /** Whether a request without a token is refused. */
+  readonly required: boolean;
+  /** Milliseconds. */
+  readonly clockSkew: number;
+  readonly forwardToken: boolean;
+  readonly claimHeaders: readonly { readonly header: string; readonly claim: string }[];
+  readonly keys: {
+    /** Where they are; while that is not known, where the issuer says it. */
+    readonly url: string;
+    readonly refreshAfter: number;
+    /** Beyond that, while none can be had. */
+    readonly keepFor: number;
+  };
+  /** Paths that need no token. */
+  readonly withoutToken: readonly { readonly kind: 'exact' | 'prefix'; readonly value: string }[];
 }
 
 /** What a part of the requests gets. */
@@ -85,6 +108,8 @@ export interface Caller {
 export interface Permitted {
   readonly methods: readonly string[];
   readonly paths: readonly { readonly kind: 'exact' | 'prefix'; readonly value: string }[];
+  /** What its token has to say, all of it. */
+  readonly claims?: readonly { readonly name: string; readonly kind: 'equals' | 'contains'; readonly value: string }[];
 }
 
 /** What all proxies of a mesh share. */

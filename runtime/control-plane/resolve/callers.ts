@@ -1,4 +1,4 @@
-import type { AllowedSpec } from '../../../src/contract';
+import type { AllowedSpec, ClaimSpec } from '../../../src/contract';
 import { rulesFor, type Backend, type Caller, type Permitted, type Service } from '../model';
 
 /** Services without what all of them together say of each: who may call it. */
@@ -33,14 +33,22 @@ export function permittedBy(allow: readonly AllowedSpec[]): Permitted[] {
     if (grpc !== undefined) {
       const paths = grpc.methods === undefined ? [{ kind: 'prefix' as const, value: `/${grpc.service}` }]
         : grpc.methods.map((method) => ({ kind: 'exact' as const, value: `/${grpc.service}/${method}` }));
-      return { methods: ['POST'], paths };
+      return { methods: ['POST'], paths, ...claimsOf(grpc.claims) };
     }
     const { exact, prefix } = http?.path ?? {};
     return {
       methods: http?.methods ?? [],
       paths: exact !== undefined ? [{ kind: 'exact', value: exact }] : prefix !== undefined ? [{ kind: 'prefix', value: prefix }] : [],
+      ...claimsOf(http?.claims),
     };
   });
+}
+
+function claimsOf(claims: readonly ClaimSpec[] | undefined): Pick<Permitted, 'claims'> {
+  if (claims === undefined) return {};
+  return {
+    claims: claims.map(({ name, equals, contains }) => (equals !== undefined ? { name, kind: 'equals', value: equals } : { name, kind: 'contains', value: contains! })),
+  };
 }
 
 /** Keys of the services that requests from a namespace to a backend may come to. */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { MeshResource } from '../../../src/contract';
 import { shareUnchanged, type Locality, type MeshModel, type MeshSettings, type Security } from '../model';
 import { keyOf, type Resource, type ResourceSet } from '../resources';
+import type { KnownIssuers } from './authentication';
 import { Backends, finished, type BackendDraft } from './backends';
 import { withCallers } from './callers';
 import { endpointsOf, serviceOfSlice, slicesByService } from './endpoints';
@@ -9,6 +10,7 @@ import { Report, type ObjectReport } from './report';
 import { rulesByBackend } from './routes';
 import { servicesOf, settingsOf } from './services';
 
+export { discoveryUrl, issuersToAsk, type KnownIssuers } from './authentication';
 export type { ObjectReport, Verdict } from './report';
 
 export interface Resolved {
@@ -22,6 +24,8 @@ export interface Trusting {
   readonly security: Security;
   /** PEM of the roots that are trusted at this moment, with `certificates`. */
   readonly trustBundle?: string;
+  /** Where issuers of tokens have their keys, as far as that had to be asked for. */
+  readonly issuers?: KnownIssuers;
 }
 
 /** What a model was made of. */
@@ -43,10 +47,10 @@ export function resolve(set: ResourceSet, previous?: MeshModel, trusting: Trusti
 }
 
 function resolveAll(set: ResourceSet, previous: MeshModel | undefined, trusting: Trusting): Resolved {
-  const { security, trustBundle } = trusting;
+  const { security, trustBundle, issuers = new Map<string, string>() } = trusting;
   const report = new Report();
   const backends = new Backends(set, report);
-  const services = servicesOf(set, backends, security, report);
+  const services = servicesOf(set, backends, security, issuers, report);
   const rules = rulesByBackend(set, backends, report);
   const slices = slicesByService(set);
   const drafts = backends.all();

@@ -138,6 +138,10 @@ export function compressionOf({ compression }: Spec): Compression | undefined {
 const LONGEST = 2 ** 31 - 1;
 
 /** The schema has said that it is one. */
+export function milliseconds(duration: string): number {
+  return ms(duration);
+}
+
 function ms(duration: string): number {
   return Math.min(parseDuration(duration)!, LONGEST);
 }

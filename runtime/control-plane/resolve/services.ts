@@ -1,6 +1,7 @@
 import { RESERVED_PORTS, spiffeId, type MeshResource } from '../../../src/contract';
 import type { Call, MeshSettings, Security } from '../model';
 import { keyOf, type Resource, type ResourceSet } from '../resources';
+import { authenticationOf, type KnownIssuers } from './authentication';
 import { regionsOf, type Backends } from './backends';
 import { permittedBy, type ServiceDraft } from './callers';
 import { compressionOf, faultsOf, optional, rateLimitsOf, timeoutOf } from './policies';
@@ -9,12 +10,15 @@ import type { Report } from './report';
 const DAY = 86_400_000;
 
 /** Services by key, with the calls that can be made: a call to something that is not there is reported and left out. */
-export function servicesOf(set: ResourceSet, backends: Backends, security: Security, report: Report): Map<string, ServiceDraft> {
-  return new Map([...set.resources.MeshService.entries()].map(([key, resource]) => [key, serviceOf(resource, set, backends, security, report)]));
+export function servicesOf(
+  set: ResourceSet, backends: Backends, security: Security, issuers: KnownIssuers, report: Report,
+): Map<string, ServiceDraft> {
+  const draft = (resource: Resource<'MeshService'>) => serviceOf(resource, set, backends, security, issuers, report);
+  return new Map([...set.resources.MeshService.entries()].map(([key, resource]) => [key, draft(resource)]));
 }
 
 function serviceOf(
-  { id, value: { spec } }: Resource<'MeshService'>, set: ResourceSet, backends: Backends, security: Security, report: Report,
+  { id, value: { spec } }: Resource<'MeshService'>, set: ResourceSet, backends: Backends, security: Security, issuers: KnownIssuers, report: Report,
 ): ServiceDraft {
   const mesh = set.resources.Mesh.get(keyOf(spec.mesh))?.value;
   if (!mesh) {
@@ -40,6 +44,7 @@ function serviceOf(
     bodyLimit: spec.sizeLimits?.requestBodyBytes,
     messageLimit: spec.sizeLimits?.grpcMessageBytes,
     faults: faultsOf(spec),
+    ...authenticationOf({ id, spec }, issuers, report),
   };
 }
 

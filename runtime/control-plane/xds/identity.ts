@@ -2,11 +2,12 @@ import { serviceHost } from '../../../src/contract';
 import {
   create, DownstreamTlsContextSchema, FilterSchema, HttpFilterSchema, HttpRbacSchema, NetworkRbacSchema, packAny, SecretSchema,
   SubjectAltNameMatcher_SanType, TlsParameters_TlsProtocol, TransportSocketSchema, UpstreamTlsContextSchema, type CommonTlsContextSchema, type Filter,
-  type HttpFilter, type RbacPermissionSchema, type RbacPolicySchema, type RbacPrincipalSchema, type RbacRulesSchema, type Secret,
-  type TransportSocket,
+  type HttpFilter, type MetadataMatcherSchema, type RbacPermissionSchema, type RbacPolicySchema, type RbacPrincipalSchema, type RbacRulesSchema,
+  type Secret, type TransportSocket,
 } from '../../xds';
 import type { Backend, Permitted, Protocol, Service } from '../model';
 import type { Init } from './init';
+import { CLAIMS, TOKENS } from './tokens';
 
 /** Name by SDS of a proxy's own certificate. It makes the key itself and asks for the certificate; nobody can get that of another by a name. */
 export const SVID = 'svid';
@@ -82,7 +83,7 @@ const NOBODY: Init<typeof RbacPrincipalSchema> = { identifier: { case: 'notId', 
 type Permission = Init<typeof RbacPermissionSchema>;
 const ANYTHING: Permission = { rule: { case: 'any', value: true } };
 
-function permission({ methods, paths }: Permitted): Permission {
+function permission({ methods, paths, claims = [] }: Permitted): Permission {
   const byMethod = methods.map((method): Permission => ({
     rule: {
       case: 'header', value: { name: ':method', headerMatchSpecifier: { case: 'stringMatch', value: { matchPattern: { case: 'exact', value: method } } } },
@@ -94,7 +95,27 @@ function permission({ methods, paths }: Permitted): Permission {
     const segments = value.endsWith('/') ? value.slice(0, -1) : value;
     return segments === '' ? [ANYTHING] : [urlPath('exact', segments), urlPath('prefix', `${segments}/`)];
   });
-  return all([any(byMethod), any(byPath)].filter((one) => one !== undefined));
+  return all([any(byMethod), any(byPath), ...claims.map(claim)].filter((one) => one !== undefined));
+}
+
+type ValueMatch = NonNullable<Init<typeof MetadataMatcherSchema>['value']>;
+
+/** What a token says, as its filter has left it. Several values are a list there. */
+function claim({ name, kind, value }: NonNullable<Permitted['claims']>[number]): Permission {
+  const text: ValueMatch = { matchPattern: { case: 'stringMatch', value: { matchPattern: { case: 'exact', value } } } };
+  const list: ValueMatch = { matchPattern: { case: 'listMatch', value: { matchPattern: { case: 'oneOf', value: text } } } };
+  // A name that is a URL has dots of its own (OpenID Connect Core 1.0 §5.1.2).
+  const keys = [CLAIMS, .../[/:]/.test(name) ? [name] : name.split('.')];
+  return {
+    rule: {
+      case: 'metadata',
+      value: {
+        filter: TOKENS,
+        path: keys.map((key) => ({ segment: { case: 'key' as const, value: key } })),
+        value: kind === 'equals' ? text : { matchPattern: { case: 'orMatch', value: { valueMatchers: [list, text] } } },
+      },
+    },
+  };
 }
 
 function urlPath(kind: 'exact' | 'prefix', value: string): Permission {

@@ -1,5 +1,5 @@
 import type { Cluster, ClusterLoadAssignment, Listener, Secret } from '../../xds';
-import type { Backend, Locality, MeshModel, Service, Trust } from '../model';
+import type { Authentication, Backend, Locality, MeshModel, Service, Trust } from '../model';
 import { cluster, inboundCluster, originalDestinations } from './clusters';
 import { endpoints } from './endpoints';
 import { isGuest, serviceOf } from './guest';
@@ -12,6 +12,7 @@ import { INVALID_CLUSTER, INVALID_ENDPOINTS, proxyless, proxylessCluster, proxyl
 import type { ClusterUse } from './route';
 import { outboundRoutes, type BytesUpstream, type Outbound } from './routes';
 import { tcpChain } from './tcp-proxy';
+import { keysCluster } from './tokens';
 import type { ProxyNode, XdsResources } from './types';
 
 export { INBOUND, OUTBOUND } from './names';
@@ -34,6 +35,7 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const outbound = node.intercepted ? interceptedOutbound(service, model) : undefined;
   const own = [
     ...isGuest(service.key) ? [] : [inboundFor(service, node)],
+    ...service.authentication === undefined ? [] : [remembered(madeKeys, service.authentication, keysCluster)],
     ...outbound ? [originalDestinations(PASS_THROUGH), ...outbound.clusters] : [],
   ];
   const clusters = [...own, ...used.map(({ backend, region }) => clusterFor(backend, region))];
@@ -118,6 +120,7 @@ const madeListeners = new WeakMap<Service, Map<string, Listener>>();
 const madeBytesListeners = new WeakMap<Backend, Map<string, Listener>>();
 const madeInbound = new WeakMap<Service, Map<string, Cluster>>();
 const madeClusters = new WeakMap<Backend, Map<string, Cluster>>();
+const madeKeys = new WeakMap<Authentication, Cluster>();
 const madeBundles = new WeakMap<Trust, Secret>();
 const madeEndpoints = new WeakMap<readonly Locality[], WeakMap<Backend, Map<string, ClusterLoadAssignment>>>();
 

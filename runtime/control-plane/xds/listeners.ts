@@ -16,6 +16,7 @@ import { INBOUND, inboundClusterName, OUTBOUND } from './names';
 import { rateLimitFilter } from './rate-limit';
 import { inboundRoutes } from './routes';
 import { tcpChain } from './tcp-proxy';
+import { tokenFilter } from './tokens';
 import type { ProxyNode } from './types';
 
 /** `value` of `server` in answers that a proxy makes itself. */
@@ -88,7 +89,7 @@ function inboundChains(service: Service): FilterChain[] {
 }
 
 function inboundChain(service: Service, plainText: boolean): FilterChain {
-  const { mesh, protocol: spoken, port, idleTimeout, rateLimits } = service;
+  const { mesh, protocol: spoken, port, idleTimeout, rateLimits, authentication } = service;
   const judged = isJudged(service, plainText);
   if (spoken === 'tcp') {
     const chain = tcpChain(INBOUND, mesh, { cluster: inboundClusterName(port), idleTimeout, bySource: false });
@@ -101,6 +102,7 @@ function inboundChain(service: Service, plainText: boolean): FilterChain {
     // With the listener: it changes only when the listener does.
     routeSpecifier: { case: 'routeConfig', value: inboundRoutes(service) },
     httpFilters: [
+      ...authentication === undefined ? [] : [tokenFilter(service, authentication)],
       ...judged ? [authorizationFilter(service)] : [],
       ...rateLimits.map(rateLimitFilter),
       ...limitFilters(service),

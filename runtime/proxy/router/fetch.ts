@@ -27,7 +27,7 @@ export function fetchFrom(router: Router, from: FetchFrom, done: (result: FetchR
   const host = pool?.cluster.pick(undefined, undefined, 0);
   if (pool === undefined || host === undefined) {
     const failure = pool === undefined ? `cluster ${from.cluster} is not known` : `cluster ${from.cluster} has no endpoint`;
-    const timer = router.clock.setTimer(0, () => done({ failure }));
+    const timer = router.clock.setTimer(0, () => done({ failure, nowhere: true }));
     return timer;
   }
   const fetching = new FetchedDocument(router.transport.input, from, done);

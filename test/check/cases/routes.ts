@@ -14,6 +14,15 @@ const call = (characters: number, method: number, fields: Partial<ReturnType<typ
   match({ ...fields, grpc: { service: characters, method } })
 );
 
+const tokens = ({ issuer = 'https://login.example', ...where }: { issuer?: string; jwksUri?: string; discovery?: object }) => ({
+  jwt: {
+    issuer, audiences: ['payment'], token: 'required' as const, clockSkew: '1m', forwardToken: false, keys: { refreshAfter: '10m', keepFor: '24h' },
+    ...where.discovery === undefined ? { jwksUri: where.jwksUri ?? 'https://login.example/jwks' } : { discovery: {} },
+  },
+});
+const claiming = (upstream: string) => service('order', {
+  calls: [upstream], spec: { calls: [{ service: upstream, namespace: 'shop', allow: [{ http: { claims: [{ name: 'scope', contains: 'write' }] } }] }] },
+});
 const allowing = (upstream: string) => service('order', {
   calls: [upstream], spec: { calls: [{ service: upstream, namespace: 'shop', allow: [{ http: { methods: ['GET'] } }] }] },
 });
@@ -157,6 +166,27 @@ export const ROUTES: readonly Case[] = [
     path: 'shop/payment',
     fires: graph(service('payment', { spec: { faults: [{ abort: { statusCode: 503 }, percent: 10 }, { delay: { duration: '1s' }, percent: 100 }] } })),
     silent: graph(service('payment', { spec: { faults: [{ delay: { duration: '1s' }, percent: 10 }] } })),
+  },
+  {
+    code: 'MW156',
+    name: 'a scope of a service that checks no tokens',
+    path: 'shop/order',
+    fires: graph(claiming('payment'), service('payment')),
+    silent: graph(claiming('payment'), service('payment', { spec: { authentication: tokens({}) } })),
+  },
+  {
+    code: 'MW157',
+    name: 'keys at a service of another namespace by its full name',
+    path: 'shop/payment',
+    fires: graph(service('payment', { spec: { authentication: tokens({ jwksUri: 'https://login.shop.svc.cluster.local:8080/jwks' }) } }), service('login')),
+    silent: graph(service('payment', { spec: { authentication: tokens({ jwksUri: 'https://login.shop.example/jwks' }) } }), service('login')),
+  },
+  {
+    code: 'MW158',
+    name: 'an issuer that is asked in plain text',
+    path: 'shop/payment',
+    fires: graph(service('payment', { spec: { authentication: tokens({ issuer: 'http://login.example', discovery: {} }) } })),
+    silent: graph(service('payment', { spec: { authentication: tokens({ issuer: 'http://login.example' }) } })),
   },
   {
     code: 'MW109',

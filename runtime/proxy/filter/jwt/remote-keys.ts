@@ -13,7 +13,8 @@ const MOST_WAITING = 1024;
 
 /** Fetches a document: tells its text, or why there is none. Never from within. */
 export type Fetch = (from: Pick<RemoteKeysConfig, 'cluster' | 'host' | 'path' | 'timeout'>, done: (result: FetchResult) => void) => FetchUnderWay;
-export type FetchResult = { readonly text: string } | { readonly failure: string };
+/** `nowhere`: there is nobody to ask yet, as while a name is resolved for the first time. */
+export type FetchResult = { readonly text: string } | { readonly failure: string; readonly nowhere?: boolean };
 export interface FetchUnderWay {
   cancel(): void;
 }
@@ -43,6 +44,7 @@ export class RemoteKeys {
   private text = '';
   private fetchedAt = 0;
   private failures = 0;
+  private nowhere = false;
   private beganAt = -Infinity;
   private nextAt = -Infinity;
   private underWay: FetchUnderWay | undefined;
@@ -62,9 +64,10 @@ export class RemoteKeys {
     this.failures = 1;
   }
 
-  /** The configuration is in force. */
+  /** A configuration is in force: this one, or another with it, which may have brought whom to ask. */
   start(): void {
-    if (this.config.ahead && this.timer === undefined && this.underWay === undefined && !this.closed) this.fetchNow();
+    if (this.closed || this.underWay !== undefined) return;
+    if ((this.config.ahead && this.timer === undefined) || this.nowhere) this.fetchNow();
   }
 
   close(): void {
@@ -125,6 +128,7 @@ export class RemoteKeys {
     const problem = 'failure' in result ? result.failure : this.take(result.text);
     const { config, deps: { clock, random } } = this;
     this.failure = problem;
+    this.nowhere = 'failure' in result && result.nowhere === true;
     let wait: number;
     if (problem === undefined) {
       this.fetched++;

@@ -11,7 +11,7 @@ import { TypeUrl } from '../../../../runtime/xds';
 export const ASKED = [TypeUrl.CDS, TypeUrl.EDS, TypeUrl.LDS, TypeUrl.RDS, TypeUrl.SDS] as const;
 
 export interface TestIdentity {
-  readonly trusting: Required<Trusting>;
+  readonly trusting: Required<Omit<Trusting, 'issuers'>>;
   /** What a proxy has made itself. */
   readonly svid: SecretConfig;
 }

@@ -55,6 +55,8 @@ const project = new cdk8s.ConstructLibraryCdk8s({
     'ajv@^8.17.0',
     'ajv-formats@^3.0.1',
     'fast-check@^4.10.0',
+    // A certified OpenID provider, whose tokens and keys the proxy has to take as they are; the one of the field that runs in Node.
+    'oidc-provider@^9.13.3',
     'ws@^8.23.0',
     '@types/node@^22',
   ],

@@ -129,9 +129,9 @@ test('what cannot join is told', () => {
   expect(refusal(chart)).toMatchInlineSnapshot(`
 "[shop/a] MW004 shop/a: workload: Job shop/job: must be a Deployment or a StatefulSet; pass one of these, or write new MeshService(…) with an image
 [shop/b] MW004 shop/b: workload: Deployment shop/other/ledger-app in namespace other: must be in the namespace of its service, shop; make the service in the chart of the workload
-[shop/c] MW004 shop/c: workload: Deployment shop/twice with hostNetwork: a sidecar needs a network of its own; take hostNetwork out
-[shop/d] MW004 shop/d: workload: Deployment shop/twice with hostNetwork: a sidecar needs a network of its own; take hostNetwork out
+[shop/c] MW163 shop/c: hostNetwork: true (version base): must not be: a sidecar needs a network of its own; take hostNetwork out
 [shop/d] MW004 shop/d: workload: Deployment shop/twice, joined as shop/c: can join once; take one of the two out
+[shop/d] MW163 shop/d: hostNetwork: true (version base): must not be: a sidecar needs a network of its own; take hostNetwork out
 [shop/d] meshwright: 5 errors, 0 warnings, 0 acknowledged"
 `);
 });

@@ -58,6 +58,15 @@ export interface PodFacts {
     readonly probePorts?: readonly string[];
   }[];
   readonly terminationGracePeriodSeconds: number;
+  /** Whether it has the network of its node. */
+  readonly hostNetwork?: boolean;
+  /** Of a pod whose connections are redirected to its proxy. */
+  readonly interception?: {
+    /** What the kubelet would ask, and does not get through: `container app: preStop.httpGet`. */
+    readonly unanswered: readonly string[];
+    /** Ports of the pod that are past the proxy. */
+    readonly openPorts: readonly number[];
+  };
 }
 
 /** One line `caller.calls(upstream)`. */
@@ -145,4 +154,6 @@ export interface MeshGraph {
   /** Service by key. */
   readonly byKey: ReadonlyMap<string, ServiceNode>;
   readonly objects: readonly EmittedObject[];
+  /** Level of pod security that a namespace of the program enforces, by its name. */
+  readonly podSecurity?: ReadonlyMap<string, string>;
 }

@@ -11,6 +11,7 @@ import { claimsWithoutToken } from './claims-without-token';
 import { duplicateContainer } from './duplicate-container';
 import { duplicateEnvironment } from './duplicate-environment';
 import { duplicateObject } from './duplicate-object';
+import { excludedServicePort } from './excluded-service-port';
 import { failoverTooSmall } from './failover-too-small';
 import { failoverWithoutDetection } from './failover-without-detection';
 import { failoverWithoutEndpoints } from './failover-without-endpoints';
@@ -23,6 +24,7 @@ import { grpcNeedsHttp2 } from './grpc-needs-http2';
 import { grpcRetryMethods } from './grpc-retry-methods';
 import { grpcRetryStatuses } from './grpc-retry-statuses';
 import { hashWithLocality } from './hash-with-locality';
+import { hostNetwork } from './host-network';
 import { keysInPlainText } from './keys-in-plain-text';
 import { keysOfMeshService } from './keys-of-mesh-service';
 import { localPort } from './local-port';
@@ -35,6 +37,7 @@ import { outlierSingleReplica } from './outlier-single-replica';
 import { overlappingRoutes } from './overlapping-routes';
 import { peakExceedsPool } from './peak-exceeds-pool';
 import { permissiveEncryption } from './permissive-encryption';
+import { podSecurity } from './pod-security';
 import { poolBelowRate } from './pool-below-rate';
 import { portMismatch } from './port-mismatch';
 import { portName } from './port-name';
@@ -47,10 +50,12 @@ import { retryAmplification } from './retry-amplification';
 import { retryInCycle } from './retry-in-cycle';
 import { routeKinds } from './route-kinds';
 import { routeNeedsHttp } from './route-needs-http';
+import { severalInjectors } from './several-injectors';
 import { shareExceedsLimit } from './share-exceeds-limit';
 import { slowDetection } from './slow-detection';
 import { timeoutOfBytes } from './timeout-of-bytes';
 import { tryExceedsTotal } from './try-exceeds-total';
+import { unansweredProbe } from './unanswered-probe';
 import { undeclaredPort } from './undeclared-port';
 import { unknownDestination } from './unknown-destination';
 import { unknownRegion } from './unknown-region';
@@ -72,6 +77,7 @@ export const CHECKS: readonly Check[] = [
   peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort, localPort, timeoutOfBytes, grpcNeedsHttp2,
   routeKinds, grpcRetryMethods, grpcRetryStatuses, permissiveEncryption, authorizationAudit, allowOfBytes, faultOfAll,
   claimsWithoutToken, keysOfMeshService, keysInPlainText,
+  unansweredProbe, podSecurity, severalInjectors, excludedServicePort, hostNetwork,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

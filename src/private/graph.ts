@@ -25,12 +25,14 @@ export function buildGraph(registry: Registry): MeshGraph {
   const acknowledged = (construct: IConstruct) => acknowledgedOn(registry, construct);
   const backends = backendsOf(registry.services);
   const services = registry.services.map((service) => serviceNode(service, backends, acknowledged));
+  const objects = registry.root.node.findAll().filter(ApiObject.isApiObject);
   return {
     meshes: registry.meshes.map((mesh) => meshNode(mesh, acknowledged)),
     services,
     routes: registry.routes.map((route) => routeNode(route, backends, acknowledged)),
     byKey: new Map(services.map((service) => [service.key, service])),
-    objects: registry.root.node.findAll().filter(ApiObject.isApiObject).map(emitted),
+    objects: objects.map(emitted),
+    podSecurity: new Map(objects.filter(({ kind }) => kind === 'Namespace').flatMap(enforcedLevel)),
   };
 }
 
@@ -155,6 +157,12 @@ function ruleFacts(rule: HttpRule | GrpcRule, index: number, backends: Backends)
 
 function defined<T extends object>(value: T): Partial<T> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Partial<T>;
+}
+
+/** @see https://kubernetes.io/docs/concepts/security/pod-security-admission/ */
+function enforcedLevel(namespace: ApiObject): [string, string][] {
+  const level = (namespace.toJson().metadata?.labels ?? {})['pod-security.kubernetes.io/enforce'];
+  return level === undefined ? [] : [[namespace.name, String(level)]];
 }
 
 function emitted(object: ApiObject): EmittedObject {

@@ -23,6 +23,5 @@ export function joinFindings(path: string, namespace: string, workload: Workload
   const other = joined.get(object);
   if (other !== undefined && other !== path) bad(`${what}, joined as ${other}`, 'can join once', 'take one of the two out');
   else joined.set(object, path);
-  if (workload.hostNetwork) bad(`${what} with hostNetwork`, 'a sidecar needs a network of its own', 'take hostNetwork out');
   return findings;
 }

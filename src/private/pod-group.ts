@@ -3,6 +3,7 @@ import type { Workload } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import type { PodFacts } from '../check/graph';
 import { BASE_VERSION, PROXY_CONTAINER } from '../contract/names';
+import { unanswered } from '../contract/pod/probes';
 import { withSidecar } from '../contract/pod/sidecar';
 import { GRACE_SECONDS, graceOf } from '../contract/pod/termination';
 import type { PodIdentity, PodSpec, Variable } from '../contract/pod/types';
@@ -61,6 +62,7 @@ export abstract class PodGroup {
   /** The pod as the checks see it. */
   public facts(): PodFacts {
     const pod = this.podSpec() ?? {};
+    const { interception } = this.props.identity;
     const { containers = [], initContainers = [], securityContext } = pod;
     return {
       containers: [...containers, ...initContainers].map((container: Record<string, any>) => ({
@@ -76,6 +78,12 @@ export abstract class PodGroup {
         probePorts: probePorts(container),
       })),
       terminationGracePeriodSeconds: graceOf(pod),
+      hostNetwork: pod.hostNetwork === true,
+      interception: interception && {
+        unanswered: [...containers, ...initContainers].filter(({ name }: { name: string }) => name !== PROXY_CONTAINER)
+          .flatMap((container: Record<string, any>) => unanswered(container, interception).map((what) => `container ${container.name}: ${what}`)),
+        openPorts: interception.excludeInboundPorts ?? [],
+      },
     };
   }
 

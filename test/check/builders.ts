@@ -34,6 +34,7 @@ export interface ServiceOptions {
   readonly facts?: Partial<ServiceNode['facts']>;
   readonly containers?: readonly Container[];
   readonly grace?: number;
+  readonly pod?: Partial<Pod>;
 }
 
 /** A service. A call is the name of a service or of a version's Kubernetes Service; `graph` finds out whose it is. */
@@ -42,7 +43,7 @@ export function service(name: string, options: ServiceOptions = {}): ServiceNode
   const path = `shop/${name}`;
   const edges = calls.map((call) => (typeof call === 'string' ? { to: call } : call));
   const pod = (containers: readonly Container[] = [container()]): Pod => (
-    { containers: [...containers, PROXY], terminationGracePeriodSeconds: grace }
+    { containers: [...containers, PROXY], terminationGracePeriodSeconds: grace, ...options.pod }
   );
   const timeouts = edges.map(({ to, namespace = 'shop', timeout, localPort }) => ({ service: to, namespace, timeout, localPort }));
   const listed = Object.entries(versions).filter(([, { unlisted }]) => !unlisted).map(([version]) => ({ name: version, service: `${name}-${version}` }));

@@ -60,6 +60,17 @@ function appProbe(probe: Record<string, any> | undefined, container: Container, 
   return { [kind]: { port, ...action }, ...timeoutSeconds !== undefined && { timeoutSeconds } };
 }
 
+/** Questions of the kubelet to a container that would be redirected to the proxy, and nobody answers: `readinessProbe.grpc`, `preStop.httpGet`. */
+export function unanswered(container: Container, { excludeInboundPorts = [] }: InterceptionSpec): string[] {
+  const direct = new Set([...RESERVED_PORTS, ...excludeInboundPorts]);
+  const { postStart, preStop } = container.lifecycle ?? {};
+  const asked = { ...Object.fromEntries(Object.keys(PROBES).map((member) => [member, container[member]])), postStart, preStop };
+  return Object.entries(asked).flatMap(([member, question]) => {
+    const probe = appProbe(question, container, direct);
+    return KINDS.filter((kind) => probe?.[kind] !== undefined).map((kind) => `${member}.${kind}`);
+  });
+}
+
 /** The number of a port; undefined for a name that the container does not have. */
 export function portOf(port: unknown, { ports = [] }: Container): number | undefined {
   return typeof port === 'number' ? port : ports.find(({ name }: { name?: string }) => name === port)?.containerPort;

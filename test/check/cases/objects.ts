@@ -1,8 +1,15 @@
-import { container, graph, object, rule, route, service } from '../builders';
+import type { PodFacts } from '../../../src/check/graph';
+import type { MeshSpec } from '../../../src/contract/mesh';
+import { container, graph, meshNode, object, rule, route, service } from '../builders';
 import type { Case } from './case';
 
 const withContainers = (...containers: readonly ReturnType<typeof container>[]) => graph(service('payment', { containers }));
 const port = (number: number, name?: string) => ({ ports: [{ name, number, protocol: 'TCP' }] });
+
+const intercepted = (interception: Partial<NonNullable<PodFacts['interception']>>) => graph(service('payment', { pod: { interception: { unanswered: [], openPorts: [], ...interception } } }));
+const INJECTION: MeshSpec['injection'] = {
+  proxy: { image: 'meshwright/proxy:0', logLevel: 'info', concurrency: 1, resources: { limits: { memory: '256Mi' } } }, interception: {},
+};
 
 export const OBJECTS: readonly Case[] = [
   {
@@ -97,6 +104,55 @@ export const OBJECTS: readonly Case[] = [
     path: 'shop/payment',
     fires: withContainers(container(port(3000)), container({ name: 'agent', ...port(9100, 'metrics') })),
     silent: withContainers(container(port(8080)), container({ name: 'agent', ...port(9100, 'metrics') })),
+  },
+  {
+    code: 'MW159',
+    name: 'a probe that a patch brought',
+    path: 'shop/payment',
+    fires: intercepted({ unanswered: ['container app: livenessProbe.grpc'] }),
+    silent: intercepted({}),
+  },
+  {
+    code: 'MW159',
+    name: 'a hook by HTTP',
+    path: 'shop/payment',
+    fires: intercepted({ unanswered: ['container app: preStop.httpGet'] }),
+    silent: intercepted({}),
+  },
+  {
+    code: 'MW160',
+    name: 'interception under pod security',
+    path: 'shop/payment',
+    fires: { ...intercepted({}), podSecurity: new Map([['shop', 'baseline'], ['other', 'privileged']]) },
+    silent: { ...intercepted({}), podSecurity: new Map([['shop', 'privileged'], ['other', 'restricted']]) },
+  },
+  {
+    code: 'MW160',
+    name: 'and only where there is interception',
+    path: 'shop/payment',
+    fires: { ...intercepted({}), podSecurity: new Map([['shop', 'restricted']]) },
+    silent: { ...graph(service('payment')), podSecurity: new Map([['shop', 'restricted']]) },
+  },
+  {
+    code: 'MW161',
+    name: 'a second mesh that injects',
+    path: 'two/mesh',
+    fires: graph(meshNode({ injection: INJECTION }), { ...meshNode({ injection: INJECTION }), path: 'two/mesh', namespace: 'two' }),
+    silent: graph(meshNode({ injection: INJECTION }), { ...meshNode(), path: 'two/mesh', namespace: 'two' }),
+  },
+  {
+    code: 'MW162',
+    name: 'the port of the service past its proxy',
+    path: 'shop/payment',
+    fires: intercepted({ openPorts: [9090, 8080] }),
+    silent: intercepted({ openPorts: [9090] }),
+  },
+  {
+    code: 'MW163',
+    name: 'the network of the node',
+    path: 'shop/payment',
+    fires: graph(service('payment', { pod: { hostNetwork: true } })),
+    silent: graph(service('payment', { pod: { hostNetwork: false } })),
   },
 ];
 

@@ -134,7 +134,7 @@ export class Claim {
    * @param name of the claim, or names with dots between them where it is inside of another: `org.tenant`
    * @param value its text
    */
-  public static equals(name: string, value: string): Claim {
+  public static exactly(name: string, value: string): Claim {
     return new Claim({ name, equals: value });
   }
 

@@ -42,7 +42,7 @@ function program(): Chart {
       audiences: ['vault', 'shop'], token: TokenRequirement.OPTIONAL, claimHeaders: { 'x-user': 'sub', 'x-roles': 'https://example.com/roles' }, forwardToken: true,
       pathsWithoutToken: [StringMatch.exact('/healthz'), StringMatch.prefix('/open')], keepKeysFor: Duration.seconds(0),
     }),
-  }), { allow: [CallRule.http({ claims: [Claim.scope('read'), Claim.equals('org.tenant', 'eu')] })] });
+  }), { allow: [CallRule.http({ claims: [Claim.scope('read'), Claim.exactly('org.tenant', 'eu')] })] });
   const db = service(mesh, 'db', {
     port: ServicePort.tcp(5432), timeout: Timeout.connection({ connect: Duration.seconds(1) }), bulkhead: Bulkhead.connections(20),
   });

@@ -31,7 +31,7 @@ function program(options: Partial<JwtOptions> = {}, authentication = JwtAuthenti
     allow: [
       CallRule.http({ methods: [HttpMethod.GET] }),
       CallRule.http({ methods: [HttpMethod.POST], path: StringMatch.exact('/charges'), claims: [Claim.scope('payments:write')] }),
-      CallRule.http({ methods: [HttpMethod.DELETE], claims: [Claim.equals('tier', 'gold'), Claim.contains('groups', 'staff')] }),
+      CallRule.http({ methods: [HttpMethod.DELETE], claims: [Claim.exactly('tier', 'gold'), Claim.contains('groups', 'staff')] }),
     ],
   });
   order.calls(quotes, { allow: [CallRule.grpc('shop.v1.Quotes', ['Get'], [Claim.scope('quotes:read')])] });

@@ -1,3 +1,5 @@
+import { IBackend } from './backend';
+
 /** Changes of headers. The three must not name the same header. */
 export interface HeaderChanges {
   /**
@@ -23,10 +25,11 @@ export interface HeaderChanges {
 /** What a filter does. @internal */
 export type _FilterSpec =
   | { readonly kind: 'requestHeaders' | 'responseHeaders'; readonly changes: HeaderChanges }
+  | { readonly kind: 'mirror'; readonly backend: IBackend; readonly percent: number }
   | { readonly kind: 'rewritePrefix' | 'rewritePath' | 'rewriteHost'; readonly value: string };
 
 /**
- * Changes a request or response on its way. A rule has each kind once.
+ * Changes a request or response on its way, or copies it. A rule has each kind once, but for mirrors.
  *
  * @see https://gateway-api.sigs.k8s.io/reference/spec/#httproutefilter
  */
@@ -74,6 +77,19 @@ export class HttpFilter {
    */
   public static rewriteHost(hostname: string): HttpFilter {
     return new HttpFilter({ kind: 'rewriteHost', value: hostname });
+  }
+
+  /**
+   * Copies requests to another backend (`RequestMirror`), whose answers are dropped: the caller waits for the original alone, and a copy that fails changes
+   * nothing for it. A copy goes out when the request's body has come to its end, with `-shadow` behind its host, as Envoy has it, and is never tried
+   * again; a request whose body is above 1 MiB is not copied. Who may call the service may call the mirror, too. What has effects should not be
+   * mirrored to: a copied payment is paid twice.
+   *
+   * @param backend a service, or a version of one
+   * @param percent of the requests: a whole number, 0 to 100
+   */
+  public static mirror(backend: IBackend, percent: number): HttpFilter {
+    return new HttpFilter({ kind: 'mirror', backend, percent });
   }
 
   /** @internal */

@@ -319,6 +319,7 @@ export class Proxy {
     for (const { listener } of this.listenerEntries.values()) bytes += listener.bufferedBytes;
     for (const listener of this.leaving) bytes += listener.bufferedBytes;
     for (const { pool } of this.clusterEntries.values()) bytes += pool.pendingBytes;
+    for (const copy of this.router.copies) bytes += copy.bufferedBytes;
     return bytes;
   }
 
@@ -354,6 +355,7 @@ export class Proxy {
     const closing = entries.map(async ({ binding }) => binding.acceptor.close());
     for (const { listener } of entries) listener.destroy();
     for (const listener of this.leaving) listener.destroy();
+    for (const copy of [...this.router.copies]) this.router.cancel(copy);
     for (const { pool } of this.clusterEntries.values()) pool.retire();
     this.keys.retain(new Set());
     this.router.deadlines.close();

@@ -96,6 +96,8 @@ export interface RouteRule {
   readonly name: string;
   readonly matches: readonly RouteMatch[];
   readonly backends: readonly RouteBackend[];
+  /** What copies go to, as errors call it. */
+  readonly mirrors?: readonly string[];
   readonly redirect: boolean;
   /** Milliseconds. */
   readonly totalTimeout: number | undefined;

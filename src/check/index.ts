@@ -28,6 +28,7 @@ import { hostNetwork } from './host-network';
 import { keysInPlainText } from './keys-in-plain-text';
 import { keysOfMeshService } from './keys-of-mesh-service';
 import { localPort } from './local-port';
+import { mirrorOfWrites } from './mirror-of-writes';
 import { mixedProtocols } from './mixed-protocols';
 import { noFailover } from './no-failover';
 import { objectName } from './object-name';
@@ -77,7 +78,7 @@ export const CHECKS: readonly Check[] = [
   peakExceedsPool, slowDetection, failoverTooSmall, undeclaredPort, localPort, timeoutOfBytes, grpcNeedsHttp2,
   routeKinds, grpcRetryMethods, grpcRetryStatuses, permissiveEncryption, authorizationAudit, allowOfBytes, faultOfAll,
   claimsWithoutToken, keysOfMeshService, keysInPlainText,
-  unansweredProbe, podSecurity, severalInjectors, excludedServicePort, hostNetwork,
+  unansweredProbe, podSecurity, severalInjectors, excludedServicePort, hostNetwork, mirrorOfWrites,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

@@ -10,7 +10,7 @@ import type { Mesh } from '../mesh';
 import type { MeshService } from '../mesh-service';
 import { millisecondsOf } from './duration';
 import { grpcMatchFacts } from './grpc-route-spec';
-import { matchesOf, ruleName } from './http-route-spec';
+import { matchesOf, mirrorsOf, ruleName } from './http-route-spec';
 import type { PodGroup } from './pod-group';
 import type { Registry } from './registry';
 import type { Route } from './route';
@@ -139,7 +139,8 @@ function ruleFacts(rule: HttpRule | GrpcRule, index: number, backends: Backends)
   const { stickyBy, retry } = rule._options;
   return {
     name: ruleName(rule, index),
-    backends: rule._backends.map(({ _backend: backend, _weight: weight }) => {
+    // A mirror has no share of the requests, and has to be there like any other.
+    backends: [...rule._backends, ...mirrorsOf(rule).map((_backend) => ({ _backend, _weight: 0 }))].map(({ _backend: backend, _weight: weight }) => {
       const known = backends.get(keyOf(backend));
       return {
         target: known?.key,
@@ -150,6 +151,7 @@ function ruleFacts(rule: HttpRule | GrpcRule, index: number, backends: Backends)
         weight,
       };
     }),
+    mirrors: mirrorsOf(rule).map(({ backendName, backendNamespace }) => `${backendName}.${backendNamespace}`),
     stickyBy: stickyBy !== undefined,
     retry: retry?._toSpec(),
   };

@@ -11,7 +11,7 @@ export function grpcRouteSpec(service: IBackend, rules: readonly GrpcRule[]) {
     rules: rules.map((rule, index) => ({
       name: ruleName(rule, index),
       matches: emptyIsNone((rule._options.matches ?? []).map(matchOf)),
-      filters: emptyIsNone(filtersOf(rule._options.filters ?? [])),
+      filters: emptyIsNone(filtersOf(rule._options.filters ?? [], service.backendNamespace)),
       backendRefs: emptyIsNone(rule._backends.map((backend) => backendRef(backend, service.backendNamespace))),
     })),
   };

@@ -157,9 +157,10 @@ function tooMany(name: string, amount: number, bad: Bad): void {
 export function filterFindings({ _options: { filters = [], matches = [] }, _redirect: redirect }: Partial<HttpRule> & Pick<HttpRule, '_options'>, bad: Bad): void {
   const kinds = new Set<string>();
   for (const { _spec: spec } of filters) {
-    if (kinds.has(spec.kind)) bad(`filters: ${spec.kind}`, 'stands twice, Gateway API takes each kind once', 'put all changes into one');
+    if (kinds.has(spec.kind) && spec.kind !== 'mirror') bad(`filters: ${spec.kind}`, 'stands twice, Gateway API takes each kind once', 'put all changes into one');
     kinds.add(spec.kind);
     if ('changes' in spec) headerFindings(spec.changes, spec.kind, bad);
+    else if (spec.kind === 'mirror') mirrorFindings(spec.percent, redirect !== undefined, bad);
     else rewriteFindings(spec.kind, spec.value, bad);
   }
   if (kinds.has('rewritePath') && kinds.has('rewritePrefix')) bad('filters: rewritePath and rewritePrefix', 'exclude each other', 'take one out');
@@ -168,6 +169,12 @@ export function filterFindings({ _options: { filters = [], matches = [] }, _redi
   if (kinds.has('rewritePrefix') && (matches.length !== 1 || matches[0]!.path?._kind !== 'prefix')) {
     bad(`filters: rewritePrefix with ${matches.length} matches`, 'needs exactly one match, by path prefix', 'write matches: [{ path: StringMatch.prefix(\'/old\') }]');
   }
+}
+
+function mirrorFindings(percent: number, redirects: boolean, bad: Bad): void {
+  const fix = 'write a whole number, such as HttpFilter.mirror(shadow, 10) for a tenth of the requests';
+  if (!Number.isInteger(percent) || percent < 0 || percent > 100) bad(`filters: mirror: percent: ${shown(percent)}`, 'must be a whole number, 0 to 100', fix);
+  if (redirects) bad('filters: mirror', 'excludes a redirect: there is no request that is passed on', 'take the mirror out');
 }
 
 function isHeader(name: string): boolean {

@@ -18,7 +18,7 @@ export function httpRouteSpec(service: IBackend, rules: readonly HttpRule[]) {
       return {
         name: ruleName(rule, index),
         matches: matchesOf(matches),
-        filters: emptyIsNone([...redirectOf(rule), ...filtersOf(filters)]),
+        filters: emptyIsNone([...redirectOf(rule), ...filtersOf(filters, service.backendNamespace)]),
         timeouts: timeout === undefined ? undefined : { request: total, backendRequest: perTry },
         backendRefs: emptyIsNone(rule._backends.map((backend) => backendRef(backend, service.backendNamespace))),
       };
@@ -53,17 +53,33 @@ function valueMatch({ _kind: kind, _value: value }: StringMatch) {
 }
 
 /** A backend as a rule names it. */
-export function backendRef({ _backend: backend, _weight: weight }: Weighted, namespace: string) {
+export function backendRef({ _backend: backend, _weight: weight }: Pick<Weighted, '_backend' | '_weight'>, namespace: string) {
   const { backendName: name, backendNamespace, backendPort: port } = backend;
   return { group: '', kind: 'Service', name, namespace: backendNamespace === namespace ? undefined : backendNamespace, port, weight };
 }
 
+/** What a rule of either kind of route sends to. */
+interface AnyRule {
+  readonly _backends: readonly Weighted[];
+  readonly _options: { readonly filters?: readonly HttpFilter[] };
+}
+
+/** Backends that a rule copies to. */
+export function mirrorsOf({ _options: { filters = [] } }: AnyRule): IBackend[] {
+  return filters.flatMap(({ _spec: spec }) => spec.kind === 'mirror' ? [spec.backend] : []);
+}
+
+/** Backends that requests of a rule come to, copies included. */
+export function destinationsOf(rule: AnyRule): IBackend[] {
+  return [...rule._backends.map(({ _backend }) => _backend), ...mirrorsOf(rule)];
+}
+
 /** `ReferenceGrant.spec` for each other namespace that the rules send to: there, a route of this one may name these Services (GEP-709). */
 export function referenceGrants(
-  service: IBackend, rules: readonly { readonly _backends: readonly Weighted[] }[], kind: string,
+  service: IBackend, rules: readonly AnyRule[], kind: string,
 ): Map<string, object> {
   const names = new Map<string, Set<string>>();
-  for (const { _backend: { backendName, backendNamespace } } of rules.flatMap((rule) => rule._backends)) {
+  for (const { backendName, backendNamespace } of rules.flatMap(destinationsOf)) {
     if (backendNamespace === service.backendNamespace) continue;
     names.set(backendNamespace, (names.get(backendNamespace) ?? new Set()).add(backendName));
   }
@@ -94,7 +110,7 @@ export function parseLocation(location: string) {
 }
 
 /** `filters` of a rule: Gateway API has one `URLRewrite` for path and host. */
-export function filtersOf(filters: readonly HttpFilter[]) {
+export function filtersOf(filters: readonly HttpFilter[], namespace: string) {
   const rendered: object[] = [];
   const rewrite: { hostname?: string; path?: object } = {};
   for (const { _spec: spec } of filters) {
@@ -103,6 +119,9 @@ export function filtersOf(filters: readonly HttpFilter[]) {
       rendered.push(spec.kind === 'requestHeaders'
         ? { type: 'RequestHeaderModifier', requestHeaderModifier: changes }
         : { type: 'ResponseHeaderModifier', responseHeaderModifier: changes });
+    } else if (spec.kind === 'mirror') {
+      const { weight, ...ref } = backendRef({ _backend: spec.backend, _weight: 0 }, namespace);
+      rendered.push({ type: 'RequestMirror', requestMirror: { backendRef: ref, percent: spec.percent } });
     } else if (spec.kind === 'rewriteHost') {
       rewrite.hostname = spec.value;
     } else if (spec.kind === 'rewritePath') {

@@ -4,6 +4,7 @@ import { MESH_LABEL, SERVICE_LABEL } from '../contract/names';
 import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, INBOUND_PORT, INJECTOR_PORT, XDS_PORT } from '../contract/ports';
 import type { MeshService } from '../mesh-service';
 import { NetworkIsolation } from '../network-isolation';
+import { destinationsOf } from './http-route-spec';
 import type { Registry } from './registry';
 import type { Route } from './route';
 
@@ -57,7 +58,7 @@ function edgesOf(registry: Registry): Edges {
 }
 
 function backendsOf(route: Route): IBackend[] {
-  return [...route._rules].flatMap(({ _backends }) => _backends.map(({ _backend }) => _backend));
+  return [...route._rules].flatMap(destinationsOf);
 }
 
 /** `spec` of the NetworkPolicy of the control plane: proxies reach it, the API server and scrapers do, nobody else. */

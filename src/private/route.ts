@@ -1,7 +1,7 @@
 import type { GrpcRoute } from '../grpc-route';
 import type { HttpRoute } from '../http-route';
 import { given, has } from './given';
-import { ruleName } from './http-route-spec';
+import { ruleName, destinationsOf } from './http-route-spec';
 import { serviceLabels } from './labels';
 import { RawObject } from './raw-object';
 import { Registry } from './registry';
@@ -21,7 +21,7 @@ export function routeGiven(
   given(path, 'service', props.service, has(props.service, 'backendName', 'mesh'), 'must be the MeshService whose traffic is routed', example);
   const isRule = (rule: unknown) => has(rule, '_backends', '_options');
   given(path, 'rules', props.rules, Array.isArray(props.rules) && props.rules.every(isRule), `must be a list of ${ruleClass}`, example);
-  for (const { _backend: backend } of (props.rules as AnyRules).flatMap((rule) => rule._backends)) {
+  for (const backend of (props.rules as AnyRules).flatMap(destinationsOf)) {
     given(path, 'rules: backend', backend, has(backend, 'backendName', 'backendNamespace'), 'must be a service, or a version of one', example);
   }
 }

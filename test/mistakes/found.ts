@@ -59,6 +59,14 @@ const ROUTING: readonly Mistake[] = [
     right: TWO_VERSIONS + route('HttpRule.split([Weighted.of(payment, 1), Weighted.of(v2, 0)])'),
   },
   {
+    id: 'M019',
+    title: 'Live writes mirrored to a service with side effects',
+    verdict: { warning: 'MW164' },
+    wrong: service('next') + payment() + route('HttpRule.forward(payment, { filters: [HttpFilter.mirror(next, 10)] })'),
+    right: service('next') + payment()
+      + route('HttpRule.forward(payment, { matches: [{ method: HttpMethod.GET }], filters: [HttpFilter.mirror(next, 10)] })', 'HttpRule.forward(payment)'),
+  },
+  {
     id: 'M026',
     title: "Canary share larger than the canary's capacity",
     verdict: { warning: 'MW138' },

@@ -308,6 +308,15 @@ export interface Forward {
   readonly retry: Retry | undefined;
   readonly rewriteHost: string | undefined;
   readonly rewritePath: PathRewrite | undefined;
+  /** Where copies go; undefined: nowhere. */
+  readonly mirrors?: readonly Mirrored[] | undefined;
+}
+
+/** A part of the requests goes to a backend, too, and its answers to nobody. */
+export interface Mirrored {
+  /** Key of a backend. */
+  readonly backend: string;
+  readonly perMillion: number;
 }
 
 export interface Target {

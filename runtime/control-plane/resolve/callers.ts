@@ -54,7 +54,7 @@ function claimsOf(claims: readonly ClaimSpec[] | undefined): Pick<Permitted, 'cl
 /** Keys of the services that requests from a namespace to a backend may come to. */
 function reachedBy(backend: Backend | undefined, namespace: string, backends: ReadonlyMap<string, Backend>): Set<string> {
   if (!backend) return new Set();
-  const targets = (rulesFor(backend, namespace)?.rules ?? []).flatMap(({ action }) => (action.kind === 'forward' ? action.targets : []));
+  const targets = (rulesFor(backend, namespace)?.rules ?? []).flatMap(({ action }) => (action.kind === 'forward' ? [...action.targets, ...action.mirrors ?? []] : []));
   const reached = [backend.service, ...targets.map((target) => (target.backend === undefined ? undefined : backends.get(target.backend)?.service))];
   return new Set(reached.filter((key) => key !== undefined));
 }

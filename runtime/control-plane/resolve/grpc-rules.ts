@@ -3,7 +3,7 @@ import { keyOf, type GrpcRouteMatch, type GrpcRouteRule, type Resource } from '.
 import type { BackendDraft } from './backends';
 import { hashKeyOf, retryOf } from './policies';
 import type { RulePolicies, RulePolicy } from './rule-policies';
-import { requestHeadersOf, responseHeadersOf, targetOf, type Context } from './targets';
+import { mirrorsOf, requestHeadersOf, responseHeadersOf, targetOf, type Context } from './targets';
 
 type Route = Resource<'GRPCRoute'>;
 
@@ -62,5 +62,6 @@ function forwardOf(
     retry: policy?.retry && retryOf(policy.retry),
     rewriteHost: undefined,
     rewritePath: undefined,
+    mirrors: mirrorsOf(rule.filters, `spec.rules[${index}]`, route, parent, context),
   };
 }

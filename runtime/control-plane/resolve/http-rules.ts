@@ -3,7 +3,7 @@ import { keyOf, type HttpRouteFilter, type HttpRouteMatch, type HttpRouteRule, t
 import type { BackendDraft } from './backends';
 import { hashKeyOf, optional, retryOf } from './policies';
 import type { RulePolicies, RulePolicy } from './rule-policies';
-import { requestHeadersOf, responseHeadersOf, targetOf, type Context } from './targets';
+import { mirrorsOf, requestHeadersOf, responseHeadersOf, targetOf, type Context } from './targets';
 
 type Route = Resource<'HTTPRoute'>;
 
@@ -62,6 +62,7 @@ function forwardOf(
     retry: policy?.retry && retryOf(policy.retry),
     rewriteHost: rewrite?.hostname,
     rewritePath: pathRewriteOf(rewrite?.path),
+    mirrors: mirrorsOf(rule.filters, `spec.rules[${index}]`, route, parent, context),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { MeshResource } from '../../../src/contract';
-import { NO_CHANGES, type HeaderChanges, type Target } from '../model';
-import { keyOf, type BackendRef, type HeaderFilter, type HttpRouteFilter, type Resource, type ResourceSet, type RouteKind } from '../resources';
+import { NO_CHANGES, type HeaderChanges, type Mirrored, type Target } from '../model';
+import { keyOf, type BackendRef, type HeaderFilter, type HttpRouteFilter, type RequestMirror, type Resource, type ResourceSet, type RouteKind } from '../resources';
 import type { BackendDraft, Backends } from './backends';
 import type { Report } from './report';
 
@@ -14,11 +14,12 @@ export interface Context {
 /** Where a reference of a rule sends its share of the requests; to nowhere, which is told, where it cannot be followed. */
 export function targetOf(
   ref: BackendRef, path: string, { id }: Resource<RouteKind>, parent: BackendDraft, { set, backends, report }: Context,
+  otherwise = `its share of the requests is answered ${id.kind === 'GRPCRoute' ? 'UNAVAILABLE' : '500'}`,
 ): Target {
   const namespace = ref.namespace ?? id.namespace;
   const share = { weight: ref.weight, requestHeaders: requestHeadersOf(ref.filters), responseHeaders: responseHeadersOf(ref.filters) };
   const invalid = (reason: string, message: string): Target => {
-    report.unresolved(id, reason, `${path} is Service ${namespace}/${ref.name}, port ${ref.port}: ${message}; its share of the requests is answered ${id.kind === 'GRPCRoute' ? 'UNAVAILABLE' : '500'}`);
+    report.unresolved(id, reason, `${path} is Service ${namespace}/${ref.name}, port ${ref.port}: ${message}; ${otherwise}`);
     return { backend: undefined, ...share };
   };
   // What the parent of a consumer's route serves by itself it would get without that route: no grant is needed to send it there.
@@ -37,6 +38,21 @@ export function targetOf(
   return { backend: (meshed ?? backends.plain(namespace, ref.name, ref.port, parent.mesh, id)).key, ...share };
 }
 
+/** Where copies go, by the RequestMirror filters of a rule; undefined where there are none. What cannot be followed gets none, and is told. */
+export function mirrorsOf(
+  filters: readonly AnyFilter[], path: string, route: Resource<RouteKind>, parent: BackendDraft, context: Context,
+): Mirrored[] | undefined {
+  const mirrors = filters.flatMap((filter, index) => {
+    if (filter.type !== 'RequestMirror') return [];
+    const { backendRef, percent, fraction } = filter.requestMirror;
+    const ref = { ...backendRef, weight: 1, filters: [] };
+    const { backend } = targetOf(ref, `${path}.filters[${index}].requestMirror.backendRef`, route, parent, context, 'no request is copied to it');
+    const perMillion = fraction === undefined ? (percent ?? 100) * 10_000 : Math.round(fraction.numerator * 1_000_000 / fraction.denominator);
+    return backend === undefined ? [] : [{ backend, perMillion }];
+  });
+  return mirrors.length === 0 ? undefined : mirrors;
+}
+
 function sameMesh(a: BackendDraft, b: BackendDraft): boolean {
   return a.mesh?.metadata.name === b.mesh?.metadata.name && a.mesh?.metadata.namespace === b.mesh?.metadata.namespace;
 }
@@ -51,7 +67,7 @@ function granted(set: ResourceSet, { kind, namespace: from }: Resource<RouteKind
     && spec.to.some((one) => one.group === '' && one.kind === 'Service' && (one.name === undefined || one.name === name)));
 }
 
-type AnyFilter = HttpRouteFilter | HeaderFilter;
+type AnyFilter = HttpRouteFilter | HeaderFilter | RequestMirror;
 
 export function requestHeadersOf(filters: readonly AnyFilter[]): HeaderChanges {
   return changesOf(filters.find((filter) => filter.type === 'RequestHeaderModifier')?.requestHeaderModifier);

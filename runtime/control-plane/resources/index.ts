@@ -4,4 +4,4 @@ export { CONSUL_SLICE_LABEL, SERVICE_NAME_LABEL } from './schema/core';
 export type { EndpointSlice, KubernetesService } from './schema/core';
 export type * from './schema/grpc-route';
 export type * from './schema/http-route';
-export type { BackendRef, HeaderFilter, HeaderMatch, ParentRef } from './schema/route';
+export type { BackendRef, HeaderFilter, HeaderMatch, ParentRef, RequestMirror } from './schema/route';

@@ -1,7 +1,8 @@
 import {
-  create, duration, RedirectAction_RedirectResponseCode, RouteAction_ClusterNotFoundResponseCode, RouteSchema, type Route, type RouteActionSchema,
+  create, duration, FractionalPercent_DenominatorType, RedirectAction_RedirectResponseCode, RouteAction_ClusterNotFoundResponseCode,
+  RouteSchema, type Route, type RouteActionSchema,
 } from '../../xds';
-import { geohashPrefixes, NO_CHANGES, rulesFor, type Backend, type Call, type Forward, type Match, type Redirect, type Rule, type Target, type ValueMatch } from '../model';
+import { geohashPrefixes, NO_CHANGES, rulesFor, type Backend, type Call, type Forward, type Match, type Mirrored, type Redirect, type Rule, type Target, type ValueMatch } from '../model';
 import { hashPolicies } from './hash';
 import { changesNothing, headerFields } from './headers';
 import type { Init } from './init';
@@ -64,7 +65,7 @@ function routesOfRule(rule: Rule, call: Call, parent: Backend, backendOf: Backen
     ...fields,
     match: routeMatch(rule, geohash),
     metadata: retryMetadata(retry),
-    action: { case: 'route', value: forward(action, rule, call, parent, targets, region, uses) },
+    action: { case: 'route', value: forward(action, rule, call, parent, targets, region, backendOf, uses) },
   });
   const located = targets.find(({ backend }) => backend?.policies.locality?.geohashHeader !== undefined)?.backend;
   if (!located) return [route(undefined, [])];
@@ -91,7 +92,7 @@ function liveTargets({ targets }: Forward, backendOf: BackendLookup): LiveTarget
 
 function forward(
   action: Forward, { kind, match: { path } }: Rule, call: Call, parent: Backend, targets: readonly LiveTarget[], region: string | undefined,
-  uses: ClusterUse[],
+  backendOf: BackendLookup, uses: ClusterUse[],
 ): ActionInit {
   const { total, perTry } = bounds(action, call, parent);
   const rewrite = xdsRewrite(action.rewritePath, path);
@@ -103,11 +104,21 @@ function forward(
     timeout: duration(total ?? 0),
     maxStreamDuration: kind === 'grpc' || parent.protocol !== 'http' ? CALLERS_DEADLINE : undefined,
     retryPolicy: retryPolicy(action.retry ?? parent.policies.retry, perTry, total),
+    requestMirrorPolicies: (action.mirrors ?? []).flatMap((mirror) => mirrorPolicy(mirror, backendOf, uses)),
     hashPolicy: hashPolicies(action.stickyBy, targets.flatMap(({ backend }) => backend ?? [])),
     hostRewriteSpecifier: action.rewriteHost === undefined ? undefined : { case: 'hostRewriteLiteral', value: action.rewriteHost },
     prefixRewrite: rewrite?.kind === 'prefix' ? rewrite.value : undefined,
     regexRewrite: rewrite?.kind === 'full' ? replaceAll(rewrite.path) : rewrite?.kind === 'regex' ? rewrite.value : undefined,
   };
+}
+
+function mirrorPolicy({ backend: key, perMillion }: Mirrored, backendOf: BackendLookup, uses: ClusterUse[]): NonNullable<ActionInit['requestMirrorPolicies']> {
+  const backend = backendOf(key);
+  if (!backend) return [];
+  uses.push({ backend, region: undefined });
+  const defaultValue = { numerator: perMillion, denominator: FractionalPercent_DenominatorType.MILLION };
+  const runtimeFraction = perMillion === 1_000_000 ? undefined : { runtimeKey: 'meshwright.mirror', defaultValue };
+  return [{ cluster: clusterName(backend, undefined), runtimeFraction }];
 }
 
 /** A call of gRPC ends when its caller waits no more; what is left goes on to the next hop in `grpc-timeout`. */

@@ -192,6 +192,12 @@ export interface WeightedClusterConfig {
   readonly responseHeaders: HeaderMutation;
 }
 
+/** request_mirror_policies: a part of the requests goes to that cluster, too. */
+export interface MirrorConfig {
+  readonly cluster: string;
+  readonly fractionPerMillion: number;
+}
+
 export interface RouteActionConfig {
   readonly kind: 'route';
   /** One entry for a plain cluster. Weights are relative to their sum. */
@@ -217,7 +223,7 @@ export interface RouteActionConfig {
   readonly connect?: boolean;
   readonly retry: RetryConfig | undefined;
   readonly hash: readonly HashPolicyConfig[];
-  readonly mirrors: readonly { readonly cluster: string; readonly fractionPerMillion: number }[];
+  readonly mirrors: readonly MirrorConfig[];
 }
 
 export interface MessageLimits {

@@ -47,6 +47,26 @@ export class Framing {
   /** Those names in lower case, where there are any and trailers may follow, which they may name too. */
   readonly listedNames = new Set<string>();
 
+  copyFrom(other: Framing): void {
+    this.body = other.body;
+    this.length = other.length;
+    this.close = other.close;
+    this.isHead = other.isHead;
+    this.idempotent = other.idempotent;
+    this.upgrade = other.upgrade;
+    this.connect = other.connect;
+    this.authorityStart = other.authorityStart;
+    this.authorityEnd = other.authorityEnd;
+    this.pathStart = other.pathStart;
+    this.pathEnd = other.pathEnd;
+    this.absolute = other.absolute;
+    this.https = other.https;
+    this.hasListed = other.hasListed;
+    this.listed.set(other.listed);
+    this.listedNames.clear();
+    for (const name of other.listedNames) this.listedNames.add(name);
+  }
+
   /** A line that does not go on as it is, beside those that `Connection` named. */
   leaveOut(line: number): void {
     if (!this.hasListed) {

@@ -82,6 +82,21 @@ export class Head {
     this.count = 0;
   }
 
+  /** The same, in bytes of its own. */
+  copyFrom(other: Head): void {
+    this.begin(Buffer.from(other.bytes.subarray(other.base, other.base + other.length)), 0);
+    this.length = other.length;
+    this.minor = other.minor;
+    this.methodStart = other.methodStart;
+    this.methodEnd = other.methodEnd;
+    this.targetStart = other.targetStart;
+    this.targetEnd = other.targetEnd;
+    this.linesStart = other.linesStart;
+    this.count = other.count;
+    this.known.set(other.known);
+    this.fields.set(other.fields);
+  }
+
   /** Another line. There is room for `MAX_HEADERS`. */
   add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number, lineEnd: number, known: number): void {
     const { count, fields } = this;

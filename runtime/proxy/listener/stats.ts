@@ -55,6 +55,9 @@ export class HttpStats extends Http2Stats {
   rqOverloadClose = 0;
   /** Requests whose body is longer than is allowed. */
   rqTooLarge = 0;
+  /** Copies that went to other clusters, and those that did not as the body is longer than what is kept. */
+  rqMirrored = 0;
+  rqMirrorOverflow = 0;
   rqHeaderTimeout = 0;
   /** Bodies that did not arrive in time. */
   rqOverallTimeout = 0;

@@ -57,6 +57,8 @@ export interface HttpCounters extends Readonly<Http2Stats> {
   readonly rqIdleTimeout: number;
   readonly rqTimeout: number;
   readonly rqTooLarge: number;
+  readonly rqMirrored: number;
+  readonly rqMirrorOverflow: number;
   readonly rqMaxDuration: number;
   readonly rqRxReset: number;
   readonly rqTxReset: number;
@@ -136,6 +138,8 @@ const HTTP_COUNTERS: readonly (readonly [string, Exclude<keyof HttpCounters, 'rq
   ['downstream_rq_idle_timeout', 'rqIdleTimeout', 'Streams ended because idle'],
   ['downstream_rq_timeout', 'rqTimeout', 'Requests ended by the timeout of their route'],
   ['downstream_rq_too_large', 'rqTooLarge', 'Requests whose body is longer than is allowed'],
+  ['downstream_rq_mirrored', 'rqMirrored', 'Copies of requests that went to another cluster'],
+  ['downstream_rq_mirror_overflow', 'rqMirrorOverflow', 'Copies that were not sent as the body is longer than the buffer'],
   ['downstream_rq_max_duration_reached', 'rqMaxDuration', 'Requests ended by max_stream_duration or grpc-timeout'],
   ['downstream_rq_rx_reset', 'rqRxReset', 'Requests whose client went away'],
   ['downstream_rq_tx_reset', 'rqTxReset', 'Answers that the upstream broke off'],

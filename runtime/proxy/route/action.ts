@@ -36,5 +36,6 @@ function compileForward(action: RouteActionConfig, random: () => number): Forwar
         return false;
       },
     clusterNotFoundStatus: action.clusterNotFoundStatus,
+    mirrors: action.mirrors,
   };
 }

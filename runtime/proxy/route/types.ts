@@ -1,6 +1,6 @@
 /** What routing asks of a request and what it says of it. `route/` compiles a RouteTableConfig into these; the data path only calls them. */
 import type { RequestHash } from '../cluster/types';
-import type { HashPolicyConfig, HeaderMutation, MaxDurationConfig, MessageLimits, RetryConfig, RouteConfig } from '../config/types';
+import type { HashPolicyConfig, HeaderMutation, MaxDurationConfig, MessageLimits, MirrorConfig, RetryConfig, RouteConfig } from '../config/types';
 
 /** A request's head as rules see it. Nothing is made into a string before a rule asks for it. */
 export interface RequestHead {
@@ -58,6 +58,7 @@ export interface ForwardAction {
   /** Whether the retry policy's request matches admit this request. */
   mayRetry(head: RequestHead): boolean;
   readonly clusterNotFoundStatus: number;
+  readonly mirrors: readonly MirrorConfig[];
 }
 
 /** Filled by `ForwardAction.hash` when it had to make a cookie: the value of a `set-cookie` header. */

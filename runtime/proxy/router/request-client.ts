@@ -15,6 +15,8 @@ export interface RequestClient {
   readonly major: 1 | 2;
   /** A stream of HTTP/2 that takes heads and bodies of an upstream of HTTP/2 as they are, too; else everything comes as HTTP/1.1 frames it. */
   readonly takesFrames: boolean;
+  /** It asked for nothing, a mirror did: there is nobody to tell. */
+  readonly isShadow?: boolean;
   readonly manager: HttpConnectionManager;
   readonly forwarding: ForwardingRules;
   readonly fallbackHost: string;

@@ -18,6 +18,7 @@ import type { TlsSession } from '../transport';
 import type { ClusterPool } from './cluster-pool';
 import type { FilteredClient } from './filtered-client';
 import { Held } from './held-request';
+import type { Mirror } from './mirror';
 import type { RequestClient } from './request-client';
 import type { RequestDigest } from './request-digest';
 import { methodOf, pathOf } from './request-line';
@@ -60,6 +61,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   downstream!: RequestClient;
   /** `downstream`, where filters have to do with the answer's body. */
   filtered: FilteredClient | undefined;
+  /** Copies of it are to go elsewhere. */
+  mirror: Mirror | undefined;
   /** Where they have to do with the request's. */
   requestDigest: RequestDigest | undefined;
   route!: RouteMatch;
@@ -208,7 +211,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.route = undefined as unknown as RouteMatch;
     this.action = this.choice = this.pool = this.retry = this.hash = this.responseMutation = this.headerChanges = this.claims = undefined;
     this.connection = this.host = this.backoff = this.triedHosts = this.upstreamHost = undefined;
-    this.requestTrailers = this.filtered = this.requestDigest = this.held = undefined;
+    this.requestTrailers = this.filtered = this.requestDigest = this.held = this.mirror = undefined;
     this.replayEnd = this.replayLimit = this.unprocessed = this.timeoutAt = this.endsAt = 0;
     this.bodyLimit = this.streamedBytes = 0;
     this.grpcStatus = -1;
@@ -324,7 +327,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
 
   /** What is kept of it to be sent (again), and what waits at its upstream. */
   get bufferedBytes(): number {
-    return this.replayEnd + (this.connection?.bufferedBytes ?? 0) + (this.filtered?.bufferedBytes ?? 0) + (this.held?.body.length ?? 0);
+    return this.replayEnd + (this.connection?.bufferedBytes ?? 0) + (this.filtered?.bufferedBytes ?? 0) + (this.held?.body.length ?? 0)
+      + (this.mirror?.size ?? 0);
   }
 
   /** Its deadline could not be dealt with. */

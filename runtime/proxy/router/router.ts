@@ -18,6 +18,7 @@ import { Edits } from './edits';
 import type { Held } from './held-request';
 import { HttpDate } from './http-date';
 import { directReply, errorReply, filterReply, redirectReply, type Reply } from './local-reply';
+import { Mirror, comesInChunks } from './mirror';
 import { RequestContext } from './request-context';
 import { TryLoop } from './try-loop';
 
@@ -60,6 +61,8 @@ export class Router {
   readonly httpDate: HttpDate;
   readonly observer: Observer | undefined;
   private readonly responseEdits: Edits;
+  /** Requests that are copies, whose answers nobody gets. */
+  readonly copies = new Set<RequestContext>();
   private readonly free: RequestContext[] = [];
 
   constructor({ clock, random, transport, observer, onFault, defer = setImmediate }: RouterDependencies) {
@@ -176,7 +179,13 @@ export class Router {
       if (filtered === undefined) return;
       ({ mutation: requestHeaders, body } = filtered);
     }
-    composeRequest(ctx, match.rewritePath(ctx), choice.hostRewrite, requestHeaders);
+    const path = match.rewritePath(ctx);
+    composeRequest(ctx, path, choice.hostRewrite, requestHeaders);
+    const { mirrors } = action;
+    if (mirrors.length > 0 && !ctx.framing.upgrade) {
+      ctx.mirror = Mirror.of(this, ctx, mirrors, path, choice.hostRewrite, ctx.withHeaderChanges(match.requestHeaders(choice)));
+      if (ctx.mirror !== undefined && bodyEnd > bodyStart) this.mirrorBody(ctx, bytes, bodyStart, bodyEnd);
+    }
     if (maxDuration?.grpcTimeoutMax !== undefined) composeTimeout(ctx);
     if (action.messageLimits !== undefined) measureMessages(ctx, action.messageLimits);
     if (body !== undefined) ctx.appendReplay(body, 0, body.length);
@@ -185,7 +194,18 @@ export class Router {
     if (ctx.idleTimeout > 0) this.deadlines.set(ctx.idleDeadline, ctx.idleTimeout, this.now);
     if (ctx.requestComplete) this.startTimeout(ctx);
     else if (tables.config.requestTimeout > 0) this.deadlines.set(ctx.receiveDeadline, tables.config.requestTimeout, this.now);
+    const copies = ctx.requestComplete ? ctx.mirror : undefined;
+    if (copies === undefined) {
+      this.tries.begin(ctx);
+      return;
+    }
+    ctx.mirror = undefined;
     this.tries.begin(ctx);
+    copies.send(action.timeout);
+  }
+
+  private mirrorBody(ctx: RequestContext, bytes: Buffer, start: number, end: number): void {
+    if (!ctx.mirror!.take(bytes, start, end, comesInChunks(ctx))) ctx.mirror = undefined;
   }
 
   /** The route's timeout counts from the end of the request, as Envoy's does: a slow upload is bounded by the idle timeout. */
@@ -213,6 +233,7 @@ export class Router {
 
   private sendBody(ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {
     this.touch(ctx);
+    if (ctx.mirror !== undefined) this.mirrorBody(ctx, bytes, start, end);
     const { connection } = ctx;
     const ready = connection !== undefined && connection.ready;
     if (ctx.replayable && end > start) {
@@ -221,6 +242,11 @@ export class Router {
     }
     const taken = ready && connection.sendBody(ctx, bytes, start, end);
     if (ctx.requestComplete && ctx.receiveDeadline.set) this.deadlines.clear(ctx.receiveDeadline);
+    if (ctx.requestComplete && ctx.mirror !== undefined) {
+      const { mirror } = ctx;
+      ctx.mirror = undefined;
+      mirror.send(ctx.action!.timeout);
+    }
     if (ctx.requestComplete && !ctx.responseStarted) {
       this.startTimeout(ctx);
       this.tries.requestCompleted(ctx);
@@ -325,7 +351,9 @@ export class Router {
       if (ctx.tunnel) pool.cluster.tunnelClosed(ctx.upstreamHost!);
       pool.release();
     }
-    this.observer?.requestEnded(ctx);
+    ctx.mirror?.drop();
+    if (downstream.isShadow) this.copies.delete(ctx);
+    else this.observer?.requestEnded(ctx);
     const keepsConnection = downstream.release(ctx);
     this.giveBack(ctx);
     if (keepsConnection) downstream.next();

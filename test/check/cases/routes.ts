@@ -189,6 +189,13 @@ export const ROUTES: readonly Case[] = [
     silent: graph(service('payment', { spec: { authentication: tokens({ issuer: 'http://login.example' }) } })),
   },
   {
+    code: 'MW164',
+    name: 'copies of requests by any method',
+    path: 'shop/canary',
+    fires: graph(service('payment'), route('canary', 'payment', rule('all', [], { payment: {} }, { mirrors: ['next.shop'] }))),
+    silent: graph(service('payment'), route('canary', 'payment', rule('all', [match({ method: 'GET' })], { payment: {} }, { mirrors: ['next.shop'] }))),
+  },
+  {
     code: 'MW109',
     name: 'a method of a service that a rule of the whole service hides: characters of the service count first',
     path: 'shop/calls',

@@ -211,7 +211,15 @@ describe('status', () => {
   });
 
   test('a filter that is not run refuses its route and says so', async () => {
-    await expect(condition('web/mirrored', 'Accepted')).resolves.toMatchObject({ status: 'False', reason: 'UnsupportedValue', message: expect.stringContaining('RequestMirror') as string });
-    expect((await mesh.ask('/mirror')).status).toBe(404);
+    await expect(condition('web/unsupported', 'Accepted')).resolves.toMatchObject({ status: 'False', reason: 'UnsupportedValue', message: expect.stringContaining('CORS') as string });
+    expect((await mesh.ask('/cors')).status).toBe(404);
+  });
+
+  test('a mirror that cannot be followed is named, and the others get their copies', async () => {
+    await expect(condition('web/mirrored', 'Accepted')).resolves.toMatchObject({ status: 'True' });
+    await expect(condition('web/mirrored', 'ResolvedRefs')).resolves.toMatchObject({
+      status: 'False', reason: 'BackendNotFound', message: expect.stringContaining('filters[2].requestMirror.backendRef is Service web/missing') as string,
+    });
+    expect((await mesh.ask('/mirror')).status).toBe(200);
   });
 });

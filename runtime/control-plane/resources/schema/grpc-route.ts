@@ -3,7 +3,10 @@
  * and is named: what a route asks for and does not get must not go unnoticed.
  */
 import * as z from 'zod';
-import { backendRef, expression, headerFilters, headerMatches, namesDiffer, parentRefs, routeMetadata, subdomain, withDefault } from './route';
+import {
+  backendRef, expression, filters, headerMatches, namesDiffer, parentRefs, requestHeaders, requestMirror, responseHeaders, routeMetadata, subdomain,
+  withDefault,
+} from './route';
 
 const SERVICE = /^\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*$/i;
 const METHOD = /^[a-z_][a-z_0-9]*$/i;
@@ -20,7 +23,7 @@ const match = z.strictObject({ method: methodMatch.optional(), headers: headerMa
 const rule = z.strictObject({
   name: subdomain.optional(),
   matches: z.array(match).max(64).default([]),
-  filters: headerFilters,
+  filters: filters(z.discriminatedUnion('type', [requestHeaders, responseHeaders, requestMirror])).default([]),
   backendRefs: z.array(backendRef).max(16).default([]),
 });
 

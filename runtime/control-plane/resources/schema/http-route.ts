@@ -5,8 +5,8 @@
 import * as z from 'zod';
 import { DURATION, parseDuration, traffic } from '../../../../src/contract';
 import {
-  backendRef, expression, filters, headerMatches, namesDiffer, parentRefs, portNumber, requestHeaders, responseHeaders, routeMetadata, subdomain,
-  uniqueBy, valueMatch, withDefault,
+  backendRef, expression, filters, headerMatches, namesDiffer, parentRefs, portNumber, requestHeaders, requestMirror, responseHeaders, routeMetadata,
+  subdomain, uniqueBy, valueMatch, withDefault,
 } from './route';
 
 /** Gateway API's duration: 0s switches a timeout off. */
@@ -52,7 +52,7 @@ const rewrite = z.strictObject({
 const rule = z.strictObject({
   name: subdomain.optional(),
   matches: z.array(match).max(64).default([]),
-  filters: filters(z.discriminatedUnion('type', [requestHeaders, responseHeaders, redirect, rewrite])).default([]),
+  filters: filters(z.discriminatedUnion('type', [requestHeaders, responseHeaders, redirect, rewrite, requestMirror])).default([]),
   backendRefs: z.array(backendRef).max(16).default([]),
   timeouts: z.strictObject({ request: duration.optional(), backendRequest: duration.optional() }).optional(),
 }).superRefine((value, context) => {

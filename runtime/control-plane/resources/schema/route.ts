@@ -52,7 +52,7 @@ export const requestHeaders = z.strictObject({ type: z.literal('RequestHeaderMod
 export const responseHeaders = z.strictObject({ type: z.literal('ResponseHeaderModifier'), responseHeaderModifier: headerModifier });
 
 export function filters<S extends z.ZodType<{ type: string }>>(filter: S) {
-  return z.array(filter).max(16).refine((items) => uniqueBy(items, ({ type }) => type), { message: 'has two filters of one type' });
+  return z.array(filter).max(16).refine((items) => uniqueBy(items.filter(({ type }) => type !== 'RequestMirror'), ({ type }) => type), { message: 'has two filters of one type' });
 }
 
 /** Filters that change headers only: those of every backend. */
@@ -66,6 +66,21 @@ export const backendRef = z.strictObject({
   port: portNumber,
   weight: z.int().min(0).max(1_000_000).default(1),
   filters: headerFilters,
+});
+
+/** Where copies go: no share, and nothing of its own that changes them. */
+const mirrorRef = z.strictObject({
+  group: z.literal('').default(''), kind: z.literal('Service').default('Service'), namespace: label.optional(), name: label, port: portNumber,
+});
+/** Of a rule; more than one may stand there. */
+export const requestMirror = z.strictObject({
+  type: z.literal('RequestMirror'),
+  requestMirror: z.strictObject({
+    backendRef: mirrorRef,
+    percent: z.int().min(0).max(100).optional(),
+    fraction: z.strictObject({ numerator: z.int().min(0), denominator: z.int().min(1).default(100) })
+      .refine(({ numerator, denominator }) => numerator <= denominator, { message: 'numerator must not be greater than denominator' }).optional(),
+  }).refine(({ percent, fraction }) => percent === undefined || fraction === undefined, { message: 'percent and fraction exclude each other' }),
 });
 
 const parentRef = z.strictObject({
@@ -88,6 +103,7 @@ export function namesDiffer(rules: readonly { readonly name?: string | undefined
 }
 
 export type BackendRef = z.infer<typeof backendRef>;
+export type RequestMirror = z.infer<typeof requestMirror>;
 export type ParentRef = z.infer<typeof parentRef>;
 export type HeaderFilter = z.infer<typeof headerFilters>[number];
 export type HeaderMatch = z.infer<typeof headerMatches>[number];

@@ -66,10 +66,16 @@ export const routeRules: RuleTable = {
     idle_timeout: accepted,
     retry_policy: accepted,
     hash_policy: accepted,
+    request_mirror_policies: acceptedWith('a copy goes out once the body is complete, with `-shadow` behind its host, and is never tried again'),
     upgrade_configs: acceptedWith('WebSocket, and CONNECT where the route has a connect_matcher'),
     priority: only(['DEFAULT']),
     include_vh_rate_limits: ignored('there are no rate limits of virtual hosts'),
     ...each(['auto_host_rewrite', 'append_x_forwarded_host'], only([false])),
+  },
+  [`${ROUTE}.RouteAction.RequestMirrorPolicy`]: {
+    cluster: accepted,
+    runtime_fraction: acceptedWith('absent: every request'),
+    trace_sampled: ignored('the proxy makes no spans; the copy has the trace of the original'),
   },
   [`${ROUTE}.RouteAction.MaxStreamDuration`]: {
     max_stream_duration: acceptedWith('from the head of the request to the end of the answer'),

@@ -1,18 +1,18 @@
 import {
   RedirectAction_RedirectResponseCode as RedirectCode, RouteAction_ClusterNotFoundResponseCode as NotFoundCode, type DirectResponseAction,
   type RedirectAction, type RegexMatchAndSubstitute, type RouteAction, type RouteAction_HashPolicy, type RouteAction_MaxStreamDuration,
-  type WeightedCluster, type WeightedCluster_ClusterWeight,
+  type RouteAction_RequestMirrorPolicy, type WeightedCluster, type WeightedCluster_ClusterWeight,
 } from '../../../xds';
 import { compileSubstitution } from '../../route/regex';
 import type { Problems } from '../problems';
 import { show } from '../problems';
 import type {
-  DirectResponseConfig, HashKeyConfig, HashPolicyConfig, MaxDurationConfig, PathRewriteConfig, RedirectConfig, RetryConfig, RouteActionConfig,
-  RouteMatchConfig, WeightedClusterConfig,
+  DirectResponseConfig, HashKeyConfig, HashPolicyConfig, MaxDurationConfig, MirrorConfig, PathRewriteConfig, RedirectConfig, RetryConfig,
+  RouteActionConfig, RouteMatchConfig, WeightedClusterConfig,
 } from '../types';
 import { headerMutation, isHeaderName, NO_HEADERS } from './headers';
 import { regex } from './match';
-import { durationOrOff, inRange } from './scalars';
+import { durationOrOff, inRange, runtimeFraction } from './scalars';
 import { connect, websocket } from './upgrade';
 
 /** Envoy's default of RouteAction.timeout. */
@@ -59,8 +59,13 @@ export function routeAction(
     connect: connect(action.upgradeConfigs, `${path}.upgrade_configs`, problems),
     retry,
     hash: action.hashPolicy.map((policy, index) => hashPolicy(policy, `${path}.hash_policy[${index}]`, problems)),
-    mirrors: [],
+    mirrors: action.requestMirrorPolicies.map((policy, index) => mirror(policy, `${path}.request_mirror_policies[${index}]`, problems)),
   };
+}
+
+function mirror({ cluster, runtimeFraction: fraction }: RouteAction_RequestMirrorPolicy, path: string, problems: Problems): MirrorConfig {
+  if (cluster === '') problems.add(`${path}.cluster`, 'is required');
+  return { cluster, fractionPerMillion: runtimeFraction(fraction, 1_000_000, `${path}.runtime_fraction`, problems) };
 }
 
 function rewrittenHost(

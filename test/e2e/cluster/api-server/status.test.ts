@@ -174,8 +174,8 @@ test('a route of callers in another namespace is accepted at its parent there, a
   const consumer = await create(route('status-consumer', { parentRefs, rules: [rule('mine', NAMESPACE)] }, CALLERS));
   const told = await until(api, consumer, is('Accepted', { status: 'True', observedGeneration: consumer.metadata.generation }));
   expect(parentsOf(told)).toMatchObject([{ controllerName: OURS, parentRef: parentRefs[0], conditions: [{ type: 'Accepted' }, { type: 'ResolvedRefs', status: 'True' }, { type: 'Programmed' }] }]);
-  const mirror = { type: 'RequestMirror', requestMirror: { backendRef: { name: 'payment-v2', port: 8080 } } };
-  const refused = await create(route('status-mirror', { parentRefs: [{ group: '', kind: 'Service', name: 'payment' }], rules: [{ ...rule('all'), filters: [mirror] }] }));
+  const extension = { type: 'ExtensionRef', extensionRef: { group: 'example.com', kind: 'Filter', name: 'own' } };
+  const refused = await create(route('status-mirror', { parentRefs: [{ group: '', kind: 'Service', name: 'payment' }], rules: [{ ...rule('all'), filters: [extension] }] }));
   const said = await until(api, refused, is('Accepted', { status: 'False', reason: 'UnsupportedValue' }));
-  expect(condition(said, 'Accepted')!.message).toContain('spec.rules[0].filters[0].type is "RequestMirror"');
+  expect(condition(said, 'Accepted')!.message).toContain('spec.rules[0].filters[0].type is "ExtensionRef"');
 });

@@ -16,7 +16,7 @@ test('what the benchmark configures is what our proxy takes, every policy of it'
     match: { headers: [{ name: 'x-tenant' }] },
     requestHeaders: { set: [{ name: 'x-mesh-caller', value: 'order' }] },
     responseHeaders: { remove: ['x-app'] },
-    action: { timeout: 2000, retry: { maxRetries: 2, perTryTimeout: 500, avoidPreviousHosts: true } },
+    action: { timeout: 10_000, retry: { maxRetries: 2, perTryTimeout: 5000, avoidPreviousHosts: true } },
   });
   expect(clusters[0]).toMatchObject({
     cluster: { balancer: { kind: 'least_request' }, breaker: { kind: 'consecutive_failures', failures: 5, cooldown: 30_000 }, outlierDetection: { consecutive5xx: 5 } },

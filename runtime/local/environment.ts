@@ -70,7 +70,7 @@ function field(path: string, pod: PodFacts): string | undefined {
   switch (path) {
     case 'metadata.name': return pod.name;
     case 'metadata.namespace': return pod.namespace;
-    case 'status.podIP': case 'status.hostIP': return pod.address;
+    case 'status.podIP': case 'status.podIPs': case 'status.hostIP': return pod.address;
     case 'spec.serviceAccountName': return pod.serviceAccount;
     case 'spec.nodeName': return 'localhost';
   }

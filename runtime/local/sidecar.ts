@@ -25,7 +25,7 @@ type Json = { [member: string]: unknown };
 /**
  * The arguments of a sidecar, as its manifest has them, for a process on this machine. What must differ is adapted, the rest stays to the letter:
  * every pod has a loopback address of its own, so `127.0.0.1` and `0.0.0.0` become that address, and the control plane's name in the cluster's DNS
- * becomes the addresses of its replicas.
+ * becomes the addresses of its replicas. Nothing is redirected on a laptop, so a proxy of an intercepted pod is as any other.
  * @throws where the arguments hold no readable bootstrap
  */
 export function localSidecarArgs(args: readonly string[], env: Readonly<Record<string, string>>, place: LocalPlace): string[] {
@@ -61,7 +61,8 @@ function localBootstrap(text: string, place: LocalPlace): Json {
   const bootstrap = parse(text) as Json;
   if (typeof bootstrap !== 'object' || bootstrap === null) throw new Error('--config-yaml: must hold a bootstrap document');
   const node = (bootstrap.node ??= {}) as Json;
-  node.metadata = { ...(node.metadata as Json | undefined), podIp: place.address, loopback: place.address };
+  const { intercepted: _, podIps: __, ...metadata } = (node.metadata ?? {}) as Json;
+  node.metadata = { ...metadata, podIp: place.address, loopback: place.address };
   if (place.region !== undefined) node.locality ??= { region: place.region, zone: place.zone };
   const resources = member(bootstrap, 'static_resources') as Json | undefined;
   for (const cluster of (resources?.clusters ?? []) as Json[]) localCluster(cluster, place);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
-  BASE_VERSION, CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, PROXY_CONTAINER, SERVICE_LABEL, VERSION_LABEL, XDS_PORT,
+  BASE_VERSION, CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, INTERCEPT_CONTAINER, PROXY_CONTAINER, PROXY_ENVIRONMENT, SERVICE_LABEL,
+  VERSION_LABEL, XDS_PORT,
 } from '../../src/contract';
 import type { AddressBlock } from './addresses';
 import { environmentOf, type EnvironmentSource } from './environment';
@@ -56,6 +57,8 @@ interface Workload {
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceAccount: string;
   readonly proxy: Container | undefined;
+  /** The cluster redirects its connections to the proxy. */
+  readonly intercepted: boolean;
   readonly containers: readonly Container[];
 }
 
@@ -114,6 +117,7 @@ function workloadOf(object: KubeObject): Workload {
     labels: spec?.template?.metadata?.labels ?? {},
     serviceAccount: pod?.serviceAccountName ?? 'default',
     proxy,
+    intercepted: (pod?.initContainers ?? []).some(({ name }) => name === INTERCEPT_CONTAINER),
     containers: containers.filter((container) => container !== proxy),
   };
 }
@@ -154,7 +158,8 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
   for (const container of workload.containers) {
     const settings = imageOf(container, around.settings);
     const port = container.ports?.[0]?.containerPort;
-    const env = { ...laptopEnvironment(environmentOf(container, facts, objects), address), HOST: address, ...(port ? { PORT: String(port) } : {}) };
+    const own = environmentOf(withProxyVariables(container, workload), facts, objects);
+    const env = { ...laptopEnvironment(own, address), HOST: address, ...(port ? { PORT: String(port) } : {}) };
     const command = settings.command.map((word) => expand(word, env));
     processes.push({ name: container.name, role: 'app', command: command[0] === 'node' ? [node, ...command.slice(1)] : command, env, cwd: around.settings.folder });
     for (const { containerPort } of container.ports ?? []) appPorts.push(containerPort);
@@ -177,6 +182,12 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
     processes,
     control,
   };
+}
+
+/** Nobody redirects the connections of an application here: where the cluster does, it is told of its proxy as one without interception is. */
+function withProxyVariables(container: Container, { intercepted }: Workload): Container {
+  const named = new Set(container.env?.map(({ name }) => name));
+  return intercepted ? { ...container, env: [...container.env ?? [], ...PROXY_ENVIRONMENT.filter(({ name }) => !named.has(name))] } : container;
 }
 
 /** A laptop's proxy, and what it serves to the application, is not at 127.0.0.1, which all pods share, but at the pod's own address. */

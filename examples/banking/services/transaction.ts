@@ -9,7 +9,7 @@ startService('transaction', {
       return { status: 400, body: { error: 'from, to, a whole number of cents and an idempotency-key header are needed' } };
     }
     // A PUT under the transaction's key: written twice, it is still one entry.
-    const entry = await upstream.call(`http://ledger/entries/${encodeURIComponent(key)}`, { method: 'PUT', body: { from, to, cents } });
+    const entry = await upstream.call(`http://ledger:8080/entries/${encodeURIComponent(key)}`, { method: 'PUT', body: { from, to, cents } });
     return { status: entry.status < 300 ? 201 : entry.status === 409 ? 409 : 503, body: entry.body };
   },
 });

@@ -18,7 +18,7 @@ const IDENTITY = 'meshwright-identity';
 const IDENTITY_PATH = '/var/run/meshwright';
 
 /** Environment of the application's containers: HTTP clients that heed it reach others by name through their proxy. */
-const PROXY_ENVIRONMENT: readonly Variable[] = [
+export const PROXY_ENVIRONMENT: readonly Variable[] = [
   { name: 'HTTP_PROXY', value: `http://127.0.0.1:${OUTBOUND_PORT}` },
   { name: 'http_proxy', value: `http://127.0.0.1:${OUTBOUND_PORT}` },
   { name: 'NO_PROXY', value: 'localhost,127.0.0.1' },

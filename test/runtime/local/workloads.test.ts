@@ -1,6 +1,7 @@
 import { AddressBlock } from '../../../runtime/local/addresses';
 import { parseSettings } from '../../../runtime/local/settings';
 import { desiredWorkloads, nothingToRun, type Installation } from '../../../runtime/local/workloads';
+import { injected } from '../../../src/contract';
 import { MESH, meshService, service, workload } from './manifests';
 
 const installation: Installation = {
@@ -36,6 +37,24 @@ test('a pod becomes a proxy with its own bootstrap, adapted, and its application
     cwd: '/shop',
     env: { HTTP_PROXY: 'http://127.77.1.1:15001', NO_PROXY: 'localhost,127.0.0.1,127.77.1.1', HOST: '127.77.1.1', PORT: '8080' },
   });
+});
+
+test('a pod that a cluster intercepts is as any other on a laptop, where nothing is redirected', () => {
+  const { metadata, spec } = workload('payment', 1) as unknown as { metadata: object; spec: { template: { metadata: object; spec: { containers: object[] } } } };
+  const { template } = spec;
+  const settingsOfMesh = {
+    controlPlane: { namespace: 'shop', trustDomain: 'shop.example', clusterDomain: undefined }, interception: {},
+    proxy: { image: 'meshwright/proxy:0', logLevel: 'info', concurrency: 1, resources: { limits: { memory: '256Mi' } } },
+  };
+  const containers = template.spec.containers.map((container) => ({ ...container, env: [{ name: 'NO_PROXY', value: 'own' }], livenessProbe: { tcpSocket: { port: 8080 } } }));
+  const pod = injected({ metadata: template.metadata, spec: { containers } }, 'shop', settingsOfMesh) as { spec: object };
+  const { workloads, problems } = desired({ apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { ...spec, template: { ...template, spec: pod.spec } } } as never);
+  expect(problems).toEqual([]);
+  const [proxy, app] = workloads[1]!.pods[0]!.processes;
+  const bootstrap = JSON.parse(proxy!.command[proxy!.command.indexOf('--config-yaml') + 1]!) as Record<string, any>;
+  expect(bootstrap.node.metadata).toEqual({ service: 'payment', namespace: 'shop', version: 'base', podIp: '127.77.1.1', loopback: '127.77.1.1' });
+  expect(proxy!.command).toContain('{"/app-health/payment/liveness":{"tcpSocket":{"port":8080}}}');
+  expect(app!.env).toMatchObject({ HTTP_PROXY: 'http://127.77.1.1:15001', http_proxy: 'http://127.77.1.1:15001', NO_PROXY: 'own,127.77.1.1' });
 });
 
 test('pods are spread over the zones of their service', () => {

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import * as http from 'node:http';
 import { join, resolve } from 'node:path';
@@ -18,14 +18,14 @@ export interface Inside {
 
 /** Collects garbage when asked, and says what is left. */
 const PROBE = `
-process.on('message', () => {
+process.on('message', (asked) => {
   for (let i = 0; i < 3; i++) global.gc();
   setImmediate(() => {
     global.gc();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     const resources = {};
     for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
-    process.send({ heap: heapUsed, buffers: arrayBuffers, resources });
+    process.send({ asked, heap: heapUsed, buffers: arrayBuffers, resources });
   });
 });
 process.channel.unref();
@@ -110,6 +110,8 @@ function listener(name: string, port: number, clusters: readonly string[], secur
 
 /** The proxy as it ships, in a process of its own. */
 export class ProxyProcess {
+  private asked = 0;
+
   private constructor(
     private readonly folder: string, private readonly child: ChildProcess, readonly ports: Record<string, number>, private readonly admin: number,
   ) {}
@@ -164,9 +166,11 @@ export class ProxyProcess {
 
   /** Its memory after a collection, and what its event loop waits for. */
   async inside(): Promise<Inside> {
-    const answer = once(this.child, 'message');
-    this.child.send('look');
-    return (await answer)[0] as Inside;
+    const asked = ++this.asked;
+    this.child.send(asked);
+    // One that was asked before may be answered first.
+    for await (const [answer] of on(this.child, 'message', { close: ['exit'] }) as AsyncIterable<[Inside & { asked: number }]>) if (answer.asked === asked) return answer;
+    throw new Error('the proxy does not answer');
   }
 
   /** What its access log has of a request. */

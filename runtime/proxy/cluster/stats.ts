@@ -9,6 +9,7 @@ export class ClusterStats extends Http2Stats {
   cxTotal = 0;
   cxConnectFail = 0;
   cxConnectTimeout = 0;
+  cxMaxDuration = 0;
   cxDestroyWithActiveRq = 0;
   /** Connections refused by max_connections. */
   cxOverflow = 0;

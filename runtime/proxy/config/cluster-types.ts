@@ -28,6 +28,8 @@ export interface ClusterConfig {
   readonly healthCheck?: HealthCheckConfig;
   /** Idle pooled connections are closed after this; 0 switches it off. */
   readonly idleTimeout: number;
+  /** common_http_protocol_options.max_connection_duration: an older connection takes no more requests; undefined: no bound. */
+  readonly maxConnectionDuration?: number | undefined;
   /** What upstreams speak: HTTP/2 where this is set, else HTTP/1.1. */
   readonly http2: Http2Limits | undefined;
   /** Undefined: plain TCP. */

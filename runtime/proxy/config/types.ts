@@ -47,6 +47,8 @@ export interface HttpConnectionManagerConfig {
   readonly streamIdleTimeout: number;
   /** common_http_protocol_options.idle_timeout of downstream connections; 0 switches it off. */
   readonly idleTimeout: number;
+  /** common_http_protocol_options.max_connection_duration of downstream connections, which drain then; undefined: no bound. */
+  readonly maxConnectionDuration?: number | undefined;
   /** request_headers_timeout: a head that is not complete by then is 408; 0 switches it off. */
   readonly requestHeadersTimeout: number;
   /** request_timeout: a request whose body is not complete so long after its head is 408; 0 switches it off. */

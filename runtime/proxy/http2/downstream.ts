@@ -45,6 +45,7 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
     this.connection = connection;
     connection.handler = this;
     this.start(prefaceRead);
+    this.setDeadline(ConnectionDeadline.Duration, manager.config.maxConnectionDuration ?? 0);
     this.onQuiet();
   }
 
@@ -111,6 +112,11 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
       this.drain();
       return;
     }
+    if (this.drained) {
+      // Its client has not said that it heard.
+      this.linger();
+      return;
+    }
     this.setDeadline(ConnectionDeadline.Idle, this.manager.config.idleTimeout);
   }
 
@@ -125,6 +131,11 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
       case ConnectionDeadline.Linger:
         // Streams that were opened before the client heard are served.
         if (this.failed || this.streams.size === 0) this.destroy();
+        return;
+      case ConnectionDeadline.Duration:
+        this.manager.stats.cxMaxDuration++;
+        this.drain();
+        this.linger();
         return;
       case ConnectionDeadline.Idle:
         this.manager.stats.cxIdleTimeout++;

@@ -31,6 +31,7 @@ export class Http2Upstream extends ClientConnection<ClientStream> {
 
   override onConnect(): void {
     this.clearDeadline(ConnectionDeadline.Connect);
+    this.setDeadline(ConnectionDeadline.Duration, this.pool.cluster.config.maxConnectionDuration ?? 0);
     super.onConnect();
   }
 
@@ -51,6 +52,10 @@ export class Http2Upstream extends ClientConnection<ClientStream> {
   override onDeadline(kind: number): void {
     switch (kind) {
       case ConnectionDeadline.Idle:
+        this.retire();
+        return;
+      case ConnectionDeadline.Duration:
+        this.pool.cluster.stats.cxMaxDuration++;
         this.retire();
         return;
       case ConnectionDeadline.Connect:

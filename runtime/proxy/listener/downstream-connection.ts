@@ -15,7 +15,7 @@ const LINGER_TIME = 1000;
 const LINGER_BYTES = 1024 * 1024;
 const LAST_CHUNK = Buffer.from('0\r\n\r\n', 'latin1');
 
-export const DownstreamDeadline = { Idle: 0, Head: 1, Linger: 2 } as const;
+export const DownstreamDeadline = { Idle: 0, Head: 1, Linger: 2, Duration: 3 } as const;
 
 /** What a client's connection is apart from the requests on it: who the client is, what it is sent, and how the connection ends. */
 export abstract class DownstreamConnection implements DeadlineOwner, ForwardingRules {
@@ -28,6 +28,10 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   protected readonly idleDeadline: Deadline;
   protected readonly headDeadline: Deadline;
   protected readonly lingerDeadline: Deadline;
+  /** Undefined: it may become as old as it likes. */
+  private readonly durationDeadline: Deadline | undefined;
+  /** It is as old as it may become: it ends when nothing is under way. */
+  protected expired = false;
   private lingered = 0;
   /** Nothing has to be waited for but that the client takes what it is sent. */
   private quiet = false;
@@ -45,7 +49,13 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
     this.peerPort = connection.peerPort;
     this.headDeadline = new Deadline(this, DownstreamDeadline.Head);
     this.lingerDeadline = new Deadline(this, DownstreamDeadline.Linger);
-    this.rest(router.clock.now());
+    const now = router.clock.now();
+    const { maxConnectionDuration } = manager.config;
+    if (maxConnectionDuration !== undefined) {
+      this.durationDeadline = new Deadline(this, DownstreamDeadline.Duration);
+      router.deadlines.set(this.durationDeadline, maxConnectionDuration, now);
+    }
+    this.rest(now);
   }
 
   abstract onDeadline(kind: number): void;
@@ -194,5 +204,6 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
     deadlines.clear(this.idleDeadline);
     deadlines.clear(this.headDeadline);
     deadlines.clear(this.lingerDeadline);
+    if (this.durationDeadline !== undefined) deadlines.clear(this.durationDeadline);
   }
 }

@@ -243,7 +243,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
   closesAfter(ctx: RequestContext): boolean {
     // Of a request that is not complete nobody knows where the next one begins, unless its body were read for nothing.
     // Whoever is refused a tunnel may have sent bytes of it already.
-    if (!ctx.requestComplete || ctx.framing.connect || this.manager.draining || this.router.closing) this.closing = true;
+    if (!ctx.requestComplete || ctx.framing.connect || this.expired || this.manager.draining || this.router.closing) this.closing = true;
     return this.closing;
   }
 
@@ -292,7 +292,7 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
     const { stash } = this;
     if (stash === undefined) {
       // What it had to send before it could close is sent.
-      if (this.manager.draining) {
+      if (this.expired || this.manager.draining) {
         this.drain();
         return;
       }
@@ -357,6 +357,11 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
       case DownstreamDeadline.Idle:
         manager.stats.cxIdleTimeout++;
         this.close();
+        return;
+      case DownstreamDeadline.Duration:
+        manager.stats.cxMaxDuration++;
+        this.expired = true;
+        this.drain();
         return;
       case DownstreamDeadline.Head: {
         manager.stats.rqHeaderTimeout++;

@@ -43,6 +43,7 @@ export class HttpStats extends Http2Stats {
   cxDestroyRemoteActiveRq = 0;
   /** Closed because idle, and because the proxy drains. */
   cxIdleTimeout = 0;
+  cxMaxDuration = 0;
   cxDrainClose = 0;
   /** Messages refused as invalid HTTP. */
   cxProtocolError = 0;

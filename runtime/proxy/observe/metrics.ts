@@ -45,6 +45,7 @@ export interface HttpCounters extends Readonly<Http2Stats> {
   readonly cxDestroy: number;
   readonly cxDestroyRemoteActiveRq: number;
   readonly cxIdleTimeout: number;
+  readonly cxMaxDuration: number;
   readonly cxDrainClose: number;
   readonly cxProtocolError: number;
   readonly bytesReceived: number;
@@ -88,6 +89,7 @@ export interface MeasuredListener {
 const CLUSTER_COUNTERS: readonly (readonly [string, ClusterCounter, string])[] = [
   ['upstream_cx_total', 'cxTotal', 'Connections opened'],
   ['upstream_cx_connect_fail', 'cxConnectFail', 'Connections that could not be made'],
+  ['upstream_cx_max_duration_reached', 'cxMaxDuration', 'Connections that were as old as they may become'],
   ['upstream_cx_connect_timeout', 'cxConnectTimeout', 'Connections that were not made in time'],
   ['upstream_cx_destroy_with_active_rq', 'cxDestroyWithActiveRq', 'Connections closed with a request in flight'],
   ['upstream_cx_overflow', 'cxOverflow', 'Connections refused by max_connections'],
@@ -124,6 +126,7 @@ const HTTP_COUNTERS: readonly (readonly [string, Exclude<keyof HttpCounters, 'rq
   ['downstream_cx_total', 'cxTotal', 'Connections accepted'],
   ['downstream_cx_destroy', 'cxDestroy', 'Connections closed'],
   ['downstream_cx_destroy_remote_active_rq', 'cxDestroyRemoteActiveRq', 'Connections that the client closed with a request under way'],
+  ['downstream_cx_max_duration_reached', 'cxMaxDuration', 'Connections that were as old as they may become'],
   ['downstream_cx_idle_timeout', 'cxIdleTimeout', 'Connections closed because idle'],
   ['downstream_cx_drain_close', 'cxDrainClose', 'Connections closed by a drain'],
   ['downstream_cx_protocol_error', 'cxProtocolError', 'Messages refused as invalid HTTP'],

@@ -280,7 +280,9 @@ export class ClusterPool {
     const { host } = connection;
     const connections = host.pool as HostConnections;
     const limit = this.cluster.config.maxRequestsPerConnection;
-    const spent = limit > 0 && connection.requests >= limit;
+    const { expired } = connection;
+    if (expired) this.cluster.stats.cxMaxDuration++;
+    const spent = expired || (limit > 0 && connection.requests >= limit);
     if (spent || host.removed || connections.draining || this.router.closing || connection.generation !== this.generation) {
       connection.discard();
       return;

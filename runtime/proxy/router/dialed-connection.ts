@@ -19,6 +19,8 @@ export abstract class DialedConnection implements ConnectionHandler, DeadlineOwn
   readonly generation: number;
   /** The connection is made. */
   ready = false;
+  /** When. */
+  protected madeAt = 0;
   protected ctx: RequestContext | undefined;
   protected readonly deadline: Deadline;
   protected readonly connectDeadline: Deadline;
@@ -44,9 +46,18 @@ export abstract class DialedConnection implements ConnectionHandler, DeadlineOwn
     return this.connection.pendingBytes;
   }
 
-  /** Rests in the pool. */
+  /** Rests in the pool, for its idle time and until it is too old. */
   rest(idleTimeout: number): void {
-    if (idleTimeout > 0) this.pool.router.deadlines.set(this.deadline, idleTimeout, this.pool.router.now);
+    const { router, cluster: { config: { maxConnectionDuration } } } = this.pool;
+    const left = maxConnectionDuration === undefined ? Infinity : Math.max(1, this.madeAt + maxConnectionDuration - router.now);
+    const time = Math.min(idleTimeout > 0 ? idleTimeout : Infinity, left);
+    if (time < Infinity) router.deadlines.set(this.deadline, time, router.now);
+  }
+
+  /** It is as old as it may become. */
+  get expired(): boolean {
+    const { router, cluster: { config: { maxConnectionDuration } } } = this.pool;
+    return maxConnectionDuration !== undefined && router.now - this.madeAt >= maxConnectionDuration;
   }
 
   /** Closes without a word to anybody: the request, if there is one, is no longer its business. */
@@ -82,7 +93,8 @@ export abstract class DialedConnection implements ConnectionHandler, DeadlineOwn
     }
     this.finishing = true;
     // Whoever takes none of it must not keep the connection for ever, however long idle ones may stay.
-    this.rest(this.pool.cluster.config.idleTimeout || LAST_BYTES_TIME);
+    const { router, cluster } = this.pool;
+    router.deadlines.set(this.deadline, cluster.config.idleTimeout || LAST_BYTES_TIME, router.now);
   }
 
   sendBody(_ctx: RequestContext, bytes: Buffer, start: number, end: number): boolean {

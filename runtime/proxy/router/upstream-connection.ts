@@ -35,7 +35,9 @@ export class UpstreamConnection extends DialedConnection {
   }
 
   onConnect(): void {
-    this.pool.router.deadlines.clear(this.connectDeadline);
+    const { router } = this.pool;
+    router.deadlines.clear(this.connectDeadline);
+    this.madeAt = router.clock.now();
     this.ready = true;
     const { ctx } = this;
     if (ctx === undefined) this.pool.idle(this);
@@ -78,6 +80,8 @@ export class UpstreamConnection extends DialedConnection {
 
   onDeadline(kind: number): void {
     if (kind === UpstreamDeadline.Idle) {
+      this.pool.router.now = this.pool.router.clock.now();
+      if (this.expired) this.pool.cluster.stats.cxMaxDuration++;
       this.pool.forgetIdle(this);
       this.discard();
       return;

@@ -37,6 +37,7 @@ export const coreRules: RuleTable = {
   },
   'envoy.config.core.v3.HttpProtocolOptions': {
     idle_timeout: accepted,
+    max_connection_duration: acceptedWith('downstream connections drain: GOAWAY, or `Connection: close`; upstream ones take no more requests'),
     max_requests_per_connection: acceptedWith('of upstream connections; refused downstream'),
     headers_with_underscores_action: only(['ALLOW']),
   },

@@ -64,6 +64,7 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
       outlierDetection: outlierDetection(message.outlierDetection, problems),
       healthCheck: healthCheck(message.healthChecks, message.name, options.http2 !== undefined, problems),
       idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${commonPath}.idle_timeout`, problems),
+      maxConnectionDuration: common?.maxConnectionDuration && positiveDuration(common.maxConnectionDuration, 0, `${commonPath}.max_connection_duration`, problems),
       http2: options.http2 && http2Limits(options.http2, options.http2Path, problems),
       transportSocket: socket && { ...socket, alpn: socket.alpn.length > 0 ? socket.alpn : ALPN[options.http2 ? 'http2' : 'http1'] },
       maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,

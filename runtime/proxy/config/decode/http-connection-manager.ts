@@ -8,7 +8,7 @@ import { accessLog } from './access-log';
 import { httpFilters } from './filters';
 import { http2Limits } from './http2';
 import { routeTable } from './route';
-import { durationOrOff, inRange } from './scalars';
+import { durationOrOff, inRange, positiveDuration } from './scalars';
 import { websocket } from './upgrade';
 
 /** Envoy's defaults. */
@@ -85,6 +85,8 @@ function connection(hcm: HttpConnectionManager, path: string, problems: Problems
     accessLog: hcm.accessLog.length === 0 ? undefined : accessLog(hcm.accessLog[0], `${path}.access_log[0]`, problems),
     streamIdleTimeout: durationOrOff(hcm.streamIdleTimeout, STREAM_IDLE_TIMEOUT, `${path}.stream_idle_timeout`, problems),
     idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${path}.common_http_protocol_options.idle_timeout`, problems),
+    maxConnectionDuration: common?.maxConnectionDuration
+      && positiveDuration(common.maxConnectionDuration, 0, `${path}.common_http_protocol_options.max_connection_duration`, problems),
     requestHeadersTimeout: durationOrOff(hcm.requestHeadersTimeout, 0, `${path}.request_headers_timeout`, problems),
     requestTimeout: durationOrOff(hcm.requestTimeout, 0, `${path}.request_timeout`, problems),
     maxRequestHeadBytes: 1_024 * inRange(hcm.maxRequestHeadersKb ?? MAX_HEAD_KB, 1, HIGHEST_HEAD_KB, `${path}.max_request_headers_kb`, problems),

@@ -21,7 +21,7 @@ export function startIsOver(): void {
 /**
  * Gives back what the start left: of a proxy that mostly waits V8 would collect it in hours. A usual collection frees nearly nothing, since what lives is
  * on every page; the one of last resort moves it together, and makes the young generation small until there is traffic. That is 4 MB for some 40 ms, once,
- * when the first configuration is in force and nobody has been told that the proxy is ready.
+ * as the proxy becomes ready with its first configuration, before there is traffic.
  */
 export function compact(): void {
   if (NODE < LAST_RESORT_SINCE) return;

@@ -8,6 +8,7 @@ import { HttpMethod } from './http-method';
 import { Interception } from './interception';
 import { Mesh } from './mesh';
 import { NetworkIsolation } from './network-isolation';
+import { OutsideTraffic } from './outside-traffic';
 import { Region } from './region';
 import { IServicePolicy } from './service-policy';
 import { ServicePort } from './service-port';
@@ -45,6 +46,12 @@ export interface MeshServiceBaseProps extends TrafficPolicy {
    * @default - as the mesh says
    */
   readonly networkIsolation?: NetworkIsolation;
+  /**
+   * What its pods may reach that is no service of the mesh.
+   *
+   * @default - as the mesh says
+   */
+  readonly outsideTraffic?: OutsideTraffic;
   /**
    * Where it has endpoints beside its pods.
    *

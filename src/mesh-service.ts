@@ -7,6 +7,7 @@ import { ContainerOptions } from './container-options';
 import type { AllowedSpec } from './contract/authorization';
 import type { MeshServiceSpec } from './contract/mesh-service';
 import { API_VERSION, BASE_VERSION, spiffeId } from './contract/names';
+import type { OutsideTrafficSpec } from './contract/outside-traffic';
 import type { InterceptionSpec } from './contract/pod/interception';
 import { Findings } from './findings';
 import { Mesh } from './mesh';
@@ -25,7 +26,7 @@ import { Registry } from './private/registry';
 import type { Route } from './private/route';
 import { CheckedSpec, checkedServiceSpec } from './private/service-spec';
 import { asked, composed, trafficOf, trafficSpec, TrafficSource } from './private/traffic';
-import { localPortOf, upstreamVariables } from './private/upstream';
+import { localPortOf, tunnelVariables, upstreamVariables } from './private/upstream';
 import { IServicePolicy } from './service-policy';
 import { ServicePort } from './service-port';
 import { ServiceVersion, ServiceVersionOptions } from './service-version';
@@ -62,6 +63,7 @@ export class MeshService extends Construct implements IBackend {
   public readonly backendNamespace: string;
   public readonly backendPort: number;
   public readonly backendProtocol: string;
+  public readonly backendKind?: string;
   /** Identity of the pods: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
   public readonly spiffeId: string;
   /** The emitted `MeshService` resource, for what the SDK cannot say. */
@@ -105,6 +107,7 @@ export class MeshService extends Construct implements IBackend {
     this.backendNamespace = namespace ?? 'default';
     this.backendPort = port.number;
     this.backendProtocol = port.protocol;
+    this.backendKind = 'Service';
     this.account = this._account(props) ?? this.backendName;
     this.spiffeId = spiffeId(mesh.trustDomain, this.backendNamespace, this.account);
     this.registry = Registry.of(this);
@@ -143,7 +146,7 @@ export class MeshService extends Construct implements IBackend {
    * Declares that this service calls another one: an edge of the graph. The one line gives discovery and egress scope; what is not declared is
    * refused by the caller's own proxy.
    *
-   * @param upstream a service, or one version of it by its own name
+   * @param upstream a service, one version of it by its own name, or something outside of the mesh
    * @param options bounds of this caller's calls, and facts about them
    */
   public calls(upstream: IBackend, options: CallOptions = {}): void {
@@ -219,6 +222,11 @@ export class MeshService extends Construct implements IBackend {
   }
 
   /** @internal */
+  public get _outside(): OutsideTrafficSpec {
+    return (this._props.outsideTraffic ?? this.mesh._outsideTraffic)._toSpec();
+  }
+
+  /** @internal */
   public get _isAudited(): boolean {
     return (this._props.authorization ?? this.mesh._authorization) === Authorization.AUDIT;
   }
@@ -283,7 +291,10 @@ export class MeshService extends Construct implements IBackend {
       regions: this._props.regions ?? [],
       maxUnavailable: this._props.maxUnavailable ?? 1,
       graceSeconds: graceSecondsOf(this._props as Partial<MeshServiceProps>),
-      environment: () => this._calls.flatMap(({ upstream, options }) => upstreamVariables(namespace, upstream, localPortOf(upstream, options))),
+      environment: () => [
+        ...tunnelVariables(this._calls.map(({ upstream }) => upstream), this._interception !== undefined),
+        ...this._calls.flatMap(({ upstream, options }) => upstreamVariables(namespace, upstream, localPortOf(upstream, options))),
+      ],
     };
   }
 
@@ -295,6 +306,7 @@ export class MeshService extends Construct implements IBackend {
       port: this.port._toSpec(),
       encryption: this._props.encryption,
       authorization: this._props.authorization,
+      outsideTraffic: specOf(this._props.outsideTraffic),
       discovery: this._props.discovery?._toSpec(),
       regions: this._props.regions === undefined || this._props.regions.length === 0 ? undefined : this._props.regions.map(({ name }) => name),
       versions: this._versions.length === 0 ? undefined : this._versions.map((version) => ({

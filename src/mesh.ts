@@ -13,9 +13,11 @@ import { Findings } from './findings';
 import { Injection } from './injection';
 import { Interception } from './interception';
 import { NetworkIsolation } from './network-isolation';
+import { OutsideTraffic } from './outside-traffic';
 import { ControlPlane } from './private/control-plane';
 import { gep2257 } from './private/duration';
 import { Code, error, shown } from './private/finding';
+import { specOf } from './private/given';
 import { imageOf } from './private/images';
 import { meshLabels } from './private/labels';
 import { checkedMeshSpec } from './private/mesh-spec';
@@ -127,6 +129,12 @@ export interface MeshProps {
    * @default Authorization.ENFORCE
    */
   readonly authorization?: Authorization;
+  /**
+   * What pods of its services may reach that is no service of the mesh. A service may have its own.
+   *
+   * @default OutsideTraffic.registered()
+   */
+  readonly outsideTraffic?: OutsideTraffic;
   /**
    * The NetworkPolicies that are emitted for its services.
    *
@@ -245,6 +253,8 @@ export class Mesh extends Construct {
   /** @internal */
   public readonly _authorization: Authorization;
   /** @internal */
+  public readonly _outsideTraffic: OutsideTraffic;
+  /** @internal */
   public readonly _networkIsolation: NetworkIsolation;
   private readonly certificateLifetime: Duration;
   private readonly accessLog: AccessLog | undefined;
@@ -272,6 +282,7 @@ export class Mesh extends Construct {
     this.warningsAsErrors = props.warningsAsErrors ?? false;
     this._encryption = props.encryption ?? TrafficEncryption.STRICT;
     this._authorization = props.authorization ?? Authorization.ENFORCE;
+    this._outsideTraffic = props.outsideTraffic ?? OutsideTraffic.registered();
     this._networkIsolation = props.networkIsolation ?? NetworkIsolation.INGRESS_AND_EGRESS;
     this.certificateLifetime = props.certificateLifetime ?? Duration.hours(24);
     this.accessLog = props.accessLog;
@@ -370,6 +381,7 @@ export class Mesh extends Construct {
       clusterDomain: this._clusterDomain,
       encryption: this._encryption,
       authorization: this._authorization,
+      outsideTraffic: specOf(this._outsideTraffic),
       certificateLifetime: gep2257(this.certificateLifetime),
       regions: this.regions.map(({ name, zones, geohashes }) => ({ name, zones: [...zones], geohashes: [...geohashes] })),
       injection: this.injection && { proxy: this._proxy, interception: this.injection._interception() } as MeshSpec['injection'],

@@ -33,6 +33,7 @@ export class ServiceVersion extends Construct implements IBackend {
   public readonly backendNamespace: string;
   public readonly backendPort: number;
   public readonly backendProtocol: string;
+  public readonly backendKind?: string;
   /** The emitted Deployment, for what the SDK cannot say. */
   public readonly workload: ApiObject;
   /** @internal */
@@ -49,5 +50,6 @@ export class ServiceVersion extends Construct implements IBackend {
     this.backendNamespace = service.backendNamespace;
     this.backendPort = service.backendPort;
     this.backendProtocol = service.backendProtocol;
+    this.backendKind = 'Service';
   }
 }

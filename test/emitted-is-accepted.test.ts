@@ -8,8 +8,8 @@ import { httpRoute } from '../runtime/control-plane/resources/schema/http-route'
 import { parseCommandLine } from '../runtime/proxy/bootstrap/command-line';
 import { loadBootstrap } from '../runtime/proxy/bootstrap/load';
 import {
-  AccessLog, Bulkhead, CallRule, CircuitBreaker, Claim, GrpcRoute, GrpcRule, HashKey, HttpFilter, HttpMethod, HttpRoute, HttpRule, JwtAuthentication,
-  LocalityPolicy, MeshService, OutlierDetection, Rate, RateLimit, Region, Retry, RetryOn, ServicePort, StringMatch, Timeout,
+  AccessLog, Bulkhead, CallRule, CircuitBreaker, Claim, ExternalService, GrpcRoute, GrpcRule, HashKey, HttpFilter, HttpMethod, HttpRoute, HttpRule,
+  JwtAuthentication, LocalityPolicy, MeshService, OutlierDetection, Rate, RateLimit, Region, Retry, RetryOn, ServicePort, StringMatch, Timeout,
   TokenRequirement, Weighted,
 } from '../src';
 import { emitted, refusal, service, shopChart, shopMesh, warnings } from './program';
@@ -47,6 +47,19 @@ function program(): Chart {
     port: ServicePort.tcp(5432), timeout: Timeout.connection({ connect: Duration.seconds(1) }), bulkhead: Bulkhead.connections(20),
   });
   order.calls(db, { localPort: 15432 });
+  const cards = new ExternalService(chart, 'cards', {
+    mesh,
+    hostname: 'api.cards.example',
+    port: ServicePort.http(443),
+    timeout: Timeout.total(Duration.seconds(5), { connect: Duration.seconds(1) }),
+    outlierDetection: OutlierDetection.consecutiveServerErrors(5, { baseEjectionDuration: Duration.seconds(30), maxEjectionPercent: 50 }),
+  });
+  order.calls(cards, { timeout: Timeout.total(Duration.seconds(3)) });
+  const archive = new ExternalService(bank, 'archive', {
+    mesh, hostname: 'archive.bank.example', port: ServicePort.tcp(6432), tls: false, endpoints: [{ address: '198.51.100.7' }, { address: '2001:db8::7', port: 6433 }],
+  });
+  order.calls(archive);
+  const vault = new ExternalService(bank, 'vault', { mesh, hostname: 'vault.bank.example', port: ServicePort.http(8443) });
   const quotes = service(mesh, 'quotes', { port: ServicePort.grpc(9090) });
   order.calls(quotes);
   order.calls(service(mesh, 'feed', { port: ServicePort.http2(8080) }));
@@ -66,6 +79,7 @@ function program(): Chart {
     rules: [
       HttpRule.redirect('/payments', 308, { name: 'moved', matches: [{ path: StringMatch.exact('/pay') }] }),
       HttpRule.forward(ledger, { name: 'ledger', matches: [{ path: StringMatch.prefix('/ledger') }], filters: [HttpFilter.rewritePrefix('/')] }),
+      HttpRule.split([Weighted.of(payment, 3), Weighted.of(cards, 1), Weighted.of(vault, 1)], { name: 'trial', matches: [{ path: StringMatch.exact('/trial') }] }),
       HttpRule.canary(v2, 5, { name: 'canary', stickyBy: HashKey.header('x-user') }),
     ],
   });
@@ -84,6 +98,9 @@ test('the control plane accepts every object of a synth, and resolves every refe
   expect(set.rejected).toEqual([]);
   const verdicts = resolve(set).objects.map(({ id, accepted, resolvedRefs }) => [`${id.kind}/${id.name}`, accepted.messages, resolvedRefs.messages]);
   expect(verdicts).toEqual([
+    ['ExternalService/archive', [], []],
+    ['ExternalService/vault', [], []],
+    ['ExternalService/cards', [], []],
     ['GRPCRoute/calls', [], []],
     ['HTTPRoute/payments', [], []],
     ['Mesh/mesh', [], []],
@@ -97,7 +114,7 @@ test('the control plane accepts every object of a synth, and resolves every refe
   ]);
   expect(objects.find(({ kind }) => kind === 'ReferenceGrant')).toMatchObject({
     metadata: { name: 'payments.shop', namespace: 'bank' },
-    spec: { from: [{ kind: 'HTTPRoute', namespace: 'shop' }], to: [{ kind: 'Service', name: 'ledger' }] },
+    spec: { from: [{ kind: 'HTTPRoute', namespace: 'shop' }], to: [{ kind: 'Service', name: 'ledger' }, { group: 'mesh.meshwright.dev', kind: 'ExternalService', name: 'vault' }] },
   });
 });
 

@@ -15,6 +15,7 @@ test('emits the definitions, the mesh, and a control plane with its account and 
   "Namespace/shop",
   "CustomResourceDefinition/meshes.mesh.meshwright.dev",
   "CustomResourceDefinition/meshservices.mesh.meshwright.dev",
+  "CustomResourceDefinition/externalservices.mesh.meshwright.dev",
   "ServiceAccount/meshwright-control-plane",
   "ClusterRole/meshwright-control-plane-shop",
   "ClusterRoleBinding/meshwright-control-plane-shop",
@@ -79,6 +80,8 @@ spec:
   authorization: enforce
   certificateLifetime: 24h
   encryption: strict
+  outsideTraffic:
+    policy: registered
   regions:
     - geohashes:
         - gc
@@ -145,7 +148,7 @@ test('of two meshes, one brings the definitions of the cluster', () => {
   new Mesh(one, 'mesh', { trustDomain: 'one.example' });
   new Mesh(two, 'mesh', { trustDomain: 'two.example' });
   const definitions = (chart: Chart) => kinds(chart).filter((name) => name.startsWith('CustomResourceDefinition/'));
-  expect(definitions(one)).toHaveLength(2);
+  expect(definitions(one)).toHaveLength(3);
   expect(definitions(two)).toHaveLength(0);
 });
 

@@ -3,8 +3,8 @@ import { Bank } from '../examples/banking/bank';
 import { Shop } from '../examples/ecommerce/shop';
 import { Sensors } from '../examples/iot/sensors';
 import {
-  Authorization, HttpRoute, HttpRule, Interception, Mesh, MeshService, NetworkIsolation, ServicePort, StringMatch, TrafficEncryption, type MeshProps,
-  type MeshServiceProps,
+  Authorization, ExternalService, HttpRoute, HttpRule, Interception, Mesh, MeshService, NetworkIsolation, OutsideTraffic, ServicePort, StringMatch,
+  TrafficEncryption, Weighted, type ExternalServiceProps, type MeshProps, type MeshServiceProps,
 } from '../src';
 
 type Labels = Readonly<Record<string, string>>;
@@ -141,6 +141,49 @@ test('interception is the service\'s own before that of its mesh: its port, and 
   expect([8080, 9090].map((port) => own.connects('payment', 'ledger', port))).toEqual([false, false]);
   expect(own.connects(OUTSIDE, 'payment', 9090)).toBe(true);
   expect(['payment', 'order'].map((from) => own.connects(from, OUTSIDE, 5432))).toEqual([true, false]);
+});
+
+describe('what is outside of the mesh', () => {
+  const egressOf = (props: Partial<MeshServiceProps>, ...external: Partial<ExternalServiceProps>[]) => {
+    const chart = new Chart(new App(), 'shop', { namespace: 'shop' });
+    const mesh = new Mesh(chart, 'mesh', { trustDomain: 'shop.example' });
+    const order = new MeshService(chart, 'order', { mesh, image: 'shop/order:1', port: ServicePort.http(8080), ...props });
+    external.forEach((own, index) => order.calls(new ExternalService(chart, `external-${index}`, {
+      mesh, hostname: `api-${index}.example`, port: ServicePort.http(443), ...own,
+    })));
+    const policy = (Testing.synth(chart) as any[]).find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'order');
+    // What every pod may reach stands first: the control plane and the DNS.
+    return (policy.spec.egress as Rule[]).slice(2).map(({ to, ports }) => [to!.map(({ ipBlock }) => ipBlock!.cidr).join(' '), (ports ?? []).map(({ port }) => port)]);
+  };
+  const everywhere = '0.0.0.0/0 ::/0';
+
+  test('a name is open at its port, an address alone', () => {
+    expect(egressOf({})).toEqual([]);
+    expect(egressOf({}, {})).toEqual([[everywhere, [443]]]);
+    expect(egressOf({}, { endpoints: [{ address: '198.51.100.7' }, { address: '2001:db8::7', port: 8443 }] })).toEqual([
+      ['198.51.100.7/32', [443]], ['2001:db8::7/128', [8443]],
+    ]);
+  });
+
+  test('and what is allowed beside', () => {
+    expect(egressOf({ outsideTraffic: OutsideTraffic.allow({ hosts: ['*.packages.example'], networks: ['203.0.113.0/24'] }) }, { port: ServicePort.http(8443) }))
+      .toEqual([[everywhere, [8443]], ['203.0.113.0/24', []], [everywhere, [80, 443]]]);
+    const open = { outsideTraffic: OutsideTraffic.any() };
+    expect(egressOf(open)).toEqual([[everywhere, []]]);
+  });
+
+  test('a route of what is called leads there too', () => {
+    const chart = new Chart(new App(), 'shop', { namespace: 'shop' });
+    const mesh = new Mesh(chart, 'mesh', { trustDomain: 'shop.example' });
+    const make = (name: string) => new MeshService(chart, name, { mesh, image: 'shop/app:1', port: ServicePort.http(8080) });
+    const [order, payment, cart] = [make('order'), make('payment'), make('cart')];
+    const cards = new ExternalService(chart, 'cards', { mesh, hostname: 'api.cards.example', port: ServicePort.http(443) });
+    new HttpRoute(chart, 'trial', { service: payment, rules: [HttpRule.split([Weighted.of(payment, 9), Weighted.of(cards, 1)])] });
+    order.calls(payment);
+    cart.calls(order);
+    const of = new Network(Testing.synth(chart) as any[]);
+    expect([of.connects('order', OUTSIDE, 443), of.connects('cart', OUTSIDE, 443), of.connects('order', OUTSIDE, 80)]).toEqual([true, false, false]);
+  });
 });
 
 test.each<[string, (app: App) => Chart]>([

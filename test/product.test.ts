@@ -53,6 +53,7 @@ test('names of objects depend on no hash and no place in the tree', () => {
   "Namespace/shop",
   "CustomResourceDefinition/meshes.mesh.meshwright.dev",
   "CustomResourceDefinition/meshservices.mesh.meshwright.dev",
+  "CustomResourceDefinition/externalservices.mesh.meshwright.dev",
   "ServiceAccount/meshwright-control-plane",
   "ClusterRole/meshwright-control-plane-shop",
   "ClusterRoleBinding/meshwright-control-plane-shop",

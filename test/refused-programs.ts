@@ -1,9 +1,9 @@
 import { ApiObject, Chart, Duration, JsonPatch, Size } from 'cdk8s';
 import {
-  AccessLog, Bulkhead, CallRule, CircuitBreaker, Claim, Compression, Digest, ExponentialRetryOptions, Fault, Findings, GrpcMatch, GrpcRoute, GrpcRule,
-  HashKey, HealthCheck, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule, JwtAuthentication, LoadBalancer, LocalityPolicy, MeshProps,
-  MeshServiceProps, OutlierDetection, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn, ServicePolicy, ServicePort, SizeLimits, StringMatch,
-  Timeout, Weighted,
+  AccessLog, Bulkhead, CallRule, CircuitBreaker, Claim, Compression, Digest, ExponentialRetryOptions, ExternalService, ExternalServiceProps, Fault,
+  Findings, GrpcMatch, GrpcRoute, GrpcRule, HashKey, HealthCheck, HttpFilter, HttpMatch, HttpMethod, HttpRoute, HttpRule, JwtAuthentication,
+  LoadBalancer, LocalityPolicy, MeshProps, MeshServiceProps, OutlierDetection, OutsideTraffic, Rate, RateLimit, Region, Retry, RetryBudget, RetryOn,
+  ServicePolicy, ServicePort, SizeLimits, StringMatch, Timeout, Weighted,
 } from '../src';
 import { service, shopMesh } from './program';
 
@@ -28,6 +28,17 @@ function retry(name: string, options: Partial<ExponentialRetryOptions>): Refused
 /** A mistake in the properties of a mesh. */
 function mesh(name: string, props: Partial<MeshProps>): RefusedProgram {
   return { name, build: (chart) => shopMesh(chart, props) };
+}
+
+/** A mistake in the properties of what is outside of the mesh. */
+function cards(name: string, props: Partial<ExternalServiceProps>): RefusedProgram {
+  return {
+    name,
+    build: (chart) => {
+      const owner = shopMesh(chart);
+      service(owner, 'payment').calls(new ExternalService(chart, 'cards', { mesh: owner, hostname: 'api.cards.example', port: ServicePort.http(443), ...props }));
+    },
+  };
 }
 
 /** A mistake in a route of `payment`, which has a version `v2`. */
@@ -264,5 +275,18 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   filter('a header value of nothing', HttpFilter.requestHeaders({ add: { 'x-a': '' } })),
   match('one header in two cases', { headers: { 'X-A': StringMatch.exact('1'), 'x-a': StringMatch.exact('2') } }),
   match('seventeen headers', { headers: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`x-${index}`, StringMatch.exact('1')])) }),
+  cards('a host of one label', { hostname: 'cards' }),
+  cards('a host with a wildcard, of which the DNS knows no address', { hostname: '*.cards.example' }),
+  cards('a host with a scheme', { hostname: 'https://api.cards.example' }),
+  cards('a host outside at no port', { port: ServicePort.http(0) }),
+  cards('an endpoint that is a name', { endpoints: [{ address: 'api.cards.example' }] }),
+  cards('no endpoint', { endpoints: [] }),
+  cards('authorities that are no certificates', { caCertificates: '/etc/ssl/ca.crt' }),
+  cards('authorities without TLS', { tls: false, caCertificates: '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n' }),
+  cards('retries of bytes outside', { port: ServicePort.tcp(5432), retry: Retry.constant(second, { attempts: 1, on }) }),
+  cards('a name outside that is no label', { name: 'Cards' }),
+  payment('a pattern of hosts that is none', { outsideTraffic: OutsideTraffic.allow({ hosts: ['api.*.example'] }) }),
+  payment('a network without a length', { outsideTraffic: OutsideTraffic.allow({ networks: ['203.0.113.0'] }) }),
+  mesh('a host allowed twice', { outsideTraffic: OutsideTraffic.allow({ hosts: ['a.example', 'a.example'] }) }),
   match('a value of a novel', { headers: { 'x-a': StringMatch.exact('a'.repeat(5000)) } }),
 ];

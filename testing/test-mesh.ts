@@ -14,6 +14,7 @@ import type { Message } from './http1';
 import { objectsOf, type MeshSource } from './manifests';
 import { GuardedTransport, memoryNetwork, socketNetwork, type Network } from './network';
 import { OutsideHosts } from './outside';
+import { Outsiders, type Outsider } from './outsiders';
 import { seededRandom } from './random';
 import { entryOf, type PodView, type RequestEntry } from './request-entry';
 import type { AnyStub, Stub, StubRequest } from './stub-service';
@@ -22,7 +23,7 @@ import { TestPod } from './test-pod';
 
 export interface TestMeshOptions {
   /**
-   * What plays the application of a service, or of one version of it (`payment/v2`). Others answer 200, or OK in gRPC, with their service, version and
+   * What plays the application of a service, of one version of it (`payment/v2`), or what is outside of the mesh. Others answer 200, or OK in gRPC, with their service, version and
    * pod; services of bytes send back what comes.
    */
   readonly services?: Readonly<Record<string, AnyStub>>;
@@ -69,6 +70,7 @@ export class TestMesh {
   private readonly random: () => number;
   private objects: readonly KubeObject[] = [];
   private services: MeshModel['services'] = new Map();
+  private readonly outsiders: Outsiders;
 
   private constructor(options: TestMeshOptions) {
     this.stubs = new Map(Object.entries(options.services ?? {}));
@@ -80,6 +82,12 @@ export class TestMesh {
     });
     this.addresses = AddressBlock.parse(options.addresses ?? '127.77.0.0/16');
     this.random = seededRandom(options.seed ?? 1);
+    this.outsiders = new Outsiders({
+      addresses: this.addresses,
+      server: (outsider) => this.outsider(outsider),
+      // A real server has a certificate, and perhaps a port that not everybody may listen at: a test that uses sockets brings its own.
+      played: options.network !== 'sockets',
+    });
   }
 
   /** Replaces the manifests, as an apply to a cluster would. Pods that stay keep their state; pods that go end at once. */
@@ -103,9 +111,23 @@ export class TestMesh {
       this.pods_.set(name, pod);
       created.push(pod);
     }
+    await this.outsiders.update(this.objects);
     await this.publish();
     for (const pod of created) await pod.start();
     await this.settle();
+  }
+
+  /**
+   * What the DNS says from now on of a host outside of the mesh; null: that there is no such name. By itself each has an address, at which a stub
+   * serves.
+   */
+  resolve(hostname: string, addresses: readonly string[] | null): void {
+    this.outsiders.say(hostname, addresses);
+  }
+
+  /** Where a stub serves what is outside of the mesh, and where its name leads if nobody says otherwise. */
+  outsideAddress(hostname: string): string {
+    return this.outsiders.addressOf(hostname);
   }
 
   /** What plays an application from now on. */
@@ -292,7 +314,23 @@ export class TestMesh {
       answer: (message) => this.answer(view, message),
       bytes: () => this.bytesStub(view, spec.namespace),
       resolve: (endpoints) => this.outside.resolve(endpoints),
+      resolver: this.outsiders.resolver,
     });
+  }
+
+  /** It stands for itself: no proxy is before it, and it has no pods. */
+  private outsider({ name, protocol }: Outsider) {
+    const view: PodView = { name, service: name, version: '', address: '', region: undefined, zone: undefined };
+    const stub = () => this.stubs.get(name);
+    return {
+      transport: this.network.transport(name),
+      clock: this.clock,
+      answer: (message: Message) => this.answer(view, message),
+      bytes: () => {
+        const played = stub();
+        return protocol !== 'tcp' ? undefined : played instanceof TcpStub ? played : ECHO;
+      },
+    };
   }
 
   private answer(pod: PodView, message: Message): ReturnType<Stub> {

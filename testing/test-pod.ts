@@ -1,7 +1,8 @@
 import type { VirtualClock } from '../runtime/clock/virtual';
 import type { XdsResources } from '../runtime/control-plane';
 import type { PodSpec } from '../runtime/local/types';
-import type { DecodedEndpoints } from '../runtime/proxy/config/decode';
+import type { DecodedCluster, DecodedEndpoints } from '../runtime/proxy/config/decode';
+import { DnsEndpoints, type Resolver } from '../runtime/proxy/config/dns';
 import { ConfigStore, type DiscoveredType } from '../runtime/proxy/config/store';
 import type { Observer } from '../runtime/proxy/observe/types';
 import { Proxy } from '../runtime/proxy/proxy';
@@ -19,6 +20,7 @@ export interface PodDependencies {
   readonly transport: Transport;
   readonly random: () => number;
   readonly observer: Observer;
+  readonly resolver: Resolver;
   readonly answer: (message: Message) => ReturnType<Stub>;
   /** What takes connections, where the service carries bytes. */
   readonly bytes: () => TcpStub | undefined;
@@ -30,6 +32,9 @@ export interface PodDependencies {
 export class TestPod {
   proxy: Proxy;
   private store = this.newStore();
+  private readonly dns = new Map<string, DnsEndpoints>();
+  /** First questions for names that are under way. */
+  private asked: Promise<void>[] = [];
   private stub: StubServer;
   running = false;
   private resources: XdsResources | undefined;
@@ -49,6 +54,7 @@ export class TestPod {
       ...this.update(TypeUrl.LDS, ListenerSchema, resources.listeners),
       ...this.update(TypeUrl.RDS, RouteConfigurationSchema, resources.routes),
     ];
+    await Promise.all(this.asked.splice(0));
     if (problems.length > 0) throw new Error(`${this.spec.name}: its proxy refuses what the control plane sends:\n${problems.join('\n')}`);
     await this.proxy.apply(this.store.snapshot);
   }
@@ -76,19 +82,34 @@ export class TestPod {
     this.running = false;
     await this.stub.close();
     await this.proxy.close();
+    for (const resolver of this.dns.values()) resolver.close();
+    this.dns.clear();
     this.proxy = new Proxy(this.deps);
     this.store = this.newStore();
   }
 
-  /** Names are resolved at once, and again with each configuration. */
   private newStore(): ConfigStore {
-    const store: ConfigStore = new ConfigStore({
-      onSnapshot: () => {},
-      onDns: (name, cluster) => {
-        if (cluster?.endpoints !== undefined) store.setResolved(name, this.deps.resolve(cluster.endpoints));
-      },
-    });
-    return store;
+    return new ConfigStore({ onSnapshot: () => {}, onDns: (name, cluster) => this.onDns(name, cluster) });
+  }
+
+  /** As the server does it: names are asked for again and again, and what they lead to is put in force. */
+  private onDns(name: string, cluster: DecodedCluster | undefined): void {
+    this.dns.get(name)?.close();
+    this.dns.delete(name);
+    if (!cluster?.dns || !cluster.endpoints) return;
+    const { clock, resolver } = this.deps;
+    const played = this.deps.resolve(cluster.endpoints);
+    if (played.localities.some(({ endpoints }) => endpoints.length > 0)) {
+      this.store.setResolved(name, played);
+      return;
+    }
+    let first = true;
+    const dns = new DnsEndpoints(cluster.endpoints, cluster.dns, clock, resolver, (endpoints) => {
+      this.store.setResolved(name, endpoints);
+      if (!first) void this.proxy.apply(this.store.snapshot);
+    }, () => {});
+    this.dns.set(name, dns);
+    this.asked.push(dns.start().then(() => { first = false; }));
   }
 
   private update<S extends Schema>(type: DiscoveredType, schema: S, messages: readonly unknown[], nameField = 'name'): string[] {

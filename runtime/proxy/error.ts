@@ -115,6 +115,8 @@ export const ERRORS = {
     'The token of the request does not allow this', GrpcStatus.PermissionDenied),
   tokenKeysUnavailable: row('jwt_keys_unavailable', 'proxy', 503, 'UAEX', 'token-keys-unavailable', 'authentication', undefined,
     'The keys that verify tokens cannot be had at this time', GrpcStatus.Unavailable),
+  outsideDenied: row('outside_access_denied', 'proxy', 502, 'UAEX', 'outside-denied', 'outside-traffic', undefined,
+    'The host is outside of the mesh, and the caller may not reach it', GrpcStatus.PermissionDenied),
   overloaded: row('overload', 'proxy', 503, 'OM', 'overloaded', 'overload', undefined,
     'The proxy is overloaded and takes no more requests for now'),
   circuitOpen: row('circuit_open', 'proxy', 503, 'UO', 'circuit-open', 'circuit-breaker', undefined,

@@ -2,6 +2,7 @@
  * The whole mesh as the checks see it: what synth is about to emit, in plain data, with the path of the construct that each part comes from.
  * `src/private/graph.ts` makes it from the constructs; a check only reads it.
  */
+import type { ExternalServiceSpec } from '../contract/external-service';
 import type { MeshSpec } from '../contract/mesh';
 import type { MeshServiceSpec } from '../contract/mesh-service';
 
@@ -30,8 +31,20 @@ export interface ServiceNode extends GraphNode {
   /** The base version first. */
   readonly versions: readonly VersionNode[];
   readonly calls: readonly CallEdge[];
+  /** Connections of its pods are redirected to their proxies. */
+  readonly intercepted?: boolean;
   /** What the user stated about the service and no manifest shows. */
   readonly facts: ServiceFacts;
+}
+
+/** Something outside of the mesh. */
+export interface ExternalNode extends GraphNode {
+  readonly key: string;
+  readonly name: string;
+  readonly namespace: string;
+  /** Path of its mesh. */
+  readonly mesh: string;
+  readonly spec: ExternalServiceSpec;
 }
 
 export interface VersionNode extends GraphNode {
@@ -75,6 +88,8 @@ export interface CallEdge {
   readonly path: string;
   /** Key of the service called; undefined where it is no service of this program. */
   readonly target: string | undefined;
+  /** Key of what is called outside of the mesh. */
+  readonly external?: string | undefined;
   /** Kubernetes Service that is called, and what errors call it. */
   readonly service: string;
   readonly namespace: string;
@@ -119,6 +134,8 @@ export interface RouteMatch {
 export interface RouteBackend {
   /** Key of the service that the backend belongs to; undefined where it is none of this program. */
   readonly target: string | undefined;
+  /** Key of what it is outside of the mesh. */
+  readonly external?: string | undefined;
   /** Version of it; `base` for the service itself. */
   readonly version: string;
   /** Kubernetes Service. */
@@ -152,6 +169,7 @@ export interface EmittedObject {
 export interface MeshGraph {
   readonly meshes: readonly MeshNode[];
   readonly services: readonly ServiceNode[];
+  readonly externals: readonly ExternalNode[];
   readonly routes: readonly RouteNode[];
   /** Service by key. */
   readonly byKey: ReadonlyMap<string, ServiceNode>;

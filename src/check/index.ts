@@ -10,8 +10,13 @@ import { callsExceedLimit } from './calls-exceed-limit';
 import { claimsWithoutToken } from './claims-without-token';
 import { duplicateContainer } from './duplicate-container';
 import { duplicateEnvironment } from './duplicate-environment';
+import { duplicateExternal } from './duplicate-external';
 import { duplicateObject } from './duplicate-object';
 import { excludedServicePort } from './excluded-service-port';
+import { externalCallOptions } from './external-call-options';
+import { externalHost } from './external-host';
+import { externalPort } from './external-port';
+import { externalTls } from './external-tls';
 import { failoverTooSmall } from './failover-too-small';
 import { failoverWithoutDetection } from './failover-without-detection';
 import { failoverWithoutEndpoints } from './failover-without-endpoints';
@@ -35,6 +40,8 @@ import { objectName } from './object-name';
 import { otherMesh } from './other-mesh';
 import { outlierRoundsToZero } from './outlier-rounds-to-zero';
 import { outlierSingleReplica } from './outlier-single-replica';
+import { outsideDenied } from './outside-denied';
+import { outsideOpen } from './outside-open';
 import { overlappingRoutes } from './overlapping-routes';
 import { peakExceedsPool } from './peak-exceeds-pool';
 import { permissiveEncryption } from './permissive-encryption';
@@ -79,6 +86,7 @@ export const CHECKS: readonly Check[] = [
   routeKinds, grpcRetryMethods, grpcRetryStatuses, permissiveEncryption, authorizationAudit, allowOfBytes, faultOfAll,
   claimsWithoutToken, keysOfMeshService, keysInPlainText,
   unansweredProbe, podSecurity, severalInjectors, excludedServicePort, hostNetwork, mirrorOfWrites,
+  externalHost, duplicateExternal, externalTls, outsideDenied, outsideOpen, externalCallOptions, externalPort,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

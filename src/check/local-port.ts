@@ -1,6 +1,6 @@
 import { RESERVED_PORTS } from '../contract/ports';
 import { defineCheck } from './define';
-import type { ServiceNode } from './graph';
+import type { CallEdge, ServiceNode } from './graph';
 import { Edge, hostOf, viewOf } from './view';
 
 /**
@@ -9,8 +9,17 @@ import { Edge, hostOf, viewOf } from './view';
  */
 export const localPort = defineCheck('MW146', 'error', 'local-port', (graph, report) => {
   const { outgoing } = viewOf(graph);
+  const outside = new Map(graph.externals.map((external) => [external.key, external]));
   for (const service of graph.services) {
     const taken = portsOf(service);
+    for (const call of service.calls) {
+      const external = outside.get(call.external ?? '');
+      if (external?.spec.port.protocol !== 'tcp') continue;
+      const port = localPortOf(service, call) ?? external.spec.port.number;
+      const by = taken.get(port);
+      if (by === undefined) taken.set(port, `calls(${hostOf(call)})`);
+      else report(service.path, `calls(${hostOf(call)}) at localhost:${port}`, `must be a port of the pod that nothing else uses: ${port} belongs to ${by}`, `write calls(…, { localPort: ${free(port, taken)} })`);
+    }
     for (const edge of outgoing.get(service.key) ?? []) {
       const { callee, call } = edge;
       const { number, protocol } = callee.spec.port;
@@ -40,6 +49,10 @@ function portsOf({ spec, versions }: ServiceNode): Map<number, string> {
 }
 
 function declared({ caller, call }: Edge): number | undefined {
+  return localPortOf(caller, call);
+}
+
+function localPortOf(caller: ServiceNode, call: CallEdge): number | undefined {
   return caller.spec.calls?.find(({ service, namespace }) => service === call.service && namespace === call.namespace)?.localPort;
 }
 

@@ -41,8 +41,8 @@ function ruleFor({ apiVersion, kind }: EmittedObject): NameRule | undefined {
   return apiVersion === 'v1' && kind === 'Service' ? SERVICE : SUBDOMAIN;
 }
 
-function pathsOf({ meshes, services, routes }: MeshGraph): ReadonlySet<string> {
-  return new Set([...meshes, ...services, ...routes].map(({ path }) => path));
+function pathsOf({ meshes, services, externals, routes }: MeshGraph): ReadonlySet<string> {
+  return new Set([...meshes, ...services, ...externals, ...routes].map(({ path }) => path));
 }
 
 function below(path: string, paths: ReadonlySet<string>): boolean {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { externalService } from './external-service';
 import { mesh } from './mesh';
 import { meshService } from './mesh-service';
 import { GROUP, VERSION } from './names';
@@ -144,13 +145,18 @@ function definition(
 
 let definitions: readonly CustomResourceDefinition[] | undefined;
 
-/** The CustomResourceDefinitions of `Mesh` and `MeshService`, generated from their schemas. The same objects at each call; do not change them. */
+/** The CustomResourceDefinitions of `Mesh`, `MeshService` and `ExternalService`, generated from their schemas. The same objects at each call; do not change them. */
 export function customResourceDefinitions(): readonly CustomResourceDefinition[] {
   definitions ??= [
     definition(mesh, 'Mesh', 'meshes', ['mwmesh'], [
       { name: 'Trust domain', type: 'string', jsonPath: '.spec.trustDomain' },
     ]),
     definition(meshService, 'MeshService', 'meshservices', ['mwsvc'], [
+      { name: 'Port', type: 'integer', jsonPath: '.spec.port.number' },
+      { name: 'Protocol', type: 'string', jsonPath: '.spec.port.protocol' },
+    ]),
+    definition(externalService, 'ExternalService', 'externalservices', ['mwext'], [
+      { name: 'Host', type: 'string', jsonPath: '.spec.hostname' },
       { name: 'Port', type: 'integer', jsonPath: '.spec.port.number' },
       { name: 'Protocol', type: 'string', jsonPath: '.spec.port.protocol' },
     ]),

@@ -1,14 +1,13 @@
 import * as z from 'zod';
 import { allowed } from './authorization';
 import { CONSUL_NAME, DNS_LABEL } from './names';
-import { KIND, LABEL_RULE, VALIDATIONS, apiVersion, dnsLabel, dnsSubdomain, listMap, listSet, objectMeta, portNumber, routeRule, status, withRules } from './schema';
-import { hashKey, requestTimeout, retry, trafficShape } from './traffic';
-
-/** What is spoken on a port. */
-export const protocol = z.enum(['http', 'http2', 'grpc', 'tcp']);
+import { outsideTraffic } from './outside-traffic';
+import { outboundProtocolRules, WITHOUT_REQUESTS } from './protocol-rules';
+import { KIND, LABEL_RULE, VALIDATIONS, apiVersion, dnsLabel, dnsSubdomain, listMap, listSet, meshReference, objectMeta, portNumber, routeRule, status, withRules } from './schema';
+import { hashKey, protocol, requestTimeout, retry, trafficShape } from './traffic';
 
 const call = z.strictObject({
-  service: dnsLabel.describe('Kubernetes Service that is called: the name that the caller uses, `payment`, or `payment-v2` for a version.'),
+  service: dnsLabel.describe('Kubernetes Service that is called, `payment`, or `payment-v2` for a version; or the ExternalService.'),
   namespace: dnsLabel.describe('Its namespace.'),
   timeout: requestTimeout.optional().describe("Bound of this caller's calls, instead of the service's own."),
   localPort: portNumber.optional().describe('Port of the loopback at which a tcp service is reached in the pods. The number of its own port without it.'),
@@ -42,10 +41,7 @@ const discovery = z.strictObject({
 });
 
 const shape = z.strictObject({
-  mesh: z.strictObject({
-    name: dnsSubdomain.describe('Name of the Mesh.'),
-    namespace: dnsLabel.describe('Namespace of the Mesh.'),
-  }).describe('The mesh that the service joins.'),
+  mesh: meshReference,
   serviceAccount: dnsSubdomain.describe('Service account of the pods: their identity.'),
   port: z.strictObject({
     number: portNumber.describe('Port of the Kubernetes Service, and of the application in the pod.'),
@@ -56,6 +52,7 @@ const shape = z.strictObject({
     .describe('What the pods take, instead of what the mesh says: strict is mutual TLS alone; permissive takes plain text too, from anybody, and counts it.'),
   authorization: z.enum(['enforce', 'audit']).optional()
     .describe('Calls to it that nobody declares, instead of what the mesh says: enforce denies them, audit counts them.'),
+  outsideTraffic: outsideTraffic.optional().describe('What the pods may reach that is no service of the mesh, instead of what the mesh says.'),
   regions: listSet(dnsLabel, 64, 1).optional().describe('Regions that the pods run in. Without it wherever the scheduler puts them.'),
   versions: listMap(version, 'name', 32).optional().describe('Versions beside the base version. They get traffic only by routes.'),
   calls: listMap(call, ['service', 'namespace'], 1000).optional().describe('What the pods may call. Anything else is refused by their own proxy.'),
@@ -64,25 +61,13 @@ const shape = z.strictObject({
 });
 /** What the rules about bytes read. */
 type BytesShape = z.infer<typeof shape>;
-const WITHOUT_REQUESTS = 'must not be set with protocol tcp: there are no requests, only connections';
 
 export const meshServiceSpec = withRules(
   shape,
-  ...(['retry', 'rateLimits', 'rules', 'compression', 'digest', 'sizeLimits', 'faults', 'authentication'] as const).map((member) => ({
+  ...outboundProtocolRules,
+  ...(['rateLimits', 'rules', 'compression', 'digest', 'sizeLimits', 'faults', 'authentication'] as const).map((member) => ({
     member, rule: `self.port.protocol != 'tcp' || !has(self.${member})`, message: WITHOUT_REQUESTS, holds: (spec: BytesShape) => spec.port.protocol !== 'tcp' || spec[member] === undefined,
   })),
-  {
-    member: 'timeout',
-    rule: "self.port.protocol != 'tcp' || !has(self.timeout) || (!has(self.timeout.total) && !has(self.timeout.perTry))",
-    message: 'must not have total or perTry with protocol tcp: there are no requests, only connections',
-    holds: ({ port, timeout }: BytesShape) => port.protocol !== 'tcp' || (timeout?.total ?? timeout?.perTry) === undefined,
-  },
-  {
-    member: 'timeout',
-    rule: "self.port.protocol == 'tcp' || !has(self.timeout) || !has(self.timeout.idle)",
-    message: 'must not have idle with a protocol that has requests: how long those may take is bounded by total and perTry',
-    holds: ({ port, timeout }: BytesShape) => port.protocol === 'tcp' || timeout?.idle === undefined,
-  },
   {
     member: 'sizeLimits',
     rule: "self.port.protocol != 'grpc' || !has(self.sizeLimits) || !has(self.sizeLimits.requestBodyBytes)",
@@ -94,30 +79,6 @@ export const meshServiceSpec = withRules(
     rule: "self.port.protocol != 'http' || !has(self.sizeLimits) || !has(self.sizeLimits.grpcMessageBytes)",
     message: 'must not have grpcMessageBytes with protocol http: gRPC needs HTTP/2',
     holds: ({ port, sizeLimits }: BytesShape) => port.protocol !== 'http' || sizeLimits?.grpcMessageBytes === undefined,
-  },
-  {
-    member: 'healthCheck',
-    rule: "self.port.protocol == 'grpc' || self.port.protocol == 'http2' || !has(self.healthCheck) || !has(self.healthCheck.grpc)",
-    message: 'must not be grpc with a protocol other than grpc and http2',
-    holds: ({ port, healthCheck }: BytesShape) => port.protocol === 'grpc' || port.protocol === 'http2' || healthCheck?.grpc === undefined,
-  },
-  {
-    member: 'healthCheck',
-    rule: "self.port.protocol != 'tcp' || !has(self.healthCheck) || has(self.healthCheck.tcp)",
-    message: 'must be tcp with protocol tcp: there are no requests',
-    holds: ({ port, healthCheck }: BytesShape) => port.protocol !== 'tcp' || healthCheck === undefined || healthCheck.tcp !== undefined,
-  },
-  {
-    member: 'bulkhead',
-    rule: "self.port.protocol != 'tcp' || !has(self.bulkhead) || (!has(self.bulkhead.maxPendingRequests) && !has(self.bulkhead.maxRequests))",
-    message: 'must have maxConnections only with protocol tcp: there are no requests',
-    holds: ({ port, bulkhead }: BytesShape) => port.protocol !== 'tcp' || (bulkhead?.maxPendingRequests ?? bulkhead?.maxRequests) === undefined,
-  },
-  {
-    member: 'loadBalancer',
-    rule: "self.port.protocol != 'tcp' || !has(self.loadBalancer.ringHash) || has(self.loadBalancer.ringHash.key.sourceIp)",
-    message: 'must hash sourceIp with protocol tcp: there are no requests to take another key from',
-    holds: ({ port, loadBalancer }: BytesShape) => port.protocol !== 'tcp' || loadBalancer.ringHash === undefined || loadBalancer.ringHash.key.sourceIp !== undefined,
   },
   {
     member: 'locality',

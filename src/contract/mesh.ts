@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { CIDR, QUANTITY } from './names';
+import { outsideTraffic } from './outside-traffic';
 import { KIND, apiVersion, dnsLabel, dnsSubdomain, geohash, listMap, listSet, objectMeta, positiveDuration, status } from './schema';
 
 /** A place that workloads run in: xDS locality `region`. */
@@ -48,6 +49,7 @@ export const meshSpec = z.strictObject({
     .describe('Mutual TLS between services: strict takes nothing else; permissive takes plain text too, from whoever connects, and counts it.'),
   authorization: z.enum(['enforce', 'audit']).default('enforce')
     .describe('Calls that nobody declares: enforce denies them; audit lets them through, and counts what it would deny.'),
+  outsideTraffic: outsideTraffic.optional().describe('What pods of services may reach that is no service of the mesh; registered without it. Guests reach everything.'),
   certificateLifetime: positiveDuration.default('24h')
     .describe('How long the certificate of a workload is valid. It is renewed at about half of that.'),
   clusterDomain: dnsSubdomain.optional().describe('DNS domain of the cluster, in which services are <name>.<namespace>.svc.<domain>; cluster.local without it.'),

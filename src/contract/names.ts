@@ -36,6 +36,14 @@ export const HEADER_NAME = "^[a-z0-9!#$%&'*+.^_`|~-]+$";
 export const TOKEN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
 /** A network of IPv4 or IPv6: an address, `/`, and the length of its prefix. */
 export const CIDR = '^([0-9]{1,3}(\\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:]*:[0-9a-fA-F:.]*/([0-9]|[1-9][0-9]|1[01][0-9]|12[0-8]))$';
+/** An address of IPv4 or IPv6. */
+export const IP_ADDRESS = '^([0-9]{1,3}(\\.[0-9]{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$';
+/** A host name of at least two labels. */
+export const HOSTNAME = '^([a-z0-9]([-a-z0-9]*[a-z0-9])?\\.)+[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+/** A host name, or `*.` and what host names end in. */
+export const HOST_PATTERN = '^(\\*\\.)?([a-z0-9]([-a-z0-9]*[a-z0-9])?\\.)+[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+/** Certificates in PEM, nothing between them. */
+export const CERTIFICATES = '^-----BEGIN CERTIFICATE-----[A-Za-z0-9+/= \\r\\n-]+-----END CERTIFICATE-----[ \\r\\n]*$';
 /** Kubernetes' quantity without an exponent. */
 export const QUANTITY = '^[0-9]+(\\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$';
 /** What names of services, datacenters and tags in Consul may hold. */

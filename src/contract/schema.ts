@@ -43,10 +43,10 @@ export function exactlyOne<T extends object>(...members: readonly (keyof T & str
 }
 
 /** A list whose items are told apart by `keys`; a second item with the same values is refused. */
-export function listMap<S extends z.ZodType>(item: S, keys: string | readonly string[], max: number): z.ZodArray<S> {
+export function listMap<S extends z.ZodType>(item: S, keys: string | readonly string[], max: number, min = 0): z.ZodArray<S> {
   const names = typeof keys === 'string' ? [keys] : [...keys];
   const keyOf = (one: unknown): string => JSON.stringify(names.map((name) => (one as Record<string, unknown>)[name]));
-  return z.array(item).max(max)
+  return (min === 0 ? z.array(item) : z.array(item).min(min)).max(max)
     .refine((items) => new Set(items.map(keyOf)).size === items.length, { message: `two items have the same ${names.join(' and ')}` })
     .meta({ [LIST_MAP_KEYS]: names });
 }
@@ -105,6 +105,12 @@ export const geohash = matching(GEOHASH, 12, 'must be 1 to 12 characters of the 
 export const routeRule = matching(ROUTE_RULE, 317, 'must be <HTTPRoute name>/<rule name>, such as payment/canary');
 export const portNumber = z.int().min(1).max(65_535);
 export const percent = z.int().min(1).max(100);
+
+/** The mesh that something belongs to. */
+export const meshReference = z.strictObject({
+  name: dnsSubdomain.describe('Name of the Mesh.'),
+  namespace: dnsLabel.describe('Namespace of the Mesh.'),
+}).describe('The mesh that the service joins.');
 
 /** Kubernetes' own words on `kind`. */
 export const KIND = 'What the object is; the name of its schema.';

@@ -238,3 +238,20 @@ export const trafficShape = {
   healthCheck: healthCheck.optional().describe('How callers ask endpoints whether they are well. Without it they do not.'),
   faults: z.array(fault).max(16).optional().describe('Faults that its own proxies inject. Without it there are none.'),
 };
+
+/** What the proxies of callers do with it: all that can be done with what is outside of the mesh, where nobody else's proxy is. */
+export const outboundShape = {
+  timeout: trafficShape.timeout,
+  retry: trafficShape.retry,
+  circuitBreaker: trafficShape.circuitBreaker,
+  outlierDetection: trafficShape.outlierDetection,
+  bulkhead: trafficShape.bulkhead,
+  loadBalancer: trafficShape.loadBalancer,
+  healthCheck: trafficShape.healthCheck,
+};
+
+const outbound = z.strictObject(outboundShape);
+export type OutboundSpec = z.infer<typeof outbound>;
+
+/** What is spoken on a port. */
+export const protocol = z.enum(['http', 'http2', 'grpc', 'tcp']);

@@ -41,8 +41,8 @@ const CLUSTER_RULES = [
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
   { apiGroups: ['gateway.networking.k8s.io'], resources: ['grpcroutes', 'httproutes', 'referencegrants'], verbs: ['list', 'watch'] },
   { apiGroups: ['gateway.networking.k8s.io'], resources: ['grpcroutes/status', 'httproutes/status'], verbs: ['patch'] },
-  { apiGroups: [GROUP], resources: ['meshes', 'meshservices'], verbs: ['list', 'watch'] },
-  { apiGroups: [GROUP], resources: ['meshes/status', 'meshservices/status'], verbs: ['patch'] },
+  { apiGroups: [GROUP], resources: ['meshes', 'meshservices', 'externalservices'], verbs: ['list', 'watch'] },
+  { apiGroups: [GROUP], resources: ['meshes/status', 'meshservices/status', 'externalservices/status'], verbs: ['patch'] },
   { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
   // By server-side apply; what does not exist yet is a create, which no name can bound.
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },

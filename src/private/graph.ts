@@ -1,9 +1,10 @@
 import { ApiObject } from 'cdk8s';
 import { IConstruct } from 'constructs';
 import type { IBackend } from '../backend';
-import type { CallEdge, EmittedObject, MeshGraph, MeshNode, RouteMatch, RouteNode, RouteRule, ServiceNode } from '../check/graph';
+import type { CallEdge, EmittedObject, ExternalNode, MeshGraph, MeshNode, RouteMatch, RouteNode, RouteRule, ServiceNode } from '../check/graph';
 import { parseDuration } from '../contract/duration';
 import { BASE_VERSION } from '../contract/names';
+import type { ExternalService } from '../external-service';
 import type { GrpcRule } from '../grpc-rule';
 import type { HttpRule } from '../http-rule';
 import type { Mesh } from '../mesh';
@@ -29,6 +30,7 @@ export function buildGraph(registry: Registry): MeshGraph {
   return {
     meshes: registry.meshes.map((mesh) => meshNode(mesh, acknowledged)),
     services,
+    externals: registry.externals.map((external) => externalNode(external, acknowledged)),
     routes: registry.routes.map((route) => routeNode(route, backends, acknowledged)),
     byKey: new Map(services.map((service) => [service.key, service])),
     objects: objects.map(emitted),
@@ -61,6 +63,20 @@ function meshNode(mesh: Mesh, acknowledged: Acknowledged): MeshNode {
   return { path: mesh.node.path, acknowledged: acknowledged(mesh), name: mesh.meshName, namespace: mesh.meshNamespace, spec: mesh._checkedSpec() };
 }
 
+function externalNode(external: ExternalService, acknowledged: Acknowledged): ExternalNode {
+  const { node: { path }, backendName: name, backendNamespace: namespace, mesh } = external;
+  return { path, acknowledged: acknowledged(external), key: keyOf(external), name, namespace, mesh: mesh.node.path, spec: external._checked().spec };
+}
+
+/** Key of what is outside of the mesh. A service of the same name is another thing. */
+function outside(backend: IBackend): string | undefined {
+  return backend.backendKind === 'ExternalService' ? keyOf(backend) : undefined;
+}
+
+function inside(backend: IBackend, backends: Backends) {
+  return outside(backend) === undefined ? backends.get(keyOf(backend)) : undefined;
+}
+
 function serviceNode(service: MeshService, backends: Backends, acknowledged: Acknowledged): ServiceNode {
   const { path } = service.node;
   const { expectedLatency, idempotentMethods = [] } = service._props;
@@ -76,12 +92,14 @@ function serviceNode(service: MeshService, backends: Backends, acknowledged: Ack
     versions: [base, ...service._versions.map((version) => versionOf(version, version._pods, acknowledged))],
     calls: service._calls.map(({ upstream, options }): CallEdge => ({
       path,
-      target: backends.get(keyOf(upstream))?.key,
+      target: inside(upstream, backends)?.key,
+      external: outside(upstream),
       service: upstream.backendName,
       namespace: upstream.backendNamespace,
       requestsPerSecond: options.requestsPerSecond,
       concurrentRequests: options.concurrentRequests,
     })),
+    intercepted: service._interception !== undefined,
     facts: { expectedLatency: expectedLatency === undefined ? undefined : millisecondsOf(expectedLatency), idempotentMethods },
   };
 }
@@ -141,9 +159,10 @@ function ruleFacts(rule: HttpRule | GrpcRule, index: number, backends: Backends)
     name: ruleName(rule, index),
     // A mirror has no share of the requests, and has to be there like any other.
     backends: [...rule._backends, ...mirrorsOf(rule).map((_backend) => ({ _backend, _weight: 0 }))].map(({ _backend: backend, _weight: weight }) => {
-      const known = backends.get(keyOf(backend));
+      const known = inside(backend, backends);
       return {
         target: known?.key,
+        external: outside(backend),
         version: known?.version ?? BASE_VERSION,
         service: backend.backendName,
         namespace: backend.backendNamespace,

@@ -1,4 +1,5 @@
 import type { IBackend } from '../backend';
+import { GROUP } from '../contract/names';
 import type { HttpFilter, HeaderChanges } from '../http-filter';
 import type { HttpMatch, StringMatch } from '../http-match';
 import type { HttpRule, Weighted } from '../http-rule';
@@ -55,7 +56,12 @@ function valueMatch({ _kind: kind, _value: value }: StringMatch) {
 /** A backend as a rule names it. */
 export function backendRef({ _backend: backend, _weight: weight }: Pick<Weighted, '_backend' | '_weight'>, namespace: string) {
   const { backendName: name, backendNamespace, backendPort: port } = backend;
-  return { group: '', kind: 'Service', name, namespace: backendNamespace === namespace ? undefined : backendNamespace, port, weight };
+  return { ...objectOf(backend), name, namespace: backendNamespace === namespace ? undefined : backendNamespace, port, weight };
+}
+
+/** Group and kind of what stands for a backend. */
+function objectOf({ backendKind }: IBackend) {
+  return backendKind === 'ExternalService' ? { group: GROUP, kind: 'ExternalService' } : { group: '', kind: 'Service' };
 }
 
 /** What a rule of either kind of route sends to. */
@@ -78,13 +84,15 @@ export function destinationsOf(rule: AnyRule): IBackend[] {
 export function referenceGrants(
   service: IBackend, rules: readonly AnyRule[], kind: string,
 ): Map<string, object> {
-  const names = new Map<string, Set<string>>();
-  for (const { backendName, backendNamespace } of rules.flatMap(destinationsOf)) {
+  const named = new Map<string, Map<string, object>>();
+  for (const backend of rules.flatMap(destinationsOf)) {
+    const { backendNamespace, backendName } = backend;
     if (backendNamespace === service.backendNamespace) continue;
-    names.set(backendNamespace, (names.get(backendNamespace) ?? new Set()).add(backendName));
+    const to = objectOf(backend);
+    named.set(backendNamespace, (named.get(backendNamespace) ?? new Map()).set(`${to.kind}/${backendName}`, { ...to, name: backendName }));
   }
   const from = [{ group: 'gateway.networking.k8s.io', kind, namespace: service.backendNamespace }];
-  return new Map([...names].map(([namespace, to]) => [namespace, { from, to: [...to].map((name) => ({ group: '', kind: 'Service', name })) }]));
+  return new Map([...named].map(([namespace, to]) => [namespace, { from, to: [...to.values()] }]));
 }
 
 function redirectOf({ _redirect: redirect }: HttpRule) {

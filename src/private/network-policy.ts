@@ -2,6 +2,7 @@ import type { IBackend } from '../backend';
 import { CONTROL_PLANE } from '../contract/identity';
 import { MESH_LABEL, SERVICE_LABEL } from '../contract/names';
 import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, INBOUND_PORT, INJECTOR_PORT, XDS_PORT } from '../contract/ports';
+import type { ExternalService } from '../external-service';
 import type { MeshService } from '../mesh-service';
 import { NetworkIsolation } from '../network-isolation';
 import { destinationsOf } from './http-route-spec';
@@ -11,6 +12,8 @@ import type { Route } from './route';
 /** Name that Kubernetes labels every namespace with. */
 const NAMESPACE_LABEL = 'kubernetes.io/metadata.name';
 const DNS_PORT = 53;
+const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 /** Where the cluster's DNS is: its pods, and the address that its cache has on every node. */
 const DNS = [{ namespaceSelector: { matchLabels: { [NAMESPACE_LABEL]: 'kube-system' } } }, { ipBlock: { cidr: '169.254.20.10/32' } }];
 const ANYWHERE = [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }];
@@ -26,6 +29,7 @@ interface Rule {
 interface Edges {
   readonly callers: ReadonlyMap<MeshService, ReadonlySet<MeshService>>;
   readonly called: ReadonlyMap<MeshService, ReadonlySet<MeshService>>;
+  readonly outside: ReadonlyMap<MeshService, ReadonlySet<ExternalService>>;
 }
 
 const known = new WeakMap<Registry, { readonly revision: number; readonly edges: Edges }>();
@@ -38,21 +42,23 @@ function edgesOf(registry: Registry): Edges {
   for (const service of services) {
     for (const { backendNamespace, backendName } of [service, ...service._versions]) byName.set(`${backendNamespace}/${backendName}`, service);
   }
-  const of = ({ backendNamespace, backendName }: IBackend) => byName.get(`${backendNamespace}/${backendName}`);
+  const of = (backend: IBackend) => (isExternal(backend) ? undefined : byName.get(`${backend.backendNamespace}/${backend.backendName}`));
   const callers = new Map<MeshService, Set<MeshService>>(services.map((service) => [service, new Set()]));
   const called = new Map<MeshService, Set<MeshService>>(services.map((service) => [service, new Set()]));
+  const outside = new Map<MeshService, Set<ExternalService>>(services.map((service) => [service, new Set()]));
   for (const caller of services) {
     for (const { upstream } of caller._calls) {
       const first = of(upstream);
-      const routed = (first?._routes ?? []).flatMap((route) => backendsOf(route).map(of));
-      for (const service of [first, ...routed]) {
+      const routed = (first?._routes ?? []).flatMap(backendsOf);
+      for (const backend of [upstream, ...routed]) if (isExternal(backend)) outside.get(caller)!.add(backend);
+      for (const service of [first, ...routed.map(of)]) {
         if (service === undefined) continue;
         callers.get(service)!.add(caller);
         called.get(caller)!.add(service);
       }
     }
   }
-  const edges = { callers, called };
+  const edges = { callers, called, outside };
   known.set(registry, { revision, edges });
   return edges;
 }
@@ -73,13 +79,13 @@ export function controlPlanePolicySpec(meshName: string, pods: Readonly<Record<s
 
 /** `spec` of the NetworkPolicy of all pods of a service. */
 export function networkPolicySpec(service: MeshService, isolation: NetworkIsolation, registry: Registry): object {
-  const { callers, called } = edgesOf(registry);
+  const { callers, called, outside } = edgesOf(registry);
   const both = isolation === NetworkIsolation.INGRESS_AND_EGRESS;
   return {
     podSelector: { matchLabels: podsOf(service) },
     policyTypes: both ? ['Ingress', 'Egress'] : ['Ingress'],
     ingress: ingressOf(service, inOrder(callers.get(service)!)),
-    ...both && { egress: egressOf(service, inOrder(called.get(service)!)) },
+    ...both && { egress: egressOf(service, inOrder(called.get(service)!), inOrder(outside.get(service)!)) },
   };
 }
 
@@ -97,7 +103,7 @@ function ingressOf(service: MeshService, callers: readonly MeshService[]): Rule[
   return rules;
 }
 
-function egressOf(caller: MeshService, called: readonly MeshService[]): Rule[] {
+function egressOf(caller: MeshService, called: readonly MeshService[], outside: readonly ExternalService[]): Rule[] {
   const { mesh } = caller;
   const rules: Rule[] = called.map((service) => ({ to: [peer(service)], ports: portsOf(service) }));
   const controlPlane = { 'app.kubernetes.io/name': CONTROL_PLANE, [MESH_LABEL]: mesh.meshName };
@@ -112,6 +118,7 @@ function egressOf(caller: MeshService, called: readonly MeshService[]): Rule[] {
   if (keys !== undefined) rules.push({ to: ANYWHERE, ports: [tcp(keys)] });
   // Endpoints that are no pods of this program have addresses and ports of their own.
   if (called.some(({ _props: { discovery } }) => discovery !== undefined)) rules.push({ to: ANYWHERE });
+  rules.push(...outsideOf(caller, outside));
   const { excludeOutboundCidrs = [], excludeOutboundPorts = [] } = caller._interception ?? {};
   if (excludeOutboundCidrs.length > 0) rules.push({ to: excludeOutboundCidrs.map((cidr) => ({ ipBlock: { cidr } })) });
   if (excludeOutboundPorts.length > 0) rules.push({ to: ANYWHERE, ports: excludeOutboundPorts.map(tcp) });
@@ -125,6 +132,27 @@ function keysPort(service: MeshService): number | undefined {
   if (url === undefined) return undefined;
   const { port, protocol } = new URL(url);
   return port !== '' ? Number(port) : protocol === 'https:' ? 443 : 80;
+}
+
+/**
+ * What a service may reach that is no service of the mesh. A NetworkPolicy knows no names: what only has one is open at its port, whatever address
+ * the name leads to.
+ */
+function outsideOf({ _outside: { policy, hosts = [], networks = [] } }: MeshService, called: readonly ExternalService[]): Rule[] {
+  if (policy === 'none') return [];
+  if (policy === 'any') return [{ to: ANYWHERE }];
+  const rules: Rule[] = called.flatMap((external): Rule[] => {
+    const { endpoints, port: { number } } = external._checked().spec;
+    if (endpoints === undefined) return [{ to: ANYWHERE, ports: [tcp(number)] }];
+    return endpoints.map(({ address, port = number }) => ({ to: [{ ipBlock: { cidr: `${address}/${address.includes(':') ? 128 : 32}` } }], ports: [tcp(port)] }));
+  });
+  if (networks.length > 0) rules.push({ to: networks.map((cidr) => ({ ipBlock: { cidr } })) });
+  if (hosts.length > 0) rules.push({ to: ANYWHERE, ports: [HTTP_PORT, HTTPS_PORT].map(tcp) });
+  return rules;
+}
+
+function isExternal(backend: IBackend): backend is ExternalService {
+  return backend.backendKind === 'ExternalService';
 }
 
 /** What callers dial: the proxy; where connections are intercepted, also the application's own port, which leads there. */
@@ -149,7 +177,7 @@ function tcp(port: number) {
 }
 
 /** By name, whatever the order of the program. */
-function inOrder(services: ReadonlySet<MeshService>): MeshService[] {
-  const key = ({ backendNamespace, backendName }: MeshService) => `${backendNamespace}/${backendName}`;
+function inOrder<B extends IBackend>(services: ReadonlySet<B>): B[] {
+  const key = ({ backendNamespace, backendName }: B) => `${backendNamespace}/${backendName}`;
   return [...services].sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }

@@ -1,4 +1,5 @@
 import { Construct, IConstruct } from 'constructs';
+import type { ExternalService } from '../external-service';
 import type { Mesh } from '../mesh';
 import type { MeshService } from '../mesh-service';
 import type { RawObject } from './raw-object';
@@ -22,6 +23,7 @@ export class Registry {
 
   public readonly meshes: Mesh[] = [];
   public readonly services: MeshService[] = [];
+  public readonly externals: ExternalService[] = [];
   public readonly routes: Route[] = [];
   /** Namespaces that the meshes emit. */
   public readonly namespaces = new Set<string>();

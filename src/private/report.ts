@@ -41,7 +41,7 @@ export function report(registry: Registry): Report {
 }
 
 function find(registry: Registry, acknowledgements: Acknowledgements): Finding[] {
-  const own = [...registry.meshes, ...registry.services, ...registry.routes].flatMap((construct) => construct._problems());
+  const own = [...registry.meshes, ...registry.services, ...registry.externals, ...registry.routes].flatMap((construct) => construct._problems());
   return [...own, ...patchFindings(registry), ...checkGraph(buildGraph(registry)), ...acknowledgements.vain].sort(byPathAndCode);
 }
 
@@ -60,8 +60,8 @@ function judge(findings: readonly Finding[], acknowledgements: Acknowledgements,
 }
 
 /** Our constructs in the order in which cdk8s validates. */
-function inOrder({ root, meshes, services, routes }: Registry): IConstruct[] {
-  const all = new Set<IConstruct>([...meshes, ...services, ...routes]);
+function inOrder({ root, meshes, services, externals, routes }: Registry): IConstruct[] {
+  const all = new Set<IConstruct>([...meshes, ...services, ...externals, ...routes]);
   return root.node.findAll().filter((construct) => all.has(construct));
 }
 

@@ -1,6 +1,8 @@
 import type { Finding } from '../check/finding';
 import type { MeshServiceSpec } from '../contract/mesh-service';
+import type { OutboundSpec } from '../contract/traffic';
 import type { MeshService } from '../mesh-service';
+import type { OutboundPolicy } from '../outbound-policy';
 import type { IServicePolicy } from '../service-policy';
 import type { TrafficPolicy } from '../traffic-policy';
 import { Code, error, shown } from './finding';
@@ -75,6 +77,12 @@ type TrafficSpec = Pick<MeshServiceSpec, typeof FIELDS[number]>;
 
 /** A connection that carries bytes is closed when nothing went over it for so long, where nobody says otherwise: Envoy's own time. */
 const BYTES_IDLE = '1h';
+
+/** What the proxies of callers do, as the contract writes it. */
+export function outboundSpec(policy: OutboundPolicy, protocol: string): OutboundSpec {
+  const { timeout, retry, circuitBreaker, outlierDetection, bulkhead, loadBalancer, healthCheck } = trafficSpec(trafficOf(policy), protocol);
+  return { timeout, retry, circuitBreaker, outlierDetection, bulkhead, loadBalancer, healthCheck };
+}
 
 /** The policy as the contract writes it. What holds where nobody says so stands there too: what picks endpoints, and when idle bytes end. */
 export function trafficSpec(policy: TrafficPolicy, protocol: string): TrafficSpec {

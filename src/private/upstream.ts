@@ -1,10 +1,20 @@
 import type { IBackend } from '../backend';
 import type { Variable } from '../contract/pod/types';
+import { OUTBOUND_PORT } from '../contract/ports';
 import type { CallOptions } from '../mesh-service-props';
 
 /** Where the callers' applications reach a service of bytes: a port of their loopback. Undefined for what is told by its name in each request. */
 export function localPortOf({ backendProtocol, backendPort }: IBackend, { localPort }: CallOptions): number | undefined {
   return localPort ?? (backendProtocol === 'tcp' ? backendPort : undefined);
+}
+
+/**
+ * Clients that heed it ask their proxy for a tunnel to what they speak TLS to themselves. Only where something outside is called: within the mesh the
+ * proxies speak it, and applications do not.
+ */
+export function tunnelVariables(upstreams: readonly IBackend[], intercepted: boolean): Variable[] {
+  if (intercepted || !upstreams.some(({ backendKind, backendProtocol }) => backendKind === 'ExternalService' && backendProtocol !== 'tcp')) return [];
+  return ['HTTPS_PROXY', 'https_proxy'].map((name) => ({ name, value: `http://127.0.0.1:${OUTBOUND_PORT}` }));
 }
 
 /**

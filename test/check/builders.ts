@@ -1,4 +1,4 @@
-import type { CallEdge, EmittedObject, MeshGraph, MeshNode, RouteMatch, RouteNode, RouteRule, ServiceNode, VersionNode } from '../../src/check/graph';
+import type { CallEdge, EmittedObject, ExternalNode, MeshGraph, MeshNode, RouteMatch, RouteNode, RouteRule, ServiceNode, VersionNode } from '../../src/check/graph';
 import type { MeshSpec } from '../../src/contract/mesh';
 import type { MeshServiceSpec } from '../../src/contract/mesh-service';
 
@@ -24,13 +24,16 @@ export function container(fields: Partial<Container> = {}): Container {
 
 const PROXY = container({ name: 'meshwright-proxy', image: 'meshwright/proxy:latest', ports: [{ name: 'mesh', number: 15006, protocol: 'TCP' }], runAsUser: 1337, isProxy: true });
 
+type Declared = NonNullable<MeshServiceSpec['calls']>[number];
+
 export interface ServiceOptions {
   readonly spec?: Partial<MeshServiceSpec>;
   readonly mesh?: string;
+  readonly intercepted?: boolean;
   readonly replicas?: number;
   /** Versions beside the base, by name. */
   readonly versions?: Readonly<Record<string, { readonly replicas?: number; readonly containers?: readonly Container[]; readonly unlisted?: true }>>;
-  readonly calls?: readonly (string | (Partial<CallEdge> & { readonly to: string; readonly timeout?: MeshServiceSpec['timeout']; readonly localPort?: number }))[];
+  readonly calls?: readonly (string | (Partial<CallEdge> & { readonly to: string } & Pick<Partial<Declared>, 'timeout' | 'localPort' | 'allow'>))[];
   readonly facts?: Partial<ServiceNode['facts']>;
   readonly containers?: readonly Container[];
   readonly grace?: number;
@@ -45,7 +48,7 @@ export function service(name: string, options: ServiceOptions = {}): ServiceNode
   const pod = (containers: readonly Container[] = [container()]): Pod => (
     { containers: [...containers, PROXY], terminationGracePeriodSeconds: grace, ...options.pod }
   );
-  const timeouts = edges.map(({ to, namespace = 'shop', timeout, localPort }) => ({ service: to, namespace, timeout, localPort }));
+  const timeouts = edges.map(({ to, namespace = 'shop', timeout, localPort, allow }) => ({ service: to, namespace, timeout, localPort, ...allow && { allow } }));
   const listed = Object.entries(versions).filter(([, { unlisted }]) => !unlisted).map(([version]) => ({ name: version, service: `${name}-${version}` }));
   return {
     path,
@@ -69,7 +72,8 @@ export function service(name: string, options: ServiceOptions = {}): ServiceNode
         { path: `${path}/${version}`, acknowledged: NONE, name: version, service: `${name}-${version}`, replicas: own, pod: pod(containers) }
       )),
     ],
-    calls: edges.map(({ to, timeout: _, localPort: __, ...rest }) => ({ path, target: `shop/${to}`, service: to, namespace: 'shop', requestsPerSecond: undefined, ...rest })),
+    calls: edges.map(({ to, timeout: _, localPort: __, allow: ___, ...rest }) => ({ path, target: `shop/${to}`, service: to, namespace: 'shop', requestsPerSecond: undefined, ...rest })),
+    ...options.intercepted && { intercepted: true },
     facts: { expectedLatency: undefined, idempotentMethods: [], ...options.facts },
   };
 }
@@ -124,22 +128,57 @@ export function object(kind: string, name: string, path = `shop/${kind}-${name}`
   return { path, apiVersion, kind, name, namespace };
 }
 
-type Part = ServiceNode | RouteNode | MeshNode | EmittedObject;
+export interface ExternalOptions {
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly protocol?: 'http' | 'http2' | 'grpc' | 'tcp';
+  readonly tls?: boolean;
+  readonly addresses?: readonly string[];
+  readonly mesh?: string;
+}
+
+/** Something outside of the mesh, at `api.<name>.example`. */
+export function external(name: string, options: ExternalOptions = {}): ExternalNode {
+  const { hostname = `api.${name}.example`, port = 443, protocol = 'http', tls = true, addresses, mesh = 'shop/mesh' } = options;
+  return {
+    path: `shop/${name}`,
+    acknowledged: NONE,
+    key: `shop/${name}`,
+    name,
+    namespace: 'shop',
+    mesh,
+    spec: {
+      mesh: { name: 'mesh', namespace: 'shop' },
+      hostname,
+      port: { number: port, protocol },
+      tls: tls ? {} : undefined,
+      endpoints: addresses?.map((address) => ({ address })),
+      loadBalancer: { roundRobin: {} },
+    },
+  };
+}
+
+type Part = ServiceNode | ExternalNode | RouteNode | MeshNode | EmittedObject;
 
 /** The graph of these parts; a mesh is added where none is given. */
 export function graph(...parts: readonly Part[]): MeshGraph {
   const written = parts.filter((part): part is ServiceNode => 'facts' in part);
+  const externals = parts.filter((part): part is ExternalNode => 'spec' in part && 'hostname' in part.spec);
+  const outside = new Set(externals.map(({ key }) => key));
+  const outsideOf = (key: string | undefined) => (key !== undefined && outside.has(key) ? { external: key } : {});
   const owners = new Map(written.flatMap(({ key, versions }) => versions.map((version) => [`shop/${version.service}`, key])));
   const own = (key: string | undefined): string | undefined => (key === undefined ? undefined : owners.get(key));
-  const services = written.map((one) => ({ ...one, calls: one.calls.map((call) => ({ ...call, target: own(call.target) })) }));
+  const resolved = <T extends { readonly target: string | undefined }>(to: T) => ({ ...to, ...outsideOf(to.target), target: own(to.target) });
+  const services = written.map((one) => ({ ...one, calls: one.calls.map(resolved) }));
   const meshes = parts.filter((part): part is MeshNode => 'spec' in part && 'trustDomain' in part.spec);
   return {
     meshes: meshes.length > 0 ? meshes : [meshNode()],
     services,
+    externals,
     routes: parts.filter((part): part is RouteNode => 'rules' in part).map((one) => ({
       ...one,
       parent: own(one.parent),
-      rules: one.rules.map((each) => ({ ...each, backends: each.backends.map((to) => ({ ...to, target: own(to.target) })) })),
+      rules: one.rules.map((each) => ({ ...each, backends: each.backends.map(resolved) })),
     })),
     byKey: new Map(services.map((one) => [one.key, one])),
     objects: parts.filter((part): part is EmittedObject => 'kind' in part),

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { CHECKS, checkGraph } from '../../src/check';
 import { CAPACITY } from './cases/capacity';
 import { DESTINATIONS } from './cases/destinations';
+import { EXTERNAL } from './cases/external';
 import { LOCALITY } from './cases/locality';
 import { OBJECTS, TOGETHER } from './cases/objects';
 import { ROUTES } from './cases/routes';
 import { TIMEOUTS } from './cases/timeouts';
 
-const CASES = [...DESTINATIONS, ...ROUTES, ...TIMEOUTS, ...CAPACITY, ...LOCALITY, ...OBJECTS];
+const CASES = [...DESTINATIONS, ...ROUTES, ...TIMEOUTS, ...CAPACITY, ...LOCALITY, ...OBJECTS, ...EXTERNAL];
 /** Never given to another check. */
 const RETIRED = ['MW104'];
 const PAGES = join(__dirname, '..', '..', 'docs', 'findings');

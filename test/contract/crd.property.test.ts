@@ -1,12 +1,13 @@
 import * as fc from 'fast-check';
-import { API_VERSION, customResourceDefinitions, mesh, meshService, type CustomResourceDefinition } from '../../src/contract';
+import { API_VERSION, customResourceDefinitions, externalService, mesh, meshService, type CustomResourceDefinition } from '../../src/contract';
 import { documentsOf } from './documents';
 import { ApiServer } from './kubernetes';
 
-const SCHEMAS = { Mesh: mesh, MeshService: meshService };
+const SCHEMAS = { Mesh: mesh, MeshService: meshService, ExternalService: externalService };
 type Kind = keyof typeof SCHEMAS;
 
-const [MESH, MESH_SERVICE] = customResourceDefinitions() as [CustomResourceDefinition, CustomResourceDefinition];
+type Definition = CustomResourceDefinition;
+const [MESH, MESH_SERVICE, EXTERNAL_SERVICE] = customResourceDefinitions() as [Definition, Definition, Definition];
 
 function documents({ spec }: CustomResourceDefinition, about?: string): fc.Arbitrary<any> {
   return documentsOf(spec.versions[0]!.schema.openAPIV3Schema, spec.names.kind, API_VERSION, about);
@@ -19,7 +20,7 @@ function agree(document: any, apiServer: ApiServer): { accepted: boolean; agreed
   return { accepted: parsed.success, agreed: parsed.success === (refusals.length === 0), why: { problems: parsed.error?.issues, refusals } };
 }
 
-test.each([['Mesh', MESH], ['MeshService', MESH_SERVICE]] as const)('%s: what the schema accepts the API server admits, and the reverse', (_, crd) => {
+test.each([['Mesh', MESH], ['MeshService', MESH_SERVICE], ['ExternalService', EXTERNAL_SERVICE]] as const)('%s: what the schema accepts the API server admits, and the reverse', (_, crd) => {
   const apiServer = new ApiServer(crd);
   const counted = { accepted: 0, refused: 0 };
   fc.assert(fc.property(documents(crd), (document) => {
@@ -57,11 +58,13 @@ describe('the comparison notices', () => {
 });
 
 describe('each member of the specs by itself, the same', () => {
-  const apiServers = { Mesh: new ApiServer(MESH), MeshService: new ApiServer(MESH_SERVICE) };
+  const apiServers = { Mesh: new ApiServer(MESH), MeshService: new ApiServer(MESH_SERVICE), ExternalService: new ApiServer(EXTERNAL_SERVICE) };
 
-  test.each([MESH, MESH_SERVICE].flatMap((crd) => {
+  test.each([MESH, MESH_SERVICE, EXTERNAL_SERVICE].flatMap((crd) => {
     const { spec } = crd.spec.versions[0]!.schema.openAPIV3Schema.properties!;
-    return Object.keys(spec!.properties!).map((member) => [crd.spec.names.kind, member, crd] as const);
+    // What it has in common with a service is held by that one.
+    const members = crd === EXTERNAL_SERVICE ? ['hostname', 'port', 'tls', 'endpoints'] : Object.keys(spec!.properties!);
+    return members.map((member) => [crd.spec.names.kind, member, crd] as const);
   }))('%s.spec.%s', (kind, member, crd) => {
     const apiServer = apiServers[kind as Kind];
     fc.assert(fc.property(documents(crd, member), (document) => {

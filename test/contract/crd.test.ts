@@ -43,8 +43,8 @@ describe('what the API server asks of a structural schema', () => {
   });
 
   test('metadata is left to the API server, and the status is no business of a writer of specs', () => {
-    expect(ALL.filter(({ path }) => isMetadata(path)).map(({ schema }) => schema)).toEqual([{ type: 'object' }, { type: 'object' }]);
-    expect(customResourceDefinitions().map((crd) => crd.spec.versions[0].schema.openAPIV3Schema.required)).toEqual([['spec'], ['spec']]);
+    expect(ALL.filter(({ path }) => isMetadata(path)).map(({ schema }) => schema)).toEqual([{ type: 'object' }, { type: 'object' }, { type: 'object' }]);
+    expect(customResourceDefinitions().map((crd) => crd.spec.versions[0].schema.openAPIV3Schema.required)).toEqual([['spec'], ['spec'], ['spec']]);
   });
 
   test('lists say how they merge; keys of a map are scalar and required, items of a set are scalar', () => {
@@ -59,7 +59,7 @@ describe('what the API server asks of a structural schema', () => {
   test('lists and texts are bounded, so that the cost of a rule is', () => {
     expect(pathsWhere((schema, path) => schema.type === 'array' && schema.maxItems === undefined && !isMetadata(path))).toEqual([]);
     const free = pathsWhere((schema) => schema.type === 'string' && schema.maxLength === undefined && schema.enum === undefined);
-    expect(free).toEqual(['Mesh.apiVersion', 'Mesh.kind', 'MeshService.apiVersion', 'MeshService.kind']);
+    expect(free).toEqual(['Mesh.apiVersion', 'Mesh.kind', 'MeshService.apiVersion', 'MeshService.kind', 'ExternalService.apiVersion', 'ExternalService.kind']);
     expect(pathsWhere((schema) => schema.type === 'string' && (schema.maxLength as number) < ((schema.minLength as number | undefined) ?? 0))).toEqual([]);
   });
 });
@@ -151,6 +151,37 @@ test('the definitions look like this to kubectl', () => {
         "mwsvc",
       ],
       "singular": "meshservice",
+    },
+    "preserveUnknownFields": false,
+    "scope": "Namespaced",
+    "subresources": {
+      "status": {},
+    },
+  },
+  {
+    "columns": [
+      "Host (string) .spec.hostname",
+      "Port (integer) .spec.port.number",
+      "Protocol (string) .spec.port.protocol",
+      "Accepted (string) .status.conditions[?(@.type=="Accepted")].status",
+      "Programmed (string) .status.conditions[?(@.type=="Programmed")].status",
+      "Age (date) .metadata.creationTimestamp",
+    ],
+    "conversion": {
+      "strategy": "None",
+    },
+    "group": "mesh.meshwright.dev",
+    "names": {
+      "categories": [
+        "meshwright",
+      ],
+      "kind": "ExternalService",
+      "listKind": "ExternalServiceList",
+      "plural": "externalservices",
+      "shortNames": [
+        "mwext",
+      ],
+      "singular": "externalservice",
     },
     "preserveUnknownFields": false,
     "scope": "Namespaced",

@@ -27,7 +27,11 @@ function textOf(schema: StructuralSchema): fc.Arbitrary<string> {
   const max = schema.maxLength as number;
   if (schema.pattern !== undefined) {
     const pattern = new RegExp(schema.pattern as string);
-    return fc.stringMatching(pattern).map((value) => value.slice(0, Math.min(max, 20))).filter((value) => pattern.test(value));
+    // Short where a part of it is one too.
+    return fc.stringMatching(pattern).map((value) => {
+      const short = value.slice(0, Math.min(max, 20));
+      return pattern.test(short) ? short : value;
+    }).filter((value) => value.length <= max && pattern.test(value));
   }
   return fc.string({ unit: 'binary', minLength: schema.minLength as number ?? 0, maxLength: Math.min(max, 12) });
 }

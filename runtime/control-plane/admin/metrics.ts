@@ -34,7 +34,7 @@ export function metricsText({ ready, ads, report, builds, process, shared }: Met
   family(own('xds_removals_total'), 'counter', 'Resources withdrawn.', byType((type) => ads.types[type].removals));
   family(own('xds_acks_total'), 'counter', 'Responses that a proxy took.', byType((type) => ads.types[type].acks));
   family(own('xds_nacks_total'), 'counter', 'Responses that a proxy refused.', byType((type) => ads.types[type].nacks));
-  family(own('objects'), 'gauge', 'Objects that have a status, by kind.', countBy(report.objects.map(({ kind }) => kind), 'kind', ['Mesh', 'MeshService', 'HTTPRoute', 'GRPCRoute']));
+  family(own('objects'), 'gauge', 'Objects that have a status, by kind.', countBy(report.objects.map(({ kind }) => kind), 'kind', ['Mesh', 'MeshService', 'ExternalService', 'HTTPRoute', 'GRPCRoute']));
   const conditions = report.objects.flatMap((object) => object.conditions.filter(({ status }) => status === 'False').map(({ type }) => type as string));
   family(own('conditions_false'), 'gauge', 'Conditions of objects that do not hold.', countBy(conditions, 'type', ['Accepted', 'ResolvedRefs', 'Programmed']));
   if (shared) {

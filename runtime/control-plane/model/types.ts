@@ -43,6 +43,7 @@ export interface Service {
   readonly port: number;
   readonly protocol: Protocol;
   readonly calls: readonly Call[];
+  readonly outside: Outside;
   /** Services that declare a call which may end here, by key. */
   readonly callers: readonly Caller[];
   /** Of connections that bring bytes: closed when nothing went over them for so long; undefined: no bound. */
@@ -87,6 +88,16 @@ export type Fault = { readonly percent: number } & (
   | { readonly kind: 'abort'; readonly status: number }
   | { readonly kind: 'delay'; readonly delay: number }
 );
+
+/** What the pods of a service reach beside the mesh, where their connections are intercepted. */
+export interface Outside {
+  /** What nothing else says anything of is passed on to where it was meant to go. */
+  readonly everything: boolean;
+  /** Names, or `*.` and a suffix of some, of connections of TLS to port 443. */
+  readonly hosts: readonly string[];
+  /** In the notation of CIDR. */
+  readonly networks: readonly string[];
+}
 
 /**
  * How it is known who connects. `certificates`: by mutual TLS. `network`: whoever runs the mesh vouches for it, as the network in memory of a test
@@ -161,8 +172,19 @@ export interface Backend {
   readonly rules: readonly Rule[] | undefined;
   /** By the namespace of the caller, whose own routes are instead of `rules` (GEP-1426: consumer routes); undefined: no namespace has any. */
   readonly consumerRules: ReadonlyMap<string, readonly Rule[]> | undefined;
+  /** What it is, if it is outside of the mesh. */
+  readonly external?: External | undefined;
   /** Addresses of the Kubernetes Service, at which guests of the mesh reach it; undefined where it has none, or it is not for guests. */
   readonly addresses: readonly string[] | undefined;
+}
+
+/** Something outside of the mesh, which is called by its host name. */
+export interface External {
+  readonly hostname: string;
+  /** Whom its certificate has to come from, in PEM, undefined: the public authorities; undefined: it is reached in plain text. */
+  readonly tls: { readonly authorities: string | undefined } | undefined;
+  /** Undefined: where the DNS says. */
+  readonly endpoints: readonly { readonly address: string; readonly port: number }[] | undefined;
 }
 
 /** What a caller's proxy does with calls. Undefined is off. */

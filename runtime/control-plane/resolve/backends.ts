@@ -1,5 +1,5 @@
-import type { MeshResource, MeshServiceResource } from '../../../src/contract';
-import type { Backend, Policies, Protocol, Region } from '../model';
+import type { ExternalServiceResource, MeshResource, MeshServiceResource } from '../../../src/contract';
+import type { Backend, External, Policies, Protocol, Region } from '../model';
 import { keyOf, type KubernetesService, type ResourceId, type ResourceSet } from '../resources';
 import { NO_POLICIES, policiesOf } from './policies';
 import { spokenOn } from './protocols';
@@ -21,6 +21,7 @@ export interface BackendDraft {
   readonly owner: ResourceId;
   /** At which guests of the mesh reach it. */
   readonly addresses: readonly string[] | undefined;
+  readonly external?: External;
 }
 
 /** Which Kubernetes Service is what in the mesh. */
@@ -28,6 +29,8 @@ export class Backends {
   private readonly drafts = new Map<string, BackendDraft>();
   /** Key of the Kubernetes Service → key of the backend that the mesh has made of it. */
   private readonly meshed = new Map<string, string>();
+  /** Key of the ExternalService → key of its backend. */
+  private readonly external = new Map<string, string>();
 
   /** Ports of plain Services that routes of gRPC send to. */
   private readonly named: ReadonlySet<string>;
@@ -46,6 +49,7 @@ export class Backends {
     for (const { id, value } of set.resources.MeshService.values()) {
       for (const version of value.spec.versions ?? []) this.add(id, value, version.service);
     }
+    for (const { id, value } of set.resources.ExternalService.values()) this.addExternal(id, value);
     for (const { id, value } of set.resources.Service.values()) this.addForGuests(id, value);
   }
 
@@ -66,6 +70,12 @@ export class Backends {
   /** The backend that the mesh has made of a Kubernetes Service. */
   ofService(namespace: string, name: string): BackendDraft | undefined {
     const key = this.meshed.get(keyOf({ namespace, name }));
+    return key === undefined ? undefined : this.drafts.get(key);
+  }
+
+  /** The backend of an ExternalService. */
+  ofExternal(namespace: string, name: string): BackendDraft | undefined {
+    const key = this.external.get(keyOf({ namespace, name }));
     return key === undefined ? undefined : this.drafts.get(key);
   }
 
@@ -96,6 +106,26 @@ export class Backends {
 
   all(): BackendDraft[] {
     return [...this.drafts.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  private addExternal(id: ResourceId, { metadata: { namespace, name }, spec }: ExternalServiceResource): void {
+    const mesh = this.set.resources.Mesh.get(keyOf(spec.mesh))?.value;
+    if (!mesh) this.report.unresolved(id, 'MeshNotFound', `spec.mesh is ${keyOf(spec.mesh)}: there is no such Mesh; nobody can call it`);
+    const claimed = this.ofService(namespace, name);
+    if (claimed) {
+      this.report.unresolved(id, 'ServiceConflict', `MeshService ${claimed.service} has Service ${keyOf({ namespace, name })}, and calls mean that one; give the ExternalService another name`);
+      return;
+    }
+    const { port: { number: port, protocol }, hostname, tls, endpoints } = spec;
+    const key = backendKey(namespace, name, port);
+    const external: External = {
+      hostname,
+      tls: tls && { authorities: tls.caCertificates },
+      endpoints: endpoints?.map((one) => ({ address: one.address, port: one.port ?? port })),
+    };
+    const policies = policiesOf(spec);
+    this.drafts.set(key, { key, name, namespace, port, protocol, service: undefined, policies, mesh, owner: id, addresses: undefined, external });
+    this.external.set(keyOf({ namespace, name }), key);
   }
 
   private add(id: ResourceId, { metadata: { namespace }, spec }: MeshServiceResource, name: string): void {
@@ -134,10 +164,11 @@ export function backendKey(namespace: string, name: string, port: number): strin
 }
 
 export function finished(draft: BackendDraft, rules: BackendRules | undefined, identity: string | undefined): Backend {
-  const { key, name, namespace, port, protocol, service, policies, mesh, addresses } = draft;
+  const { key, name, namespace, port, protocol, service, policies, mesh, addresses, external } = draft;
   const tls = identity === undefined ? undefined : { identity };
   const attached = { rules: rules?.producer, consumerRules: rules?.consumers };
-  return { key, name, namespace, port, protocol, service, tls, policies, regions: regionsOf(mesh), ...attached, addresses };
+  const outside = external && { external };
+  return { key, name, namespace, port, protocol, service, tls, policies, regions: regionsOf(mesh), ...attached, addresses, ...outside };
 }
 
 export function regionsOf(mesh: MeshResource | undefined): Region[] {

@@ -31,6 +31,8 @@ export function serviceOfSlice({ id, value }: Resource<'EndpointSlice'>): string
  * so that the health of a region is judged by all of its pods. A Service of both address families is reached by IPv4; its pods are known by both.
  */
 export function endpointsOf(draft: BackendDraft, set: ResourceSet, slices: SlicesByService, report: Report): Locality[] {
+  // Its proxies ask the DNS, or were told with the cluster.
+  if (draft.external) return [];
   const service = set.resources.Service.get(keyOf(draft));
   const servicePort = service?.value.spec.ports.find(({ port }) => port === draft.port);
   const portName = servicePort && (servicePort.name ?? '');

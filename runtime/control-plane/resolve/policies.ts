@@ -1,4 +1,4 @@
-import { parseDuration, type MeshServiceSpec } from '../../../src/contract';
+import { parseDuration, type MeshServiceSpec, type OutboundSpec } from '../../../src/contract';
 import type {
   CircuitBreaker, Compression, Fault, HashKey, HealthCheck, LoadBalancer, LocalityPolicy, OutlierDetection, Policies, RateLimit, Retry, RetryBudget,
   Timeout,
@@ -8,7 +8,7 @@ type Spec = MeshServiceSpec;
 type RetrySpec = NonNullable<Spec['retry']>;
 
 /** What callers do with calls to the service, from its document. */
-export function policiesOf(spec: Spec): Policies {
+export function policiesOf(spec: OutboundSpec & Partial<Pick<Spec, 'rules' | 'locality'>>): Policies {
   return {
     timeout: timeoutOf(spec.timeout),
     connectTimeout: optional(spec.timeout?.connect),
@@ -60,7 +60,7 @@ export function retryOf(retry: RetrySpec): Retry {
  * A proxy has one budget for each backend, whichever rule a retry comes from (xDS has it on the cluster): the strictest of the service's own and
  * those of its rules.
  */
-function retryBudgetOf(spec: Spec): RetryBudget | undefined {
+function retryBudgetOf(spec: Pick<Spec, 'retry' | 'rules'>): RetryBudget | undefined {
   const budgets = [spec.retry, ...(spec.rules ?? []).map((rule) => rule.retry)].flatMap((retry) => (retry?.budget ? [retry.budget] : []));
   if (budgets.length === 0) return undefined;
   return { percent: Math.min(...budgets.map((one) => one.percent)), minConcurrency: Math.min(...budgets.map((one) => one.minConcurrency)) };

@@ -28,7 +28,7 @@ export interface ObjectReport {
 }
 
 /** Kinds that have a status of ours. Of the others only what is refused is reported. */
-const REPORTED = ['Mesh', 'MeshService', 'HTTPRoute', 'GRPCRoute'] as const;
+const REPORTED = ['Mesh', 'MeshService', 'ExternalService', 'HTTPRoute', 'GRPCRoute'] as const;
 
 const FINE: Verdict = { ok: true, reason: 'Accepted', messages: [] };
 

@@ -1,5 +1,5 @@
-import { RESERVED_PORTS, spiffeId, type MeshResource } from '../../../src/contract';
-import type { Call, MeshSettings, Security } from '../model';
+import { RESERVED_PORTS, spiffeId, type MeshResource, type OutsideTrafficSpec } from '../../../src/contract';
+import type { Call, MeshSettings, Outside, Security } from '../model';
 import { keyOf, type Resource, type ResourceSet } from '../resources';
 import { authenticationOf, type KnownIssuers } from './authentication';
 import { regionsOf, type Backends } from './backends';
@@ -37,6 +37,7 @@ function serviceOf(
     port: spec.port.number,
     protocol: spec.port.protocol,
     calls: callsOf({ id, spec }, set, backends, report),
+    outside: outsideOf(spec.outsideTraffic ?? mesh?.spec.outsideTraffic),
     idleTimeout: optional(spec.timeout?.idle),
     rateLimits: rateLimitsOf(spec),
     compression: compressionOf(spec),
@@ -65,21 +66,37 @@ type About = { readonly id: Resource<'MeshService'>['id']; readonly spec: Resour
 
 function callsOf({ id, spec }: About, set: ResourceSet, backends: Backends, report: Report): Call[] {
   const calls = new Map<string, Call>();
+  /** Who is called by a host name and port outside of the mesh. */
+  const places = new Map<string, string>();
   /** Who has a port of the loopback. */
   const taken = new Map<number, string>([[spec.port.number, 'the application itself'], ...RESERVED_PORTS.map((port) => [port, 'the proxy'] as const)]);
   (spec.calls ?? []).forEach((call, index) => {
     const target = keyOf({ namespace: call.namespace, name: call.service });
     const unresolved = (reason: string, message: string) => report.unresolved(id, reason, `spec.calls[${index}] is ${target}: ${message}`);
-    const backend = backends.ofService(call.namespace, call.service);
+    const backend = backends.ofService(call.namespace, call.service) ?? backends.ofExternal(call.namespace, call.service);
     if (!backend) {
       const plain = set.resources.Service.has(target);
       if (set.namespaces && !set.namespaces.has(call.namespace)) return unresolved('BackendNotFound', `there is no namespace ${call.namespace}; correct the name, or create it`);
-      return unresolved('BackendNotFound', plain ? 'a Service that is in no mesh; create a MeshService for it' : 'no MeshService has such a Service; correct the name, or create it');
+      return unresolved('BackendNotFound', plain ? 'a Service that is in no mesh; create a MeshService for it' : 'no MeshService has such a Service, and no ExternalService such a name; correct the name, or create it');
     }
-    const other = set.resources.MeshService.get(backend.service!)!.value.spec.mesh;
+    const called = backend.external ? set.resources.ExternalService.get(target)! : set.resources.MeshService.get(backend.service!)!;
+    const other = called.value.spec.mesh;
+    const { policy } = spec.outsideTraffic ?? set.resources.Mesh.get(keyOf(spec.mesh))?.value.spec.outsideTraffic ?? {};
+    if (backend.external && policy === 'none') {
+      return unresolved('OutsideTrafficDenied', 'an ExternalService, and outsideTraffic.policy is none: nothing outside of the mesh may be called; write registered, or take the call out');
+    }
+    if (backend.external && call.allow !== undefined) {
+      return unresolved('UnsupportedValue', 'an ExternalService: nobody is there who would judge what may be asked for; remove allow');
+    }
     if (keyOf(other) !== keyOf(spec.mesh)) {
       return unresolved('WrongMesh', `it is in mesh ${keyOf(other)}, and ${id.name} in ${keyOf(spec.mesh)}; calls stay within one mesh`);
     }
+    const place = backend.external && `${backend.external.hostname}:${backend.port}`;
+    const rival = place === undefined ? undefined : places.get(place);
+    if (rival !== undefined) {
+      return unresolved('HostConflict', `it is ${place}, and so is ${rival}, which is called too; which of the two a call means nobody can say: take one of them out`);
+    }
+    if (place !== undefined) places.set(place, target);
     const bytes = backend.protocol === 'tcp';
     const localPort = bytes ? call.localPort ?? backend.port : undefined;
     if (!bytes && call.localPort !== undefined) {
@@ -102,6 +119,10 @@ function callsOf({ id, spec }: About, set: ResourceSet, backends: Backends, repo
     });
   });
   return [...calls.values()].sort((a, b) => (a.backend < b.backend ? -1 : 1));
+}
+
+function outsideOf(spec: OutsideTrafficSpec | undefined): Outside {
+  return { everything: spec?.policy === 'any', hosts: spec?.hosts ?? [], networks: spec?.networks ?? [] };
 }
 
 function reportUnknownRegions(id: About['id'], spec: About['spec'], mesh: MeshResource | undefined, report: Report): void {

@@ -19,13 +19,21 @@ export function targetOf(
   const namespace = ref.namespace ?? id.namespace;
   const share = { weight: ref.weight, requestHeaders: requestHeadersOf(ref.filters), responseHeaders: responseHeadersOf(ref.filters) };
   const invalid = (reason: string, message: string): Target => {
-    report.unresolved(id, reason, `${path} is Service ${namespace}/${ref.name}, port ${ref.port}: ${message}; ${otherwise}`);
+    report.unresolved(id, reason, `${path} is ${ref.kind} ${namespace}/${ref.name}, port ${ref.port}: ${message}; ${otherwise}`);
     return { backend: undefined, ...share };
   };
   // What the parent of a consumer's route serves by itself it would get without that route: no grant is needed to send it there.
   const itself = namespace === parent.namespace && ref.name === parent.name;
-  if (namespace !== id.namespace && !itself && !granted(set, id, namespace, ref.name)) {
+  if (namespace !== id.namespace && !itself && !granted(set, id, namespace, ref)) {
     return invalid('RefNotPermitted', `no ReferenceGrant in namespace ${namespace} admits ${id.kind}s of namespace ${id.namespace}`);
+  }
+  if (ref.kind === 'ExternalService') {
+    const external = backends.ofExternal(namespace, ref.name);
+    if (!external) return invalid('BackendNotFound', 'it does not exist');
+    if (external.port !== ref.port) return invalid('BackendNotFound', `it is reached at port ${external.port}`);
+    if (external.protocol === 'tcp') return invalid('UnsupportedProtocol', 'it carries bytes (protocol tcp), not requests');
+    if (!sameMesh(external, parent)) return invalid('WrongMesh', `it belongs to mesh ${describeMesh(external.mesh)}, the route to mesh ${describeMesh(parent.mesh)}`);
+    return { backend: external.key, ...share };
   }
   const service = set.resources.Service.get(keyOf({ namespace, name: ref.name }));
   if (!service) return invalid('BackendNotFound', 'it does not exist');
@@ -61,10 +69,10 @@ function describeMesh(mesh: MeshResource | undefined): string {
   return mesh ? keyOf(mesh.metadata) : '(missing)';
 }
 
-function granted(set: ResourceSet, { kind, namespace: from }: Resource<RouteKind>['id'], to: string, name: string): boolean {
+function granted(set: ResourceSet, { kind, namespace: from }: Resource<RouteKind>['id'], to: string, ref: BackendRef): boolean {
   return [...set.resources.ReferenceGrant.values()].some(({ id, value: { spec } }) => id.namespace === to
     && spec.from.some((one) => one.group === 'gateway.networking.k8s.io' && one.kind === kind && one.namespace === from)
-    && spec.to.some((one) => one.group === '' && one.kind === 'Service' && (one.name === undefined || one.name === name)));
+    && spec.to.some((one) => one.group === ref.group && one.kind === ref.kind && (one.name === undefined || one.name === ref.name)));
 }
 
 type AnyFilter = HttpRouteFilter | HeaderFilter | RequestMirror;

@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import { API_VERSION, GROUP, mesh, meshService } from '../../../src/contract';
+import { API_VERSION, externalService, GROUP, mesh, meshService } from '../../../src/contract';
 import { explain } from './explain';
 import { endpointSlice, kubernetesService } from './schema/core';
 import { grpcRoute } from './schema/grpc-route';
@@ -37,6 +37,7 @@ interface Reader {
 const READERS: readonly Reader[] = [
   { kind: 'Mesh', group: GROUP, schema: mesh },
   { kind: 'MeshService', group: GROUP, schema: meshService },
+  { kind: 'ExternalService', group: GROUP, schema: externalService },
   { kind: 'HTTPRoute', group: GATEWAY, schema: httpRoute },
   { kind: 'GRPCRoute', group: GATEWAY, schema: grpcRoute },
   { kind: 'ReferenceGrant', group: GATEWAY, schema: referenceGrant },
@@ -84,7 +85,7 @@ function readValue(value: unknown): Read {
 /** A kind of our own group that does not exist is a mistake; other groups are other people's. */
 function unknownKind(group: string, kind: string): Read {
   if (group !== GROUP) return IGNORED;
-  const kinds = READERS.filter((one) => one.group === GROUP).map((one) => one.kind).join(' and ');
+  const kinds = READERS.filter((one) => one.group === GROUP).map((one) => one.kind).join(', ');
   return { kind: 'unreadable', message: `kind is ${JSON.stringify(kind)}: ${API_VERSION} has ${kinds}` };
 }
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { readDocument, type Read } from './read';
 import { describeId, keyOf, type Documents, type Kind, type Rejected, type Resource, type ResourceId, type ResourceSet, type Unreadable } from './types';
 
-const KINDS: readonly Kind[] = ['Mesh', 'MeshService', 'HTTPRoute', 'GRPCRoute', 'ReferenceGrant', 'Service', 'EndpointSlice'];
+const KINDS: readonly Kind[] = ['Mesh', 'MeshService', 'ExternalService', 'HTTPRoute', 'GRPCRoute', 'ReferenceGrant', 'Service', 'EndpointSlice'];
 
 /** The first document of an object, in the order of the source. */
 type Found = Extract<Read, { kind: 'valid' | 'invalid' }> & { readonly location: string };

@@ -1,4 +1,4 @@
-import type { MeshResource, MeshServiceResource } from '../../../src/contract';
+import type { ExternalServiceResource, MeshResource, MeshServiceResource } from '../../../src/contract';
 import type { EndpointSlice, KubernetesService } from './schema/core';
 import type { GrpcRoute } from './schema/grpc-route';
 import type { HttpRoute } from './schema/http-route';
@@ -31,6 +31,7 @@ export interface Documents {
 export interface Kinds {
   Mesh: MeshResource;
   MeshService: MeshServiceResource;
+  ExternalService: ExternalServiceResource;
   HTTPRoute: HttpRoute;
   GRPCRoute: GrpcRoute;
   ReferenceGrant: ReferenceGrant;

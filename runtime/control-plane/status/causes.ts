@@ -2,7 +2,7 @@ import { TypeUrl, type RouteConfiguration } from '../../xds';
 import type { EncodedResource, ResourceType } from '../ads';
 import { rulesFor, type Backend, type MeshModel, type Service } from '../model';
 import { isGuest } from '../xds/guest';
-import { clusterName, INBOUND, OUTBOUND, PODS } from '../xds/names';
+import { clusterName, INBOUND, OUTBOUND, PODS, TUNNEL } from '../xds/names';
 
 /** `MeshService shop/payment`: the form of `describeId`. */
 export type ObjectName = string;
@@ -52,7 +52,9 @@ export class Causes {
 
   private ofCluster(service: Service, name: string): ObjectName[] {
     if (name.startsWith(`${INBOUND}:`)) return ofOwn(service);
-    const backend = this.byCluster.get(name.replace(/@[^@]*$/, '').slice(name.startsWith(PODS) ? PODS.length : 0));
+    const prefix = [PODS, TUNNEL].find((one) => name.startsWith(one)) ?? '';
+    const backend = this.byCluster.get(name.replace(/@[^@]*$/, '').slice(prefix.length));
+    if (backend?.external) return [externalName(backend)];
     // A plain Service has no status of ours; whoever may use it is told.
     return backend?.service === undefined ? ofOwn(service) : [serviceName(backend.service)];
   }
@@ -60,7 +62,7 @@ export class Causes {
   private ofRoutes(backend: Backend | undefined, caller: string): ObjectName[] {
     if (!backend) return [];
     const routes = new Set((rulesFor(backend, caller)?.rules ?? []).map((rule) => routeObject(backend, caller, rule.name)));
-    return [...backend.service === undefined ? [] : [serviceName(backend.service)], ...routes];
+    return [...backend.external ? [externalName(backend)] : backend.service === undefined ? [] : [serviceName(backend.service)], ...routes];
   }
 }
 
@@ -69,12 +71,17 @@ function ofOwn({ key }: Service): ObjectName[] {
   return isGuest(key) ? [] : [serviceName(key)];
 }
 
+function externalName({ namespace, name }: Backend): ObjectName {
+  return `ExternalService ${namespace}/${name}`;
+}
+
 function serviceName(key: string): ObjectName {
   return `MeshService ${key}`;
 }
 
 /** The route of a rule `<route>/<rule>` that holds for callers of a namespace; without a rule the service itself. */
 function routeObject(backend: Backend, caller: string, rule: string | undefined): ObjectName {
+  if (backend.external) return externalName(backend);
   const route = rule?.split('/');
   const inForce = rulesFor(backend, caller);
   const kind = inForce?.rules.find(({ name }) => name === rule)?.kind === 'grpc' ? 'GRPCRoute' : 'HTTPRoute';

@@ -88,7 +88,7 @@ export function statusReport({ objects, unreadable, reached, connections, pods, 
 function conditionsOf({ id, accepted, resolvedRefs, inForce }: ObjectReport, reached: Progress | undefined, pods: Pods | undefined): Draft[] {
   const conditions = [condition('Accepted', accepted), condition('ResolvedRefs', resolvedRefs)];
   // Only objects of the mesh become configuration that can be traced back to them.
-  return ['Mesh', 'MeshService', 'HTTPRoute', 'GRPCRoute'].includes(id.kind) ? [...conditions, inForce ? programmed(reached, pods) : NOT_IN_FORCE] : [conditions[0]];
+  return ['Mesh', 'MeshService', 'ExternalService', 'HTTPRoute', 'GRPCRoute'].includes(id.kind) ? [...conditions, inForce ? programmed(reached, pods) : NOT_IN_FORCE] : [conditions[0]];
 }
 
 const NOT_IN_FORCE: Draft = { type: 'Programmed', status: 'False', reason: 'NotAccepted', message: 'no proxy gets this version of the object' };

@@ -13,10 +13,10 @@ import type { ProxyNode } from './types';
 /** What xDS says for no bound: its own defaults are 1024, and 3 retries. */
 const UNBOUNDED = 4_294_967_295;
 /** Time to connect to another pod, and to the application beside the proxy, in milliseconds. */
-const CONNECT_TIMEOUT = 5000;
+export const CONNECT_TIMEOUT = 5000;
 const LOCAL_CONNECT_TIMEOUT = 1000;
 /** An idle connection to another proxy is closed before that one closes it after its hour, and well before a firewall forgets it. */
-const IDLE_TIMEOUT = 300_000;
+export const IDLE_TIMEOUT = 300_000;
 /** Below the 5 seconds after which many HTTP/1.1 servers (Node's among them) close an idle connection: a request sent just then would be lost. */
 const LOCAL_IDLE_TIMEOUT = 4000;
 const LARGEST_RING = 8_388_608;
@@ -39,12 +39,19 @@ export function cluster(backend: Backend, region?: string): Cluster {
       },
     },
     transportSocket: backend.tls && clientSocket(backend, backend.tls.identity),
+    ...callersPolicies(policies),
+  });
+}
+
+/** What callers do with the traffic of a cluster. */
+export function callersPolicies(policies: Policies): ClusterInit {
+  return {
     ...balancer(policies.loadBalancer),
     circuitBreakers: { thresholds: [thresholds(policies)] },
     healthChecks: policies.healthCheck === undefined ? [] : [healthCheck(policies.healthCheck)],
     outlierDetection: policies.outlierDetection && outlierDetection(policies.outlierDetection),
     metadata: policies.circuitBreaker && { typedFilterMetadata: { 'meshwright.circuit_breaker': breaker(policies.circuitBreaker) } },
-  });
+  };
 }
 
 /** The pod's own application. Whoever calls it bounds the call, so nothing is bounded here. */
@@ -71,13 +78,17 @@ export function inboundCluster(service: Service, node: ProxyNode): Cluster {
   });
 }
 
-/**
- * Where each connection was meant to go.
- * @param port dialed there instead of the one that was meant
- */
-export function originalDestinations(name: string, port?: number, transportSocket?: TransportSocket): Cluster {
+interface OriginalDestinations {
+  /** Dialed there instead of the one that was meant. */
+  readonly port?: number;
+  readonly transportSocket?: TransportSocket | undefined;
+  readonly protocol?: Protocol;
+}
+
+/** Where each connection was meant to go. */
+export function originalDestinations(name: string, { port, transportSocket, protocol = 'tcp' }: OriginalDestinations = {}): Cluster {
   return create(ClusterSchema, {
-    ...upstream(name, 'tcp', CONNECT_TIMEOUT, IDLE_TIMEOUT),
+    ...upstream(name, protocol, CONNECT_TIMEOUT, IDLE_TIMEOUT),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     lbConfig: port === undefined ? undefined : { case: 'originalDstLbConfig', value: { upstreamPortOverride: port } },
@@ -86,7 +97,7 @@ export function originalDestinations(name: string, port?: number, transportSocke
   });
 }
 
-function upstream(name: string, protocol: Protocol, connectTimeout: number, idleTimeout: number): ClusterInit {
+export function upstream(name: string, protocol: Protocol, connectTimeout: number, idleTimeout: number): ClusterInit {
   return {
     name,
     connectTimeout: duration(connectTimeout),

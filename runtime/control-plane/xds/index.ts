@@ -2,11 +2,12 @@ import type { Cluster, ClusterLoadAssignment, Listener, Secret } from '../../xds
 import type { Authentication, Backend, Locality, MeshModel, Service, Trust } from '../model';
 import { cluster, inboundCluster, originalDestinations } from './clusters';
 import { endpoints } from './endpoints';
+import { externalCluster, tunnelCluster } from './external';
 import { isGuest, serviceOf } from './guest';
 import { trustBundle } from './identity';
-import { interceptedListeners, interceptedOutbound, PASS_THROUGH } from './interception';
+import { interceptedListeners, interceptedOutbound } from './interception';
 import { bytesListener, filterChains, inboundListener, outboundListener, type FilterChains } from './listeners';
-import { bytesListenerName, clusterName, INBOUND, OUTBOUND } from './names';
+import { bytesListenerName, clusterName, INBOUND, OUTBOUND, PASS_THROUGH, TUNNEL, tunnelName } from './names';
 import { clusterWithOwnSvid, listenerWithOwnSvid } from './own-certificate';
 import { INVALID_CLUSTER, INVALID_ENDPOINTS, proxyless, proxylessCluster, proxylessEndpoints, speaksHttp2, type Proxyless } from './proxyless';
 import type { ClusterUse } from './route';
@@ -38,7 +39,7 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
     ...service.authentication === undefined ? [] : [remembered(madeKeys, service.authentication, keysCluster)],
     ...outbound ? [originalDestinations(PASS_THROUGH), ...outbound.clusters] : [],
   ];
-  const clusters = [...own, ...used.map(({ backend, region }) => clusterFor(backend, region))];
+  const clusters = [...own, ...used.map(clusterFor)];
   return {
     clusters: (node.ownSvid ? clusters.map(clusterWithOwnSvid) : clusters).sort((a, b) => (a.name < b.name ? -1 : 1)),
     endpoints: xdsEndpoints(model, node),
@@ -51,8 +52,9 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
 /** No secrets: what a client proves itself by, and whom it trusts, is in files that its bootstrap names. */
 function proxylessResources(service: Service, model: MeshModel, node: ProxyNode): XdsResources {
   const { listeners, routes, invalid } = proxylessFor(service, model);
-  const clusters = routesFor(service, model).used.filter(({ backend }) => speaksHttp2(backend.protocol))
-    .map(({ backend, region }) => proxylessCluster(clusterFor(backend, region)));
+  // What is outside of the mesh takes a proxy, that speaks TLS to it.
+  const clusters = routesFor(service, model).used.filter(({ backend }) => speaksHttp2(backend.protocol) && !backend.external)
+    .map((use) => proxylessCluster(clusterFor(use)));
   return {
     clusters: [...clusters, ...invalid ? [INVALID_CLUSTER] : []],
     endpoints: [...xdsEndpoints(model, node), ...invalid ? [INVALID_ENDPOINTS] : []],
@@ -65,7 +67,7 @@ function proxylessResources(service: Service, model: MeshModel, node: ProxyNode)
 function proxylessFor(service: Service, model: MeshModel): Proxyless {
   const called = new Map(service.calls.flatMap(({ backend: key }) => {
     const backend = model.backends.get(key);
-    return backend ? [[clusterName(backend), backend] as const] : [];
+    return backend && !backend.external ? [[clusterName(backend), backend] as const] : [];
   }));
   return proxyless(routesFor(service, model).made.routes.virtualHosts, (virtualHost) => called.get(virtualHost));
 }
@@ -75,7 +77,8 @@ export function xdsEndpoints(model: MeshModel, node: ProxyNode, of?: ReadonlySet
   const service = serviceOf(model, node.service);
   if (!service) return [];
   const { used } = routesFor(service, model);
-  const asked = of ? used.filter(({ backend }) => of.has(backend.key)) : used;
+  // What is outside brings its endpoints with its cluster.
+  const asked = used.filter(({ backend }) => backend.external === undefined && (!of || of.has(backend.key)));
   const localities = ({ backend }: ClusterUse) => model.endpoints.get(backend.key) ?? NO_LOCALITIES;
   const assignment = (use: ClusterUse) => endpointsFor(use, localities(use), node.region);
   const called = node.proxyless ? asked.filter(({ backend }) => speaksHttp2(backend.protocol)) : asked;
@@ -137,7 +140,7 @@ function routesFor(service: Service, model: MeshModel): MadeRoutes {
     seen.set(key, backend);
     return backend;
   });
-  const byName = new Map(made.uses.map((use) => [clusterName(use.backend, use.region), use]));
+  const byName = new Map(made.uses.map((use) => [use.tunnel ? tunnelName(use.backend) : clusterName(use.backend, use.region), use]));
   const used = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, use]) => use);
   const result = { made, used, seen, model };
   madeRoutes.set(service, result);
@@ -174,8 +177,10 @@ function inboundFor(service: Service, node: ProxyNode): Cluster {
   return rememberedIn(remembered(madeInbound, service, () => new Map<string, Cluster>()), node.loopback, () => inboundCluster(service, node));
 }
 
-function clusterFor(backend: Backend, region: string | undefined): Cluster {
+function clusterFor({ backend, region, tunnel = false }: ClusterUse): Cluster {
   const made = remembered(madeClusters, backend, () => new Map<string, Cluster>());
+  const { external } = backend;
+  if (external) return rememberedIn(made, tunnel ? TUNNEL : '', () => (tunnel ? tunnelCluster : externalCluster)(backend, external));
   return rememberedIn(made, region ?? '', () => cluster(backend, region));
 }
 

@@ -2,18 +2,18 @@ import { INBOUND_PORT, OUTBOUND_PORT } from '../../../src/contract';
 import {
   create, FilterChainMatchSchema, RouteConfigurationSchema, type Cluster, type FilterChain, type Listener, type RouteConfiguration,
 } from '../../xds';
-import type { Backend, MeshModel, Service } from '../model';
+import type { Backend, Call, MeshModel, Service } from '../model';
 import { originalDestinations } from './clusters';
+import type { Outside } from './external-names';
 import { isGuest } from './guest';
 import { clientSocket } from './identity';
 import { interceptedListener, outboundChain, type FilterChains } from './listeners';
-import { clusterName, INBOUND, OUTBOUND, PODS } from './names';
+import { clusterName, INBOUND, OUTBOUND, PASS_THROUGH, PODS } from './names';
+import { deniedChain, outsideChains } from './outside';
 import { routesOf, type BackendLookup } from './route';
+import { isOutside } from './routes';
 import { tcpChain } from './tcp-proxy';
 import type { ProxyNode } from './types';
-
-/** Cluster of connections that go on to where they were meant to go, in plain text. */
-export const PASS_THROUGH = 'pass-through';
 
 /** What the calls of a service become where connections are redirected, beside what they are otherwise. */
 interface Outbound {
@@ -42,14 +42,14 @@ export function interceptedListeners(service: Service, model: MeshModel, chains:
   const called = interceptedOutbound(service, model).chains;
   const guest = isGuest(service.key);
   const pass = passThrough(service);
-  // What a service calls is declared. A guest declares nothing, and what it reaches beside the mesh is its own business.
-  const open = guest || service.mesh.security === 'none';
+  const open = isOpen(service);
+  const otherwise = open ? pass : deniedChain(service);
   const [v4, v6] = [false, true].map((wanted) => (node.addresses ?? [node.podIp]).filter((address) => address.includes(':') === wanted));
   const explicit = { ...chains.outbound, name: 'explicit', filterChainMatch: matching([], OUTBOUND_PORT) } as FilterChain;
   const inbound = inboundChains(service, chains, guest);
   const listener = (name: string, address: string, port: number) => interceptedListener(
     name, address, port, port === INBOUND_PORT,
-    port === INBOUND_PORT ? inbound : [explicit, ...called], port === INBOUND_PORT ? (guest || service.encryption === 'permissive') && pass : open && pass,
+    port === INBOUND_PORT ? inbound : [explicit, ...called], port === INBOUND_PORT ? (guest || service.encryption === 'permissive') && pass : otherwise,
   );
   return [
     ...v4.map((address, index) => listener(index === 0 ? INBOUND : `${INBOUND}-${address}`, address, INBOUND_PORT)),
@@ -96,11 +96,24 @@ function outbound(service: Service, model: MeshModel, backendOf: BackendLookup):
       }
     }
     if (backend.service === undefined) continue;
-    clusters.push(originalDestinations(podsOf(backend), INBOUND_PORT, backend.tls && clientSocket(backend, backend.tls.identity)));
+    const transportSocket = backend.tls && clientSocket(backend, backend.tls.identity);
+    clusters.push(originalDestinations(podsOf(backend), { port: INBOUND_PORT, transportSocket }));
     const direct = toPods(service, model, backend);
     if (direct) chains.push(direct);
   }
-  return { chains, clusters, routes };
+  // A guest says nothing of what it calls beside the mesh, and reaches all of it as it is.
+  if (isGuest(service.key)) return { chains, clusters, routes };
+  const outside = service.calls.flatMap((call): [Call, Outside][] => {
+    const backend = backendOf(call.backend);
+    return backend && isOutside(backend) ? [[call, backend]] : [];
+  });
+  const beside = outsideChains({ ...service, outside: { ...service.outside, everything: isOpen(service) } }, outside, backendOf, chains);
+  return { chains: [...chains, ...beside.chains], clusters: [...clusters, ...beside.clusters], routes: [...routes, ...beside.routes] };
+}
+
+/** What nothing else says anything of is passed on: of guests, of who says so, and where nobody is known. */
+function isOpen({ key, mesh: { security }, outside: { everything } }: Service): boolean {
+  return isGuest(key) || security === 'none' || everything;
 }
 
 /** Cluster of connections to a pod of the mesh by its own address: the pod that was meant, as who it has to be. */

@@ -12,7 +12,7 @@ import { faultFilters } from './fault';
 import { HTTP2_LIMITS } from './http2';
 import { authorizationFilter, connectionAuthorization, isJudged, serverSocket } from './identity';
 import type { Init } from './init';
-import { INBOUND, inboundClusterName, OUTBOUND } from './names';
+import { INBOUND, inboundClusterName, OUTBOUND, OUTSIDE } from './names';
 import { rateLimitFilter } from './rate-limit';
 import { inboundRoutes } from './routes';
 import { tcpChain } from './tcp-proxy';
@@ -53,7 +53,7 @@ export function filterChains(service: Service): FilterChains {
 }
 
 /** What the application sends, by the routes of that name. */
-export function outboundChain(name: string, service: Service): FilterChain {
+export function outboundChain(name: string, service: Service, filters: readonly HttpFilter[] = []): FilterChain {
   return filterChain(name, service, {
     // Which version the application's clients speak does not depend on what its upstreams speak: each is translated into the other.
     ...codec(HttpConnectionManager_CodecType.AUTO),
@@ -69,7 +69,7 @@ export function outboundChain(name: string, service: Service): FilterChain {
         },
       },
     },
-    httpFilters: [router()],
+    httpFilters: [...filters, router()],
   });
 }
 
@@ -166,8 +166,8 @@ function filterChain(name: string, { mesh }: Service, init: HcmInit): FilterChai
   const manager = create(HttpConnectionManagerSchema, {
     ...init,
     ...protocol(name),
-    // Nobody is denied on the way out.
-    accessLog: mesh.accessLogPercent === undefined && name !== INBOUND ? [] : [accessLog(mesh.accessLogPercent)],
+    // Within the mesh nobody is denied on the way out.
+    accessLog: mesh.accessLogPercent === undefined && name !== INBOUND && name !== OUTSIDE ? [] : [accessLog(mesh.accessLogPercent)],
   });
   return create(FilterChainSchema, {
     filters: [{

@@ -7,6 +7,12 @@ export const OUTBOUND = 'outbound';
 export const INBOUND = 'inbound';
 /** Before the name of a cluster: its pods by their own addresses, where connections are intercepted. */
 export const PODS = 'pods:';
+/** Before the name of a cluster outside of the mesh: for applications that speak TLS to it themselves. */
+export const TUNNEL = 'tunnel:';
+/** Cluster of connections that go on to where they were meant to go, in plain text. */
+export const PASS_THROUGH = 'pass-through';
+/** Begins the names of all that has to do with what is outside of the mesh, and is the name of its routes. */
+export const OUTSIDE = 'outside';
 /** A cluster that never exists: what is sent there is answered 500. */
 export const INVALID_BACKEND = 'invalid-backend';
 
@@ -14,6 +20,11 @@ export const INVALID_BACKEND = 'invalid-backend';
 export function clusterName({ name, namespace, port }: Pick<Backend, 'name' | 'namespace' | 'port'>, region?: string): string {
   const plain = `${name}.${namespace}:${port}`;
   return region === undefined ? plain : `${plain}@${region}`;
+}
+
+/** Cluster of what is outside of the mesh, for bytes that nobody looks into. */
+export function tunnelName(backend: Pick<Backend, 'name' | 'namespace' | 'port'>): string {
+  return `${TUNNEL}${clusterName(backend)}`;
 }
 
 /** Listener of a caller at which its application reaches a backend of bytes: `outbound:db.shop:5432`. */

@@ -1,5 +1,5 @@
 import {
-  create, ClusterSchema, DownstreamTlsContextSchema, FilterChainSchema, ListenerSchema, packAny, TransportSocketSchema, unpackAnyAs,
+  create, ClusterSchema, DataSourceSchema, DownstreamTlsContextSchema, FilterChainSchema, ListenerSchema, packAny, TransportSocketSchema, unpackAnyAs,
   UpstreamTlsContextSchema, type Any, type Cluster, type CommonTlsContext, type Listener, type TransportSocket,
 } from '../../xds';
 import { SVID } from './identity';
@@ -36,7 +36,7 @@ function socketWithOwnSvid(socket: TransportSocket | undefined): TransportSocket
 
 function contextWithOwnSvid(any: Any): Any | undefined {
   const up = unpackAnyAs(UpstreamTlsContextSchema, any);
-  if (up) return packAny(UpstreamTlsContextSchema, { ...up, commonTlsContext: withoutSource(up.commonTlsContext) });
+  if (up) return packAny(UpstreamTlsContextSchema, { ...up, commonTlsContext: withFile(withoutSource(up.commonTlsContext)) });
   const down = unpackAnyAs(DownstreamTlsContextSchema, any);
   return down && packAny(DownstreamTlsContextSchema, { ...down, commonTlsContext: withoutSource(down.commonTlsContext) });
 }
@@ -44,5 +44,17 @@ function contextWithOwnSvid(any: Any): Any | undefined {
 /** The message was just decoded, and is nobody else's. */
 function withoutSource(common: CommonTlsContext | undefined): CommonTlsContext | undefined {
   for (const secret of common?.tlsCertificateSdsSecretConfigs ?? []) if (secret.name === SVID) secret.sdsConfig = undefined;
+  return common;
+}
+
+/** Envoy takes `system_root_certs` and verifies nothing: its own image has the public authorities in a file. */
+const PUBLIC_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
+
+function withFile(common: CommonTlsContext | undefined): CommonTlsContext | undefined {
+  const context = common?.validationContextType;
+  if (context?.case === 'validationContext' && context.value.systemRootCerts) {
+    context.value.systemRootCerts = undefined;
+    context.value.trustedCa = create(DataSourceSchema, { specifier: { case: 'filename', value: PUBLIC_AUTHORITIES } });
+  }
   return common;
 }

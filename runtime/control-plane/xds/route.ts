@@ -3,6 +3,7 @@ import {
   RouteSchema, type Route, type RouteActionSchema,
 } from '../../xds';
 import { geohashPrefixes, NO_CHANGES, rulesFor, type Backend, type Call, type Forward, type Match, type Mirrored, type Redirect, type Rule, type Target, type ValueMatch } from '../model';
+import { externalHost } from './external-names';
 import { hashPolicies } from './hash';
 import { changesNothing, headerFields } from './headers';
 import type { Init } from './init';
@@ -22,6 +23,8 @@ export interface ClusterUse {
   readonly backend: Backend;
   /** Region that a geohash named; undefined: the cluster of the caller's own traffic. */
   readonly region: string | undefined;
+  /** Of what is outside of the mesh: for bytes that nobody looks into. */
+  readonly tunnel?: boolean;
 }
 
 const DEFAULT_MATCH: Match = { path: { kind: 'prefix', value: '/' }, method: undefined, headers: [], queryParams: [] };
@@ -82,11 +85,17 @@ interface LiveTarget extends Omit<Target, 'backend'> {
   readonly backend: Backend | undefined;
 }
 
+/** Headers of the mesh's own that are nobody's business outside of it: addresses of clients, and how the application spoke to its proxy. */
+const NOT_OUTSIDE = ['x-forwarded-for', 'x-forwarded-proto'];
+
 /** Targets that get traffic; none at all is one that is invalid. */
 function liveTargets({ targets }: Forward, backendOf: BackendLookup): LiveTarget[] {
-  const live = targets.filter(({ weight }) => weight > 0).map((target) => ({
-    ...target, backend: target.backend === undefined ? undefined : backendOf(target.backend),
-  }));
+  const live = targets.filter(({ weight }) => weight > 0).map((target): LiveTarget => {
+    const backend = target.backend === undefined ? undefined : backendOf(target.backend);
+    const { requestHeaders } = target;
+    const outside = backend?.external && { requestHeaders: { ...requestHeaders, remove: [...requestHeaders.remove, ...NOT_OUTSIDE] } };
+    return { ...target, backend, ...outside };
+  });
   return live.length > 0 ? live : [{ backend: undefined, weight: 1, requestHeaders: NO_CHANGES, responseHeaders: NO_CHANGES }];
 }
 
@@ -131,7 +140,7 @@ function bounds({ timeout }: Forward, call: Call, { policies }: Backend) {
   return { total: total || undefined, perTry: perTry || undefined };
 }
 
-function destination({ stickyBy }: Forward, targets: readonly LiveTarget[], region: string | undefined, uses: ClusterUse[]): ActionInit {
+function destination({ stickyBy, rewriteHost }: Forward, targets: readonly LiveTarget[], region: string | undefined, uses: ClusterUse[]): ActionInit {
   const names = targets.map(({ backend }) => {
     if (!backend) return INVALID_BACKEND;
     const use = { backend, region: backend.policies.locality?.geohashHeader === undefined ? undefined : region };
@@ -147,12 +156,20 @@ function destination({ stickyBy }: Forward, targets: readonly LiveTarget[], regi
       case: 'weightedClusters',
       value: {
         clusters: targets.map((target, index) => ({
-          name: names[index], weight: target.weight, ...headerFields(target.requestHeaders, target.responseHeaders),
+          name: names[index],
+          weight: target.weight,
+          ...headerFields(target.requestHeaders, target.responseHeaders),
+          hostRewriteSpecifier: rewriteHost === undefined ? hostOf(target) : undefined,
         })),
         randomValueSpecifier: stickyBy ? { case: 'useHashPolicy', value: { value: true } } : undefined,
       },
     },
   };
+}
+
+/** What is outside of the mesh is asked by its own name, whatever the request is called in the mesh. */
+function hostOf({ backend }: LiveTarget) {
+  return backend?.external && { case: 'hostRewriteLiteral' as const, value: externalHost(backend, backend.external) };
 }
 
 const CODES: Record<Redirect['status'], RedirectAction_RedirectResponseCode> = {

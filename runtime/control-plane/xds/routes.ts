@@ -1,8 +1,10 @@
 import {
-  create, duration, GrpcLimitsSchema, packAny, RouteConfigurationSchema, type RouteConfiguration, type VirtualHost, VirtualHostSchema,
+  create, duration, GrpcLimitsSchema, packAny, RouteConfigurationSchema, type MessageInit, type RouteConfiguration, type RouteSchema,
+  type VirtualHost, VirtualHostSchema,
 } from '../../xds';
-import type { Backend, Service } from '../model';
-import { clusterName, domains, INBOUND, inboundClusterName, OUTBOUND } from './names';
+import type { Backend, Call, Service } from '../model';
+import { externalDomains, type Outside } from './external-names';
+import { clusterName, domains, INBOUND, inboundClusterName, OUTBOUND, tunnelName } from './names';
 import { CALLERS_DEADLINE, routesOf, type BackendLookup, type ClusterUse } from './route';
 
 const HTTP_PORT = 80;
@@ -29,12 +31,17 @@ export function outboundRoutes(service: Service, backendOf: BackendLookup): Outb
   const bytes: BytesUpstream[] = [];
   const virtualHosts: VirtualHost[] = [];
   const called = service.calls.flatMap(({ backend }) => backendOf(backend) ?? []);
+  const outside: [Call, Outside][] = [];
   for (const call of service.calls) {
     const backend = backendOf(call.backend);
     if (!backend) continue;
     if (call.localPort !== undefined) {
       bytes.push({ backend, localPort: call.localPort });
       uses.push({ backend, region: undefined });
+      continue;
+    }
+    if (isOutside(backend)) {
+      outside.push([call, backend]);
       continue;
     }
     const made = routesOf(call, backend, service.namespace, backendOf);
@@ -45,8 +52,46 @@ export function outboundRoutes(service: Service, backendOf: BackendLookup): Outb
       routes: made.routes,
     }));
   }
+  const hosts = externalHosts(outside, service, backendOf, new Set(virtualHosts.flatMap(({ domains: names }) => names)));
+  uses.push(...hosts.uses);
+  virtualHosts.push(...hosts.virtualHosts);
   const routes = create(RouteConfigurationSchema, { name: OUTBOUND, virtualHosts, validateClusters: false });
   return { routes, bytes, uses };
+}
+
+/** A virtual host for each called service outside of the mesh, by its host name. Who asks for a tunnel to it speaks TLS with it himself. */
+export function externalHosts(
+  outside: readonly (readonly [Call, Outside])[], service: Service, backendOf: BackendLookup, taken: Set<string>,
+): { readonly virtualHosts: VirtualHost[]; readonly uses: ClusterUse[] } {
+  const names = externalDomains(outside.map(([, backend]) => backend), taken);
+  const uses: ClusterUse[] = [];
+  const virtualHosts = outside.flatMap(([call, backend]): VirtualHost[] => {
+    const ofBackend = names.get(backend)!;
+    if (ofBackend.length === 0) return [];
+    const made = routesOf(call, backend, service.namespace, backendOf);
+    uses.push(...made.uses, { backend, region: undefined, tunnel: true });
+    return [create(VirtualHostSchema, { name: clusterName(backend), domains: ofBackend, routes: [tunnelRoute(backend), ...made.routes] })];
+  });
+  return { virtualHosts, uses };
+}
+
+function tunnelRoute(backend: Backend): MessageInit<typeof RouteSchema> {
+  return {
+    name: 'tunnel',
+    match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier: { case: 'cluster', value: tunnelName(backend) },
+        timeout: duration(0),
+        upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }],
+      },
+    },
+  };
+}
+
+export function isOutside(backend: Backend): backend is Outside {
+  return backend.external !== undefined;
 }
 
 function messageLimits({ messageLimit }: Service) {

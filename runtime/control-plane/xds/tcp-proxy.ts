@@ -1,7 +1,7 @@
 import { create, duration, FilterChainSchema, packAny, TcpProxySchema, type FilterChain } from '../../xds';
 import type { MeshSettings } from '../model';
 import { connectionLog } from './access-log';
-import { INBOUND } from './names';
+import { INBOUND, OUTSIDE } from './names';
 
 /** Where the bytes of a listener go. */
 export interface BytesTo {
@@ -20,8 +20,8 @@ export function tcpChain(statPrefix: string, { accessLogPercent }: MeshSettings,
     idleTimeout: duration(idleTimeout ?? 0),
     maxConnectAttempts: 1,
     hashPolicy: bySource ? [{ policySpecifier: { case: 'sourceIp', value: {} } }] : [],
-    // Nobody is denied on the way out.
-    accessLog: accessLogPercent === undefined && statPrefix !== INBOUND ? [] : [connectionLog(accessLogPercent)],
+    // Within the mesh nobody is denied on the way out.
+    accessLog: accessLogPercent === undefined && statPrefix !== INBOUND && statPrefix !== OUTSIDE ? [] : [connectionLog(accessLogPercent)],
   });
   return create(FilterChainSchema, {
     filters: [{ name: 'envoy.filters.network.tcp_proxy', configType: { case: 'typedConfig', value: packAny(TcpProxySchema, proxy) } }],

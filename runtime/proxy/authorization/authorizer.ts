@@ -5,6 +5,8 @@ import { nameOfPeer, type Subject } from './subject';
 /** Whom a metric names apart; of more they are one. */
 const MOST_NAMES = 100;
 const OTHERS = 'others';
+/** Begins the name of rules about what leaves the mesh. The rest is who is judged: nobody else connects there, and without a certificate. */
+const OUTSIDE = 'outside:';
 
 /** How often was decided what: Envoy's `rbac.*`. */
 export class RbacStats {
@@ -18,8 +20,8 @@ export class RbacStats {
 }
 
 /** Addresses of whoever has no identity are no names: there is no end of them. */
-function countFor(counts: Map<string, number>, subject: Subject): void {
-  const name = subject.peer === undefined ? 'unknown' : nameOfPeer(subject);
+function countFor(counts: Map<string, number>, subject: Subject, caller: string | undefined): void {
+  const name = caller ?? (subject.peer === undefined ? 'unknown' : nameOfPeer(subject));
   const key = counts.has(name) || counts.size < MOST_NAMES ? name : OTHERS;
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
@@ -36,15 +38,22 @@ export interface Denial {
 export class Authorizer {
   private readonly enforced: RbacRules | undefined;
   private readonly shadow: RbacRules | undefined;
+  private readonly caller: string | undefined;
 
   constructor(private readonly config: RbacConfig, readonly stats = new RbacStats()) {
     this.enforced = config.rules && new RbacRules(config.rules);
     this.shadow = config.shadow && new RbacRules(config.shadow);
+    this.caller = config.statPrefix.startsWith(OUTSIDE) ? config.statPrefix.slice(OUTSIDE.length) : undefined;
   }
 
   /** Their name in logs and metrics. */
   get rules(): string {
-    return this.config.statPrefix;
+    return this.isOutside ? 'outside' : this.config.statPrefix;
+  }
+
+  /** What is judged leaves the mesh. */
+  get isOutside(): boolean {
+    return this.caller !== undefined;
   }
 
   /** Undefined: it may. */
@@ -60,14 +69,14 @@ export class Authorizer {
       return undefined;
     }
     stats.denied++;
-    countFor(stats.deniedTo, subject);
+    countFor(stats.deniedTo, subject, this.caller);
     const lacked = this.lacked(rules, subject);
     return { detail: this.explain(rules, subject, lacked), lacked };
   }
 
   private shadowDeny(subject: Subject): void {
     this.stats.shadowDenied++;
-    countFor(this.stats.shadowDeniedTo, subject);
+    countFor(this.stats.shadowDeniedTo, subject, this.caller);
   }
 
   private allows(rules: RbacRules, subject: Subject): boolean {
@@ -84,6 +93,10 @@ export class Authorizer {
   /** What was asked for, and what would have allowed it. */
   private explain(rules: RbacRules, subject: Subject, lacked: LackedClaims | undefined): string {
     const { request, destinationPort } = subject;
+    const { caller } = this;
+    if (caller !== undefined) {
+      return denial(`no rule allows ${caller} → ${meant(subject)}; declare an ExternalService and calls(…) to it in ${caller}, or allow it by outsideTraffic`);
+    }
     const { policy } = rules.decide(subject);
     const who = nameOfPeer(subject);
     const called = this.config.statPrefix;
@@ -102,6 +115,13 @@ export class Authorizer {
 
 function denial(why: string): string {
   return `rbac_access_denied{${why}}`;
+}
+
+/** Where something outside of the mesh is: by the name that was asked for, else by its address. */
+function meant({ request, serverName = '', destination, destinationPort }: Subject): string {
+  if (request !== undefined) return `http://${request.authority}`;
+  const place = destination === undefined ? `port ${destinationPort}` : `${destination.address.includes(':') ? `[${destination.address}]` : destination.address}:${destination.port}`;
+  return serverName === '' ? place : `${serverName} at ${place}`;
 }
 
 /** A query may hold secrets. */

@@ -1,4 +1,5 @@
 import type { RequestHead } from '../route/types';
+import type { Destination } from '../transport';
 
 /** Names of a certificate that was verified. */
 export interface VerifiedPeer {
@@ -17,6 +18,10 @@ export interface Subject {
   readonly destinationPort: number;
   /** What verified tokens of the request say, under the name that their filter gives them; undefined: there are none. */
   readonly claims?: Readonly<Record<string, unknown>>;
+  /** Where a redirected connection was meant to go. */
+  readonly destination?: Destination | undefined;
+  /** SNI that the client asked for. */
+  readonly serverName?: string;
   /** Undefined of a connection of bytes. */
   readonly request: RequestHead | undefined;
 }

@@ -76,8 +76,10 @@ export class UpstreamCluster implements Cluster {
     return host;
   }
 
-  hostOf(address: string, port: number): Host {
-    return new ClusterHost(address, this.config.portOverride ?? port);
+  hostOf(address: string, port: number, once = false): Host {
+    const host = new ClusterHost(address, this.config.portOverride ?? port);
+    host.removed = once;
+    return host;
   }
 
   started(host: Host): void {

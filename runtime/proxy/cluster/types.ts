@@ -87,8 +87,8 @@ export interface Cluster {
    * made, then one look at all its hosts.
    */
   pick(hash: RequestHash | undefined, tried: readonly Host[] | undefined, attempts: number): Host | undefined;
-  /** A host that is no endpoint of the cluster: where one connection of an original_dst cluster was meant to go. */
-  hostOf(address: string, port: number): Host;
+  /** A host that is no endpoint of the cluster: where one connection of an original_dst cluster was meant to go. `once`: it is for one request. */
+  hostOf(address: string, port: number, once?: boolean): Host;
   /** A try goes to `host`, be it over a connection that is yet to be made. One `finished` with this host must follow. */
   started(host: Host): void;
   /**

@@ -35,8 +35,8 @@ export class RbacFilter implements HttpFilter {
     if (denial === undefined) return undefined;
     const { detail, lacked } = denial;
     if (lacked !== undefined) return lackedReply(detail, lacked, request, this.rules ?? this.name);
-    const { code, status, flag, problem, title, policy } = ERRORS.accessDenied;
-    return { status, flag, detail, publicDetail: code, problem, title, policy: policy! };
+    const { code, status, flag, problem, title, policy, grpcStatus } = authorizer!.isOutside ? ERRORS.outsideDenied : ERRORS.accessDenied;
+    return { status, flag, detail, publicDetail: code, problem, title, policy: policy!, ...grpcStatus !== undefined && { grpcStatus } };
   }
 
   private of(config: RbacConfig): Authorizer {

@@ -4,7 +4,7 @@ import type { Head } from '../http1/head';
 import { isInternalAddress, plainAddress } from '../listener/address';
 import type { HttpConnectionManager } from '../listener/http-connection-manager';
 import type { Router } from '../router/router';
-import type { CloseReason, Connection } from '../transport';
+import type { CloseReason, Connection, Destination } from '../transport';
 import type { TlsSession } from '../transport/tls';
 import { ConnectionDeadline } from './connection-life';
 import type { Http2Dependencies } from './connection-output';
@@ -39,7 +39,10 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
   private address: string | undefined;
   private lastAuthority = '';
 
-  constructor(readonly manager: HttpConnectionManager, readonly router: Router, connection: Connection, prefaceRead: boolean) {
+  constructor(
+    readonly manager: HttpConnectionManager, readonly router: Router, connection: Connection, prefaceRead: boolean,
+    readonly destination: Destination | undefined,
+  ) {
     const { deps, settings } = common(manager, router);
     super(deps, settings);
     this.connection = connection;

@@ -9,7 +9,7 @@ import type { RequestClient } from '../router/request-client';
 import type { RequestContext } from '../router/request-context';
 import { endTunnel } from '../router/tunnel';
 import { Deadline, type DeadlineOwner } from '../timer';
-import type { CloseReason } from '../transport';
+import type { CloseReason, Destination } from '../transport';
 import type { TlsSession } from '../transport/tls';
 import { Dechunker } from './dechunker';
 import type { Http2Downstream } from './downstream';
@@ -86,13 +86,12 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
   get forwarding() { return this.server; }
   get peerAddress(): string { return this.server.peerAddress; }
   get peerPort(): number { return this.server.peerPort; }
+  get destination(): Destination | undefined { return this.server.destination; }
   get tls(): TlsSession | undefined { return this.server.tls; }
   get tlsFailure(): string | undefined { return this.server.tlsFailure; }
   get fallbackHost(): string { return this.server.fallbackHost; }
 
-  authorityOf(head: Head, start: number, end: number): string {
-    return this.server.authorityOf(head, start, end);
-  }
+  authorityOf(head: Head, start: number, end: number): string { return this.server.authorityOf(head, start, end); }
 
   // The request.
 

@@ -7,7 +7,7 @@ import type { KeyStore } from '../filter/jwt';
 import type { RouteTable } from '../route/types';
 import { compileChoice } from '../route/weighted-clusters';
 import type { SharedMemory } from '../shared-memory';
-import { compileFilterChainMatch } from './filter-chain-match';
+import { compileCertainMatch, compileFilterChainMatch } from './filter-chain-match';
 import { isHttp, type ChainTables, type ListenerTables } from './tables';
 import type { DownstreamTransportSocket } from './transport-socket';
 
@@ -33,8 +33,9 @@ export function compileListener(config: ListenerConfig, dependencies: ListenerDe
   const known = (key: string) => before?.chains.find(({ chain }) => chain.key === key);
   const chains = allChains(config).map((chain) => compileChain(config.name, chain, dependencies, known(chain.key)));
   if (before !== undefined && before.config === config && chains.every((chain, index) => chain === before.chains[index])) return before;
-  const matcher = compileFilterChainMatch(config.filterChains.map(({ match }) => match), config.defaultFilterChain !== undefined);
-  return { config, chains, matcher };
+  const matches = config.filterChains.map(({ match }) => match);
+  const hasDefault = config.defaultFilterChain !== undefined;
+  return { config, chains, matcher: compileFilterChainMatch(matches, hasDefault), certain: compileCertainMatch(matches, hasDefault) };
 }
 
 function compileChain(

@@ -5,7 +5,7 @@ import { REPLY_BODY_TOGETHER, hasBody, writeReply, type Reply } from '../router/
 import type { RequestContext } from '../router/request-context';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
-import type { Connection } from '../transport';
+import type { Connection, Destination } from '../transport';
 import type { TlsSession } from '../transport/tls';
 import { isInternalAddress, plainAddress } from './address';
 import type { HttpConnectionManager } from './http-connection-manager';
@@ -42,7 +42,10 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   readonly major = 1;
   readonly takesFrames = false;
 
-  constructor(readonly manager: HttpConnectionManager, protected readonly router: Router, protected readonly connection: Connection) {
+  constructor(
+    readonly manager: HttpConnectionManager, protected readonly router: Router, protected readonly connection: Connection,
+    readonly destination: Destination | undefined,
+  ) {
     this.idleDeadline = new Deadline(this, DownstreamDeadline.Idle);
     // Asked now: a connection that broke has no peer any more, and logs name who it was.
     this.peerAddress = plainAddress(connection.peerAddress);

@@ -49,6 +49,24 @@ export function compileFilterChainMatch(chains: readonly FilterChainMatchConfig[
   };
 }
 
+/**
+ * As `compileFilterChainMatch`, of what is known before a connection has said anything: undefined where the chain depends on that.
+ */
+export function compileCertainMatch(
+  chains: readonly FilterChainMatchConfig[], hasDefault: boolean,
+): (port: number, address: string) => number | undefined {
+  const ports = index(chains, () => {});
+  const none = hasDefault ? chains.length : -1;
+  return (port, address) => {
+    const addresses = ports.get(port) ?? ports.get(0);
+    const names = addresses && (addresses.networks.find(address) ?? addresses.any);
+    if (names === undefined || names.size === 0) return none;
+    const transports = names.size === 1 ? names.get(ANY) : undefined;
+    const protocols = transports?.size === 1 ? transports.get(ANY) : undefined;
+    return protocols?.size === 1 ? protocols.get(ANY) : undefined;
+  };
+}
+
 /** Pairs of chains of which no connection could say which one it belongs to: Envoy refuses them. */
 export function duplicateMatches(chains: readonly FilterChainMatchConfig[]): [first: number, second: number][] {
   const found = new Map<string, [number, number]>();

@@ -81,7 +81,9 @@ export class Listener implements ChainOwner, InspectionOwner {
     }
     const { inspect, originalDestination } = this.config;
     const destination = originalDestination === true ? this.redirected(connection) : undefined;
-    if (!inspect.tls && !inspect.http) {
+    // A server that speaks first would wait for what its client never says.
+    const certain = destination !== undefined && this.current.certain(destination.port, destination.address) !== undefined;
+    if (certain || (!inspect.tls && !inspect.http)) {
       this.choose(connection, PLAIN, destination);
       return;
     }

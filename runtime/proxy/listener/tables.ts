@@ -12,6 +12,8 @@ export interface ListenerTables {
   /** In the order of `FilterChainMatcher`'s answers; the default chain last, where there is one. */
   readonly chains: readonly ChainTables[];
   readonly matcher: FilterChainMatcher;
+  /** Of a connection to that place, whatever its first bytes are; undefined: they decide. */
+  readonly certain: (port: number, address: string) => number | undefined;
 }
 
 export type ChainTables = HttpTables | TcpTables;

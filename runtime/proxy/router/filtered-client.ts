@@ -9,6 +9,7 @@ import type { Head } from '../http1/head';
 import { Dechunker } from '../http2/dechunker';
 import type { FieldSection } from '../http2/hpack/field-section';
 import type { HttpConnectionManager } from '../listener/http-connection-manager';
+import type { Destination } from '../transport';
 import type { TlsSession } from '../transport/tls';
 import { digestsToMake, encodedEdits, isWhole, plainEdits, reframedEdits, varies, withAdded, type DigestName } from './answer-edits';
 import { lastChunk, joinedChunk, withoutFields } from './chunks';
@@ -82,6 +83,7 @@ export class FilteredClient implements RequestClient, EncoderOwner {
   get fallbackHost(): string { return this.client.fallbackHost; }
   get peerAddress(): string { return this.client.peerAddress; }
   get peerPort(): number { return this.client.peerPort; }
+  get destination(): Destination | undefined { return this.client.destination; }
   get tls(): TlsSession | undefined { return this.client.tls; }
   get tlsFailure(): string | undefined { return this.client.tlsFailure; }
   get section(): FieldSection | undefined { return this.client.section; }

@@ -3,6 +3,7 @@ import type { Framing } from '../http1/framing';
 import type { Head } from '../http1/head';
 import type { FieldSection } from '../http2/hpack/field-section';
 import type { HttpConnectionManager } from '../listener/http-connection-manager';
+import type { Destination } from '../transport';
 import type { TlsSession } from '../transport/tls';
 import type { Reply } from './local-reply';
 import type { RequestContext } from './request-context';
@@ -22,6 +23,8 @@ export interface RequestClient {
   readonly fallbackHost: string;
   readonly peerAddress: string;
   readonly peerPort: number;
+  /** Where its connection was meant to go, if it was redirected. */
+  readonly destination?: Destination | undefined;
   /** What was agreed on with the client by TLS, and who it is; undefined: plain text. */
   readonly tls: TlsSession | undefined;
   /** Why TLS broke the client's connection off. */

@@ -14,7 +14,7 @@ import type { RequestRecord } from '../observe/types';
 import { inTurn } from '../route/header-mutation';
 import type { ClusterChoice, ForwardAction, MadeCookies, RouteMatch } from '../route/types';
 import { Deadline, type DeadlineOwner } from '../timer';
-import type { TlsSession } from '../transport';
+import type { Destination, TlsSession } from '../transport';
 import type { ClusterPool } from './cluster-pool';
 import type { FilteredClient } from './filtered-client';
 import { Held } from './held-request';
@@ -262,6 +262,10 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
 
   get destinationPort(): number {
     return this.downstream.manager.owner.port;
+  }
+
+  get destination(): Destination | undefined {
+    return this.downstream.destination;
   }
 
   get request(): this {

@@ -1,4 +1,4 @@
-import type { Host, TryOutcome } from '../cluster/types';
+import type { Cluster, Host, TryOutcome } from '../cluster/types';
 import { ERRORS, type ProxyError } from '../error';
 import { httpStatusOf } from '../grpc/status';
 import { Known, type Head } from '../http1/head';
@@ -47,7 +47,8 @@ export class TryLoop {
     ctx.admission = cluster.admission;
     const { retry } = ctx;
     const attempts = retry !== undefined && retry.avoidPreviousHosts ? Math.max(1, retry.hostSelectionAttempts) : 0;
-    const host = cluster.pick(ctx.hash, ctx.triedHosts, ctx.triedHosts === undefined ? 0 : attempts);
+    const host = cluster.config.discovery === 'original_dst' ? meantHost(ctx, cluster)
+      : cluster.pick(ctx.hash, ctx.triedHosts, ctx.triedHosts === undefined ? 0 : attempts);
     if (host === undefined) {
       router.refuse(ctx, ERRORS.noHealthyUpstream);
       return;
@@ -213,4 +214,12 @@ export class TryLoop {
     ctx.connection?.abandon();
     this.finish(ctx, 0, failure);
   }
+}
+
+/**
+ * Where the client's connection was meant to go: no endpoint of the cluster. It is removed before it is used, so that its connections are for one
+ * request each: nobody could say when the last one is gone.
+ */
+function meantHost({ downstream: { destination } }: RequestContext, cluster: Cluster): Host | undefined {
+  return destination && cluster.hostOf(destination.address, destination.port, true);
 }

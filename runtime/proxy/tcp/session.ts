@@ -44,7 +44,7 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
 
   constructor(
     private readonly proxy: TcpProxy, private readonly router: Router, private readonly client: Connection, serverName: string,
-    private readonly destination: Destination | undefined,
+    readonly destination: Destination | undefined,
   ) {
     super(router.clock.now(), serverName);
     this.idleTimeout = proxy.config.idleTimeout;

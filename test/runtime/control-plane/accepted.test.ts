@@ -25,7 +25,8 @@ test.each(inputs)('the proxy takes everything that %s becomes', (file) => {
   const { model } = resolve(readResources({ documents: parsed.documents, unreadable: [] }), undefined, identity.trusting);
   const snapshot = snapshotOf(xdsResources(model, proxyNode(model, node)));
 
-  const store = new ConfigStore({ onSnapshot: () => {}, onDns: () => {} });
+  const named: string[] = [];
+  const store = new ConfigStore({ onSnapshot: () => {}, onDns: (name) => named.push(name) });
   // The proxy has made its key and got its certificate.
   store.setSecret(identity.svid);
   for (const type of ASKED) {
@@ -33,6 +34,8 @@ test.each(inputs)('the proxy takes everything that %s becomes', (file) => {
       .map(({ name, version, resource }) => ({ name, version, resource: resource! }));
     expect(store.update({ type, resources, removed: [] })).toEqual([]);
   }
+  // The DNS has answered.
+  for (const name of named) store.setResolved(name, { localities: [], overprovisioningFactor: 140 });
   // Nothing is left waiting for something that never comes.
   expect([...store.snapshot.listeners.keys()].sort()).toEqual(xdsResources(model, proxyNode(model, node)).listeners.map(({ name }) => name));
   expect([...store.snapshot.clusters.keys()].sort()).toEqual(xdsResources(model, proxyNode(model, node)).clusters.map(({ name }) => name).sort());

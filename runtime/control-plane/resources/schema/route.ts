@@ -1,7 +1,7 @@
 /** What the routes of Gateway API have in common. */
 import { RE2JS } from 're2js';
 import * as z from 'zod';
-import { DNS_LABEL, DNS_SUBDOMAIN } from '../../../../src/contract';
+import { DNS_LABEL, DNS_SUBDOMAIN, GROUP } from '../../../../src/contract';
 
 export const label = z.string().min(1).max(63).regex(new RegExp(DNS_LABEL));
 export const subdomain = z.string().min(1).max(253).regex(new RegExp(DNS_SUBDOMAIN));
@@ -58,15 +58,17 @@ export function filters<S extends z.ZodType<{ type: string }>>(filter: S) {
 /** Filters that change headers only: those of every backend. */
 export const headerFilters = filters(z.discriminatedUnion('type', [requestHeaders, responseHeaders])).default([]);
 
+const BACKEND_KIND = { '': 'Service', [GROUP]: 'ExternalService' } as const;
+
 export const backendRef = z.strictObject({
-  group: z.literal('').default(''),
-  kind: z.literal('Service').default('Service'),
+  group: z.enum(['', GROUP]).default(''),
+  kind: z.enum(['Service', 'ExternalService']).default('Service'),
   namespace: label.optional(),
   name: label,
   port: portNumber,
   weight: z.int().min(0).max(1_000_000).default(1),
   filters: headerFilters,
-});
+}).refine(({ group, kind }) => BACKEND_KIND[group] === kind, { message: `must be a Service of group "", or an ExternalService of group ${GROUP}`, path: ['kind'] });
 
 /** Where copies go: no share, and nothing of its own that changes them. */
 const mirrorRef = z.strictObject({

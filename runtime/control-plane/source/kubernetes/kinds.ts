@@ -18,6 +18,7 @@ const GATEWAY = 'gateway.networking.k8s.io';
 export const WATCHED: readonly WatchedKind[] = [
   { kind: 'Mesh', group: GROUP, versions: [VERSION], plural: 'meshes', keep: specOnly, reported: true },
   { kind: 'MeshService', group: GROUP, versions: [VERSION], plural: 'meshservices', keep: specOnly, reported: true },
+  { kind: 'ExternalService', group: GROUP, versions: [VERSION], plural: 'externalservices', keep: specOnly, reported: true, optional: true },
   { kind: 'HTTPRoute', group: GATEWAY, versions: ['v1'], plural: 'httproutes', keep: specOnly, reported: true, optional: true },
   { kind: 'GRPCRoute', group: GATEWAY, versions: ['v1'], plural: 'grpcroutes', keep: specOnly, reported: true, optional: true },
   { kind: 'ReferenceGrant', group: GATEWAY, versions: ['v1beta1', 'v1'], plural: 'referencegrants', keep: specOnly, reported: false, optional: true },

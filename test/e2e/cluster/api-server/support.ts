@@ -58,7 +58,7 @@ export async function prepare(api: HttpKubernetesApi, ...namespaces: readonly st
   await run(join(ROOT, 'test/cluster/gateway-api'), { env: { ...process.env, TESTCLUSTER_STATE: stateFolder() } });
   for (const file of readdirSync(join(ROOT, 'crds'))) await apply(api, parse(readFileSync(join(ROOT, 'crds', file), 'utf8')) as ApiObject);
   for (const name of namespaces) await apply(api, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  for (const plural of ['meshes', 'meshservices']) await established(api, `${plural}.mesh.meshwright.dev`);
+  for (const plural of ['meshes', 'meshservices', 'externalservices']) await established(api, `${plural}.mesh.meshwright.dev`);
 }
 
 async function established(api: HttpKubernetesApi, name: string): Promise<void> {

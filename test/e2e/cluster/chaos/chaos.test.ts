@@ -83,7 +83,7 @@ beforeAll(async () => {
   await emptied(NAMESPACE);
   await kubectlTried('apply', '-f', dist);
   await kubectl('create', 'configmap', 'programs', '-n', NAMESPACE, `--from-file=echo.js=${programs.echo}`, `--from-file=generator.js=${programs.generator}`);
-  await kubectl('wait', 'crd/meshes.mesh.meshwright.dev', 'crd/meshservices.mesh.meshwright.dev', '--for=condition=Established', '--timeout=60s');
+  await kubectl('wait', 'crd/meshes.mesh.meshwright.dev', 'crd/meshservices.mesh.meshwright.dev', 'crd/externalservices.mesh.meshwright.dev', '--for=condition=Established', '--timeout=60s');
   await kubectl('apply', '-f', dist);
   await rolledOut(NAMESPACE);
   const [generator] = await podsOf(NAMESPACE, of('generator'));

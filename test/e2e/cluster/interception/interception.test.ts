@@ -65,7 +65,7 @@ beforeAll(async () => {
   await emptied(NAMESPACE);
   folder = manifests();
   await kubectlTried('apply', '-f', folder);
-  await kubectl('wait', 'crd/meshes.mesh.meshwright.dev', 'crd/meshservices.mesh.meshwright.dev', '--for=condition=Established', '--timeout=60s');
+  await kubectl('wait', 'crd/meshes.mesh.meshwright.dev', 'crd/meshservices.mesh.meshwright.dev', 'crd/externalservices.mesh.meshwright.dev', '--for=condition=Established', '--timeout=60s');
   await kubectl('apply', '-f', folder);
   await rolledOut(NAMESPACE);
   await kubectl('rollout', 'status', '-n', NAMESPACE, 'statefulset/payment', '--timeout=180s');

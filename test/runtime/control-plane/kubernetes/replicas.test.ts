@@ -16,6 +16,12 @@ const GRPC: Manifest = {
   metadata: { name: 'calls', namespace: 'shop' },
   spec: { parentRefs: [{ group: '', kind: 'Service', name: 'order' }], rules: [{ backendRefs: [{ name: 'order', port: 8080 }] }] },
 };
+const CARDS: Manifest = {
+  apiVersion: 'mesh.meshwright.dev/v1alpha1',
+  kind: 'ExternalService',
+  metadata: { name: 'cards', namespace: 'shop' },
+  spec: { mesh: { name: 'mesh', namespace: 'shop' }, hostname: 'api.cards.example', port: { number: 443, protocol: 'http' }, tls: {}, loadBalancer: { roundRobin: {} } },
+};
 const NAMESPACE: Manifest = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
 const SHOP: Manifest[] = [NAMESPACE, mesh(), ...whole('order', ['10.0.0.1'], ['payment']), ...whole('payment', ['10.0.2.1']), ROUTE];
 
@@ -104,7 +110,7 @@ describe('the status of every object', () => {
     server.put({ ...meshService('payment'), spec: { ...meshService('payment').spec as object, calls: [{ service: 'ledger', namespace: 'bank' }] } });
     await clock.run(() => condition('payment', 'ResolvedRefs')?.message === 'spec.calls[0] is bank/ledger: there is no namespace bank; correct the name, or create it');
     server.put({ ...NAMESPACE, metadata: { name: 'bank' } });
-    await clock.run(() => condition('payment', 'ResolvedRefs')!.message.endsWith('no MeshService has such a Service; correct the name, or create it'));
+    await clock.run(() => condition('payment', 'ResolvedRefs')!.message.endsWith('no MeshService has such a Service, and no ExternalService such a name; correct the name, or create it'));
   });
 
   test('a NACK stands with its text on the object that caused it', async () => {
@@ -276,10 +282,10 @@ test('the control planes of two meshes in one cluster do not write into each oth
 
 describe('rights', () => {
   test('everything that a control plane asks for is granted by the roles that the Mesh construct emits, and nothing is granted that it does not ask for', async () => {
-    await start(...SHOP, GRPC, service('plain'));
+    await start(...SHOP, GRPC, CARDS, service('plain'));
     const one = await replica('cp-1');
     proxy(one, 'order');
-    await clock.run(() => says('1 of 1 proxies run it')() && ownParent('canary') !== undefined && status('meshes', 'mesh') !== undefined && status('grpcroutes', 'calls') !== undefined);
+    await clock.run(() => says('1 of 1 proxies run it')() && ownParent('canary') !== undefined && status('meshes', 'mesh') !== undefined && status('grpcroutes', 'calls') !== undefined && status('externalservices', 'cards') !== undefined);
     // Its own Lease is written again, and the one of the leader.
     await clock.run(() => clock.now() > 40_000);
     // Of identities: an authority that is made, the roots in the namespace, somebody's token.

@@ -27,6 +27,7 @@ export interface Served {
 export const KINDS: readonly Served[] = [
   { group: 'mesh.meshwright.dev', versions: ['v1alpha1'], plural: 'meshes', kind: 'Mesh' },
   { group: 'mesh.meshwright.dev', versions: ['v1alpha1'], plural: 'meshservices', kind: 'MeshService' },
+  { group: 'mesh.meshwright.dev', versions: ['v1alpha1'], plural: 'externalservices', kind: 'ExternalService' },
   { group: 'gateway.networking.k8s.io', versions: ['v1'], plural: 'httproutes', kind: 'HTTPRoute' },
   { group: 'gateway.networking.k8s.io', versions: ['v1'], plural: 'grpcroutes', kind: 'GRPCRoute' },
   { group: 'gateway.networking.k8s.io', versions: ['v1'], plural: 'grpcroutes', kind: 'GRPCRoute' },

@@ -72,6 +72,12 @@ beforeAll(async () => {
   [order] = await podsOf(NAMESPACE, of('order'));
 });
 
+afterAll(async () => {
+  // Other suites need the node for themselves, and nobody answers this webhook from now on.
+  await kubectl('delete', 'mutatingwebhookconfiguration', `meshwright-injector-${NAMESPACE}`, '--ignore-not-found');
+  await kubectl('delete', 'namespace', NAMESPACE, '--ignore-not-found', '--wait=false');
+});
+
 describe('probes', () => {
   test('a pod whose kubelet asks by HTTP, TCP and gRPC is ready, and stays so, although nobody gets in without a certificate', async () => {
     const pods = await podsOf(NAMESPACE, of('payment'));

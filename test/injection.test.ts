@@ -49,7 +49,7 @@ test('a pod of a service that is injected is the pod that synth writes', () => {
     volumes: spec.volumes.filter(({ name }: { name: string }) => !own(name)),
   };
   const result = injected({ metadata, spec: bare }, 'shop', settingsOf(emitted(chart, 'Mesh', 'mesh')));
-  expect(JSON.parse(JSON.stringify(result))).toEqual({ spec: JSON.parse(JSON.stringify(spec)) });
+  expect(JSON.parse(JSON.stringify(result))).toEqual({ spec: JSON.parse(JSON.stringify(spec)), warnings: [] });
 });
 
 describe('pods that no construct wrote', () => {

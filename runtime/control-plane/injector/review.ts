@@ -49,5 +49,7 @@ export function review(
     return made.refused ? refuse(422, made.reason) : { admission: 'left', answer: answer({ allowed: true }) };
   }
   const patch = Buffer.from(JSON.stringify([{ op: 'replace', path: '/spec', value: made.spec }])).toString('base64');
-  return { admission: 'injected', answer: answer({ allowed: true, patchType: 'JSONPatch', patch }) };
+  // `kubectl` shows them to whoever creates the pod.
+  const warnings = made.warnings.map((warning) => `meshwright: ${warning}`);
+  return { admission: 'injected', answer: answer({ allowed: true, patchType: 'JSONPatch', patch, ...warnings.length > 0 && { warnings } }) };
 }

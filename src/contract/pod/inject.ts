@@ -2,6 +2,7 @@ import { BASE_VERSION, PROXY_CONTAINER, SERVICE_LABEL, VERSION_LABEL } from '../
 import { PROXY_UID } from '../ports';
 import type { ControlPlanePlace } from './bootstrap';
 import type { InterceptionSpec } from './interception';
+import { unanswered } from './probes';
 import { withSidecar } from './sidecar';
 import type { PodIdentity, PodSpec, ProxySettings } from './types';
 
@@ -18,8 +19,8 @@ export interface AdmittedPod {
   readonly spec: PodSpec;
 }
 
-/** The pod's new spec; or why it has none, which is no mistake where `refused` is false. */
-export type Injected = { readonly spec: PodSpec } | { readonly reason: string; readonly refused: boolean };
+/** The pod's new spec, and what will not work in it; or why it has none, which is no mistake where `refused` is false. */
+export type Injected = { readonly spec: PodSpec; readonly warnings: readonly string[] } | { readonly reason: string; readonly refused: boolean };
 
 /**
  * The same sidecar that synth writes, for a pod that comes without. A pod whose labels name a service of the mesh is of that service; any other is a
@@ -39,7 +40,14 @@ export function injected(pod: AdmittedPod, namespace: string, settings: Injectio
     version: labels[VERSION_LABEL] ?? BASE_VERSION,
     ...service === undefined ? { service, serviceAccount: spec.serviceAccountName || 'default' } : { service },
   };
-  return { spec: withSidecar(spec, identity, []) };
+  const injectedSpec = withSidecar(spec, identity, []);
+  return { spec: injectedSpec, warnings: service === undefined ? [] : unansweredIn(injectedSpec, settings.interception) };
+}
+
+/** A guest takes whatever comes; a service takes nobody without a certificate. */
+function unansweredIn(spec: PodSpec, interception: InterceptionSpec): string[] {
+  return containers(spec).filter(({ name }) => name !== PROXY_CONTAINER).flatMap((container) => unanswered(container, interception).map((what) => (
+    `container ${container.name}: ${what} does not come through, as the kubelet has no certificate: write exec, or exclude its port from interception`)));
 }
 
 function containers(spec: PodSpec): readonly { readonly name?: string; readonly securityContext?: { readonly runAsUser?: number } }[] {

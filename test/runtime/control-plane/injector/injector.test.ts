@@ -24,6 +24,15 @@ test('the answer is one patch of the spec', () => {
   expect([op, path, value.initContainers.map(({ name }: { name: string }) => name)]).toEqual(['replace', '/spec', ['meshwright-intercept', 'meshwright-proxy']]);
 });
 
+test('a hook that the kubelet asks by HTTP is warned of, as nobody answers it', () => {
+  const hooked = { metadata: { labels: { 'mesh.meshwright.dev/service': 'echo' } }, spec: { containers: [{ name: 'echo', lifecycle: { preStop: { httpGet: { path: '/', port: 8080 } } } }] } };
+  const { answer } = review({ ...asked, request: { ...asked.request, object: hooked } }, SETTINGS);
+  expect(answer.response).toMatchObject({
+    allowed: true, warnings: ['meshwright: container echo: preStop.httpGet does not come through, as the kubelet has no certificate: write exec, or exclude its port from interception'],
+  });
+  expect(review({ ...asked, request: { ...asked.request, object: { ...hooked, metadata: {} } } }, SETTINGS).answer.response.warnings).toBeUndefined();
+});
+
 test('without a Mesh that says what, and for a pod that cannot, the pod is refused with the reason', () => {
   expect(review(asked, undefined).answer.response).toMatchObject({ allowed: false, status: { code: 503, message: expect.stringMatching(/spec\.injection/) } });
   const host = { ...asked, request: { ...asked.request, object: { spec: { ...pod.spec, hostNetwork: true } } } };

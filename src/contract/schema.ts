@@ -35,8 +35,10 @@ function validation<T>({ rule, message, member }: CelRule<T>): object {
 
 /** A rule: exactly one of the members is set. */
 export function exactlyOne<T extends object>(...members: readonly (keyof T & string)[]): CelRule<T> {
+  const set = members.map((member) => `has(self.${member})`);
   return {
-    rule: `[${members.map((member) => `has(self.${member})`).join(', ')}].filter(set, set).size() == 1`,
+    // The API server has a budget for what rules cost, of which a list takes much more; deep in lists of lists there is not room for one.
+    rule: set.length === 2 ? set.join(' != ') : `[${set.join(', ')}].filter(set, set).size() == 1`,
     message: `exactly one of ${members.join(', ')} must be set`,
     holds: (value) => members.filter((member) => value[member] !== undefined).length === 1,
   };

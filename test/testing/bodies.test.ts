@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import { App, Chart } from 'cdk8s';
-import { Compression, Digest, Mesh, MeshService, ServicePort, type MeshServiceProps } from 'meshwright';
+import { App, Chart, Duration } from 'cdk8s';
+import {
+  Compression, Digest, HttpMethod, Mesh, MeshService, Retry, RetryOn, ServicePort, type MeshServiceProps,
+} from 'meshwright';
 import { TestMesh } from 'meshwright/testing';
 
 function program(payment: Partial<MeshServiceProps>): Chart {
@@ -37,6 +39,25 @@ test('a request whose body is another one is answered 400 by the service\'s own 
     const post = async (digest: string) => mesh.request('order', 'http://payment/', { method: 'POST', body: 'money', headers: { 'content-digest': digest } });
     expect(await post(digestOf('money'))).toMatchObject({ status: 200, body: 'money' });
     expect(await post(digestOf('other'))).toMatchObject({ status: 400, problem: { type: 'https://meshwright.dev/problems/digest-mismatch', policy: 'digest' } });
+  } finally {
+    await mesh.close();
+  }
+});
+
+test('an answer whose body is another one is 502 to its caller, whose retry policy has it tried again as any 502', async () => {
+  const retry = Retry.constant(Duration.millis(10), { attempts: 2, on: [RetryOn.GATEWAY_ERROR], methods: [HttpMethod.GET] });
+  let wrong = 1;
+  const payment = () => ({ body: 'money', headers: { 'content-digest': digestOf(wrong-- > 0 ? 'other' : 'money') } });
+  const mesh = await TestMesh.of(program({ digest: Digest.sha256(), retry }), { services: { payment } });
+  try {
+    expect(await mesh.request('order', 'http://payment/')).toMatchObject({ status: 200, body: 'money' });
+    expect(mesh.received('payment')).toHaveLength(2);
+    // Not again where it was found: the service's own proxy has no policy of retries.
+    expect(mesh.records.filter(({ listener }) => listener === 'inbound').map(({ status, tries }) => [status, tries])).toEqual([[502, 1], [200, 1]]);
+    wrong = 9;
+    expect(await mesh.request('order', 'http://payment/')).toMatchObject({ status: 502, problem: { type: 'https://meshwright.dev/problems/upstream-digest-mismatch' } });
+    wrong = 1;
+    expect(await mesh.request('order', 'http://payment/', { method: 'POST' })).toMatchObject({ status: 502 });
   } finally {
     await mesh.close();
   }

@@ -45,16 +45,29 @@ export class DnsEndpoints {
   ) {}
 
   async start(): Promise<void> {
-    const names = new Set(this.endpoints.localities.flatMap((locality) => locality.endpoints.map((endpoint) => endpoint.address)));
-    const waits = await Promise.all([...names].filter((name) => isIP(name) === 0).map(async (name) => this.ask(name)));
+    const all = new Set(this.endpoints.localities.flatMap((locality) => locality.endpoints.map((endpoint) => endpoint.address)));
+    const names = [...all].filter((name) => isIP(name) === 0);
+    const waits = await Promise.all(names.map(async (name) => this.ask(name)));
     if (this.closed) return;
+    const answered = this.clock.now();
     const resolved = this.resolved();
     const key = JSON.stringify(resolved);
     if (key !== this.last) {
       this.last = key;
       this.changed(resolved);
     }
-    if (waits.length > 0) this.timer = this.clock.setTimer(Math.min(...waits), () => void this.start());
+    if (names.length === 0) return;
+    const timer = this.timer = this.again(Math.min(...waits));
+    if (!this.config.respectTtl || !this.resolver.timeToLive) return;
+    // What is known is used meanwhile: this question may take long where the DNS is not what the system asks.
+    const good = await Promise.all(names.map(async (name, index) => (this.failures.has(name) ? waits[index]! : this.goodFor(name, waits[index]!))));
+    if (this.closed || this.timer !== timer) return;
+    timer.cancel();
+    this.timer = this.again(Math.max(Math.min(...good) - (this.clock.now() - answered), 0));
+  }
+
+  private again(wait: number): Timer {
+    return this.clock.setTimer(wait, () => void this.start());
   }
 
   close(): void {
@@ -62,15 +75,19 @@ export class DnsEndpoints {
     this.timer?.cancel();
   }
 
-  /** Milliseconds until the name is to be asked for again. */
+  private async goodFor(name: string, otherwise: number): Promise<number> {
+    const ttl = await this.resolver.timeToLive!(name, this.known.get(name) ?? []);
+    return ttl === undefined ? otherwise : Math.max(ttl, SHORTEST);
+  }
+
+  /** Milliseconds until the name is to be asked for again, where nothing more is known. */
   private async ask(name: string): Promise<number> {
-    const { families, refreshInterval, respectTtl } = this.config;
+    const { families, refreshInterval } = this.config;
     try {
       const addresses = [...new Set(await this.resolver.resolve(name, families))].sort();
       this.known.set(name, addresses);
       this.failures.delete(name);
-      const ttl = respectTtl ? await this.resolver.timeToLive?.(name, addresses) : undefined;
-      return ttl === undefined ? refreshInterval : Math.max(ttl, SHORTEST);
+      return refreshInterval;
     } catch (error) {
       if (!this.closed) this.failed(name, error as Error);
       return this.afterFailure(name);

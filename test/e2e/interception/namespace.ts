@@ -25,6 +25,11 @@ export class Bridge {
   get v4(): string { return `10.77.${this.net}.1`; }
   get v6(): string { return `fd77:${this.net}::1`; }
 
+  /** Another address of this machine on it. */
+  alsoAt(v4: string): void {
+    run('addr', 'add', `${v4}/24`, 'dev', this.name);
+  }
+
   remove(): void {
     removed('link', 'del', this.name);
   }

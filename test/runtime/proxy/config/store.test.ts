@@ -259,6 +259,28 @@ describe('names of STRICT_DNS clusters', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test('an answer is used before it is known for how long it is good', async () => {
+    const clock = new VirtualClock();
+    const decoded = decodeCluster(fromJson(ClusterSchema, {
+      name: 'd', type: 'STRICT_DNS', dns_refresh_rate: '60s', respect_dns_ttl: true,
+      load_assignment: { cluster_name: 'd', endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: 'api.example', port_value: 443 } } } }] }] },
+    })).value!;
+    const changes: string[][] = [];
+    let say: (ttl: number) => void = () => {};
+    const dns = new DnsEndpoints(decoded.endpoints!, decoded.dns!, clock, {
+      resolve: async () => ['192.0.2.1'], timeToLive: async () => new Promise((resolve) => { say = resolve; }),
+    }, (endpoints) => changes.push(endpoints.localities[0].endpoints.map(({ address }) => address)), () => {});
+    const started = dns.start();
+    await new Promise(setImmediate);
+    expect([changes, clock.untilNext()]).toEqual([[['192.0.2.1']], 60_000]);
+    clock.advance(4000);
+    say(5000);
+    await started;
+    expect([clock.timers, clock.untilNext()]).toEqual([1, 1000]);
+    dns.close();
+    expect(clock.timers).toBe(0);
+  });
+
   test('a failure that is bounded below its own beginning is refused', () => {
     const { problems } = decodeCluster(fromJson(ClusterSchema, {
       name: 'd', type: 'STRICT_DNS', load_assignment: { cluster_name: 'd' }, dns_failure_refresh_rate: { base_interval: '5s', max_interval: '2s' },

@@ -3,8 +3,8 @@ import { Bank } from '../examples/banking/bank';
 import { Shop } from '../examples/ecommerce/shop';
 import { Sensors } from '../examples/iot/sensors';
 import {
-  Authorization, ExternalService, HttpRoute, HttpRule, Interception, Mesh, MeshService, NetworkIsolation, OutsideTraffic, ServicePort, StringMatch,
-  TrafficEncryption, Weighted, type ExternalServiceProps, type MeshProps, type MeshServiceProps,
+  Authorization, ExternalService, HttpRoute, HttpRule, Interception, JwtAuthentication, Mesh, MeshService, NetworkIsolation, OutsideTraffic,
+  ServicePort, StringMatch, TrafficEncryption, Weighted, type ExternalServiceProps, type MeshProps, type MeshServiceProps,
 } from '../src';
 
 type Labels = Readonly<Record<string, string>>;
@@ -129,6 +129,15 @@ test('under audit everybody of the mesh gets as far as the proxy, which counts; 
   expect(audited.connects('cart', 'payment', 15006)).toBe(false);
   const all = network({ authorization: Authorization.AUDIT, networkIsolation: NetworkIsolation.INGRESS });
   expect(all.connects('cart', 'payment', 15006)).toBe(true);
+});
+
+test('proxies reach the keys of tokens, at their port, wherever they are, and nothing else there', () => {
+  const keys = (uri: string) => JwtAuthentication.jwks('https://login.example', uri, { audiences: ['payment'] });
+  const reached = (authentication: JwtAuthentication) => [443, 8443, 80].filter((port) => network({}, { authentication }).connects('payment', OUTSIDE, port));
+  expect(reached(keys('https://login.example/jwks'))).toEqual([443]);
+  expect(reached(keys('https://login.example:8443/jwks'))).toEqual([8443]);
+  expect(reached(JwtAuthentication.oidc('https://login.example', { audiences: ['payment'] }))).toEqual([443]);
+  expect(network({}, { authentication: keys('https://login.example/jwks') }).connects('order', OUTSIDE, 443)).toBe(false);
 });
 
 test('whoever takes plain text takes it from anybody', () => {

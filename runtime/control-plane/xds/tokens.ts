@@ -15,6 +15,8 @@ const WORDS = ['scope', 'scp'];
 
 const FETCH_TIMEOUT = 5000;
 const CONNECT_TIMEOUT = 2000;
+/** Keys are fetched every few minutes; where the DNS says nothing else their host is asked for no more often. */
+const DNS_REFRESH = 30_000;
 /** After a fetch that failed; then ever later. */
 const FAILED_REFETCH = 1000;
 /** Tokens that a proxy remembers as verified. */
@@ -36,7 +38,8 @@ export function tokenFilter({ name, namespace }: Service, authentication: Authen
           value: {
             httpUri: { uri: keys.url, httpUpstreamType: { case: 'cluster', value: keysClusterName(keys.url) }, timeout: duration(FETCH_TIMEOUT) },
             cacheDuration: duration(keys.refreshAfter),
-            asyncFetch: { failedRefetchDuration: duration(FAILED_REFETCH) },
+            // Whoever waits for keys is a request that needs them, never the listener: an outage of the issuer breaks no configuration.
+            asyncFetch: { fastListener: true, failedRefetchDuration: duration(FAILED_REFETCH) },
           },
         },
         forward: forwardToken,
@@ -87,6 +90,9 @@ export function keysCluster({ keys: { url, keepFor } }: Authentication): Cluster
     name,
     connectTimeout: duration(CONNECT_TIMEOUT),
     clusterDiscoveryType: { case: 'type', value: isIP(host) === 0 ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC },
+    dnsRefreshRate: duration(DNS_REFRESH),
+    respectDnsTtl: true,
+    dnsFailureRefreshRate: { baseInterval: duration(1000), maxInterval: duration(DNS_REFRESH) },
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     loadAssignment: {
       clusterName: name,

@@ -26,7 +26,7 @@ const MOST_EXTERNAL_BYTES = 64;
 export async function h1(options: Options): Promise<Report> {
   return withPolicies(options, BODY_BYTES, async (contenders, load, setting) => {
     await inTurns(contenders, options, load.generator({ connections: CONNECTIONS, milliseconds: options.roundTime, rate: 0 }), 'requests');
-    return report(contenders, await countAllocations(setting, await freePorts(2), load));
+    return report(contenders, await countAllocations({ ...setting, node: undefined }, await freePorts(2), load));
   });
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Chart, Duration, JsonPatch } from 'cdk8s';
@@ -6,7 +6,7 @@ import { Mesh, MeshService, Retry, RetryOn, ServicePort, Timeout } from '../../.
 import { complaints, loadPrograms, RunningLoad, summary } from '../../support/load';
 import { ApiServerProcess } from '../api-server/support';
 import { emptied } from '../shop/mesh';
-import { kubectl, kubectlTried, podsOf, processesOf, rolledOut } from '../support';
+import { kubectl, kubectlTried, podsOf, processesOf, rolledOut, ROOT } from '../support';
 
 /**
  * What goes wrong in a cluster, one after the other, while 500 requests a second go through two sidecars with mTLS. A retry of idempotent requests is
@@ -170,6 +170,21 @@ test('the control plane is rolled out', async () => {
   await kubectl('rollout', 'restart', '-n', NAMESPACE, `deployment/${CONTROL_PLANE}`);
   await rolledOut(NAMESPACE, CONTROL_PLANE);
   await unharmed('the control plane is rolled out');
+});
+
+test('the sidecars are rolled out: another image of the proxy in every pod that is called', async () => {
+  const proxy = '.spec.template.spec.initContainers[?(@.name=="meshwright-proxy")].image';
+  const named = await kubectl('get', 'deployment', 'echo', '-n', NAMESPACE, '-o', `jsonpath={${proxy}}`);
+  // The same bytes by their digest: to the kubelet it is another image.
+  const { proxy: digest } = JSON.parse(readFileSync(join(ROOT, 'build/images.json'), 'utf8')) as { proxy: string };
+  const image = `${named.split('@')[0]}@${digest}`;
+  expect(image).not.toBe(named);
+  const patch = { spec: { template: { spec: { initContainers: [{ name: 'meshwright-proxy', image }] } } } };
+  await kubectl('patch', 'deployment', 'echo', '-n', NAMESPACE, '--type=strategic', '-p', JSON.stringify(patch));
+  await rolledOut(NAMESPACE, 'echo');
+  await unharmed('the sidecars are rolled out');
+  const images = (await kubectl('get', 'pods', '-n', NAMESPACE, '-l', of('echo'), '-o', 'jsonpath={range .items[*]}{.spec.initContainers[*].image}{"\\n"}{end}')).trim().split('\n');
+  expect(images.filter((one) => one === image).length).toBeGreaterThanOrEqual(3);
 });
 
 // The last step waits until the last certificate of the old root has ended.

@@ -60,14 +60,14 @@ describe('the package', () => {
     expect([...libraries].sort()).toEqual(['re2js', 'zod']);
   });
 
-  test('is at most 3.3 MB as it is downloaded, and 7 MB unpacked beside the bundled libraries', () => {
+  test('is at most 3.5 MB as it is downloaded, and 8 MB unpacked beside the bundled libraries', () => {
     const ours = packed.files.filter((file) => own.includes(file.path)).reduce((sum, file) => sum + file.size, 0);
-    expect(packed.size).toBeLessThan(3.3 * MEGABYTE);
-    expect(ours).toBeLessThan(7 * MEGABYTE);
+    expect(packed.size).toBeLessThan(3.5 * MEGABYTE);
+    expect(ours).toBeLessThan(8 * MEGABYTE);
   });
 
-  test('a proxy keeps at most 990 kB of its own source in memory, without the libraries that its configuration may not need', () => {
-    expect(packed.files.find(({ path }) => path === 'lib/runtime/proxy.js')!.size).toBeLessThan(0.99 * MEGABYTE);
+  test('a proxy keeps at most 1,060 kB of its own source in memory, without the libraries that its configuration may not need', () => {
+    expect(packed.files.find(({ path }) => path === 'lib/runtime/proxy.js')!.size).toBeLessThan(1.06 * MEGABYTE);
   });
 
   test('the declarations of meshwright/testing stand by themselves', () => {

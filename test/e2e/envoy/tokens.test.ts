@@ -1,0 +1,192 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, get, type IncomingHttpHeaders, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { App, Chart } from 'cdk8s';
+import { parseManifests, proxyNode, readResources, resolve as resolveModel, xdsResources } from '../../../runtime/control-plane';
+import { ClusterSchema, ListenerSchema, toJson } from '../../../runtime/xds';
+import { CallRule, Claim, HttpMethod, JwtAuthentication, Mesh, MeshService, ServicePort, StringMatch } from '../../../src';
+import { ADMIN_PORT, INBOUND_PORT } from '../../../src/contract';
+import { encoded, hmacToken, IssuerKey, jwks } from '../../runtime/proxy/support/tokens';
+
+/**
+ * What the control plane says of tokens, to Envoy and to our proxy: the inbound listener of one service, in front of the same application. Who calls is left out, as
+ * there are no certificates here: the rules ask for claims alone.
+ */
+jest.setTimeout(120_000);
+
+const ROOT = resolve(__dirname, '../../..');
+const ISSUER = 'https://login.example';
+const KEYS = { host: '127.76.8.9', port: 8088 };
+const PORT = 8080;
+const PROXIES = { envoy: '127.76.8.1', ours: '127.76.8.2' } as const;
+type Name = keyof typeof PROXIES;
+
+const key = new IssuerKey('ES256', 'ec');
+const rsa = new IssuerKey('RS256', 'rsa');
+const ed = new IssuerKey('EdDSA', 'ed');
+const now = Math.floor(Date.now() / 1000);
+const CLAIMS = { iss: ISSUER, aud: 'payment', sub: 'ann', org: { tenant: 'eu' }, scope: 'payments:read payments:write', exp: now + 600 };
+
+let folder: string;
+const processes: ChildProcess[] = [];
+const servers: Server[] = [];
+
+function xds(address: string): { readonly listener: any; readonly clusters: any[] } {
+  const app = new App();
+  const shop = new Chart(app, 'shop', { namespace: 'shop' });
+  const props = { mesh: new Mesh(shop, 'mesh', { trustDomain: 'shop.example' }), port: ServicePort.http(PORT), image: 'shop/app:1' };
+  const payment = new MeshService(shop, 'payment', {
+    ...props,
+    authentication: JwtAuthentication.jwks(ISSUER, `http://${KEYS.host}:${KEYS.port}/jwks`, {
+      audiences: ['payment'], claimHeaders: { 'x-user': 'sub', 'x-tenant': 'org.tenant' }, pathsWithoutToken: [StringMatch.exact('/healthz')],
+    }),
+  });
+  payment.acknowledge('MW158', 'the keys of this test are on this machine');
+  new MeshService(shop, 'order', props).calls(payment, {
+    allow: [
+      CallRule.http({ methods: [HttpMethod.GET] }),
+      CallRule.http({ methods: [HttpMethod.POST], claims: [Claim.scope('payments:write'), Claim.exactly('org.tenant', 'eu')] }),
+    ],
+  });
+  const parsed = parseManifests(app.synthYaml(), 'manifests');
+  if (parsed.kind === 'error') throw new Error(parsed.message);
+  const { model } = resolveModel(readResources({ documents: parsed.documents, unreadable: [] }), undefined, { security: 'network' });
+  const made = xdsResources(model, proxyNode(model, { service: 'shop/payment', podIp: address, loopback: address }));
+  const listener = toJson(ListenerSchema, made.listeners.find(({ name }) => name === 'inbound')!) as any;
+  const rbac = listener.filter_chains[0].filters[0].typed_config.http_filters.find(({ name }: any) => name === 'envoy.filters.http.rbac');
+  for (const policy of Object.values<any>(rbac.typed_config.rules.policies)) policy.principals = [{ any: true }];
+  // Envoy reads no metadata of a type that it does not know from a file.
+  const clusters = made.clusters.filter(({ name }) => /^(?:inbound|keys):/.test(name))
+    .map((one) => ({ ...toJson(ClusterSchema, one) as object, metadata: undefined }));
+  return { listener, clusters };
+}
+
+async function start(name: Name): Promise<void> {
+  const address = PROXIES[name];
+  const { listener, clusters } = xds(address);
+  const file = join(folder, `${name}.json`);
+  writeFileSync(file, JSON.stringify({
+    node: { id: name, cluster: 'payment' },
+    admin: { address: { socket_address: { address, port_value: ADMIN_PORT } } },
+    static_resources: { listeners: [listener], clusters },
+  }));
+  const envoy = () => execFileSync(process.execPath, [join(ROOT, 'scripts/peer.mjs'), 'envoy'], { encoding: 'utf8' }).trim();
+  const program = name === 'ours' ? [process.execPath, join(ROOT, 'lib/runtime/proxy.js'), '--config-path', file]
+    : [envoy(), '--config-path', file, '--concurrency', '1', '--disable-hot-restart'];
+  const log = join(folder, `${name}.log`);
+  const child = spawn(program[0]!, program.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
+  child.stderr!.on('data', (chunk: Buffer) => writeFileSync(log, chunk, { flag: 'a' }));
+  processes.push(child);
+  for (let tries = 0; ; tries++) {
+    const status = await ask(name, '/healthz').then((answer) => answer.status, () => 0);
+    if (status === 200) break;
+    if (tries > 200 || child.exitCode !== null) throw new Error(`${name} does not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
+    await pause(100);
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+async function ask(name: Name, path: string, { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {}): Promise<Answer> {
+  return new Promise((done, failed) => {
+    get({ host: PROXIES[name], port: INBOUND_PORT, path, method, agent: false, headers: { host: 'payment', ...headers } }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (part: string) => { body += part; });
+      response.on('end', () => done({ status: response.statusCode!, headers: response.headers, body }));
+    }).on('error', failed);
+  });
+}
+
+async function listen(host: string, port: number, answer: (headers: IncomingHttpHeaders) => string): Promise<void> {
+  const server = createServer((request, response) => response.end(answer(request.headers)));
+  servers.push(server);
+  await new Promise<void>((done) => server.listen(port, host, done));
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'meshwright-tokens-'));
+  await listen(KEYS.host, KEYS.port, () => jwks(key, rsa, ed));
+  for (const address of Object.values(PROXIES)) await listen(address, PORT, (headers) => JSON.stringify(headers));
+  await start('envoy');
+  await start('ours');
+});
+afterAll(async () => {
+  for (const child of processes) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+  for (const server of servers) {
+    server.closeAllConnections();
+    server.close();
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const [head, payload, signature] = key.token(CLAIMS).split('.') as [string, string, string];
+const pem = rsa.publicKey.export({ type: 'spki', format: 'pem' });
+
+/** Name, token, what both answer; what Envoy answers otherwise. */
+const TABLE: readonly (readonly [string, string | undefined, number, number?])[] = [
+  ['ES256', key.token(CLAIMS), 200],
+  ['RS256', rsa.token(CLAIMS), 200],
+  ['EdDSA', ed.token(CLAIMS), 200],
+  ['an audience among others', key.token({ ...CLAIMS, aud: ['other', 'payment'] }), 200],
+  ['no token', undefined, 401],
+  ['no token at all', 'garbage', 401],
+  ['alg: none', `${encoded({ alg: 'none' })}.${payload}.`, 401],
+  ['a public key as a secret', hmacToken(CLAIMS, pem, { kid: 'rsa' }), 401],
+  ['other claims under the signature', `${head}.${encoded({ ...CLAIMS, sub: 'eve' })}.${signature}`, 401],
+  ['a stranger\'s key', new IssuerKey('ES256', 'ec').token(CLAIMS), 401],
+  ['a key that nobody has', key.token(CLAIMS, { kid: 'nobody' }), 401],
+  ['another issuer', key.token({ ...CLAIMS, iss: 'https://evil.example' }), 401],
+  ['expired', key.token({ ...CLAIMS, exp: now - 100 }), 401],
+  ['within the skew of clocks', key.token({ ...CLAIMS, exp: now - 10 }), 200],
+  ['not valid yet', key.token({ ...CLAIMS, nbf: now + 300 }), 401],
+  ['without an end', key.token({ ...CLAIMS, exp: undefined }), 401],
+  // RFC 6750 §3.1: a token that is not for us is invalid here; Envoy says that it is forbidden.
+  ['another audience', key.token({ ...CLAIMS, aud: 'other' }), 401, 403],
+];
+
+test.each(TABLE)('%s', async (_, token, ours, envoy = ours) => {
+  const headers: Record<string, string> = { 'x-user': 'root', ...token !== undefined && { authorization: `Bearer ${token}` } };
+  const [theirs, our] = [await ask('envoy', '/', { headers }), await ask('ours', '/', { headers })];
+  expect([theirs.status, our.status]).toEqual([envoy, ours]);
+  const kind = ({ headers: { 'www-authenticate': challenge } }: Answer) => (
+    /^(Bearer) realm="[^"]*"(?:, error="(\w+)")?/.exec(challenge ?? '')?.slice(1)
+  );
+  if (our.status === 401 && theirs.status === 401) expect(kind(our)).toEqual(kind(theirs));
+  if (our.status !== 200) return;
+  const seen = ({ body }: Answer) => {
+    const { 'x-user': user, 'x-tenant': tenant, authorization } = JSON.parse(body) as Record<string, string>;
+    return { user, tenant, authorization };
+  };
+  expect(seen(our)).toEqual({ user: 'ann', tenant: 'eu' });
+  expect(seen(our)).toEqual(seen(theirs));
+});
+
+test.each([
+  ['what the rule asks for', {}, 200], ['a scope is missing', { scope: 'payments:read' }, 403], ['a scope that only begins so', { scope: 'payments:writer' }, 403],
+  ['another tenant', { org: { tenant: 'us' } }, 403], ['no tenant', { org: undefined }, 403],
+] as const)('POST, %s', async (_, changes, status) => {
+  const headers = { authorization: `Bearer ${key.token({ ...CLAIMS, ...changes })}` };
+  expect((await ask('envoy', '/', { method: 'POST', headers })).status).toBe(status);
+  expect((await ask('ours', '/', { method: 'POST', headers })).status).toBe(status);
+});
+
+test('a path without a token makes no claims of its own', async () => {
+  for (const name of ['envoy', 'ours'] as const) {
+    const { status } = await ask(name, '/healthz');
+    expect([name, status]).toEqual([name, 200]);
+    expect((await ask(name, '/healthz/x')).status).toBe(401);
+  }
+});

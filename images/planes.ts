@@ -26,7 +26,7 @@ export const PLANES: readonly Plane[] = [
   {
     name: 'proxy',
     title: 'Data plane of a meshwright mesh',
-    bundles: ['proxy', 'intercept', 'proxy-worker', 'certificate-request', 'x509', 're2js', 'yaml'], flags: [],
+    bundles: ['proxy', 'agent', 'intercept', 'proxy-worker', 'certificate-request', 'x509', 're2js', 'yaml'], flags: [],
     // It redirects the connections of a pod, and tells where they were meant to go.
     system: '/usr/sbin/nft',
     addOn: { name: 'koffi.node', from: (arch) => `@koromix/koffi-linux-${arch}/linux_${arch}` },

@@ -12,6 +12,7 @@ const LIBRARIES = ['@grpc/grpc-js', '@peculiar/x509', 're2js', 'yaml'];
 const entries = [
   { in: 'runtime/proxy/main.ts', out: 'lib/runtime/proxy', apart: ['re2js', 'yaml'] },
   { in: 'runtime/proxy/worker/main.ts', out: 'lib/runtime/proxy-worker', apart: ['re2js'] },
+  { in: 'runtime/proxy/agent/main.ts', out: 'lib/runtime/agent', apart: ['re2js', 'yaml'] },
   { in: 'runtime/proxy/identity/certificate-request-process.ts', out: 'lib/runtime/certificate-request', apart: ['@peculiar/x509'] },
   { in: 'runtime/control-plane/main.ts', out: 'lib/runtime/control-plane', apart: LIBRARIES },
   { in: 'runtime/intercept/main.ts', out: 'lib/runtime/intercept' },

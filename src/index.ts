@@ -6,6 +6,7 @@ export * from './call-rule';
 export * from './circuit-breaker';
 export * from './compression';
 export * from './container-options';
+export * from './data-plane';
 export * from './digest';
 export * from './discovery';
 export * from './external-service';

@@ -3,6 +3,7 @@ import { Workload } from 'cdk8s-plus-27';
 import { Authorization } from './authorization';
 import { CallRule } from './call-rule';
 import { ContainerOptions } from './container-options';
+import { DataPlane } from './data-plane';
 import { Discovery } from './discovery';
 import { HttpMethod } from './http-method';
 import { Interception } from './interception';
@@ -64,6 +65,12 @@ export interface MeshServiceBaseProps extends TrafficPolicy {
    * @default - wherever the scheduler puts it
    */
   readonly regions?: Region[];
+  /**
+   * What stands between its pods and the mesh.
+   *
+   * @default DataPlane.SIDECAR
+   */
+  readonly dataPlane?: DataPlane;
   /**
    * How connections of its applications come to their proxies.
    *

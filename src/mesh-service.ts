@@ -9,6 +9,7 @@ import type { MeshServiceSpec } from './contract/mesh-service';
 import { API_VERSION, BASE_VERSION, spiffeId } from './contract/names';
 import type { OutsideTrafficSpec } from './contract/outside-traffic';
 import type { InterceptionSpec } from './contract/pod/interception';
+import { DataPlane } from './data-plane';
 import { Findings } from './findings';
 import { Mesh } from './mesh';
 import { CallOptions, MeshServiceBaseProps, MeshServiceProps, WorkloadServiceProps } from './mesh-service-props';
@@ -16,7 +17,7 @@ import { NetworkIsolation } from './network-isolation';
 import { containerFindings, ownPods } from './private/app-container';
 import { millisecondsOf } from './private/duration';
 import { Code, error, shown } from './private/finding';
-import { given, has, specOf } from './private/given';
+import { baseGiven, given, has, specOf } from './private/given';
 import { joinFindings } from './private/join';
 import { serviceLabels } from './private/labels';
 import { networkPolicySpec } from './private/network-policy';
@@ -215,8 +216,18 @@ export class MeshService extends Construct implements IBackend {
     return (this._props.encryption ?? this.mesh._encryption) === TrafficEncryption.PERMISSIVE;
   }
 
+  /** What the contract says: nothing of a sidecar.
+   *
+   * @internal
+   */
+  public get _dataPlane(): MeshServiceSpec['dataPlane'] {
+    const { dataPlane = DataPlane.SIDECAR } = this._props;
+    return dataPlane === DataPlane.SIDECAR ? undefined : dataPlane;
+  }
+
   /** @internal */
   public get _interception(): InterceptionSpec | undefined {
+    if (this._dataPlane !== undefined) return undefined;
     const { interception } = this._props;
     return interception === undefined ? this.mesh._interception : interception._toSpec();
   }
@@ -282,7 +293,7 @@ export class MeshService extends Construct implements IBackend {
       meshName: mesh.meshName,
       identity: {
         service, namespace, version, controlPlane: mesh._controlPlanePlace, proxy: mesh._proxy,
-        interception: this._interception,
+        interception: this._interception, dataPlane: this._dataPlane,
       },
       name,
       account: this.account,
@@ -304,6 +315,7 @@ export class MeshService extends Construct implements IBackend {
       mesh: { name: this.mesh.meshName, namespace: this.mesh.meshNamespace },
       serviceAccount: this.account,
       port: this.port._toSpec(),
+      dataPlane: this._dataPlane,
       encryption: this._props.encryption,
       authorization: this._props.authorization,
       outsideTraffic: specOf(this._props.outsideTraffic),
@@ -365,16 +377,6 @@ class JoinedService extends MeshService {
 /** What stands for rules that are none, the contract says. */
 function allowedBy({ allow }: CallOptions): AllowedSpec[] | undefined {
   return Array.isArray(allow) ? allow.map((rule) => specOf(rule) as AllowedSpec) : allow;
-}
-
-/** What nothing can be made without. */
-function baseGiven(path: string, props: MeshServiceBaseProps): void {
-  given(path, 'props', props, has(props), 'must be given', 'write new MeshService(this, \'payment\', { mesh, image, port })');
-  const { mesh, port, regions = [] } = props;
-  given(path, 'mesh', mesh, has(mesh, 'trustDomain', 'meshName'), 'must be the Mesh that the service joins', 'write mesh: new Mesh(this, \'mesh\', { … })');
-  given(path, 'port', port, has(port, 'number', 'protocol'), 'must be a ServicePort', 'write port: ServicePort.http(8080)');
-  const named = Array.isArray(regions) && regions.every((region) => has(region, 'name'));
-  given(path, 'regions', regions, named, 'must be Regions', 'write regions: [Region.of(\'eu-west\')]');
 }
 
 /** Rounded up where it is refused anyway. */

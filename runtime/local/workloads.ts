@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
-  BASE_VERSION, CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, INTERCEPT_CONTAINER, PROXY_CONTAINER, PROXY_ENVIRONMENT, SERVICE_LABEL,
-  VERSION_LABEL, XDS_PORT,
+  AGENT_CONTAINER, BASE_VERSION, CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, HEALTH_PORT, INTERCEPT_CONTAINER, PROXY_CONTAINER, PROXY_ENVIRONMENT,
+  SERVICE_LABEL, VERSION_LABEL, XDS_PORT,
 } from '../../src/contract';
 import type { AddressBlock } from './addresses';
+import { localAgentArgs, localGrpcEnvironment, type LocalAgentPlace } from './agent';
 import { environmentOf, type EnvironmentSource } from './environment';
 import { expand } from './expand';
 import { placements, type Placement } from './placement';
@@ -107,7 +108,7 @@ function workloadOf(object: KubeObject): Workload {
   const pod = spec?.template?.spec;
   const namespace = object.metadata.namespace ?? 'default';
   const containers = pod?.containers ?? [];
-  const proxy = [...(pod?.initContainers ?? []), ...containers].find(({ name }) => name === PROXY_CONTAINER);
+  const proxy = [...(pod?.initContainers ?? []), ...containers].find(({ name }) => name === PROXY_CONTAINER || name === AGENT_CONTAINER);
   return {
     id: `${object.kind}/${namespace}/${object.metadata.name}`,
     kind: object.kind,
@@ -139,6 +140,7 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
   const address = around.addresses.pod(`${namespace}/${name}`);
   const facts = { name, namespace, address, serviceAccount: workload.serviceAccount, labels: workload.labels };
   const proxy = workload.proxy!;
+  const agent = proxy.name === AGENT_CONTAINER ? agentPlace(workload, name, address, around) : undefined;
   const proxyEnv = environmentOf(proxy, facts, objects);
   const { node, proxy: program, state } = around.installation;
   const snapshots = join(state, 'snapshots', `${namespace}.${name}`);
@@ -147,9 +149,10 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
   const processes: ProcessSpec[] = [{
     name: proxy.name,
     role: 'proxy',
-    command: [node, program, ...localSidecarArgs(proxy.args ?? [], proxyEnv, {
-      address, controlPlanes: around.controlPlanes, ...place, snapshots, identity: trust,
-    })],
+    command: agent ? [node, join(dirname(program), 'agent.js'), ...localAgentArgs(proxy.args ?? [], agent)]
+      : [node, program, ...localSidecarArgs(proxy.args ?? [], proxyEnv, {
+        address, controlPlanes: around.controlPlanes, ...place, snapshots, identity: trust,
+      })],
     env: proxyEnv,
     cwd: state,
   }];
@@ -159,7 +162,8 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
     const settings = imageOf(container, around.settings);
     const port = container.ports?.[0]?.containerPort;
     const own = environmentOf(withProxyVariables(container, workload), facts, objects);
-    const env = { ...laptopEnvironment(own, address), HOST: address, ...(port ? { PORT: String(port) } : {}) };
+    const adapted = agent ? localGrpcEnvironment(own, agent) : laptopEnvironment(own, address);
+    const env = { ...adapted, HOST: address, ...(port ? { PORT: String(port) } : {}) };
     const command = settings.command.map((word) => expand(word, env));
     processes.push({ name: container.name, role: 'app', command: command[0] === 'node' ? [node, ...command.slice(1)] : command, env, cwd: around.settings.folder });
     for (const { containerPort } of container.ports ?? []) appPorts.push(containerPort);
@@ -188,6 +192,19 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
 function withProxyVariables(container: Container, { intercepted }: Workload): Container {
   const named = new Set(container.env?.map(({ name }) => name));
   return intercepted ? { ...container, env: [...container.env ?? [], ...PROXY_ENVIRONMENT.filter(({ name }) => !named.has(name))] } : container;
+}
+
+/** @throws where nobody proves who he is: then there is nothing that an agent could do. */
+function agentPlace(
+  { namespace, serviceAccount }: Workload, name: string, address: string, { controlPlanes, installation }: Surroundings,
+): LocalAgentPlace {
+  const identity = identityOf(`${namespace}/${name}`, serviceAccount, installation);
+  if (!identity) throw new Error('a pod without a sidecar has an agent, which needs a control plane that signs certificates');
+  const { state } = installation;
+  return {
+    address, controlPlane: controlPlanes[0]!, certificates: join(state, 'identity', `${namespace}.${name}.certificates`), tokenFile: identity.tokenFile,
+    trustBundleFile: trustBundleFile(state),
+  };
 }
 
 /** A laptop's proxy, and what it serves to the application, is not at 127.0.0.1, which all pods share, but at the pod's own address. */

@@ -7,6 +7,7 @@ import { breakerVolume } from './breaker-volume';
 import { breakerWithinCall } from './breaker-within-call';
 import { callerGivesUpFirst } from './caller-gives-up-first';
 import { callsExceedLimit } from './calls-exceed-limit';
+import { callsWithoutProxy } from './calls-without-proxy';
 import { claimsWithoutToken } from './claims-without-token';
 import { duplicateContainer } from './duplicate-container';
 import { duplicateEnvironment } from './duplicate-environment';
@@ -35,6 +36,7 @@ import { keysOfMeshService } from './keys-of-mesh-service';
 import { localPort } from './local-port';
 import { mirrorOfWrites } from './mirror-of-writes';
 import { mixedProtocols } from './mixed-protocols';
+import { needsProxy } from './needs-proxy';
 import { noFailover } from './no-failover';
 import { objectName } from './object-name';
 import { otherMesh } from './other-mesh';
@@ -45,6 +47,7 @@ import { outsideOpen } from './outside-open';
 import { overlappingRoutes } from './overlapping-routes';
 import { peakExceedsPool } from './peak-exceeds-pool';
 import { permissiveEncryption } from './permissive-encryption';
+import { plainTextPods } from './plain-text-pods';
 import { podSecurity } from './pod-security';
 import { poolBelowRate } from './pool-below-rate';
 import { portMismatch } from './port-mismatch';
@@ -87,6 +90,7 @@ export const CHECKS: readonly Check[] = [
   claimsWithoutToken, keysOfMeshService, keysInPlainText,
   unansweredProbe, podSecurity, severalInjectors, excludedServicePort, hostNetwork, mirrorOfWrites,
   externalHost, duplicateExternal, externalTls, outsideDenied, outsideOpen, externalCallOptions, externalPort,
+  plainTextPods, needsProxy, callsWithoutProxy,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

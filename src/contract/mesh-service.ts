@@ -48,6 +48,9 @@ const shape = z.strictObject({
     protocol: protocol.describe('What is spoken on it: HTTP/1.1, HTTP/2 without TLS, gRPC, or bytes, which have no routes, retries and limits by request.'),
   }).describe('The port that the service serves.'),
   discovery: discovery.optional().describe('Where the service has endpoints beside its pods.'),
+  dataPlane: z.enum(['proxyless-grpc', 'none']).optional()
+    .describe('What the pods have instead of a sidecar: proxyless-grpc is a library of gRPC that asks the control plane itself; none is nothing. Either '
+      + 'serves in plain text, and callers send it plain text. A sidecar without it.'),
   encryption: z.enum(['strict', 'permissive']).optional()
     .describe('What the pods take, instead of what the mesh says: strict is mutual TLS alone; permissive takes plain text too, from anybody, and counts it.'),
   authorization: z.enum(['enforce', 'audit']).optional()

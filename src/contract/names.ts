@@ -23,6 +23,8 @@ export const BASE_VERSION = 'base';
 
 /** Name of the sidecar container. */
 export const PROXY_CONTAINER = 'meshwright-proxy';
+/** Name of the container that keeps the certificate of a pod without a sidecar. */
+export const AGENT_CONTAINER = 'meshwright-agent';
 /** Name of the sidecar's container port that takes the mesh's traffic. */
 export const MESH_PORT_NAME = 'mesh';
 

@@ -1,3 +1,4 @@
+import type { MeshServiceBaseProps } from '../mesh-service-props';
 import { shown } from './finding';
 
 /**
@@ -18,4 +19,14 @@ export function has(value: unknown, ...members: readonly string[]): boolean {
 /** The spec of a value of ours; what is none is handed on, so that the contract says what is wrong with it. */
 export function specOf<S>(value: { _toSpec(): S } | undefined): S | undefined {
   return typeof value?._toSpec === 'function' ? value._toSpec() : value as unknown as S | undefined;
+}
+
+/** What nothing can be made without. */
+export function baseGiven(path: string, props: MeshServiceBaseProps): void {
+  given(path, 'props', props, has(props), 'must be given', 'write new MeshService(this, \'payment\', { mesh, image, port })');
+  const { mesh, port, regions = [] } = props;
+  given(path, 'mesh', mesh, has(mesh, 'trustDomain', 'meshName'), 'must be the Mesh that the service joins', 'write mesh: new Mesh(this, \'mesh\', { … })');
+  given(path, 'port', port, has(port, 'number', 'protocol'), 'must be a ServicePort', 'write port: ServicePort.http(8080)');
+  const named = Array.isArray(regions) && regions.every((region) => has(region, 'name'));
+  given(path, 'regions', regions, named, 'must be Regions', 'write regions: [Region.of(\'eu-west\')]');
 }

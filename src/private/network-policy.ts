@@ -156,7 +156,8 @@ function isExternal(backend: IBackend): backend is ExternalService {
 }
 
 /** What callers dial: the proxy; where connections are intercepted, also the application's own port, which leads there. */
-function portsOf({ _interception, port }: MeshService) {
+function portsOf({ _dataPlane, _interception, port }: MeshService) {
+  if (_dataPlane !== undefined) return [tcp(port.number)];
   return [INBOUND_PORT, ..._interception === undefined ? [] : [port.number]].map(tcp);
 }
 

@@ -2,7 +2,8 @@ import { ApiObject } from 'cdk8s';
 import type { Workload } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import type { PodFacts } from '../check/graph';
-import { BASE_VERSION, PROXY_CONTAINER } from '../contract/names';
+import { AGENT_CONTAINER, BASE_VERSION, PROXY_CONTAINER } from '../contract/names';
+import { withAgent } from '../contract/pod/agent';
 import { unanswered } from '../contract/pod/probes';
 import { withSidecar } from '../contract/pod/sidecar';
 import { GRACE_SECONDS, graceOf } from '../contract/pod/termination';
@@ -73,7 +74,7 @@ export abstract class PodGroup {
         })),
         env: (container.env ?? []).map((variable: { name: string }) => variable.name),
         runAsUser: container.securityContext?.runAsUser ?? securityContext?.runAsUser,
-        isProxy: container.name === PROXY_CONTAINER,
+        isProxy: container.name === PROXY_CONTAINER || container.name === AGENT_CONTAINER,
         resources: container.resources,
         probePorts: probePorts(container),
       })),
@@ -87,16 +88,17 @@ export abstract class PodGroup {
     };
   }
 
-  /** The Kubernetes Service: who calls it reaches the sidecars of these pods. */
+  /** The Kubernetes Service: who calls it reaches the sidecars of these pods, or the application where there are none. */
   protected service(): void {
     const { meshName, identity, name, port, appProtocol } = this.props;
+    const targetPort = identity.dataPlane === undefined ? INBOUND_PORT : port;
     const labels = this.version === BASE_VERSION ? serviceLabels(meshName, identity.service) : this.labels();
     new RawObject(this.scope, 'Service', { apiVersion: 'v1', kind: 'Service', name, namespace: identity.namespace, labels }, () => ({
       spec: {
         type: 'ClusterIP',
         selector: versionSelector(identity.service, identity.version),
         // A number: until 1.33 Kubernetes does not look for the name of a port among native sidecars, and the Service would have no endpoints.
-        ports: [{ name: appProtocol, port, protocol: 'TCP', appProtocol: APP_PROTOCOL[appProtocol] ?? appProtocol, targetPort: INBOUND_PORT }],
+        ports: [{ name: appProtocol, port, protocol: 'TCP', appProtocol: APP_PROTOCOL[appProtocol] ?? appProtocol, targetPort }],
       },
     }));
   }
@@ -115,7 +117,9 @@ export abstract class PodGroup {
 
   protected meshed(pod: PodSpec): PodSpec {
     const { identity, regions, environment } = this.props;
-    return inRegions(withSidecar(pod, identity, environment()), regions, versionSelector(identity.service, identity.version));
+    const { dataPlane } = identity;
+    const joined = dataPlane === undefined ? withSidecar(pod, identity, environment()) : dataPlane === 'none' ? pod : withAgent(pod, identity);
+    return inRegions(joined, regions, versionSelector(identity.service, identity.version));
   }
 }
 

@@ -30,7 +30,7 @@ const loadedWhenUsed = ['lib/runtime/grpc-js.js', 'lib/runtime/x509.js', 'lib/ru
 const threads = ['lib/runtime/proxy-worker.js', 'lib/runtime/certificate-request.js'];
 /** Each plane is one file, beside the licences of what is bundled in it. */
 const bundles = [
-  'lib/runtime/proxy.js', ...threads, 'lib/runtime/control-plane.js', 'lib/runtime/guardian.js', 'lib/runtime/intercept.js', 'lib/cli/meshwright.js', 'lib/testing/index.js', ...loadedWhenUsed,
+  'lib/runtime/proxy.js', ...threads, 'lib/runtime/agent.js', 'lib/runtime/control-plane.js', 'lib/runtime/guardian.js', 'lib/runtime/intercept.js', 'lib/cli/meshwright.js', 'lib/testing/index.js', ...loadedWhenUsed,
 ];
 
 describe('the package', () => {

@@ -13,6 +13,8 @@ export interface Incoming {
 export interface Dialect {
   /** @throws for bytes that are no request. */
   read(bytes: Buffer): Incoming;
+  /** What was held back until the stream is as far as it is by now; asked after the requests of each message. */
+  released(): DeltaDiscoveryRequest | undefined;
   /** One response, in parts that follow each other. */
   write(type: ResourceType, nonce: string, resources: readonly EncodedResource[], removed: readonly string[]): readonly Uint8Array[];
   close(): void;
@@ -24,6 +26,7 @@ export const DELTA: Dialect = {
     const request = requestOf(bytes);
     return { node: request.node, requests: [request] };
   },
+  released: () => undefined,
   write: encodeResponse,
   close: () => {},
 };

@@ -74,7 +74,9 @@ export class AdsServer {
       methods: {
         [Method.DeltaAggregatedResources]: (call) => this.accept(call, DELTA),
         [Method.StreamAggregatedResources]: (call) => this.accept(call, new StateOfTheWorld({
-          clock: deps.clock, late: (request) => { this.open.get(call)?.stream.request(request); },
+          clock: deps.clock,
+          runs: (type) => this.open.get(call)?.stream.runs(type) === true,
+          late: (request) => { this.open.get(call)?.stream.request(request); },
         })),
       },
     });
@@ -152,7 +154,10 @@ export class AdsServer {
       return;
     }
     const connection = this.open.get(stream) ?? this.connect(stream, dialect, incoming.node);
-    if (connection) for (const request of incoming.requests) this.onRequest(connection, request);
+    if (!connection) return;
+    for (const request of incoming.requests) this.onRequest(connection, request);
+    const released = dialect.released();
+    if (released) this.onRequest(connection, released);
   }
 
   private onRequest({ peer, stream }: Connection, request: DeltaDiscoveryRequest): void {

@@ -13,6 +13,8 @@ const { CDS, LDS, RDS } = TypeUrl;
 
 export interface StateOfTheWorldDeps {
   readonly clock: Clock;
+  /** Whether the client runs what it asks for of a type, as it is to be by now. */
+  readonly runs: (type: ResourceType) => boolean;
   /** A request that was held back, and whose time has come without another one. */
   readonly late: (request: DeltaDiscoveryRequest) => void;
 }
@@ -25,8 +27,6 @@ interface Kept {
   held: ReadonlyMap<string, EncodedResource>;
   /** What it would have with the response that it has not answered yet. */
   outstanding: { readonly nonce: string; readonly resources: ReadonlyMap<string, EncodedResource> } | undefined;
-  /** It has answered a response of this stream. */
-  answered: boolean;
 }
 
 /**
@@ -44,13 +44,17 @@ export class StateOfTheWorld implements Dialect {
   private timer: Timer | undefined;
 
   constructor(private readonly deps: StateOfTheWorldDeps) {
-    const kept = (): Kept => ({ names: undefined, held: new Map(), outstanding: undefined, answered: false });
+    const kept = (): Kept => ({ names: undefined, held: new Map(), outstanding: undefined });
     this.kept = Object.fromEntries(TYPES.map((type) => [type, kept()])) as Record<ResourceType, Kept>;
   }
 
   read(bytes: Buffer): Incoming {
     const request = decode(DiscoveryRequestSchema, bytes);
     return { node: request.node, requests: this.requests(request) };
+  }
+
+  released(): DeltaDiscoveryRequest | undefined {
+    return this.waiting && this.upToDate() ? this.release() : undefined;
   }
 
   write(type: ResourceType, nonce: string, resources: readonly EncodedResource[], removed: readonly string[]): Uint8Array[] {
@@ -79,9 +83,7 @@ export class StateOfTheWorld implements Dialect {
       this.hold(request);
       return [];
     }
-    const translated = this.translate(type, request);
-    const released = this.waiting && this.upToDate() ? this.release() : undefined;
-    return released ? [translated, released] : [translated];
+    return [this.translate(type, request)];
   }
 
   /**
@@ -102,10 +104,9 @@ export class StateOfTheWorld implements Dialect {
     });
   }
 
-  /** The client has answered the listeners and routes that it asked for. */
+  /** Nothing that the client runs refers to clusters that are no more. */
   private upToDate(): boolean {
-    const [listeners, routes] = [this.kept[LDS], this.kept[RDS]];
-    return listeners.answered && (routes.answered || routes.names === undefined);
+    return this.kept[LDS].names !== undefined && this.deps.runs(LDS) && (this.kept[RDS].names === undefined || this.deps.runs(RDS));
   }
 
   private release(): DeltaDiscoveryRequest | undefined {
@@ -146,7 +147,6 @@ export class StateOfTheWorld implements Dialect {
     if (kept.outstanding?.nonce !== nonce) return;
     if (taken) kept.held = kept.outstanding.resources;
     kept.outstanding = undefined;
-    kept.answered = true;
   }
 
   private forget(kept: Kept, name: string): void {

@@ -81,6 +81,12 @@ export class DeltaStream {
     return this.subscriptions[type].wants(resource.name) ? this.subscriptions[type].stateOf(resource) : undefined;
   }
 
+  /** Whether the client runs all that it asks for of a type as it is to be by now, and no more. */
+  runs(type: ResourceType): boolean {
+    const { snapshot } = this;
+    return snapshot !== undefined && this.subscriptions[type].runs(snapshot.types[type]) && this.gone(type, snapshot);
+  }
+
   refusalOf(type: ResourceType, name: string): Refusal | undefined {
     return this.subscriptions[type].refusalOf(name);
   }

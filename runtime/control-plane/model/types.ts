@@ -35,6 +35,8 @@ export interface Service {
   readonly mesh: MeshSettings;
   /** SPIFFE ID of its pods. */
   readonly identity: string;
+  /** Whether its pods have a proxy before their application; without one they are reached in plain text, and judge nobody. */
+  readonly sidecar: boolean;
   /** Whether its pods take plain text too. */
   readonly encryption: 'strict' | 'permissive';
   /** Calls that nobody declares: they are denied, or counted. */

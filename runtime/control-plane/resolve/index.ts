@@ -55,7 +55,10 @@ function resolveAll(set: ResourceSet, previous: MeshModel | undefined, trusting:
   const slices = slicesByService(set);
   const drafts = backends.all();
   const endpoints = new Map(drafts.map((draft) => [draft.key, endpointsOf(draft, set, slices, report)]));
-  const identityOf = (service: string | undefined) => (security !== 'certificates' || service === undefined ? undefined : services.get(service)?.identity || undefined);
+  const identityOf = (key: string | undefined) => {
+    const service = security !== 'certificates' || key === undefined ? undefined : services.get(key);
+    return service?.sidecar ? service.identity || undefined : undefined;
+  };
   const finishedBackends = new Map(drafts.map((draft) => [draft.key, finished(draft, rules.get(draft.key), identityOf(draft.service))]));
   const model: MeshModel = {
     services: withCallers(services, finishedBackends),

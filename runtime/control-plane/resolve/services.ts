@@ -32,6 +32,7 @@ function serviceOf(
     namespace: id.namespace,
     mesh: settingsOf(keyOf(spec.mesh), mesh, security),
     identity: mesh ? spiffeId(mesh.spec.trustDomain, id.namespace, spec.serviceAccount) : '',
+    sidecar: spec.dataPlane === undefined,
     encryption: spec.encryption ?? mesh?.spec.encryption ?? 'strict',
     authorization: spec.authorization ?? mesh?.spec.authorization ?? 'enforce',
     port: spec.port.number,

@@ -22,7 +22,7 @@ export class Causes {
         return [...ofOwn(service), `Mesh ${service.mesh.key}`];
       case TypeUrl.RDS: {
         // One for each called Service where connections are intercepted; else one for all.
-        const called = name.startsWith(`${OUTBOUND}:`) ? [this.byCluster.get(name.slice(OUTBOUND.length + 1))]
+        const called = name.startsWith(`${OUTBOUND}:`) ? [this.byCluster.get(name.slice(OUTBOUND.length + 1).replace(/~.*$/, ''))]
           : service.calls.map((call) => this.model.backends.get(call.backend));
         return [...ofOwn(service), ...called.flatMap((backend) => this.ofRoutes(backend, service.namespace))];
       }

@@ -112,7 +112,8 @@ function programmed(reached: Progress | undefined, pods: Pods | undefined): Draf
 function proxyStatus({ peer, since, node, snapshot, stream }: Connection): ProxyStatus {
   const states = snapshot && Object.entries(snapshot.types).flatMap(([type, resources]) => (
     [...resources.values()].map((resource) => stream.stateOf(type as keyof typeof snapshot.types, resource))
-  ));
+    // A client of gRPC asks for what it has channels to.
+  )).filter((one) => one !== undefined || !node?.proxyless);
   const state = !node ? 'unknown-service' : states?.includes('refused') ? 'refused' : states?.every((one) => one === 'accepted') ? 'current' : 'updating';
   return { node: peer.id, service: peer.service, version: peer.version, region: node?.region, connectedSince: new Date(since).toISOString(), state };
 }

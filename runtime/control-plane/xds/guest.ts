@@ -26,7 +26,7 @@ export function serviceOf(model: MeshModel, key: string): Service | undefined {
   const guest: Service = {
     key, name: `~${account}`, namespace, mesh, calls,
     identity: `spiffe://${mesh.trustDomain}/ns/${namespace}/sa/${account}`,
-    port: 0, protocol: 'tcp', callers: [], outside: { everything: true, hosts: [], networks: [] }, idleTimeout: undefined, rateLimits: [], compression: undefined, digests: false, encryption: 'strict', authorization: 'enforce', bodyLimit: undefined,
+    port: 0, protocol: 'tcp', callers: [], outside: { everything: true, hosts: [], networks: [] }, idleTimeout: undefined, rateLimits: [], compression: undefined, digests: false, sidecar: true, encryption: 'strict', authorization: 'enforce', bodyLimit: undefined,
     messageLimit: undefined, faults: undefined,
   };
   known.set(key, guest);

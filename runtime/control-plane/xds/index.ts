@@ -67,7 +67,9 @@ function proxylessResources(service: Service, model: MeshModel, node: ProxyNode)
 function proxylessFor(service: Service, model: MeshModel): Proxyless {
   const called = new Map(service.calls.flatMap(({ backend: key }) => {
     const backend = model.backends.get(key);
-    return backend && !backend.external ? [[clusterName(backend), backend] as const] : [];
+    if (!backend || backend.external) return [];
+    const own = backend.service === undefined ? undefined : model.services.get(backend.service);
+    return [[clusterName(backend), { backend, faults: own?.sidecar === false ? own.faults : undefined }] as const];
   }));
   return proxyless(routesFor(service, model).made.routes.virtualHosts, (virtualHost) => called.get(virtualHost));
 }

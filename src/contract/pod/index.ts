@@ -1,3 +1,4 @@
+export * from './agent';
 export * from './bootstrap';
 export * from './inject';
 export * from './interception';

@@ -15,7 +15,7 @@ const STATE = 'meshwright-state';
 const STATE_PATH = '/var/lib/meshwright';
 /** Volume of what proves who the pod is, and by what the control plane is known. */
 const IDENTITY = 'meshwright-identity';
-const IDENTITY_PATH = '/var/run/meshwright';
+export const IDENTITY_PATH = '/var/run/meshwright';
 
 /** Environment of the application's containers: HTTP clients that heed it reach others by name through their proxy. */
 export const PROXY_ENVIRONMENT: readonly Variable[] = [
@@ -44,7 +44,7 @@ const SAME_IN_ALL = {
   volumeMounts: [{ name: STATE, mountPath: STATE_PATH }, { name: IDENTITY, mountPath: IDENTITY_PATH, readOnly: true }],
 };
 const STATE_VOLUME = { name: STATE, emptyDir: { sizeLimit: '64Mi' } };
-const IDENTITY_VOLUME = {
+export const IDENTITY_VOLUME = {
   name: IDENTITY,
   projected: {
     sources: [
@@ -114,6 +114,6 @@ function sidecar(identity: PodIdentity, graceSeconds: number, probes: AppProbes)
   };
 }
 
-function fromField(name: string, fieldPath: string) {
+export function fromField(name: string, fieldPath: string) {
   return { name, valueFrom: { fieldRef: { fieldPath } } };
 }

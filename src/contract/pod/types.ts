@@ -37,4 +37,6 @@ export interface PodIdentity {
   readonly proxy: ProxySettings;
   /** What is redirected to the proxy; undefined: the application sends to it what is meant for the mesh. */
   readonly interception?: InterceptionSpec;
+  /** What it has instead of a sidecar. */
+  readonly dataPlane?: 'proxyless-grpc' | 'none';
 }

@@ -6,20 +6,31 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { App, Chart, Duration } from 'cdk8s';
 import { stringify } from 'yaml';
-import { GrpcMatch, GrpcRoute, GrpcRule, LoadBalancer, Mesh, MeshService, ServicePort, StringMatch, Timeout, Weighted } from 'meshwright';
+import { DataPlane, Fault, GrpcMatch, GrpcRoute, GrpcRule, LoadBalancer, Mesh, MeshService, ServicePort, StringMatch, Timeout, Weighted } from 'meshwright';
 import { Who } from './who';
 
 const ROOT = resolve(__dirname, '../../..');
 export const PORT = 50051;
 
-/** What the caller calls: `who`, of which calls with `x-version: v2` go to the version v2, and others by shares. */
-function synthesize(outdir: string, [base, v2]: readonly [number, number]): void {
+/** What a run may change. */
+export interface Settings {
+  /** Of the calls, to the base version and to v2. */
+  readonly shares: readonly [number, number];
+  readonly faults?: Fault[];
+}
+
+/** What the caller calls: `who`, of which calls with `x-version: v2` go to the version v2, and others by shares. None of the pods has a sidecar. */
+function synthesize(outdir: string, { shares: [base, v2], faults }: Settings): void {
   const app = new App({ outdir });
   const chart = new Chart(app, 'demo', { namespace: 'demo', disableResourceNameHashes: true });
   const mesh = new Mesh(chart, 'mesh', { trustDomain: 'demo.example' });
-  const common = { mesh, port: ServicePort.grpc(PORT), timeout: Timeout.total(Duration.seconds(10)), loadBalancer: LoadBalancer.roundRobin() };
+  const common = {
+    mesh, port: ServicePort.grpc(PORT), timeout: Timeout.total(Duration.seconds(10)), loadBalancer: LoadBalancer.roundRobin(),
+    dataPlane: DataPlane.PROXYLESS_GRPC,
+  };
   const caller = new MeshService(chart, 'caller', { ...common, image: 'demo/caller:1' });
-  const who = new MeshService(chart, 'who', { ...common, image: 'demo/who:1' });
+  const who = new MeshService(chart, 'who', { ...common, image: 'demo/who:1', faults });
+  who.acknowledge('MW172', 'a test on one machine');
   const second = who.addVersion('v2', { image: 'demo/who:2' });
   caller.calls(who);
   new GrpcRoute(chart, 'shares', {
@@ -43,7 +54,7 @@ export class ProxylessMesh {
   static async start(): Promise<ProxylessMesh> {
     const mesh = new ProxylessMesh();
     mkdirSync(mesh.manifests);
-    synthesize(mesh.manifests, [90, 10]);
+    synthesize(mesh.manifests, { shares: [90, 10] });
     const child = spawn(process.execPath, [
       join(ROOT, 'lib/runtime/control-plane.js'), '--source', `folder:${mesh.manifests}`, '--xds-address', '127.0.0.1:0', '--log-level', 'info',
     ], { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -57,9 +68,8 @@ export class ProxylessMesh {
     return mesh;
   }
 
-  /** Other shares of the calls. */
-  split(base: number, v2: number): void {
-    synthesize(this.manifests, [base, v2]);
+  change(settings: Settings): void {
+    synthesize(this.manifests, settings);
   }
 
   async server(name: string, address: string): Promise<Who> {

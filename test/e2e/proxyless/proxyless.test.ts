@@ -1,17 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { resolve } from 'node:path';
+import { Fault } from 'meshwright';
 import { ForeignClient, type Answer } from './client';
+import { CLIENTS } from './foreign-clients';
 import { PORT, ProxylessMesh } from './mesh';
 
 /** Clients of gRPC that are none of ours, configured by our control plane without a proxy between. Needs the bundles: npx projen bundle. */
 jest.setTimeout(120_000);
 
-const CLIENTS: readonly (readonly [string, () => readonly string[]])[] = [
-  ['grpc-js-xds', () => [process.execPath, resolve(__dirname, 'clients/grpc-js.mjs')]],
-  ['grpcio', () => [
-    execFileSync(process.execPath, [resolve(__dirname, '../../../scripts/peer.mjs'), 'grpcio'], { encoding: 'utf8' }).trim(), resolve(__dirname, 'clients/grpcio.py'),
-  ]],
-];
+/** What a client of gRPC makes of 503. */
+const UNAVAILABLE = 14;
 
 describe.each(CLIENTS)('%s', (_name, command) => {
   let mesh: ProxylessMesh;
@@ -62,9 +58,30 @@ describe.each(CLIENTS)('%s', (_name, command) => {
   test('other shares while calls go on: none is lost', async () => {
     client.begin();
     await client.until((answers) => answers.length === 20);
-    mesh.split(0, 100);
+    mesh.change({ shares: [0, 100] });
     const changed = await client.until((answers) => last(100, answers, ['v2']));
     expect([...changed, ...await client.end()].filter(({ error }) => error !== undefined)).toEqual([]);
     expect(await client.burst(50)).toEqual({ v2: 50 });
+  });
+
+  test('a fault of every call, then of half of them, then of none', async () => {
+    client.begin();
+    await client.until((answers) => answers.length === 20);
+    mesh.change({ shares: [0, 100], faults: [Fault.abort(503, 100)] });
+    const failing = await client.until((answers) => answers.slice(-50).filter(({ error }) => error === UNAVAILABLE).length === 50);
+    expect(new Set(failing.map(({ error, answer }) => error ?? answer))).toEqual(new Set(['v2', UNAVAILABLE]));
+    mesh.change({ shares: [0, 100], faults: [Fault.abort(503, 50)] });
+    await client.until((answers) => answers.some(({ answer }) => answer === 'v2'));
+    await client.end();
+    const tally = await client.burst(1000);
+    // 500 ± 15.8 of 1000.
+    expect(tally[`error ${UNAVAILABLE}`]).toBeGreaterThan(375);
+    expect(tally[`error ${UNAVAILABLE}`]).toBeLessThan(625);
+    expect(tally.v2).toBe(1000 - tally[`error ${UNAVAILABLE}`]!);
+    client.begin();
+    mesh.change({ shares: [0, 100] });
+    await client.until((answers) => last(100, answers, ['v2']));
+    await client.end();
+    expect(await client.burst(100)).toEqual({ v2: 100 });
   });
 });

@@ -16,8 +16,10 @@ const HOSTS = ['payment', 'stock'];
 class Fixture {
   readonly clock = new VirtualClock();
   readonly refused: string[] = [];
-  private readonly dialect = new StateOfTheWorld({ clock: this.clock, late: (request) => { this.stream.request(request); } });
-  readonly stream = new DeltaStream({
+  private readonly dialect: StateOfTheWorld = new StateOfTheWorld({
+    clock: this.clock, runs: (type) => this.stream.runs(type), late: (request) => { this.stream.request(request); },
+  });
+  readonly stream: DeltaStream = new DeltaStream({
     clock: this.clock,
     write: (parts) => {
       this.client.receive(Buffer.concat(parts));
@@ -33,6 +35,8 @@ class Fixture {
   constructor(readonly channels?: readonly string[]) {
     this.client = new StateOfTheWorldClient((bytes) => {
       for (const request of this.dialect.read(bytes).requests) this.stream.request(request);
+      const released = this.dialect.released();
+      if (released) this.stream.request(released);
     }, channels);
   }
 
@@ -138,7 +142,7 @@ describe('a client of gRPC', () => {
     const [, , clusters] = bytes;
     const late: string[] = [];
     const dialect = new StateOfTheWorld({
-      clock: fixture.clock, late: ({ typeUrl, resourceNamesSubscribe: names }) => late.push(typeUrl, ...names),
+      clock: fixture.clock, runs: () => false, late: ({ typeUrl, resourceNamesSubscribe: names }) => late.push(typeUrl, ...names),
     });
     expect(dialect.read(clusters!).requests).toEqual([]);
     fixture.clock.advance(PATIENCE);
@@ -218,6 +222,16 @@ function manifestsOf({ calls, split, endpoints, requests }: Drawn): Manifest[] {
   ];
 }
 
+type Edit = Readonly<{ mesh: Drawn; steps: number }>;
+const simply = (calls: Drawn['calls'], parent?: string, to?: string): Drawn => ({
+  calls, split: parent === undefined ? null : { of: parent, to, weight: 1 } as Drawn['split'], endpoints: [0, 0, 0, 0], requests: [1, 1, 1, 1],
+});
+/** Who comes back meets the next change before it has answered the present one. */
+const EXAMPLES: [Edit[], number][] = [[[
+  { mesh: simply(['a']), steps: 2 }, { mesh: simply(['b']), steps: 1 }, { mesh: simply(['b'], 'b', 'a'), steps: 2 }, { mesh: simply(['a', 'b']), steps: 1 },
+  { mesh: simply(['c'], 'c', 'b'), steps: 0 },
+], 3]];
+
 /** Of clusters that are asked for, only those may be lost that no route names, or whose listener is gone. */
 test.each([
   ['gRPC', ['a', 'b.shop', 'c:8080']], ['everything', undefined],
@@ -256,5 +270,5 @@ test.each([
       expect(fixture.client.contents()).toEqual(fresh.client.contents());
       expect(fixture.clock.timers).toBe(0);
     },
-  ), { numRuns: 40 });
+  ), { numRuns: 40, examples: EXAMPLES });
 });

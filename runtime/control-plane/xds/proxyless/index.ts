@@ -2,7 +2,8 @@ import {
   ClusterLoadAssignmentSchema, create, HealthStatus, RouteConfigurationSchema, VirtualHostSchema, type Cluster, type ClusterLoadAssignment,
   type Listener, type RouteConfiguration, type VirtualHost,
 } from '../../../xds';
-import type { Backend, Protocol } from '../../model';
+import type { Backend, Fault, Protocol } from '../../model';
+import { faultFilters } from '../fault';
 import { INVALID_BACKEND } from '../names';
 import { emptyCluster, grpcCluster } from './clusters';
 import { apiListener, routesName } from './listeners';
@@ -20,18 +21,30 @@ export interface Proxyless {
   readonly invalid: boolean;
 }
 
-const made = new WeakMap<VirtualHost, { readonly routes: RouteConfiguration; readonly listeners: readonly Listener[]; readonly invalid: boolean }>();
+/** A backend, and the faults that its callers inject because no proxy of its own does. */
+export interface Called {
+  readonly backend: Backend;
+  readonly faults: readonly Fault[] | undefined;
+}
+
+interface Made {
+  readonly faults: readonly Fault[] | undefined;
+  readonly routes: RouteConfiguration;
+  readonly listeners: readonly Listener[];
+  readonly invalid: boolean;
+}
+
+const made = new WeakMap<VirtualHost, Made>();
 
 /** @param virtualHosts those that a proxy has for what it calls. */
-export function proxyless(virtualHosts: readonly VirtualHost[], backendOf: (virtualHost: string) => Backend | undefined): Proxyless {
-  const all = virtualHosts.filter(({ name }) => speaksHttp2(backendOf(name)?.protocol)).map((virtualHost) => {
-    const found = made.get(virtualHost) ?? {
-      routes: routesOf(virtualHost),
-      listeners: virtualHost.domains.map((domain) => apiListener(domain, virtualHost.name)),
-      invalid: clustersOf(virtualHost.routes.flatMap(grpcRoutes)).includes(INVALID_BACKEND),
-    };
+export function proxyless(virtualHosts: readonly VirtualHost[], calledBy: (virtualHost: string) => Called | undefined): Proxyless {
+  const all = virtualHosts.flatMap((virtualHost) => {
+    const called = calledBy(virtualHost.name);
+    if (!called || !speaksHttp2(called.backend.protocol)) return [];
+    const before = made.get(virtualHost);
+    const found = before && before.faults === called.faults ? before : make(virtualHost, called.faults);
     made.set(virtualHost, found);
-    return found;
+    return [found];
   });
   return {
     listeners: all.flatMap(({ listeners }) => listeners).sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -40,15 +53,23 @@ export function proxyless(virtualHosts: readonly VirtualHost[], backendOf: (virt
   };
 }
 
+function make(virtualHost: VirtualHost, faults: readonly Fault[] | undefined): Made {
+  const filters = faultFilters(faults);
+  const name = routesName(virtualHost.name, filters);
+  // The listener says by its name which service is meant, whatever the call has for its authority.
+  const routes = virtualHost.routes.flatMap(grpcRoutes);
+  const everything = create(VirtualHostSchema, { name: virtualHost.name, domains: ['*'], routes });
+  return {
+    faults,
+    routes: create(RouteConfigurationSchema, { name, virtualHosts: [everything] }),
+    listeners: virtualHost.domains.map((domain) => apiListener(domain, name, filters)),
+    invalid: clustersOf(routes).includes(INVALID_BACKEND),
+  };
+}
+
 /** gRPC needs HTTP/2 all the way. */
 export function speaksHttp2(protocol: Protocol | undefined): boolean {
   return protocol === 'grpc' || protocol === 'http2';
-}
-
-/** The listener says by its name which service is meant, whatever the call has for its authority. */
-function routesOf({ name, routes }: VirtualHost): RouteConfiguration {
-  const virtualHost = create(VirtualHostSchema, { name, domains: ['*'], routes: routes.flatMap(grpcRoutes) });
-  return create(RouteConfigurationSchema, { name: routesName(name), virtualHosts: [virtualHost] });
 }
 
 const clusters = new WeakMap<Cluster, Cluster>();

@@ -14,7 +14,7 @@ printing = threading.Lock()
 
 def call(headers):
     try:
-        return {'answer': name(b'', metadata=headers, timeout=20).decode()}
+        return {'answer': name(b'', metadata=headers, timeout=10).decode()}
     except grpc.RpcError as error:
         return {'error': error.code().value[0], 'message': error.details()}
 

@@ -12,10 +12,17 @@ interface ExternalSpec {
 /** Something outside of the mesh, as a test plays it. */
 export interface Outsider {
   readonly name: string;
+  /** Which stub plays it. */
+  readonly stub: string;
   readonly protocol: string;
 }
 
+/** Ports of a host that is played without one: http and https, which the network in memory answers alike. */
+const WEB = [80, 443];
+
 export interface OutsidersDependencies {
+  /** Hosts that are played although no ExternalService names them, with or without a port: `login.example:8443`. */
+  readonly hosts: readonly string[];
   readonly addresses: AddressBlock;
   /** What takes its requests or connections. */
   readonly server: (outsider: Outsider) => Pick<StubServerDependencies, 'transport' | 'clock' | 'answer' | 'bytes'>;
@@ -33,23 +40,36 @@ export class Outsiders {
 
   constructor(private readonly deps: OutsidersDependencies) {}
 
-  /** Of these, each hostname has an address of its own, at which it is served. */
+  /** Each host, and each ExternalService of these, has an address of its own, at which it is served. */
   async update(objects: readonly KubeObject[]): Promise<void> {
+    for (const host of this.deps.hosts) {
+      const [name, port] = host.split(':');
+      const address = this.known.get(name)?.[0] ?? this.addressOf(name);
+      this.known.set(name, [address]);
+      for (const each of port === undefined ? WEB : [Number(port)]) await this.serve({ name, stub: host, protocol: 'http' }, address, each);
+    }
     for (const { kind, metadata, spec } of objects) {
       if (kind !== 'ExternalService') continue;
       const { hostname, port, endpoints } = spec as unknown as ExternalSpec;
       const own = this.addressOf(hostname);
       this.known.set(hostname, [own]);
-      if (!this.deps.played) continue;
       const places = endpoints?.map((one) => ({ address: one.address, port: one.port ?? port.number })) ?? [{ address: own, port: port.number }];
-      for (const place of places) {
-        const key = `${place.address}:${place.port}`;
-        if (this.servers.has(key)) continue;
-        const server = new StubServer(this.deps.server({ name: metadata.name, protocol: port.protocol }));
-        this.servers.set(key, server);
-        await server.listen(place.address, place.port);
-      }
+      const outsider = { name: metadata.name, stub: metadata.name, protocol: port.protocol };
+      for (const place of places) await this.serve(outsider, place.address, place.port);
     }
+  }
+
+  async close(): Promise<void> {
+    for (const server of this.servers.values()) await server.close();
+    this.servers.clear();
+  }
+
+  private async serve(outsider: Outsider, address: string, port: number): Promise<void> {
+    const key = `${address}:${port}`;
+    if (!this.deps.played || this.servers.has(key)) return;
+    const server = new StubServer(this.deps.server(outsider));
+    this.servers.set(key, server);
+    await server.listen(address, port);
   }
 
   addressOf(hostname: string): string {

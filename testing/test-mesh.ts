@@ -11,9 +11,9 @@ import { INBOUND_PORT, OUTBOUND_PORT } from '../src/contract/ports';
 import { exchange, type RequestOptions, type TestResponse } from './client';
 import { callHeaders, framed, grpcAnswer, grpcStub, type GrpcAnswer, type GrpcOptions } from './grpc';
 import type { Message } from './http1';
+import { keysOf } from './issuers';
 import { objectsOf, type MeshSource } from './manifests';
 import { GuardedTransport, memoryNetwork, socketNetwork, type Network } from './network';
-import { OutsideHosts } from './outside';
 import { Outsiders, type Outsider } from './outsiders';
 import { seededRandom } from './random';
 import { entryOf, type PodView, type RequestEntry } from './request-entry';
@@ -65,7 +65,6 @@ export class TestMesh {
   private readonly pods_ = new Map<string, TestPod>();
   private readonly unready = new Set<string>();
   private readonly network: Network;
-  private readonly outside: OutsideHosts;
   private readonly addresses: AddressBlock;
   private readonly random: () => number;
   private objects: readonly KubeObject[] = [];
@@ -73,16 +72,12 @@ export class TestMesh {
   private readonly outsiders: Outsiders;
 
   private constructor(options: TestMeshOptions) {
-    this.stubs = new Map(Object.entries(options.services ?? {}));
+    this.stubs = new Map(Object.entries({ ...options.services, ...options.outside }));
     this.network = options.network === 'sockets' ? socketNetwork() : memoryNetwork();
-    const { network } = this;
-    this.outside = new OutsideHosts({
-      hosts: options.outside ?? {}, clock: this.clock, transport: network.vouches ? (address) => network.transport(address) : undefined,
-      arrived: (request) => this.arrivals.push(request),
-    });
     this.addresses = AddressBlock.parse(options.addresses ?? '127.77.0.0/16');
     this.random = seededRandom(options.seed ?? 1);
     this.outsiders = new Outsiders({
+      hosts: Object.keys(options.outside ?? {}),
       addresses: this.addresses,
       server: (outsider) => this.outsider(outsider),
       // A real server has a certificate, and perhaps a port that not everybody may listen at: a test that uses sockets brings its own.
@@ -265,7 +260,7 @@ export class TestMesh {
   /** Ends every proxy. Needed with `sockets`, harmless without. */
   async close(): Promise<void> {
     for (const pod of this.pods_.values()) await pod.stop();
-    await this.outside.close();
+    await this.outsiders.close();
   }
 
   /** What the control plane does with every change: all resources, translated for each node. */
@@ -279,7 +274,7 @@ export class TestMesh {
     const rejected = resources.rejected.flatMap(({ id, messages }) => messages.map((message) => `${id.kind} ${id.namespace}/${id.name}: ${message}`));
     if (rejected.length > 0) throw new Error(`the control plane rejects\n${rejected.join('\n')}`);
     const specs = [...resources.resources.MeshService.values()].map(({ value: { spec } }) => spec);
-    const issuers = await this.outside.keysOf(issuersToAsk(specs));
+    const issuers = await keysOf(issuersToAsk(specs), (host, port, path) => this.ask(host, port, path));
     const { model } = resolve(resources, undefined, { security: this.network.vouches ? 'network' : 'none', issuers });
     this.services = model.services;
     for (const pod of this.pods_.values()) {
@@ -313,27 +308,31 @@ export class TestMesh {
       },
       answer: (message) => this.answer(view, message),
       bytes: () => this.bytesStub(view, spec.namespace),
-      resolve: (endpoints) => this.outside.resolve(endpoints),
       resolver: this.outsiders.resolver,
     });
   }
 
   /** It stands for itself: no proxy is before it, and it has no pods. */
-  private outsider({ name, protocol }: Outsider) {
-    const view: PodView = { name, service: name, version: '', address: '', region: undefined, zone: undefined };
-    const stub = () => this.stubs.get(name);
+  private outsider({ name, stub, protocol }: Outsider) {
     return {
       transport: this.network.transport(name),
       clock: this.clock,
-      answer: (message: Message) => this.answer(view, message),
+      answer: (message: Message) => this.answer(outsiderView(name), message, this.stubs.get(stub)),
       bytes: () => {
-        const played = stub();
+        const played = this.stubs.get(stub);
         return protocol !== 'tcp' ? undefined : played instanceof TcpStub ? played : ECHO;
       },
     };
   }
 
-  private answer(pod: PodView, message: Message): ReturnType<Stub> {
+  /** What a host outside of the mesh answers to the control plane. */
+  private ask(host: string, port: number, target: string): ReturnType<Stub> {
+    const stub = this.stubs.get(`${host}:${port}`) ?? this.stubs.get(host);
+    if (stub === undefined) throw new Error(`${host} is not played`);
+    return this.answer(outsiderView(host), { method: 'GET', target, status: 0, headers: { host }, body: '', bytes: Buffer.alloc(0), trailers: {} }, stub);
+  }
+
+  private answer(pod: PodView, message: Message, stub = this.stubOf(pod)): ReturnType<Stub> {
     const request: StubRequest = {
       method: message.method,
       path: message.target,
@@ -349,7 +348,6 @@ export class TestMesh {
       call: async (url, options = {}) => this.send(pod.name, url, { ...options, headers: { ...traced(message.headers), ...options.headers } }),
     };
     this.arrivals.push(request);
-    const stub = this.stubOf(pod);
     if (typeof stub === 'function') return stub(request);
     const who = { service: pod.service, version: pod.version, pod: pod.name, region: pod.region };
     if (message.headers['content-type']?.startsWith('application/grpc') !== true) return { body: who };
@@ -377,6 +375,10 @@ export class TestMesh {
 
 function viewOf({ name, service, version, address, region, zone }: PodSpec): PodView {
   return { name, service: service!, version: version!, address, region, zone };
+}
+
+function outsiderView(name: string): PodView {
+  return { name, service: name, version: '', address: '', region: undefined, zone: undefined };
 }
 
 /** What an application passes on with its own calls. */

@@ -1,7 +1,7 @@
 import type { VirtualClock } from '../runtime/clock/virtual';
 import type { XdsResources } from '../runtime/control-plane';
 import type { PodSpec } from '../runtime/local/types';
-import type { DecodedCluster, DecodedEndpoints } from '../runtime/proxy/config/decode';
+import type { DecodedCluster } from '../runtime/proxy/config/decode';
 import { DnsEndpoints, type Resolver } from '../runtime/proxy/config/dns';
 import { ConfigStore, type DiscoveredType } from '../runtime/proxy/config/store';
 import type { Observer } from '../runtime/proxy/observe/types';
@@ -24,8 +24,6 @@ export interface PodDependencies {
   readonly answer: (message: Message) => ReturnType<Stub>;
   /** What takes connections, where the service carries bytes. */
   readonly bytes: () => TcpStub | undefined;
-  /** Addresses of names. */
-  readonly resolve: (endpoints: DecodedEndpoints) => DecodedEndpoints;
 }
 
 /** A pod: the real proxy, and an application that a function plays. */
@@ -98,11 +96,6 @@ export class TestPod {
     this.dns.delete(name);
     if (!cluster?.dns || !cluster.endpoints) return;
     const { clock, resolver } = this.deps;
-    const played = this.deps.resolve(cluster.endpoints);
-    if (played.localities.some(({ endpoints }) => endpoints.length > 0)) {
-      this.store.setResolved(name, played);
-      return;
-    }
     let first = true;
     const dns = new DnsEndpoints(cluster.endpoints, cluster.dns, clock, resolver, (endpoints) => {
       this.store.setResolved(name, endpoints);

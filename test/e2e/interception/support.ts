@@ -11,7 +11,11 @@ const ROOT = resolve(__dirname, '../../..');
 export function imageFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'meshwright-interception-'));
   for (const path of [folder, tmpdir()]) chmodSync(path, 0o755);
-  for (const file of readdirSync(join(ROOT, 'lib/runtime')).filter((name) => name.endsWith('.js'))) copyFileSync(join(ROOT, 'lib/runtime', file), join(folder, file));
+  for (const file of readdirSync(join(ROOT, 'lib/runtime')).filter((name) => name.endsWith('.js'))) {
+    copyFileSync(join(ROOT, 'lib/runtime', file), join(folder, file));
+    // Whatever the umask was of who made the bundles: the proxy is another user's.
+    chmodSync(join(folder, file), 0o644);
+  }
   copyFileSync(join(ROOT, `node_modules/@koromix/koffi-linux-${arch()}/linux_${arch()}/koffi.node`), join(folder, 'koffi.node'));
   return folder;
 }

@@ -97,11 +97,12 @@ interface Answer {
 
 async function ask(name: Name, path: string, { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {}): Promise<Answer> {
   return new Promise((done, failed) => {
-    get({ host: PROXIES[name], port: INBOUND_PORT, path, method, agent: false, timeout: 10_000, headers: { host: 'payment', ...headers } }, (response) => {
+    const asked = get({ host: PROXIES[name], port: INBOUND_PORT, path, method, agent: false, timeout: 10_000, headers: { host: 'payment', ...headers } }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (part: string) => { body += part; });
       response.on('end', () => done({ status: response.statusCode!, headers: response.headers, body }));
-    }).on('error', failed).on('timeout', function timedOut() { this.destroy(new Error(`${name} does not answer`)); });
+    });
+    asked.on('error', failed).on('timeout', () => asked.destroy(new Error(`${name} does not answer`)));
   });
 }
 

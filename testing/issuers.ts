@@ -4,7 +4,9 @@ import { bodyBytes } from './http1';
 import type { Stub } from './stub-service';
 
 /** Where OpenID providers have their keys, as they say it when `ask` asks them; of those that say nothing, nothing. */
-export async function keysOf(issuers: Iterable<string>, ask: (host: string, port: number, path: string) => ReturnType<Stub>): Promise<Map<string, string>> {
+export async function keysOf(
+  issuers: Iterable<string>, ask: (host: string, port: number, path: string) => ReturnType<Stub>,
+): Promise<Map<string, string>> {
   const known = new Map<string, string>();
   for (const issuer of issuers) {
     try {

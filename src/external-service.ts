@@ -111,6 +111,10 @@ export class ExternalService extends Construct implements IBackend {
     if (props.tls === false && props.caCertificates !== undefined) {
       this.findings.push(error(Code.VALUE, path, 'caCertificates: with tls: false', 'says whose certificates are taken, and there is none without TLS', 'take one of the two out'));
     }
+    if (props.port.detected) {
+      const fix = 'write ServicePort.http, http2, grpc or tcp';
+      this.findings.push(error(Code.VALUE, path, `port: detect(${props.port.number})`, 'must be declared: who detects it is the proxy of the called, and nothing outside has one', fix));
+    }
     props.mesh._needsNamespace(this.backendNamespace);
     const labels = meshLabels(props.mesh.meshName);
     const head = { apiVersion: API_VERSION, kind: 'ExternalService', name: this.backendName, namespace: this.backendNamespace, labels };

@@ -298,7 +298,7 @@ export class MeshService extends Construct implements IBackend {
       name,
       account: this.account,
       port: this.port.number,
-      appProtocol: this.port.protocol,
+      appProtocol: this.port.detected ? undefined : this.port.protocol,
       regions: this._props.regions ?? [],
       maxUnavailable: this._props.maxUnavailable ?? 1,
       graceSeconds: graceSecondsOf(this._props as Partial<MeshServiceProps>),
@@ -314,7 +314,7 @@ export class MeshService extends Construct implements IBackend {
     return {
       mesh: { name: this.mesh.meshName, namespace: this.mesh.meshNamespace },
       serviceAccount: this.account,
-      port: this.port._toSpec(),
+      port: { ...this.port._toSpec(), ...this.port.detected && { detect: true } },
       dataPlane: this._dataPlane,
       encryption: this._props.encryption,
       authorization: this._props.authorization,

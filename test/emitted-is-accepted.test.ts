@@ -63,6 +63,7 @@ function program(): Chart {
   const quotes = service(mesh, 'quotes', { port: ServicePort.grpc(9090) });
   order.calls(quotes);
   order.calls(service(mesh, 'feed', { port: ServicePort.http2(8080) }));
+  order.calls(service(mesh, 'any', { port: ServicePort.detect(7000) }), { allow: [CallRule.http({ methods: [HttpMethod.GET] })] });
   new GrpcRoute(chart, 'calls', {
     service: quotes,
     rules: [
@@ -105,6 +106,7 @@ test('the control plane accepts every object of a synth, and resolves every refe
     ['HTTPRoute/payments', [], []],
     ['Mesh/mesh', [], []],
     ['MeshService/ledger', [], []],
+    ['MeshService/any', [], []],
     ['MeshService/db', [], []],
     ['MeshService/feed', [], []],
     ['MeshService/order', [], []],
@@ -121,7 +123,7 @@ test('the control plane accepts every object of a synth, and resolves every refe
 test('the proxy accepts the arguments and the bootstrap of every sidecar', async () => {
   const sidecars = documents(program()).filter(({ kind }) => kind === 'Deployment')
     .flatMap(({ spec }) => spec.template.spec.initContainers ?? []) as { args: string[] }[];
-  expect(sidecars).toHaveLength(9);
+  expect(sidecars).toHaveLength(10);
   for (const { args } of sidecars) {
     const commandLine = parseCommandLine(args.map((arg) => arg.replaceAll('$(POD_IP)', '10.0.0.7').replaceAll('$(POD_NAME)', 'pod')));
     const { node, ads } = await loadBootstrap(commandLine!);

@@ -14,6 +14,16 @@ test.each([
   expect(emitted(chart, 'MeshService', 'payment').spec.port).toEqual({ number: 8080, protocol: name });
 });
 
+test('where it is detected the Service has no appProtocol, and callers reach it as bytes', () => {
+  const chart = shopChart();
+  const mesh = shopMesh(chart);
+  const any = service(mesh, 'any', { port: ServicePort.detect(7000) });
+  service(mesh, 'order').calls(any);
+  expect(emitted(chart, 'Service', 'any').spec.ports).toEqual([{ name: 'detected', port: 7000, protocol: 'TCP', targetPort: 15006 }]);
+  expect(emitted(chart, 'MeshService', 'any').spec).toMatchObject({ port: { number: 7000, protocol: 'tcp', detect: true }, timeout: { idle: '1h' } });
+  expect(emitted(chart, 'MeshService', 'order').spec.calls).toEqual([{ service: 'any', namespace: 'shop', localPort: 7000 }]);
+});
+
 describe('bytes', () => {
   const environment = (chart: Chart, deployment: string, container: number = 0) => Object.fromEntries(
     emitted(chart, 'Deployment', deployment).spec.template.spec.containers[container].env.map(({ name, value }: any) => [name, value]),

@@ -283,6 +283,8 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   cards('no endpoint', { endpoints: [] }),
   cards('authorities that are no certificates', { caCertificates: '/etc/ssl/ca.crt' }),
   cards('authorities without TLS', { tls: false, caCertificates: '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n' }),
+  cards('a port outside that nobody declares', { port: ServicePort.detect(5432) }),
+  payment('retries where it is detected what is spoken', { port: ServicePort.detect(7000), retry: Retry.constant(second, { attempts: 1, on }) }),
   cards('retries of bytes outside', { port: ServicePort.tcp(5432), retry: Retry.constant(second, { attempts: 1, on }) }),
   cards('a name outside that is no label', { name: 'Cards' }),
   payment('a pattern of hosts that is none', { outsideTraffic: OutsideTraffic.allow({ hosts: ['api.*.example'] }) }),

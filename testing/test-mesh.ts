@@ -361,8 +361,11 @@ export class TestMesh {
   /** What takes the connections of a pod whose service carries bytes. */
   private bytesStub(pod: PodView, namespace: string): TcpStub | undefined {
     const service = this.objects.find(({ kind, metadata }) => kind === 'MeshService' && metadata.name === pod.service && metadata.namespace === namespace);
-    if ((service?.spec as { port?: { protocol?: string } } | undefined)?.port?.protocol !== 'tcp') return undefined;
+    const { protocol, detect } = (service?.spec as { port?: { protocol?: string; detect?: boolean } } | undefined)?.port ?? {};
+    if (protocol !== 'tcp') return undefined;
     const stub = this.stubOf(pod);
+    // Who answers requests at a port whose protocol is not declared speaks HTTP there.
+    if (detect && typeof stub === 'function') return undefined;
     return stub instanceof TcpStub ? stub : ECHO;
   }
 

@@ -46,6 +46,7 @@ const shape = z.strictObject({
   port: z.strictObject({
     number: portNumber.describe('Port of the Kubernetes Service, and of the application in the pod.'),
     protocol: protocol.describe('What is spoken on it: HTTP/1.1, HTTP/2 without TLS, gRPC, or bytes, which have no routes, retries and limits by request.'),
+    detect: z.boolean().optional().describe('With protocol tcp: the proxies see by the first bytes of a connection whether it is HTTP, whose requests are judged and logged.'),
   }).describe('The port that the service serves.'),
   discovery: discovery.optional().describe('Where the service has endpoints beside its pods.'),
   dataPlane: z.enum(['proxyless-grpc', 'none']).optional()
@@ -68,6 +69,12 @@ type BytesShape = z.infer<typeof shape>;
 export const meshServiceSpec = withRules(
   shape,
   ...outboundProtocolRules,
+  {
+    member: 'port',
+    rule: "!has(self.port.detect) || !self.port.detect || self.port.protocol == 'tcp'",
+    message: 'must not have detect with a protocol other than tcp: what is declared is not detected',
+    holds: ({ port }: BytesShape) => port.detect !== true || port.protocol === 'tcp',
+  },
   ...(['rateLimits', 'rules', 'compression', 'digest', 'sizeLimits', 'faults', 'authentication'] as const).map((member) => ({
     member, rule: `self.port.protocol != 'tcp' || !has(self.${member})`, message: WITHOUT_REQUESTS, holds: (spec: BytesShape) => spec.port.protocol !== 'tcp' || spec[member] === undefined,
   })),

@@ -23,7 +23,8 @@ export interface PodGroupProps {
   readonly name: string;
   readonly account: string;
   readonly port: number;
-  readonly appProtocol: string;
+  /** What is spoken on the port; undefined: nobody says. */
+  readonly appProtocol: string | undefined;
   readonly regions: readonly Region[];
   readonly maxUnavailable: number;
   /** Of pods that this package writes; undefined: Kubernetes' own default. */
@@ -98,7 +99,7 @@ export abstract class PodGroup {
         type: 'ClusterIP',
         selector: versionSelector(identity.service, identity.version),
         // A number: until 1.33 Kubernetes does not look for the name of a port among native sidecars, and the Service would have no endpoints.
-        ports: [{ name: appProtocol, port, protocol: 'TCP', appProtocol: APP_PROTOCOL[appProtocol] ?? appProtocol, targetPort }],
+        ports: [{ name: appProtocol ?? 'detected', port, protocol: 'TCP', appProtocol: appProtocol && (APP_PROTOCOL[appProtocol] ?? appProtocol), targetPort }],
       },
     }));
   }

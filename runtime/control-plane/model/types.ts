@@ -44,6 +44,8 @@ export interface Service {
   /** Port of the application in the pod. */
   readonly port: number;
   readonly protocol: Protocol;
+  /** Of bytes: what they speak is not declared, and its proxies look whether it is HTTP. */
+  readonly detects?: boolean;
   readonly calls: readonly Call[];
   readonly outside: Outside;
   /** Services that declare a call which may end here, by key. */
@@ -164,6 +166,8 @@ export interface Backend {
   /** Port of the Kubernetes Service. */
   readonly port: number;
   readonly protocol: Protocol;
+  /** Of bytes: the proxies of its pods detect whether they are HTTP. */
+  readonly detects?: boolean;
   /** Key of the service of the mesh that it is a version of; undefined for a plain Kubernetes Service. */
   readonly service: string | undefined;
   /** How its pods prove who they are; undefined: they do not, and are reached in plain text. */

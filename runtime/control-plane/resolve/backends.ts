@@ -13,6 +13,7 @@ export interface BackendDraft {
   readonly namespace: string;
   readonly port: number;
   readonly protocol: Protocol;
+  readonly detects?: boolean;
   readonly service: string | undefined;
   readonly policies: Policies;
   /** The mesh whose regions its endpoints are in; undefined where that is not known. */
@@ -148,9 +149,11 @@ export class Backends {
     }
     const key = backendKey(namespace, name, spec.port.number);
     const mesh = this.set.resources.Mesh.get(keyOf(spec.mesh))?.value;
-    const { number: port, protocol } = spec.port;
+    const { number: port, protocol, detect } = spec.port;
     const addresses = found && this.addressesOf(found.value);
-    this.drafts.set(key, { key, name, namespace, port, protocol, service, policies: policiesOf(spec), mesh, owner: id, addresses });
+    // Where nobody is who looks, bytes are bytes.
+    const detects = detect && spec.dataPlane === undefined && { detects: true };
+    this.drafts.set(key, { key, name, namespace, port, protocol, ...detects, service, policies: policiesOf(spec), mesh, owner: id, addresses });
     this.meshed.set(keyOf({ namespace, name }), key);
   }
 }
@@ -164,11 +167,12 @@ export function backendKey(namespace: string, name: string, port: number): strin
 }
 
 export function finished(draft: BackendDraft, rules: BackendRules | undefined, identity: string | undefined): Backend {
-  const { key, name, namespace, port, protocol, service, policies, mesh, addresses, external } = draft;
+  const { key, name, namespace, port, protocol, detects, service, policies, mesh, addresses, external } = draft;
   const tls = identity === undefined ? undefined : { identity };
   const attached = { rules: rules?.producer, consumerRules: rules?.consumers };
   const outside = external && { external };
-  return { key, name, namespace, port, protocol, service, tls, policies, regions: regionsOf(mesh), ...attached, addresses, ...outside };
+  const spoken = { protocol, ...detects && { detects } };
+  return { key, name, namespace, port, ...spoken, service, tls, policies, regions: regionsOf(mesh), ...attached, addresses, ...outside };
 }
 
 export function regionsOf(mesh: MeshResource | undefined): Region[] {

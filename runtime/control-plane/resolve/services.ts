@@ -37,6 +37,7 @@ function serviceOf(
     authorization: spec.authorization ?? mesh?.spec.authorization ?? 'enforce',
     port: spec.port.number,
     protocol: spec.port.protocol,
+    ...spec.port.detect && { detects: true },
     calls: callsOf({ id, spec }, set, backends, report),
     outside: outsideOf(spec.outsideTraffic ?? mesh?.spec.outsideTraffic),
     idleTimeout: optional(spec.timeout?.idle),
@@ -103,7 +104,7 @@ function callsOf({ id, spec }: About, set: ResourceSet, backends: Backends, repo
     if (!bytes && call.localPort !== undefined) {
       unresolved('UnsupportedValue', `localPort is ${call.localPort}: it speaks ${backend.protocol} and is reached by its name; remove localPort`);
     }
-    if (bytes && call.allow !== undefined) {
+    if (bytes && !backend.detects && call.allow !== undefined) {
       // To let everything pass would be more than was asked for.
       return unresolved('UnsupportedValue', 'it carries bytes, in which nothing can be allowed and the rest denied; remove allow');
     }

@@ -7,7 +7,7 @@ import type { Backend, CircuitBreaker, HealthCheck, LoadBalancer, OutlierDetecti
 import { HTTP2_LIMITS } from './http2';
 import { clientSocket } from './identity';
 import type { Init } from './init';
-import { clusterName, inboundClusterName } from './names';
+import { clusterName, detectedClusterName, inboundClusterName, type DetectedProtocol } from './names';
 import type { ProxyNode } from './types';
 
 /** What xDS says for no bound: its own defaults are 1024, and 3 retries. */
@@ -23,22 +23,23 @@ const LARGEST_RING = 8_388_608;
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
-/** A backend as its callers use it; with a region, for the traffic that a geohash sends there. */
-export function cluster(backend: Backend, region?: string): Cluster {
-  const name = clusterName(backend, region);
+/** A backend as its callers use it; with a region, for the traffic that a geohash sends there; with what a caller has detected, for bytes that are that. */
+export function cluster(backend: Backend, region?: string, detected?: DetectedProtocol): Cluster {
+  const endpoints = clusterName(backend, region);
+  const name = detected === undefined ? endpoints : detectedClusterName(backend, detected);
   const { policies } = backend;
   return create(ClusterSchema, {
     ...upstream(name, backend.protocol, policies.connectTimeout ?? CONNECT_TIMEOUT, IDLE_TIMEOUT),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: {
-      serviceName: name,
+      serviceName: endpoints,
       edsConfig: {
         configSourceSpecifier: { case: 'ads', value: {} },
         resourceApiVersion: ApiVersion.V3,
         initialFetchTimeout: duration(0),
       },
     },
-    transportSocket: backend.tls && clientSocket(backend, backend.tls.identity),
+    transportSocket: backend.tls && clientSocket(backend, backend.tls.identity, detected),
     ...callersPolicies(policies),
   });
 }
@@ -55,12 +56,13 @@ export function callersPolicies(policies: Policies): ClusterInit {
 }
 
 /** The pod's own application. Whoever calls it bounds the call, so nothing is bounded here. */
-export function inboundCluster(service: Service, node: ProxyNode): Cluster {
-  const name = inboundClusterName(service.port);
+export function inboundCluster(service: Service, node: ProxyNode, detected?: DetectedProtocol): Cluster {
+  const name = inboundClusterName(service.port, detected);
+  const protocol = detected ?? service.protocol;
   // An HTTP/2 server says with a GOAWAY that it closes, so nothing is lost on a connection that was idle for long.
-  const idleTimeout = service.protocol === 'http' ? LOCAL_IDLE_TIMEOUT : IDLE_TIMEOUT;
+  const idleTimeout = protocol === 'http' ? LOCAL_IDLE_TIMEOUT : IDLE_TIMEOUT;
   return create(ClusterSchema, {
-    ...upstream(name, service.protocol, LOCAL_CONNECT_TIMEOUT, idleTimeout),
+    ...upstream(name, protocol, LOCAL_CONNECT_TIMEOUT, idleTimeout),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     loadAssignment: {

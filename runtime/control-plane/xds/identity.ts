@@ -6,7 +6,9 @@ import {
   type Secret, type TransportSocket,
 } from '../../xds';
 import type { Backend, Permitted, Protocol, Service } from '../model';
+import { TUNNELLED } from './detection';
 import type { Init } from './init';
+import type { DetectedProtocol } from './names';
 import { CLAIMS, TOKENS } from './tokens';
 
 /** Name by SDS of a proxy's own certificate. It makes the key itself and asks for the certificate; nobody can get that of another by a name. */
@@ -41,18 +43,23 @@ function byAds(name: string) {
 }
 
 /** What a service's pods demand of whoever connects: a certificate of the trust domain. */
-export function serverSocket({ mesh: { trustDomain }, protocol }: Service): TransportSocket {
+export function serverSocket({ mesh: { trustDomain }, protocol }: Service, detected?: DetectedProtocol): TransportSocket {
   const context = create(DownstreamTlsContextSchema, {
-    commonTlsContext: common(protocol, [{ kind: 'prefix', value: `spiffe://${trustDomain}/` }]),
+    commonTlsContext: {
+      ...common(protocol, [{ kind: 'prefix', value: `spiffe://${trustDomain}/` }]), ...detected && { alpnProtocols: [TUNNELLED[detected]] },
+    },
     requireClientCertificate: true,
   });
   return create(TransportSocketSchema, { name: TLS, configType: { case: 'typedConfig', value: packAny(DownstreamTlsContextSchema, context) } });
 }
 
 /** What callers demand of the pods of a backend: the identity of its service, and of no other. */
-export function clientSocket({ name, namespace, protocol }: Backend, identity: string): TransportSocket {
+export function clientSocket(
+  { name, namespace, protocol, detects }: Backend, identity: string, detected: DetectedProtocol | 'tcp' = 'tcp',
+): TransportSocket {
+  const alpnProtocols = detects ? [TUNNELLED[detected]] : protocol === 'http' ? ['http/1.1'] : protocol === 'tcp' ? [] : ['h2'];
   const context = create(UpstreamTlsContextSchema, {
-    commonTlsContext: { ...common(protocol, [{ kind: 'exact', value: identity }]), alpnProtocols: protocol === 'http' ? ['http/1.1'] : protocol === 'tcp' ? [] : ['h2'] },
+    commonTlsContext: { ...common(protocol, [{ kind: 'exact', value: identity }]), alpnProtocols },
     sni: serviceHost(name, namespace),
   });
   return create(TransportSocketSchema, { name: TLS, configType: { case: 'typedConfig', value: packAny(UpstreamTlsContextSchema, context) } });
@@ -66,9 +73,13 @@ export function trustBundle(pem: string): Secret {
   });
 }
 
-/** Whom a service lets in: who declares a call to it, each a policy of its own, so that a log can name it. Without one nobody. */
-function rules({ callers, encryption, mesh: { security } }: Service): Init<typeof RbacRulesSchema> {
-  const policies = callers.map(({ key, identity, allow }): [string, Init<typeof RbacPolicySchema>] => [key, {
+/**
+ * Whom a service lets in: who declares a call to it, each a policy of its own, so that a log can name it. Without one nobody.
+ * @param requests whether requests are judged; of connections, in which none is seen, who may ask for some things only gets none.
+ */
+function rules({ callers, encryption, mesh: { security } }: Service, requests: boolean): Init<typeof RbacRulesSchema> {
+  const judged = callers.filter(({ allow }) => requests || allow === undefined);
+  const policies = judged.map(({ key, identity, allow }): [string, Init<typeof RbacPolicySchema>] => [key, {
     permissions: allow === undefined ? [ANYTHING] : allow.map(permission),
     principals: [{ identifier: { case: 'authenticated', value: { principalName: { matchPattern: { case: 'exact', value: identity } } } } }],
   }]);
@@ -132,19 +143,19 @@ function all(permissions: readonly Permission[]): Permission {
 }
 
 /** The rules in force, or, in an audit, only counted. */
-function enforced(service: Service) {
-  return service.authorization === 'audit' ? { shadowRules: rules(service) } : { rules: rules(service) };
+function enforced(service: Service, requests: boolean) {
+  return service.authorization === 'audit' ? { shadowRules: rules(service, requests) } : { rules: rules(service, requests) };
 }
 
 /** Judges requests. */
 export function authorizationFilter(service: Service): HttpFilter {
-  const rbac = create(HttpRbacSchema, { rulesStatPrefix: `${service.name}.${service.namespace}`, ...enforced(service) });
+  const rbac = create(HttpRbacSchema, { rulesStatPrefix: `${service.name}.${service.namespace}`, ...enforced(service, true) });
   return create(HttpFilterSchema, { name: 'envoy.filters.http.rbac', configType: { case: 'typedConfig', value: packAny(HttpRbacSchema, rbac) } });
 }
 
 /** Judges connections. */
 export function connectionAuthorization(service: Service): Filter {
-  const rbac = create(NetworkRbacSchema, { statPrefix: `${service.name}.${service.namespace}`, ...enforced(service) });
+  const rbac = create(NetworkRbacSchema, { statPrefix: `${service.name}.${service.namespace}`, ...enforced(service, false) });
   return create(FilterSchema, { name: 'envoy.filters.network.rbac', configType: { case: 'typedConfig', value: packAny(NetworkRbacSchema, rbac) } });
 }
 

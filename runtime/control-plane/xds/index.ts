@@ -1,18 +1,18 @@
 import type { Cluster, ClusterLoadAssignment, Listener, Secret } from '../../xds';
 import type { Authentication, Backend, Locality, MeshModel, Service, Trust } from '../model';
 import { cluster, inboundCluster, originalDestinations } from './clusters';
+import { bytesChains, isTold } from './detection';
 import { endpoints } from './endpoints';
 import { externalCluster, tunnelCluster } from './external';
 import { isGuest, serviceOf } from './guest';
 import { trustBundle } from './identity';
 import { interceptedListeners, interceptedOutbound } from './interception';
 import { bytesListener, filterChains, inboundListener, outboundListener, type FilterChains } from './listeners';
-import { bytesListenerName, clusterName, INBOUND, OUTBOUND, PASS_THROUGH, TUNNEL, tunnelName } from './names';
+import { bytesListenerName, clusterName, DETECTED, INBOUND, OUTBOUND, PASS_THROUGH, TUNNEL, tunnelName } from './names';
 import { clusterWithOwnSvid, listenerWithOwnSvid } from './own-certificate';
 import { INVALID_CLUSTER, INVALID_ENDPOINTS, proxyless, proxylessCluster, proxylessEndpoints, speaksHttp2, type Proxyless } from './proxyless';
 import type { ClusterUse } from './route';
 import { outboundRoutes, type BytesUpstream, type Outbound } from './routes';
-import { tcpChain } from './tcp-proxy';
 import { keysCluster } from './tokens';
 import type { ProxyNode, XdsResources } from './types';
 
@@ -35,11 +35,11 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const { made: { routes }, used } = routesFor(service, model);
   const outbound = node.intercepted ? interceptedOutbound(service, model) : undefined;
   const own = [
-    ...isGuest(service.key) ? [] : [inboundFor(service, node)],
+    ...isGuest(service.key) ? [] : inboundFor(service, node),
     ...service.authentication === undefined ? [] : [remembered(madeKeys, service.authentication, keysCluster)],
     ...outbound ? [originalDestinations(PASS_THROUGH), ...outbound.clusters] : [],
   ];
-  const clusters = [...own, ...used.map(clusterFor)];
+  const clusters = [...own, ...used.flatMap((use) => [clusterFor(use), ...detectedClustersFor(use)])];
   return {
     clusters: (node.ownSvid ? clusters.map(clusterWithOwnSvid) : clusters).sort((a, b) => (a.name < b.name ? -1 : 1)),
     endpoints: xdsEndpoints(model, node),
@@ -168,15 +168,21 @@ function bytesListenerFor({ mesh }: Service, { backend, localPort }: BytesUpstre
   const made = remembered(madeBytesListeners, backend, () => new Map<string, Listener>());
   return rememberedIn(made, `${loopback}:${localPort}/${mesh.accessLogPercent ?? ''}`, () => {
     const name = bytesListenerName(backend);
-    const { idleTimeout, loadBalancer } = backend.policies;
-    return bytesListener(name, localPort, tcpChain(name, mesh, {
-      cluster: clusterName(backend), idleTimeout, bySource: loadBalancer.kind === 'ring-hash',
-    }), loopback);
+    return bytesListener(name, localPort, bytesChains(name, mesh, backend), loopback);
   });
 }
 
-function inboundFor(service: Service, node: ProxyNode): Cluster {
-  return rememberedIn(remembered(madeInbound, service, () => new Map<string, Cluster>()), node.loopback, () => inboundCluster(service, node));
+function inboundFor(service: Service, node: ProxyNode): Cluster[] {
+  const made = remembered(madeInbound, service, () => new Map<string, Cluster>());
+  return [undefined, ...service.detects ? DETECTED : []]
+    .map((detected) => rememberedIn(made, `${node.loopback}/${detected ?? ''}`, () => inboundCluster(service, node, detected)));
+}
+
+/** Beside that of other bytes. */
+function detectedClustersFor({ backend }: ClusterUse): Cluster[] {
+  if (!isTold(backend)) return [];
+  const made = remembered(madeClusters, backend, () => new Map<string, Cluster>());
+  return DETECTED.map((detected) => rememberedIn(made, `/${detected}`, () => cluster(backend, undefined, detected)));
 }
 
 function clusterFor({ backend, region, tunnel = false }: ClusterUse): Cluster {

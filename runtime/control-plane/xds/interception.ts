@@ -4,6 +4,7 @@ import {
 } from '../../xds';
 import type { Backend, Call, MeshModel, Service } from '../model';
 import { originalDestinations } from './clusters';
+import { bytesChains } from './detection';
 import type { Outside } from './external-names';
 import { isGuest } from './guest';
 import { clientSocket } from './identity';
@@ -85,9 +86,14 @@ function outbound(service: Service, model: MeshModel, backendOf: BackendLookup):
     if (addresses.length > 0) {
       const match = matching(addresses, port);
       if (backend.protocol === 'tcp') {
-        const { idleTimeout, loadBalancer } = backend.policies;
-        const bytes = tcpChain(name, service.mesh, { cluster: clusterName(backend), idleTimeout, bySource: loadBalancer.kind === 'ring-hash' });
-        chains.push({ ...bytes, name: clusterName(backend), filterChainMatch: match } as FilterChain);
+        for (const bytes of bytesChains(name, service.mesh, backend)) {
+          const { destinationPort, prefixRanges } = match;
+          chains.push({
+            ...bytes,
+            name: bytes.name === '' ? clusterName(backend) : `${clusterName(backend)}/${bytes.name}`,
+            filterChainMatch: bytes.filterChainMatch === undefined ? match : { ...bytes.filterChainMatch, destinationPort, prefixRanges },
+          } as FilterChain);
+        }
       } else {
         const { routes: ofBackend } = routesOf(call, backend, service.namespace, backendOf);
         const virtualHosts = [{ name: clusterName(backend), domains: ['*'], routes: ofBackend }];

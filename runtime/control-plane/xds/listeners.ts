@@ -1,18 +1,19 @@
 import { INBOUND_PORT, OUTBOUND_PORT } from '../../../src/contract';
 import {
-  ApiVersion, create, duration, FilterChainMatchSchema, FilterChainSchema, HttpConnectionManager_CodecType,
+  ApiVersion, create, duration, FilterChainSchema, HttpConnectionManager_CodecType,
   HttpConnectionManager_PathWithEscapedSlashesAction, HttpConnectionManager_ServerHeaderTransformation, HttpConnectionManagerSchema,
-  HttpFilterSchema, ListenerFilterSchema, OriginalDstSchema, ListenerSchema, packAny, RouterSchema, TlsInspectorSchema, TrafficDirection,
-  type FilterChain, type HttpFilter, type Listener, type ListenerFilter,
+  HttpFilterSchema, HttpInspectorSchema, ListenerFilterSchema, OriginalDstSchema, ListenerSchema, packAny, RouterSchema, TlsInspectorSchema,
+  TrafficDirection, type FilterChain, type HttpFilter, type Listener, type ListenerFilter,
 } from '../../xds';
 import type { Service } from '../model';
 import { accessLog } from './access-log';
 import { bodyFilters, limitFilters } from './bodies';
+import { firstBytes, SEEN, seesHttp, TUNNELLED } from './detection';
 import { faultFilters } from './fault';
 import { HTTP2_LIMITS } from './http2';
 import { authorizationFilter, connectionAuthorization, isJudged, serverSocket } from './identity';
 import type { Init } from './init';
-import { INBOUND, inboundClusterName, OUTBOUND, OUTSIDE } from './names';
+import { DETECTED, INBOUND, inboundClusterName, OUTBOUND, OUTSIDE, type DetectedProtocol } from './names';
 import { rateLimitFilter } from './rate-limit';
 import { inboundRoutes } from './routes';
 import { tcpChain } from './tcp-proxy';
@@ -34,7 +35,7 @@ type HcmInit = Init<typeof HttpConnectionManagerSchema>;
 
 /** What the listeners of all pods of a service have in common: everything but their address. */
 export interface FilterChains {
-  /** Two where plain text is taken beside TLS: what it is, is seen by its first bytes. */
+  /** Several where plain text is taken beside TLS, or what is spoken is not declared: what it is, is seen by its first bytes. */
   readonly inbound: readonly FilterChain[];
   readonly outbound: FilterChain;
 }
@@ -74,22 +75,42 @@ export function outboundChain(name: string, service: Service, filters: readonly 
 }
 
 function inboundChains(service: Service): FilterChain[] {
-  const { encryption, mesh: { security } } = service;
-  if (security !== 'certificates') return [inboundChain(service, false)];
-  const mutual = inboundChain(service, false);
-  mutual.name = MUTUAL_TLS;
-  mutual.transportSocket = serverSocket(service);
-  mutual.transportSocketConnectTimeout = duration(HANDSHAKE_TIMEOUT);
-  if (encryption === 'strict') return [mutual];
-  mutual.filterChainMatch = create(FilterChainMatchSchema, { transportProtocol: 'tls' });
-  const plain = inboundChain(service, true);
-  plain.name = PLAIN_TEXT;
-  plain.filterChainMatch = create(FilterChainMatchSchema, { transportProtocol: 'raw_buffer' });
-  return [mutual, plain];
+  const { encryption, detects, mesh: { security } } = service;
+  if (security !== 'certificates') {
+    return detects ? [...plainTextChains(service, false, ''), named(inboundChain(service, false), 'tls', firstBytes('tls'))] : [inboundChain(service, false)];
+  }
+  const strict = encryption === 'strict';
+  const mutual = (match?: FilterChain['filterChainMatch'], detected?: DetectedProtocol) => {
+    const chain = named(inboundChain(service, false, detected), detected ? `${MUTUAL_TLS}/${detected}` : MUTUAL_TLS, match);
+    chain.transportSocket = serverSocket(service, detected);
+    chain.transportSocketConnectTimeout = duration(HANDSHAKE_TIMEOUT);
+    return chain;
+  };
+  const transport = strict ? '' : 'tls';
+  const told = detects ? DETECTED.map((detected) => mutual(firstBytes(transport, TUNNELLED[detected]), detected)) : [];
+  const others = mutual(strict ? undefined : firstBytes('tls'));
+  return [...told, others, ...strict ? [] : plainTextChains(service, true, PLAIN_TEXT)];
 }
 
-function inboundChain(service: Service, plainText: boolean): FilterChain {
-  const { mesh, protocol: spoken, port, idleTimeout, rateLimits, authentication } = service;
+function plainTextChains(service: Service, besideTls: boolean, name: string): FilterChain[] {
+  const seen = service.detects ? DETECTED : [];
+  return [
+    ...seen.map((detected) => named(
+      inboundChain(service, besideTls, detected), name === '' ? detected : `${name}/${detected}`, firstBytes('raw_buffer', SEEN[detected]),
+    )),
+    named(inboundChain(service, besideTls), name === '' ? 'bytes' : name, firstBytes('raw_buffer')),
+  ];
+}
+
+function named(chain: FilterChain, name: string, match: FilterChain['filterChainMatch']): FilterChain {
+  chain.name = name;
+  chain.filterChainMatch = match;
+  return chain;
+}
+
+function inboundChain(service: Service, plainText: boolean, detected?: DetectedProtocol): FilterChain {
+  const { mesh, port, idleTimeout, rateLimits, authentication } = service;
+  const spoken = detected ?? service.protocol;
   const judged = isJudged(service, plainText);
   if (spoken === 'tcp') {
     const chain = tcpChain(INBOUND, mesh, { cluster: inboundClusterName(port), idleTimeout, bySource: false });
@@ -100,7 +121,7 @@ function inboundChain(service: Service, plainText: boolean): FilterChain {
     // Who declares HTTP/2 is still called by clients of HTTP/1.1 that are no proxies of this mesh.
     ...codec(spoken === 'http' ? HttpConnectionManager_CodecType.HTTP1 : HttpConnectionManager_CodecType.AUTO),
     // With the listener: it changes only when the listener does.
-    routeSpecifier: { case: 'routeConfig', value: inboundRoutes(service) },
+    routeSpecifier: { case: 'routeConfig', value: inboundRoutes(service, detected) },
     httpFilters: [
       ...authentication === undefined ? [] : [tokenFilter(service, authentication)],
       ...judged ? [authorizationFilter(service)] : [],
@@ -114,8 +135,8 @@ function inboundChain(service: Service, plainText: boolean): FilterChain {
 }
 
 /** The listener at which the application reaches a service of bytes. */
-export function bytesListener(name: string, localPort: number, chain: FilterChain, loopback: string): Listener {
-  return listener(name, loopback, localPort, TrafficDirection.OUTBOUND, [chain]);
+export function bytesListener(name: string, localPort: number, chains: readonly FilterChain[], loopback: string): Listener {
+  return listener(name, loopback, localPort, TrafficDirection.OUTBOUND, chains);
 }
 
 export function inboundListener({ inbound }: FilterChains, node: ProxyNode): Listener {
@@ -131,14 +152,14 @@ export function interceptedListener(
   name: string, address: string, port: number, inbound: boolean, chains: readonly FilterChain[], fallback: FilterChain | false,
 ): Listener {
   const made = listener(name, address, port, inbound ? TrafficDirection.INBOUND : TrafficDirection.OUTBOUND, chains);
-  const byFirstBytes = chains.some(({ filterChainMatch }) => filterChainMatch?.transportProtocol);
+  const byFirstBytes = chains.some(({ filterChainMatch }) => filterChainMatch?.transportProtocol || filterChainMatch?.applicationProtocols.length);
   const original = create(ListenerFilterSchema, {
     name: 'envoy.filters.listener.original_dst',
     configType: { case: 'typedConfig', value: packAny(OriginalDstSchema, create(OriginalDstSchema)) },
   });
   return {
     ...made,
-    listenerFilters: [original, ...byFirstBytes ? [inspector()] : []],
+    listenerFilters: [original, ...byFirstBytes ? inspectors(chains) : []],
     ...!byFirstBytes && { listenerFiltersTimeout: undefined, continueOnListenerFiltersTimeout: false },
     ...fallback && { defaultFilterChain: fallback },
   };
@@ -150,16 +171,24 @@ function listener(name: string, address: string, port: number, trafficDirection:
     address: { address: { case: 'socketAddress', value: { address, portSpecifier: { case: 'portValue', value: port } } } },
     trafficDirection,
     perConnectionBufferLimitBytes: BUFFER_LIMIT,
-    ...chains.length > 1 && { listenerFilters: [inspector()], listenerFiltersTimeout: duration(INSPECTION), continueOnListenerFiltersTimeout: true },
+    ...chains.length > 1 && {
+      listenerFilters: inspectors(chains), listenerFiltersTimeout: duration(INSPECTION), continueOnListenerFiltersTimeout: true,
+    },
     filterChains: [...chains],
   });
 }
 
-function inspector(): ListenerFilter {
-  return create(ListenerFilterSchema, {
+function inspectors(chains: readonly FilterChain[]): ListenerFilter[] {
+  const tls = create(ListenerFilterSchema, {
     name: 'envoy.filters.listener.tls_inspector',
     configType: { case: 'typedConfig', value: packAny(TlsInspectorSchema, create(TlsInspectorSchema)) },
   });
+  if (!seesHttp(chains)) return [tls];
+  const http = create(ListenerFilterSchema, {
+    name: 'envoy.filters.listener.http_inspector',
+    configType: { case: 'typedConfig', value: packAny(HttpInspectorSchema, create(HttpInspectorSchema)) },
+  });
+  return [tls, http];
 }
 
 function filterChain(name: string, { mesh }: Service, init: HcmInit): FilterChain {

@@ -4,7 +4,7 @@ import {
 } from '../../xds';
 import type { Backend, Call, Service } from '../model';
 import { externalDomains, type Outside } from './external-names';
-import { clusterName, domains, INBOUND, inboundClusterName, OUTBOUND, tunnelName } from './names';
+import { clusterName, domains, INBOUND, inboundClusterName, OUTBOUND, tunnelName, type DetectedProtocol } from './names';
 import { CALLERS_DEADLINE, routesOf, type BackendLookup, type ClusterUse } from './route';
 
 const HTTP_PORT = 80;
@@ -107,7 +107,7 @@ function portlessOf({ name, namespace }: Backend, called: readonly Backend[]): B
 }
 
 /** Everything to the pod's own application, without a bound: the callers' proxies have set theirs. */
-export function inboundRoutes(service: Service): RouteConfiguration {
+export function inboundRoutes(service: Service, detected?: DetectedProtocol): RouteConfiguration {
   return create(RouteConfigurationSchema, {
     name: INBOUND,
     validateClusters: false,
@@ -121,9 +121,9 @@ export function inboundRoutes(service: Service): RouteConfiguration {
         action: {
           case: 'route',
           value: {
-            clusterSpecifier: { case: 'cluster', value: inboundClusterName(service.port) },
+            clusterSpecifier: { case: 'cluster', value: inboundClusterName(service.port, detected) },
             timeout: duration(0),
-            maxStreamDuration: service.protocol === 'http' ? undefined : CALLERS_DEADLINE,
+            maxStreamDuration: (detected ?? service.protocol) === 'http' ? undefined : CALLERS_DEADLINE,
           },
         },
       }],

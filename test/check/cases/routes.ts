@@ -154,6 +154,13 @@ export const ROUTES: readonly Case[] = [
     silent: graph(allowing('db'), service('db')),
   },
   {
+    code: 'MW154',
+    name: 'rules for requests of a service of bytes that are not looked into',
+    path: 'shop/order',
+    fires: graph(allowing('db'), service('db', { spec: { port: { number: 5432, protocol: 'tcp', detect: false } } })),
+    silent: graph(allowing('db'), service('db', { spec: { port: { number: 5432, protocol: 'tcp', detect: true } } })),
+  },
+  {
     code: 'MW155',
     name: 'an answer that every request gets',
     path: 'shop/payment',
@@ -201,6 +208,13 @@ export const ROUTES: readonly Case[] = [
     path: 'shop/payment',
     fires: graph(service('order', { calls: ['payment'] }), service('payment', { spec: { dataPlane: 'none' } })),
     silent: graph(service('order', { spec: { dataPlane: 'none' } }), service('payment')),
+  },
+  {
+    code: 'MW173',
+    name: 'what is spoken is detected by nobody',
+    path: 'shop/payment',
+    fires: graph(service('payment', { spec: { dataPlane: 'none', port: { number: 7000, protocol: 'tcp', detect: true } } })),
+    silent: graph(service('payment', { spec: { port: { number: 7000, protocol: 'tcp', detect: true } } })),
   },
   {
     code: 'MW173',

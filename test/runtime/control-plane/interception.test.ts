@@ -69,6 +69,24 @@ test('a service: the addresses of those that it calls, their pods by their own, 
 `);
 });
 
+test('where it is detected what is spoken: by first bytes within one address, and to a single pod as bytes', () => {
+  const any = [meshService('any', [], { port: { number: 7000, protocol: 'tcp', detect: true } }), addressed('any', 7000, '10.96.0.9'), slice('any', ['10.0.0.9'])];
+  const caller = translate(setOf(mesh(), meshService('order', ['any']), addressed('order', 8080, '10.96.0.1'), slice('order', ['10.0.0.1']), ...any), NODE);
+  const [listener] = caller.listeners.filter(({ name }) => name === 'outbound');
+  const firstBytes = ({ filterChains }: Listener) => filterChains.filter(({ name }) => !/^outside|explicit/.test(name))
+    .map(({ name, filterChainMatch: match }) => [name, match?.transportProtocol, ...match?.applicationProtocols ?? []].join(' '));
+  expect(firstBytes(listener!)).toEqual([
+    'any.shop:7000/http raw_buffer http/1.1', 'any.shop:7000/http2 raw_buffer h2c', 'any.shop:7000/bytes raw_buffer', 'any.shop:7000/tls tls', 'pods:any.shop:7000 ',
+  ]);
+  expect(chains(listener!)).toContain('any.shop:7000/http: 10.96.0.9/32 port 7000');
+  expect(listener!.listenerFilters.map(({ name }) => name.split('.').at(-1))).toEqual(['original_dst', 'tls_inspector', 'http_inspector']);
+  expect(caller.clusters.map(({ name }) => name)).toEqual(expect.arrayContaining(['any.shop:7000', 'any.shop:7000/http', 'any.shop:7000/http2']));
+  expect(caller.endpoints.map(({ clusterName }) => clusterName)).toEqual(['any.shop:7000']);
+
+  const [inbound] = translate(setOf(mesh(), ...any), { ...NODE, service: 'shop/any', podIp: '10.0.0.9' }).listeners;
+  expect(firstBytes(inbound!)).toEqual(['mtls/http  http/1.1', 'mtls/http2  h2', 'mtls ', 'mtls/http:7000  http/1.1', 'mtls/http2:7000  h2', 'mtls:7000 ']);
+});
+
 test('connections to a pod by its address go to its proxy, as who it has to be', () => {
   const { clusters } = translate(setOf(...SHOP), NODE);
   const pods = clusters.find(({ name }) => name === 'pods:payment.shop:8080')!;

@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../clock';
 import { AdminServer, debugConfig, metricsText } from './admin';
 import { AdsServer, type StreamAge } from './ads';
 import { IdentityServer, type IdentityOptions } from './identity/identity-server';
+import { trustNamespaces } from './identity/trust-namespaces';
 import { trustProgress } from './identity/trust-progress';
 import { injectingMesh, injectionSettings, Injector, WebhookBundle } from './injector';
 import type { KubernetesApi } from './kubernetes';
@@ -255,8 +256,7 @@ export class ControlPlane {
     const mesh = this.options.injector && injectingMesh(set, this.options.injector.namespace);
     this.settings = mesh && injectionSettings(mesh);
     const injected = this.settings ? [...this.documents?.injected ?? [], ...this.admitted] : [];
-    const namespaces = [...model.services.values()].map(({ namespace }) => namespace);
-    this.identity?.publish([...new Set([...namespaces, ...injected])].sort());
+    if (this.options.identity) this.identity?.publish(trustNamespaces(model, injected, this.options.identity.trustDomain));
     if (this.identity?.trustBundle !== undefined) this.webhook?.update(this.identity.trustBundle);
   }
 

@@ -60,10 +60,10 @@ describe('the package', () => {
     expect([...libraries].sort()).toEqual(['re2js', 'zod']);
   });
 
-  test('is at most 3.6 MB as it is downloaded, and 8 MB unpacked beside the bundled libraries', () => {
+  test('is at most 3.6 MB as it is downloaded, and 8.5 MB unpacked beside the bundled libraries', () => {
     const ours = packed.files.filter((file) => own.includes(file.path)).reduce((sum, file) => sum + file.size, 0);
     expect(packed.size).toBeLessThan(3.6 * MEGABYTE);
-    expect(ours).toBeLessThan(8 * MEGABYTE);
+    expect(ours).toBeLessThan(8.5 * MEGABYTE);
   });
 
   test('a proxy keeps at most 1,060 kB of its own source in memory, without the libraries that its configuration may not need', () => {

@@ -70,7 +70,8 @@ async function main(): Promise<void> {
     await client.get();
     const is = await counted();
     const index = is.findIndex((count, at) => count > was[at]);
-    if (byWorker.has(index)) client.destroy();
+    // None: it came to the worker that saw another one end meanwhile.
+    if (index < 0 || byWorker.has(index)) client.destroy();
     else byWorker.set(index, client);
   }
   const [first, second] = [byWorker.get(0)!, byWorker.get(1)!];

@@ -13,6 +13,11 @@ export interface Mistake {
   readonly right: string;
 }
 
+/** One that cannot be written: the program does not compile. */
+export interface TypeMistake extends Omit<Mistake, 'verdict' | 'beside'> {
+  readonly says: RegExp;
+}
+
 /** The service that most of the mistakes are about. */
 export function payment(...members: readonly string[]): string {
   return `const payment = new MeshService(shop, 'payment', { mesh, image: 'shop/payment:1.4.2', port${members.map((member) => `, ${member}`).join('')} });\n`;

@@ -1,4 +1,5 @@
 import { joined, Mistake, payment, route, TWO_VERSIONS } from './entry';
+import { SECURITY_FOUND } from './security';
 
 /** What synth finds. */
 
@@ -356,4 +357,4 @@ const KUBERNETES: readonly Mistake[] = [
   },
 ];
 
-export const FOUND: readonly Mistake[] = [...ROUTING, ...TIMEOUTS, ...RESILIENCE, ...KUBERNETES];
+export const FOUND: readonly Mistake[] = [...ROUTING, ...TIMEOUTS, ...RESILIENCE, ...KUBERNETES, ...SECURITY_FOUND];

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App, Chart, Duration, Testing } from 'cdk8s';
-import { HttpRoute, HttpRule, Mesh, MeshService, Retry, RetryOn, ServicePort } from '../../src';
+import { CallRule, HttpRoute, HttpRule, Interception, Mesh, MeshService, Retry, RetryOn, ServicePort, StringMatch } from '../../src';
 import { FOUND } from './found';
 import { diagnose, outcome } from './program';
 import { TYPES } from './types';
@@ -40,7 +40,11 @@ describe('what cannot be forgotten, because the manifest always has it', () => {
   const app = new App();
   const shop = new Chart(app, 'shop', { namespace: 'shop' });
   const mesh = new Mesh(shop, 'mesh', { trustDomain: 'shop.example', proxy: { resources: {} } });
-  const payment = new MeshService(shop, 'payment', { mesh, image: 'shop/payment:1.4.2', port: ServicePort.http(8080) });
+  const payment = new MeshService(shop, 'payment', {
+    mesh, image: 'shop/payment:1.4.2', port: ServicePort.http(8080), readinessPath: '/healthz', interception: Interception.transparent(),
+  });
+  new MeshService(shop, 'order', { mesh, image: 'shop/order:2.0.0', port: ServicePort.http(8080) })
+    .calls(payment, { allow: [CallRule.http({ path: StringMatch.prefix('/charges') })] });
   const v2 = payment.addVersion('v2', { image: 'shop/payment:2.0.0' });
   new HttpRoute(shop, 'canary', {
     service: payment, rules: [HttpRule.canary(v2, 5, { retry: Retry.constant(Duration.millis(10), { attempts: 1, on: [RetryOn.RESET] }) })],
@@ -81,15 +85,31 @@ describe('what cannot be forgotten, because the manifest always has it', () => {
     expect(sidecar('payment').securityContext.capabilities).not.toHaveProperty('add');
   });
 
+  test('M085: a declared call is the permission for it', () => {
+    expect(one('MeshService', 'order').spec.calls).toEqual([expect.objectContaining({ service: 'payment', namespace: 'shop' })]);
+    expect(one('MeshService', 'payment').spec).not.toHaveProperty('authorization');
+  });
+
+  test('M098: probes of an intercepted pod are answered by its sidecar, whatever callers may ask for', () => {
+    const [container] = one('Deployment', 'payment').spec.template.spec.containers;
+    expect(container.readinessProbe.httpGet).toMatchObject({ path: `/app-health/${container.name}/readiness`, port: 15020 });
+  });
+
   test('M181: the proxy requests CPU and memory, also where the program names none', () => {
     expect(sidecar('payment').resources).toMatchObject({ requests: { cpu: expect.any(String), memory: expect.any(String) }, limits: { memory: expect.any(String) } });
   });
 });
 
 test('docs/mistakes.md says of each mistake what this file shows', () => {
-  const rows = new Map([...readFileSync(join(__dirname, '..', '..', 'docs', 'mistakes.md'), 'utf8').matchAll(/^\| (M\d{3}) \| .* \| (.*) \|$/gm)]
+  const page = readFileSync(join(__dirname, '..', '..', 'docs', 'mistakes.md'), 'utf8');
+  const rows = new Map([...page.matchAll(/^\| (M\d{3}) \| .* \| (.*) \|$/gm)]
     .map(([, id, verdict]) => [id!, verdict!]));
-  expect(rows.size).toBe(131);
+  const verdicts = [...rows.values()];
+  const counted = [/^(?!does not compile|\[MW|cannot be: |known only)/, /does not compile/, /^\[MW/, /^cannot be: /, /^known only/]
+    .map((kind) => verdicts.filter((verdict) => kind.test(verdict)).length);
+  const [later, types, found, impossible, atRunTime] = counted;
+  expect(page.replaceAll('\n', ' ')).toContain(`${rows.size} real misconfigurations, each written with this SDK as closely as it allows. ${types} do not compile, `
+    + `${found} are found by synth, ${impossible} cannot be because of what every manifest has, ${atRunTime} are known at run time only; ${later} touch what`);
   for (const { id, verdict } of ALL) {
     const word = verdict === 'type' ? 'does not compile' : 'error' in verdict ? verdict.error : verdict.warning;
     expect(`${id} ${rows.get(id)}`).toContain(word);

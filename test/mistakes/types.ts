@@ -1,14 +1,7 @@
-import { Mistake, payment, route, TWO_VERSIONS } from './entry';
+import { Mistake, payment, route, TWO_VERSIONS, TypeMistake } from './entry';
+import { SECURITY_TYPES } from './security';
 
 /** What cannot be written: the program does not compile. */
-
-interface TypeMistake {
-  readonly id: string;
-  readonly title: string;
-  readonly says: RegExp;
-  readonly wrong: string;
-  readonly right: string;
-}
 
 const ROUTING: readonly TypeMistake[] = [
   {
@@ -269,4 +262,4 @@ const SCHEMA: readonly TypeMistake[] = [
   },
 ];
 
-export const TYPES: readonly Mistake[] = [...ROUTING, ...POLICIES, ...PORTS, ...SCHEMA].map((one) => ({ ...one, verdict: 'type' }));
+export const TYPES: readonly Mistake[] = [...ROUTING, ...POLICIES, ...PORTS, ...SCHEMA, ...SECURITY_TYPES].map((one) => ({ ...one, verdict: 'type' }));

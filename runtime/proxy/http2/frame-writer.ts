@@ -1,4 +1,4 @@
-import { giveBackOutput, takeOutput } from '../transport/output';
+import { giveBackOutput, takeFrames } from '../transport/output';
 import { FRAME_HEAD, FrameType, PREFACE } from './protocol';
 
 /** Whose frames they are. */
@@ -24,12 +24,12 @@ export class FrameWriter {
   /** Makes room for `length` bytes at `end`. */
   reserve(length: number): void {
     if (this.bytes.length === 0) {
-      this.bytes = takeOutput();
+      this.bytes = takeFrames(length);
       this.owner.wake();
     }
     if (this.end + length <= this.bytes.length) return;
     this.flush();
-    this.bytes = takeOutput();
+    this.bytes = takeFrames(length);
   }
 
   flush(): void {

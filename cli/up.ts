@@ -8,7 +8,8 @@ import { RUNNER_PORT } from '../runtime/local/control-server';
 import { LoadGenerator } from '../runtime/local/load';
 import { LocalRun, ManifestError, type Programs } from '../runtime/local/run';
 import { scrape } from '../runtime/local/scrape';
-import { parseSettings, type Settings } from '../runtime/local/settings';
+import { noSettings, parseSettings, type LoadSettings, type Settings } from '../runtime/local/settings';
+import { endpointsKnown } from '../runtime/local/traffic';
 import { INBOUND_PORT, OUTBOUND_PORT } from '../src/contract';
 import { COLOURS, NO_COLOURS } from './ansi';
 import { parentsWatch } from './parents';
@@ -34,7 +35,7 @@ export async function up(args: readonly string[]): Promise<number> {
     process.stdout.write(UP_USAGE);
     return 0;
   }
-  const settings: Settings = options.settings === undefined ? { images: {}, load: [], folder: process.cwd() }
+  const settings: Settings = options.settings === undefined ? noSettings(process.cwd())
     : parseSettings(readFileSync(options.settings, 'utf8'), options.settings);
   return new Up(options, settings).run();
 }
@@ -113,7 +114,9 @@ class Up {
     }
     for (const { settings } of this.session.loads) {
       const senders = () => this.mesh.pods().filter(({ spec, ready, phase }) => spec.service === settings.from && ready && phase === 'running').map(({ spec }) => spec);
-      const generator = new LoadGenerator(systemClock, settings, senders, Math.random, (result) => this.session.answered(result));
+      const generator = new LoadGenerator(
+        systemClock, settings, senders, Math.random, (result) => this.session.answered(result), (name) => this.mesh.token(name),
+      );
       this.generators.push(generator);
       generator.start();
     }
@@ -141,9 +144,7 @@ class Up {
   private async endpointsKnown(): Promise<boolean> {
     const until = systemClock.now() + START_TIMEOUT;
     while (!this.over && systemClock.now() < until) {
-      const { pods } = await scrape(this.mesh.pods(), systemClock);
-      const clusters = [...pods.values()].flatMap(({ clusters: some }) => [...some.values()]);
-      if (clusters.every(({ healthy, endpoints }) => endpoints > 0 && healthy === endpoints)) return true;
+      if (endpointsKnown(await scrape(this.mesh.pods(), systemClock), this.mesh.outside())) return true;
       await sleep(100);
     }
     return false;
@@ -233,7 +234,7 @@ class Up {
       const body = load?.body === undefined ? '' : ` -d '${load.body.replace(/\$\(random:\d+\)/g, '1')}'`;
       const method = load && load.method !== 'GET' && load.body === undefined ? ` -X ${load.method}` : load?.method === 'PUT' ? ' -X PUT' : '';
       const url = load?.url.replace(/\$\(random:\d+\)/g, '1') ?? 'http://SERVICE/';
-      lines.push(`try    curl -x ${sender.address}:${OUTBOUND_PORT}${method}${body} ${url}`);
+      lines.push(`try    curl -x ${sender.address}:${OUTBOUND_PORT}${method}${this.headersOf(load)}${body} ${url}`);
       lines.push(`       curl http://${sender.address}:${INBOUND_PORT}/`);
     }
     const target = pods.find(({ service }) => service === 'payment') ?? able;
@@ -243,6 +244,14 @@ class Up {
       lines.push(`       curl -X POST ${this.addresses.runner}:${RUNNER_PORT}/${target.service}/${target.control?.verbs[0] ?? 'kill'}`);
     }
     return lines;
+  }
+
+  /** Headers of the load, as curl takes them; tokens are fetched from the runner. */
+  private headersOf(load: LoadSettings | undefined): string {
+    return Object.entries(load?.headers ?? {}).map(([name, value]) => {
+      const filled = value.replace(/\$\(random:\d+\)/g, '1').replace(/\$\(token:([^)]*)\)/g, `$(curl -s ${this.addresses.runner}:${RUNNER_PORT}/tokens/$1)`);
+      return ` -H "${name}: ${filled}"`;
+    }).join('');
   }
 
   private printTraffic(): void {

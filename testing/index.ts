@@ -22,4 +22,5 @@ export { GrpcCode, grpcStub, type GrpcAnswer, type GrpcCall, type GrpcMethod, ty
 export type { AnyStub, Stub, StubAnswer, StubRequest } from './stub-service';
 export { TcpStub, TestConnection, tcpStub, type TcpHandler } from './tcp';
 export type { PodView, RequestEntry } from './request-entry';
+export { TestIssuer } from './test-issuer';
 export { TestMesh, type TestMeshOptions } from './test-mesh';

@@ -90,7 +90,7 @@ export class TestMesh {
     this.objects = objectsOf(source);
     const images = Object.fromEntries(imagesOf(this.objects).map((image) => [image, { command: ['function'] }]));
     const installation = { node: 'node', proxy: '', controlPlane: '', sources: [], state: '' };
-    const { workloads, problems } = desiredWorkloads(this.objects, { images, load: [], folder: '' }, this.addresses, installation);
+    const { workloads, problems } = desiredWorkloads(this.objects, { images, folder: '' }, this.addresses, installation);
     if (problems.length > 0) throw new Error(problems.map(({ where, message }) => `${where}: ${message}`).join('\n'));
     const wanted = new Map(workloads.flatMap(({ pods }) => pods).filter(({ service }) => service !== undefined).map((pod) => [pod.name, pod]));
     for (const [name, pod] of this.pods_) {

@@ -32,6 +32,8 @@ export class LoadGenerator {
   constructor(
     private readonly clock: Clock, private readonly settings: LoadSettings, private readonly senders: () => readonly PodSpec[],
     private readonly random: () => number, private readonly onResult: (result: LoadResult) => void,
+    /** A token by its name in the settings. */
+    private readonly token: (name: string) => string = () => '',
   ) {}
 
   start(): void {
@@ -65,7 +67,8 @@ export class LoadGenerator {
     const pod = senders[this.sent % Math.max(1, senders.length)];
     if (!pod) return;
     this.underWay++;
-    sendRequest({ settings: this.settings, proxy: pod.address, agent: this.agent, clock: this.clock, random: this.random }, (result) => {
+    const { settings, agent, clock, random, token } = this;
+    sendRequest({ settings, proxy: pod.address, agent, clock, random, token }, (result) => {
       this.underWay--;
       if (!this.stopped) this.onResult(result);
     });
@@ -79,10 +82,11 @@ interface Sending {
   readonly agent: Agent;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly token: (name: string) => string;
 }
 
 /** Sends one request; `done` is called exactly once. */
-function sendRequest({ settings, proxy, agent, clock, random }: Sending, done: (result: LoadResult) => void): void {
+function sendRequest({ settings, proxy, agent, clock, random, token }: Sending, done: (result: LoadResult) => void): void {
   const fill = (text: string) => text.replace(/\$\(random:(\d+)\)/g, (_, below: string) => String(Math.floor(random() * Number(below))));
   const begun = clock.now();
   let over = false;
@@ -92,7 +96,8 @@ function sendRequest({ settings, proxy, agent, clock, random }: Sending, done: (
     done({ settings, status, error, problem, latency: clock.now() - begun });
   };
   const url = fill(settings.url);
-  const headers = Object.fromEntries(Object.entries(settings.headers).map(([name, value]) => [name, fill(value)]));
+  const headers = Object.fromEntries(Object.entries(settings.headers)
+    .map(([name, value]) => [name, fill(value).replace(/\$\(token:([^)]*)\)/g, (_, of: string) => token(of))]));
   const sent = request({
     host: proxy,
     port: OUTBOUND_PORT,

@@ -7,7 +7,7 @@ const TIMEOUT = 1000;
 
 /** Whether the proxy says that it is ready, and the application's ports take connections. */
 export function probe(pod: PodSpec, done: (ready: boolean) => void): void {
-  let missing = 1 + pod.appPorts.length;
+  let missing = (pod.readyPort === undefined ? 0 : 1) + pod.appPorts.length;
   let over = false;
   const answer = (ready: boolean) => {
     if (over) return;
@@ -16,7 +16,7 @@ export function probe(pod: PodSpec, done: (ready: boolean) => void): void {
     over = true;
     done(ready);
   };
-  probeHttp(pod.address, pod.readyPort, '/ready', answer);
+  if (pod.readyPort !== undefined) probeHttp(pod.address, pod.readyPort, '/ready', answer);
   for (const port of pod.appPorts) probeTcp(pod.address, port, answer);
 }
 

@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import type { Clock } from '../clock';
 import type { AddressBlock } from './addresses';
 import { killedBy, parseCommand } from './commands';
-import { startControlServer } from './control-server';
+import { RUNNER_PORT, startControlServer } from './control-server';
 import { ManifestMemory, OutputFolder, readFolder, watchFolder } from './folder';
 import { tokenMaker, writeIdentities } from './identities';
 import { LocalMesh, type MeshEvent } from './mesh';
 import { probe } from './probe';
 import { Processes } from './processes';
 import type { Settings } from './settings';
+import { StandIns } from './stand-ins';
 import { readRefusals } from './status';
-import { podKey, type PodSpec, type PodState, type Problem, type WorkloadSpec } from './types';
+import { podKey, type KubeObject, type PodSpec, type PodState, type Problem, type WorkloadSpec } from './types';
 import { desiredWorkloads, nothingToRun, statusFile, type Installation } from './workloads';
 
 /** The bundled programs that a run starts. */
@@ -57,6 +58,10 @@ export class LocalRun {
   private readonly processes: Processes;
   private readonly mesh: LocalMesh;
   private readonly installation: Installation;
+  private readonly standIns: StandIns;
+  /** Manifests as they lead to stand-ins; undefined where there are none, and the control plane reads the folder itself. */
+  private readonly manifests: OutputFolder | undefined;
+  private objects: readonly KubeObject[] = [];
   private readonly closers: { close(): Promise<void> }[] = [];
   private readonly waiting = new Set<() => void>();
   private workloads: readonly WorkloadSpec[] = [];
@@ -71,6 +76,7 @@ export class LocalRun {
     const control = await startControlServer(options.addresses.runner, {
       command: async (line) => run?.command(line) ?? 'not running yet',
       status: () => run?.status() ?? {},
+      page: (path) => run?.page(path),
     });
     try {
       rmSync(options.state, { recursive: true, force: true });
@@ -92,7 +98,10 @@ export class LocalRun {
     const { state, programs } = options;
     this.endpoints = new OutputFolder(join(state, 'endpoints'));
     this.processes = new Processes(programs.node, programs.guardian, join(state, 'logs'));
-    this.installation = { ...programs, sources: [options.folder, join(state, 'endpoints')], state, tokenOf: tokenMaker() };
+    this.standIns = new StandIns(options.settings, options.addresses, `http://${options.addresses.runner}:${RUNNER_PORT}`);
+    this.manifests = this.standIns.none ? undefined : new OutputFolder(join(state, 'manifests'));
+    const folder = this.manifests ? join(state, 'manifests') : options.folder;
+    this.installation = { ...programs, sources: [folder, join(state, 'endpoints')], state, tokenOf: tokenMaker() };
     this.mesh = new LocalMesh(options.clock, {
       spawn: (pod, process, onExit) => this.processes.spawn(pod, process, onExit),
       signal: (pid, signal) => this.processes.signal(pid, signal),
@@ -107,6 +116,22 @@ export class LocalRun {
 
   logFile(pod: PodSpec): string {
     return this.processes.logFile(pod);
+  }
+
+  /** Names of external services that are not played on this machine, as clusters have them. */
+  outside(): ReadonlySet<string> {
+    return this.standIns.real(this.objects);
+  }
+
+  /** A token of an issuer that the runner plays, by its name in the settings; an empty text where there is none. */
+  token(name: string): string {
+    return this.standIns.token(name, this.options.clock.wallTime()) ?? '';
+  }
+
+  /** Keys of issuers, and tokens for whoever tries something by hand: `/tokens/customer`. */
+  private page(path: string): string | undefined {
+    const token = /^\/tokens\/([a-z0-9-]+)$/.exec(path)?.[1];
+    return token === undefined ? this.standIns.keys(path) : this.standIns.token(token, this.options.clock.wallTime());
   }
 
   /** What the control plane and the proxies do not take of the manifests. */
@@ -181,12 +206,15 @@ export class LocalRun {
     const { objects, problems } = this.memory.accept(files);
     const first = this.workloads.length === 0;
     const desired = desiredWorkloads(objects, this.options.settings, this.options.addresses, this.installation);
+    const outside = this.standIns.workloads(objects, this.installation.node);
     const empty = first ? nothingToRun(desired, this.options.folder) : undefined;
     const all = [...problems, ...desired.problems];
     if (empty !== undefined && all.length === 0) return [empty];
     if (first && all.length > 0) return all;
     const failed = new Set(desired.problems.map(({ where }) => where));
-    this.workloads = [...desired.workloads, ...this.workloads.filter(({ id }) => failed.has(id))];
+    this.workloads = [...desired.workloads, ...outside, ...this.workloads.filter(({ id }) => failed.has(id))];
+    this.objects = objects;
+    this.manifests?.replace(new Map(files.map((file) => [encodeURIComponent(file.name), this.standIns.applied(file).text])));
     this.skipped = desired.skipped;
     writeIdentities(this.options.state, this.workloads.flatMap(({ pods }) => pods));
     this.mesh.apply(this.workloads, objects);

@@ -9,7 +9,7 @@ const TIMEOUT = 900;
 /** Asks every pod's proxy for its counts; one that does not answer is left out. */
 export async function scrape(pods: readonly PodState[], clock: Clock): Promise<Snapshot> {
   const found = await Promise.all(pods.map(async ({ spec }) => {
-    if (spec.service === undefined) return [];
+    if (spec.service === undefined || spec.readyPort === undefined) return [];
     const page = await get(spec.address, spec.readyPort, '/stats/prometheus').catch(() => undefined);
     return page === undefined ? [] : [[podKey(spec), { service: spec.service, clusters: clusterCounts(page) }] as const];
   }));

@@ -1,3 +1,4 @@
+import { KEYS, TUNNEL } from '../control-plane/xds/names';
 import { parsePrometheus } from './prometheus';
 
 /** What the proxy of one pod has counted towards one cluster, since it began. */
@@ -82,6 +83,19 @@ export function clusterCounts(page: string): ReadonlyMap<string, ClusterCounts> 
     else if (value === 1) counts.breaker = labels.state as BreakerState;
   }
   return clusters;
+}
+
+/**
+ * Whether every proxy knows the endpoints of what it calls, all of them healthy. Whatever is outside of the mesh may be away.
+ * @param outside names of external services that are not on this machine, `cards.shop`
+ */
+export function endpointsKnown({ pods }: Snapshot, outside: ReadonlySet<string>): boolean {
+  const clusters = [...pods.values()].flatMap((pod) => [...pod.clusters]).filter(([name]) => !isOutside(name, outside));
+  return clusters.length > 0 && clusters.every(([, { healthy, endpoints }]) => endpoints > 0 && healthy === endpoints);
+}
+
+function isOutside(cluster: string, outside: ReadonlySet<string>): boolean {
+  return cluster.startsWith(KEYS) || outside.has(cluster.replace(TUNNEL, '').split(':')[0]!);
 }
 
 /** The edges of the mesh between two moments, sorted by caller and called. A pod that began in between counts from its beginning. */

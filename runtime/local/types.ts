@@ -43,7 +43,7 @@ export interface PodSpec {
   readonly namespace: string;
   /** `Deployment/shop/payment`. */
   readonly workload: string;
-  /** MeshService that the pod belongs to; undefined for a control plane. */
+  /** MeshService that the pod belongs to; undefined for a control plane, and for what plays something outside of the mesh. */
   readonly service: string | undefined;
   readonly version: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
@@ -54,8 +54,8 @@ export interface PodSpec {
   /** Named ports of the pod's containers, and the ports that must take connections before the pod is ready. */
   readonly namedPorts: Readonly<Record<string, number>>;
   readonly appPorts: readonly number[];
-  /** Port and path that answer 200 once the proxy (or control plane) is ready. */
-  readonly readyPort: number;
+  /** Port that answers 200 to `/ready` once the proxy (or control plane) is ready; undefined where there is none. */
+  readonly readyPort: number | undefined;
   /** By what its proxy proves who it is; undefined where nobody asks. */
   readonly identity: PodIdentity | undefined;
   /** Changes with everything that a running pod cannot take over. */

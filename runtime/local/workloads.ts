@@ -63,8 +63,13 @@ interface Workload {
   readonly containers: readonly Container[];
 }
 
+/** Of the settings what says how images run. */
+export type ImagesOfSettings = Pick<Settings, 'images' | 'folder'>;
+
 /** What the manifests want to run. Pure, but for addresses, which are kept from call to call. */
-export function desiredWorkloads(objects: readonly KubeObject[], settings: Settings, addresses: AddressBlock, installation: Installation): Desired {
+export function desiredWorkloads(
+  objects: readonly KubeObject[], settings: ImagesOfSettings, addresses: AddressBlock, installation: Installation,
+): Desired {
   const problems: Problem[] = [];
   const skipped: string[] = [];
   const workloads: WorkloadSpec[] = [];
@@ -96,7 +101,7 @@ export function nothingToRun({ workloads, skipped }: Desired, folder: string): P
 }
 
 interface Surroundings {
-  readonly settings: Settings;
+  readonly settings: ImagesOfSettings;
   readonly addresses: AddressBlock;
   readonly installation: Installation;
   readonly controlPlanes: readonly string[];
@@ -215,7 +220,7 @@ function laptopEnvironment(env: Readonly<Record<string, string>>, address: strin
         : /^no_proxy$/i.test(name) ? [name, `${value},${address}`] : [name, value]));
 }
 
-function imageOf(container: Container, settings: Settings): ImageSettings {
+function imageOf(container: Container, settings: ImagesOfSettings): ImageSettings {
   const reference = container.image ?? '';
   const found = imageSettings(settings, reference);
   if (!found) {
@@ -225,7 +230,7 @@ function imageOf(container: Container, settings: Settings): ImageSettings {
   return found;
 }
 
-function imagesOf(workload: Workload, settings: Settings): readonly unknown[] {
+function imagesOf(workload: Workload, settings: ImagesOfSettings): readonly unknown[] {
   return workload.containers.map(({ image }) => imageSettings(settings, image ?? ''));
 }
 

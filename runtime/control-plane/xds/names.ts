@@ -9,6 +9,8 @@ export const INBOUND = 'inbound';
 export const PODS = 'pods:';
 /** Before the name of a cluster outside of the mesh: for applications that speak TLS to it themselves. */
 export const TUNNEL = 'tunnel:';
+/** Before the host and port of a cluster where the keys of tokens are fetched. */
+export const KEYS = 'keys:';
 /** Cluster of connections that go on to where they were meant to go, in plain text. */
 export const PASS_THROUGH = 'pass-through';
 /** Begins the names of all that has to do with what is outside of the mesh, and is the name of its routes. */

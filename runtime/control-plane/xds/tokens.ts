@@ -6,6 +6,7 @@ import {
 } from '../../xds';
 import type { Authentication, Service } from '../model';
 import type { Init } from './init';
+import { KEYS } from './names';
 
 /** The filter, and the place where it leaves what tokens say. */
 export const TOKENS = 'envoy.filters.http.jwt_authn';
@@ -79,7 +80,7 @@ function hostAndPort(url: string): { readonly host: string; readonly port: numbe
 
 function keysClusterName(url: string): string {
   const { host, port } = hostAndPort(url);
-  return `keys:${host}:${port}`;
+  return `${KEYS}${host}:${port}`;
 }
 
 /** Where keys are fetched: outside of the mesh, by the name that the URL has, with a certificate of a public authority where it says https. */

@@ -106,7 +106,11 @@ test('after its duration it ends by itself, with a summary; faults can be typed 
   manifests.remove();
 });
 
-test.each(['banking', 'iot'])('the example %s behaves', async (name) => {
+test.each([
+  // With a token of an issuer that the runner plays, and a process in the place of what is outside.
+  ['banking', /transaction +→ screening +[\d.]+ +\d+%/],
+  ['iot', / → /],
+])('the example %s behaves', async (name, edge) => {
   const manifests = new Manifests(name);
   const args = [CLI, 'up', manifests.folder, '--settings', manifests.settings, '--addresses', '127.97.0.0/16', '--duration', '3s'];
   const child = spawn(process.execPath, [...args, '--state', join(manifests.root, 'state')], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -114,6 +118,7 @@ test.each(['banking', 'iot'])('the example %s behaves', async (name) => {
   child.stdout.on('data', (chunk: Buffer) => { said += chunk.toString(); });
   const code = await exited(child);
   expect(`${code} ${said.trimEnd().split('\n').at(-1)}`).toBe('0 the mesh behaved');
+  expect(said).toMatch(edge);
   manifests.remove();
 });
 

@@ -14,6 +14,7 @@ import { LoadGenerator, type LoadResult } from '../../../runtime/local/load';
 import { LocalRun, type RunEvent } from '../../../runtime/local/run';
 import { scrape } from '../../../runtime/local/scrape';
 import { parseSettings, type LoadSettings } from '../../../runtime/local/settings';
+import { endpointsKnown } from '../../../runtime/local/traffic';
 import type { PodSpec } from '../../../runtime/local/types';
 
 const ROOT = resolve(__dirname, '..', '..', '..');
@@ -89,9 +90,7 @@ export class RunningShop {
   async ready(): Promise<void> {
     if (!await this.run.settled(60_000)) throw new Error(`not ready: ${this.run.missing().map(({ name }) => name).join(', ')}`);
     await this.until('every proxy knows the endpoints', async () => {
-      const { pods } = await scrape(this.run.pods(), systemClock);
-      const clusters = [...pods.values()].flatMap((pod) => [...pod.clusters.values()]);
-      return clusters.length > 0 && clusters.every(({ healthy, endpoints }) => endpoints > 0 && healthy === endpoints);
+      return endpointsKnown(await scrape(this.run.pods(), systemClock), this.run.outside());
     });
   }
 
@@ -121,7 +120,8 @@ export async function underLoad(
   const results: LoadResult[] = [];
   const settings: LoadSettings = { method: 'GET', headers: {}, requestsPerSecond: 100, ...load };
   const senders = shop.pods(settings.from);
-  const generator = new LoadGenerator(systemClock, settings, () => senders, Math.random, (result) => { results.push(result); });
+  const heard = (result: LoadResult) => { results.push(result); };
+  const generator = new LoadGenerator(systemClock, settings, () => senders, Math.random, heard, (name) => shop.run.token(name));
   const answered = async (count: number) => shop.until(`${count} requests are answered`, async () => Promise.resolve(results.length >= count));
   generator.start();
   await answered(settings.requestsPerSecond);

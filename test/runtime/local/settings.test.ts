@@ -19,6 +19,12 @@ test('every mistake is said at once, with its path', () => {
   expect(() => parseSettings(text, 'file.yaml')).toThrow(/images\.a\.command[^]*load\.0\.url[^]*load\.0\.requestsPerSecond[^]*other/);
 });
 
+test('a token of the load has to be there', () => {
+  const text = (name: string) => `tokens:\n  ann: { issuer: https://login.example }\nload:\n  - { from: x, url: 'http://y/', requestsPerSecond: 1, headers: { authorization: 'Bearer $(token:${name})' } }\n`;
+  expect(parseSettings(text('ann'), 'file.yaml').tokens).toEqual({ ann: { issuer: 'https://login.example', claims: {} } });
+  expect(() => parseSettings(text('eve'), 'file.yaml')).toThrow('file.yaml:\n  load.0.headers.authorization: there is no "eve" in tokens');
+});
+
 test('an empty file is one without settings', () => {
-  expect(parseSettings('', 'file.yaml')).toMatchObject({ images: {}, load: [] });
+  expect(parseSettings('', 'file.yaml')).toMatchObject({ images: {}, outside: {}, tokens: {}, load: [] });
 });

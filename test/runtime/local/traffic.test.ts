@@ -1,5 +1,5 @@
 import { parsePrometheus } from '../../../runtime/local/prometheus';
-import { clusterCounts, edgesBetween, quantile, type Snapshot } from '../../../runtime/local/traffic';
+import { clusterCounts, edgesBetween, endpointsKnown, quantile, type Snapshot } from '../../../runtime/local/traffic';
 
 function page(cluster: string, { ok = 0, failed = 0, retries = 0, fast = 0, slow = 0, breaker = '', healthy = 2, refused = 0 }): string {
   const label = `envoy_cluster_name="${cluster}"`;
@@ -66,4 +66,15 @@ test.each([[0.5, 5], [0.99, 9.9], [1, 10]])('quantile %d lies where the bucket s
 test('what is longer than every bucket is at least the last bound', () => {
   expect(quantile(new Map([[10, 1], [Infinity, 100]]), 0.99)).toBe(10);
   expect(quantile(new Map(), 0.5)).toBeUndefined();
+});
+
+test('endpoints are known once all are healthy; keys of issuers and what is really outside may be away', () => {
+  const of = (...clusters: [string, number][]) => snapshot(0, { a: ['x', clusters.map(([cluster, healthy]) => page(cluster, { healthy })).join('')] });
+  const outside = new Set(['cards.shop']);
+  expect(endpointsKnown(of(['payment.shop:8080', 2], ['inbound:8080', 2]), outside)).toBe(true);
+  expect(endpointsKnown(of(['payment.shop:8080', 1], ['inbound:8080', 2]), outside)).toBe(false);
+  expect(endpointsKnown(of(['inbound:8080', 2], ['keys:login.example:443', 0], ['cards.shop:443', 0], ['tunnel:cards.shop:443', 0]), outside)).toBe(true);
+  // One that is played on this machine has to be there.
+  expect(endpointsKnown(of(['inbound:8080', 2], ['cards.shop:443', 0]), new Set())).toBe(false);
+  expect(endpointsKnown(snapshot(0, {}), outside)).toBe(false);
 });

@@ -1,18 +1,7 @@
-import { once } from 'node:events';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { systemClock } from '../../../runtime/clock';
-import { startControlPlane, type ControlPlane } from '../../../runtime/control-plane/control-plane';
-import { FileAuthorityStore } from '../../../runtime/control-plane/identity/file-store';
-import { ListedTokenVerifier, type Workload } from '../../../runtime/control-plane/identity/token';
-import { TrustBundleFile } from '../../../runtime/control-plane/identity/trust-bundle-file';
-import { silentLog } from '../../../runtime/control-plane/log';
-import { expand } from '../../../runtime/local/expand';
-import { CONTROL_PLANE, injected, type InjectionSettings } from '../../../src/contract';
-import { mesh, meshService, service, slice, type Manifest } from '../../runtime/control-plane/support/documents';
-import { MemorySource } from '../../runtime/control-plane/support/memory-source';
-import { Bridge, Pod } from './namespace';
-import { ask, imageFolder, inUrl, listen, ready, visit } from './support';
+import { mesh as meshDocument, meshService, service, slice, type Manifest } from '../../runtime/control-plane/support/documents';
+import { APP, InjectedPods } from './injected-pods';
+import type { Pod } from './namespace';
+import { ask, inUrl, listen, visit } from './support';
 
 /**
  * Services with strict mutual TLS whose connections are intercepted: each pod a network namespace with what the injector writes for it, init container
@@ -21,19 +10,13 @@ import { ask, imageFolder, inUrl, listen, ready, visit } from './support';
  */
 jest.setTimeout(120_000);
 
-const NET = 42;
-const APP = 1000;
 const EXCLUDED = 1001;
-const PROXY = 1337;
 const PAYMENT = { v4: '10.96.0.20', v6: 'fd96::20' };
 
-let bridge: Bridge;
-let folder: string;
-let controlPlane: ControlPlane;
+let mesh: InjectedPods;
 const pods = new Map<string, Pod>();
 const pod = (name: string) => pods.get(name)!;
 
-const tokens = new Map<string, Workload>();
 /** Applications, and what asks whether they are well. */
 const APPS: Readonly<Record<string, { readonly port: number; readonly program: string; readonly probes?: object }>> = {
   order: { port: 8080, program: 'require("net").createServer((s) => s.end("order")).listen(8080, "127.0.0.1", () => console.log("up"))' },
@@ -58,44 +41,19 @@ const APPS: Readonly<Record<string, { readonly port: number; readonly program: s
   },
   db: { port: 5432, program: 'require("net").createServer((s) => s.end("bytes of " + process.argv[1])).listen(5432, "127.0.0.1", () => console.log("up"))' },
 };
-const SETTINGS: InjectionSettings = {
-  controlPlane: { namespace: 'shop', trustDomain: 'shop.example', clusterDomain: undefined },
-  proxy: { image: 'meshwright/proxy:0', logLevel: 'info', concurrency: 1, resources: { limits: { memory: '256Mi' } } },
-  interception: { excludeUids: [EXCLUDED] },
-};
 
 beforeAll(async () => {
-  bridge = new Bridge('mwservices', NET);
-  ['order-0', 'payment-0', 'payment-1', 'db-0'].forEach((name, index) => pods.set(name, new Pod(`mw${name}`, NET, 10 + index, bridge)));
+  mesh = new InjectedPods('mwservices', 42, { excludeUids: [EXCLUDED] });
+  ['order-0', 'payment-0', 'payment-1', 'db-0'].forEach((name, index) => pods.set(name, mesh.pod(name, 10 + index)));
   const headless = Object.fromEntries(['payment-0', 'payment-1'].map((name) => [`${name}.payment-pods.shop.svc`, pod(name).v4]));
-  const names = {
-    ...headless, 'db-0.db.shop.svc': pod('db-0').v4, 'payment': PAYMENT.v4, [`${CONTROL_PLANE}.shop.svc.cluster.local`]: bridge.v4,
-  };
-  for (const one of pods.values()) one.hosts(names);
-  folder = imageFolder();
-  controlPlane = await startControlPlane({
-    clock: systemClock,
-    source: new MemorySource(documents()),
-    xdsAddress: { host: bridge.v4, port: 15010 },
-    identity: {
-      authority: new FileAuthorityStore({ clock: systemClock, log: silentLog, file: join(folder, 'authority.json'), create: 'shop.example' }),
-      tokens: new ListedTokenVerifier(() => tokens),
-      trustDomain: 'shop.example',
-      self: { namespace: 'shop', serviceAccount: CONTROL_PLANE },
-      dnsNames: [`${CONTROL_PLANE}.shop.svc.cluster.local`],
-      address: `${bridge.v4}:15012`,
-      publish: new TrustBundleFile(join(folder, 'ca.crt'), silentLog),
-    },
-  });
-  await Promise.all([...pods.keys()].map(started));
+  await mesh.serve(documents(), { ...headless, 'db-0.db.shop.svc': pod('db-0').v4, 'payment': PAYMENT.v4 });
+  await Promise.all([...pods].map(async ([name, one]) => {
+    const [of] = name.split('-');
+    await mesh.start(one, name, { ...APPS[of], service: of, serviceAccount: of });
+  }));
 });
 
-afterAll(async () => {
-  await Promise.all([...pods.values()].map(async (one) => one.close()));
-  await controlPlane?.close();
-  bridge?.remove();
-  if (folder) rmSync(folder, { recursive: true });
-});
+afterAll(async () => mesh?.close());
 
 function documents(): Manifest[] {
   const of = (name: string, family: 'v4' | 'v6') => [...pods].filter(([key]) => key.startsWith(`${name}-`)).map(([, one]) => one[family]);
@@ -105,35 +63,11 @@ function documents(): Manifest[] {
     return { ...rest, spec: { ...spec, clusterIPs } };
   };
   return [
-    mesh(),
+    meshDocument(),
     meshService('order', ['payment', 'db']), addressed('order', 8080, '10.96.0.21'), ...slices('order'),
     meshService('payment'), addressed('payment', 8080, PAYMENT.v4, PAYMENT.v6), ...slices('payment'),
     meshService('db', [], { port: { number: 5432, protocol: 'tcp' } }), addressed('db', 5432, 'None'), ...slices('db'),
   ];
-}
-
-/** What the kubelet does with a pod: the init container, the sidecar until it is ready, the application. */
-async function started(name: string): Promise<void> {
-  const [of] = name.split('-');
-  const { program, probes } = APPS[of];
-  const { spec } = injected({
-    metadata: { labels: { 'mesh.meshwright.dev/service': of } }, spec: { serviceAccountName: of, containers: [{ name: of, ...probes }] },
-  }, 'shop', SETTINGS) as { spec: any };
-  const [init, sidecar] = spec.initContainers;
-  // Its volumes.
-  const volume = join(folder, name);
-  mkdirSync(volume);
-  tokens.set(`token-${name}`, { namespace: 'shop', serviceAccount: of, pod: name });
-  writeFileSync(join(volume, 'token'), `token-${name}`);
-  chmodSync(volume, 0o777);
-  const one = pod(name);
-  const variables = { POD_NAME: name, POD_NAMESPACE: 'shop', POD_IP: one.v4, POD_IPS: `${one.v4},${one.v6}` };
-  const place = (text: string) => text.replaceAll('/app/', `${folder}/`).replaceAll('/var/run/meshwright/ca.crt', join(folder, 'ca.crt'))
-    .replaceAll('/var/run/meshwright', volume).replaceAll('/var/lib/meshwright', volume);
-  one.root(process.execPath, [...init.command.slice(1), ...init.args].map(place));
-  const args = sidecar.args.map((arg: string) => place(expand(arg, variables)));
-  await ready(one, one.spawn(PROXY, process.execPath, join(folder, 'proxy.js'), ...args));
-  await once(one.spawn(APP, process.execPath, '-e', program, name).stdout!, 'data');
 }
 
 describe.each([['IPv4', 'v4'], ['IPv6', 'v6']] as const)('%s', (_, family) => {

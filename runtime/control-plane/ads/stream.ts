@@ -81,6 +81,11 @@ export class DeltaStream {
     return this.subscriptions[type].wants(resource.name) ? this.subscriptions[type].stateOf(resource) : undefined;
   }
 
+  /** Whether the client runs every resource of the type in a snapshot. One that does not ask for some does not. */
+  hasAll(type: ResourceType, { types }: Snapshot): boolean {
+    return this.subscriptions[type].hasAll(types[type]);
+  }
+
   /** Whether the client runs all that it asks for of a type as it is to be by now, and no more. */
   runs(type: ResourceType): boolean {
     const { snapshot } = this;

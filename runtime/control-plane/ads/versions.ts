@@ -62,6 +62,11 @@ export class Versions {
     else this.own.delete(name);
   }
 
+  /** Whether the client has just this set, where that is known without looking at each. */
+  is(resources: Resources): boolean {
+    return this.own.size === 0 && this.shared === resources;
+  }
+
   /** Names of all that the client has. */
   names(): string[] {
     return [...new Set([...this.shared.keys(), ...this.own.keys()])].filter((name) => this.has(name));

@@ -1,5 +1,5 @@
-import { shortType, TYPES, type Connection } from '../ads';
-import type { MeshModel } from '../model';
+import { shortType, TYPES, type Connection, type Resources, type ResourceType } from '../ads';
+import type { MeshModel, Service } from '../model';
 import { serviceOf } from '../xds/guest';
 import { Causes, type ObjectName } from './causes';
 
@@ -17,44 +17,70 @@ export interface Progress {
 export type SharedProgress = ReadonlyMap<ObjectName, Progress & { readonly generation: number }>;
 
 interface Tally {
-  readonly concerned: Set<Connection>;
-  readonly behind: Set<Connection>;
+  programmed: number;
+  concerned: number;
   readonly refusals: string[];
 }
 
-/** Progress of every object that any connected proxy has something of. */
+interface Known {
+  readonly causes: Causes;
+  /** By the set of resources; each is of one service. */
+  readonly ofSets: WeakMap<Resources, readonly ObjectName[]>;
+}
+
+const known = new WeakMap<MeshModel['backends'], Known>();
+
+/**
+ * Progress of every object that any connected proxy has something of. As a rule proxies run all that they are to run, and those of a service share what
+ * that is: they are counted, and what their resources were made of is found once, and remembered until the mesh changes. Only who is behind is looked
+ * at resource by resource.
+ */
 export function progress(model: MeshModel, connections: readonly Connection[]): Map<ObjectName, Progress> {
-  const causes = new Causes(model);
+  const { causes, ofSets } = known.get(model.backends) ?? { causes: new Causes(model), ofSets: new WeakMap<Resources, readonly ObjectName[]>() };
+  known.set(model.backends, { causes, ofSets });
   const tallies = new Map<ObjectName, Tally>();
   const tally = (object: ObjectName): Tally => {
-    const found = tallies.get(object) ?? { concerned: new Set(), behind: new Set(), refusals: [] };
+    const found = tallies.get(object) ?? { programmed: 0, concerned: 0, refusals: [] };
     tallies.set(object, found);
     return found;
   };
-  for (const connection of connections) {
-    const service = serviceOf(model, connection.node?.service ?? '');
-    if (!connection.snapshot || !service) continue;
+  const objectsOf = (service: Service, type: ResourceType, resources: Resources): readonly ObjectName[] => {
+    const found = ofSets.get(resources) ?? [...new Set([...resources.keys()].flatMap((name) => causes.of(service, type, name)))];
+    ofSets.set(resources, found);
+    return found;
+  };
+  for (const { node, peer, snapshot, stream } of connections) {
+    const service = serviceOf(model, node?.service ?? '');
+    if (!snapshot || !service) continue;
+    const concerned = new Set<ObjectName>();
+    const behind = new Set<ObjectName>();
     for (const type of TYPES) {
-      for (const resource of connection.snapshot.types[type].values()) {
-        const state = connection.stream.stateOf(type, resource);
+      const resources = snapshot.types[type];
+      if (stream.hasAll(type, snapshot)) {
+        for (const object of objectsOf(service, type, resources)) concerned.add(object);
+        continue;
+      }
+      for (const resource of resources.values()) {
+        const state = stream.stateOf(type, resource);
         // A client of gRPC asks for the services that it has channels to, each by the one name that it uses.
-        if (state === undefined && connection.node?.proxyless) continue;
-        const objects = causes.of(service, type, resource.name);
-        for (const object of objects) {
-          const one = tally(object);
-          one.concerned.add(connection);
-          if (state !== 'accepted') one.behind.add(connection);
+        if (state === undefined && node?.proxyless) continue;
+        for (const object of causes.of(service, type, resource.name)) {
+          concerned.add(object);
+          if (state !== 'accepted') behind.add(object);
         }
-        const refusal = state === 'refused' ? connection.stream.refusalOf(type, resource.name) : undefined;
+        const refusal = state === 'refused' ? stream.refusalOf(type, resource.name) : undefined;
         if (!refusal) continue;
-        const said = `proxy ${connection.peer.id} refused ${shortType(type)} ${resource.name}: ${refusal.message}`;
+        const said = `proxy ${peer.id} refused ${shortType(type)} ${resource.name}: ${refusal.message}`;
         for (const object of causes.ofRefusal(service, type, resource, refusal.message)) tally(object).refusals.push(said);
       }
     }
+    for (const object of concerned) {
+      const one = tally(object);
+      one.concerned += 1;
+      if (!behind.has(object)) one.programmed += 1;
+    }
   }
-  return new Map([...tallies].map(([object, { concerned, behind, refusals }]) => [object, {
-    programmed: concerned.size - behind.size, concerned: concerned.size, refusals,
-  }]));
+  return tallies;
 }
 
 /**

@@ -1,6 +1,7 @@
-import type { Connection } from '../ads';
+import { TYPES, type Connection, type Snapshot } from '../ads';
 import type { ObjectReport, Verdict } from '../resolve';
 import { describeId, keyOf, type Unreadable } from '../resources';
+import type { ProxyNode } from '../xds';
 import type { ObjectName } from './causes';
 import type { Progress } from './progress';
 
@@ -110,10 +111,14 @@ function programmed(reached: Progress | undefined, pods: Pods | undefined): Draf
 }
 
 function proxyStatus({ peer, since, node, snapshot, stream }: Connection): ProxyStatus {
-  const states = snapshot && Object.entries(snapshot.types).flatMap(([type, resources]) => (
-    [...resources.values()].map((resource) => stream.stateOf(type as keyof typeof snapshot.types, resource))
-    // A client of gRPC asks for what it has channels to.
-  )).filter((one) => one !== undefined || !node?.proxyless);
-  const state = !node ? 'unknown-service' : states?.includes('refused') ? 'refused' : states?.every((one) => one === 'accepted') ? 'current' : 'updating';
+  const state = node && snapshot ? stateOf(node, snapshot, stream) : 'unknown-service';
   return { node: peer.id, service: peer.service, version: peer.version, region: node?.region, connectedSince: new Date(since).toISOString(), state };
+}
+
+function stateOf(node: ProxyNode, snapshot: Snapshot, stream: Connection['stream']): ProxyStatus['state'] {
+  if (TYPES.every((type) => stream.hasAll(type, snapshot))) return 'current';
+  const states = TYPES.flatMap((type) => [...snapshot.types[type].values()].map((resource) => stream.stateOf(type, resource)))
+    // A client of gRPC asks for what it has channels to.
+    .filter((one) => one !== undefined || !node.proxyless);
+  return states.includes('refused') ? 'refused' : states.every((one) => one === 'accepted') ? 'current' : 'updating';
 }

@@ -106,6 +106,28 @@ describe('names and addresses', () => {
   });
 });
 
+describe('pods without a data plane', () => {
+  let legacy: Pod;
+  beforeAll(async () => { [legacy] = await podsOf(NAMESPACE, of('legacy')); });
+
+  test('have nothing in them, and whoever declares the call reaches them through its own proxy, in plain text', async () => {
+    expect(await kubectl('get', 'pod', legacy.metadata.name, '-n', NAMESPACE, '-o', 'jsonpath={.spec.initContainers}{.spec.containers[*].name}')).toBe('legacy');
+    for (const host of ['legacy', `legacy.${NAMESPACE}.svc.cluster.local`]) expect(await ask(`http://${host}:8080/`)).toBe('200 legacy proxied');
+    // Beyond interception, as an application that heeds HTTP_PROXY.
+    const explicit = `require('http').get({ host: '127.0.0.1', port: 15001, path: 'http://legacy/', headers: { host: 'legacy' }, agent: false }, (a) => {
+      let text = ''; a.on('data', (part) => { text += part; }).on('end', () => console.log(a.statusCode, text)); }).on('error', (e) => console.log(e.code));`;
+    expect((await nodeIn(order, 'order', explicit)).trim()).toBe('200 legacy proxied');
+  });
+
+  test('call who takes plain text, and nobody else', async () => {
+    const said = async (url: string) => (await nodeIn(legacy, 'legacy', `require('http').get(${JSON.stringify(url)}, { agent: false }, (a) => {
+      let text = ''; a.on('data', (part) => { text += part; }).on('end', () => console.log(a.statusCode, text)); }).on('error', (e) => console.log(e.code));`)).trim();
+    expect(await said('http://prices:8080/')).toMatch(/^200 prices /);
+    expect(await said('http://payment:8080/')).toBe('ECONNRESET');
+    expect(await said('http://ledger:8080/')).toBe('ECONNRESET');
+  });
+});
+
 describe('start', () => {
   test('a Job whose pod is injected calls in its first moment, and ends with its sidecar', async () => {
     const file = join(folder, 'job.json');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiObject, App, Chart, JsonPatch } from 'cdk8s';
 import { EnvValue, ImagePullPolicy, Probe, Service, StatefulSet } from 'cdk8s-plus-27';
-import { Injection, Interception, Mesh, MeshService, ServicePort } from '../../../../src';
+import { DataPlane, Injection, Interception, Mesh, MeshService, ServicePort, TrafficEncryption, type MeshServiceProps } from '../../../../src';
 
 export const NAMESPACE = 'intercepted';
 /** One that has Node.js. */
@@ -40,10 +40,12 @@ require('http').get('http://payment:8080/', { agent: false }, (a) => { a.resume(
 }).on('error', (e) => { console.error(e.code); process.exit(1); });
 process.on('SIGTERM', () => process.exit(0));
 `;
+const SERVES = (name: string) => `require('http').createServer((q, r) => r.end('${name} ' + (q.headers['x-request-id'] ? 'proxied' : 'direct'))).listen(8080); process.on('SIGTERM', () => process.exit(0));`;
 const LEDGER = "require('http').createServer((q, r) => r.end('ledger')).listen(8080, '127.0.0.1'); process.on('SIGTERM', () => process.exit(0));";
 
 /**
- * A mesh that intercepts and injects: order → payment → ledger, payment a StatefulSet with a headless Service and probes of all kinds.
+ * A mesh that intercepts and injects: order → payment → ledger, payment a StatefulSet with a headless Service and probes of all kinds; order → legacy, whose
+ * pods have no data plane at all; and prices, which takes plain text beside mutual TLS.
  * @returns the folder of its manifests
  */
 export function manifests(): string {
@@ -52,7 +54,8 @@ export function manifests(): string {
   const chart = new Chart(app, NAMESPACE, { namespace: NAMESPACE, disableResourceNameHashes: true });
   const port = ServicePort.http(8080);
   const mesh = new Mesh(chart, 'mesh', { trustDomain: 'intercepted.example', interception: Interception.transparent(), injection: Injection.failClosed() });
-  const script = (name: string, program: string) => new MeshService(chart, name, { mesh, port, image: IMAGE, command: [NODE, '-e', program] });
+  const script = (name: string, program: string, more: Partial<MeshServiceProps> = {}) => (
+    new MeshService(chart, name, { mesh, port, image: IMAGE, command: [NODE, '-e', program], ...more }));
   const ledger = script('ledger', LEDGER);
   const pods = new Service(chart, 'payment-pods', { metadata: { name: 'payment-pods' }, clusterIP: 'None', ports: [{ port: 8080 }] });
   const workload = new StatefulSet(chart, 'payment-workload', {
@@ -72,7 +75,12 @@ export function manifests(): string {
   );
   const payment = MeshService.fromWorkload(chart, 'payment', { mesh, port, workload });
   payment.calls(ledger);
-  script('order', ORDER).calls(payment);
+  const legacy = script('legacy', SERVES('legacy'), { dataPlane: DataPlane.NONE });
+  legacy.acknowledge('MW172', 'it is what it is');
+  script('prices', SERVES('prices'), { encryption: TrafficEncryption.PERMISSIVE });
+  const order = script('order', ORDER);
+  order.calls(payment);
+  order.calls(legacy);
   app.synth();
   return outdir;
 }

@@ -56,7 +56,8 @@ test('who runs all of it is counted without a look at its resources; who is behi
   });
   const all = (text: string) => ({ 'Mesh shop/mesh': text, 'MeshService shop/order': text, 'MeshService shop/payment': text, 'MeshService shop/stock': text });
   expect(counts(first, connected)).toEqual(all('3 of 3'));
-  const report = () => statusReport({ objects: [], unreadable: [], reached: new Map(), connections: connected, pods: undefined, previous: undefined, now: 0 });
+  const nothingElse = { objects: [], unreadable: [], reached: new Map(), pods: undefined, previous: undefined, now: 0 };
+  const report = () => statusReport({ ...nothingElse, connections: connected });
   expect(report().proxies.map(({ state }) => state)).toEqual(['current', 'current', 'current']);
   expect(proxies.map(({ asked }) => asked)).toEqual([0, 0, 0]);
 

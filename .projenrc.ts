@@ -224,7 +224,8 @@ const integrity = project.addTask('integrity', {
 const soak = project.addTask('soak', { description: 'The same for a time, with the heap watched: npm run soak -- --minutes N [--seed N]' });
 for (const [task, mode] of [[integrity, 'integrity'], [soak, 'soak']] as const) {
   task.exec('node scripts/bundle-integrity.mjs');
-  task.exec(`node --expose-gc --enable-source-maps build/integrity/main.js ${mode}`, { receiveArgs: true });
+  // Clients and upstreams by a Node.js whose HTTP loses nothing when streams break off; the proxy by the one that is here.
+  task.exec(`"$(node scripts/peer.mjs node 24)" --expose-gc --enable-source-maps build/integrity/main.js ${mode} --node "$(command -v node)"`, { receiveArgs: true });
 }
 
 // Slower, needs Debian packages and an Envoy: .ci/run prepares them.

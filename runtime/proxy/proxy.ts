@@ -313,12 +313,20 @@ export class Proxy {
     void listener.drain().then(async () => listener.empty()).then(() => this.leaving.delete(listener));
   }
 
+  /** Listeners that are in force, and those that end with what they have under way. */
+  get allListeners(): Iterable<Listener> {
+    return [...[...this.listenerEntries.values()].map(({ listener }) => listener), ...this.leaving];
+  }
+
+  get pools(): Iterable<ClusterPool> {
+    return [...this.clusterEntries.values()].map(({ pool }) => pool);
+  }
+
   /** Bytes of messages that wait in it: what is read and not sent yet, and what is kept to be sent again. */
   get bufferedBytes(): number {
     let bytes = 0;
-    for (const { listener } of this.listenerEntries.values()) bytes += listener.bufferedBytes;
-    for (const listener of this.leaving) bytes += listener.bufferedBytes;
-    for (const { pool } of this.clusterEntries.values()) bytes += pool.pendingBytes;
+    for (const listener of this.allListeners) bytes += listener.bufferedBytes;
+    for (const pool of this.pools) bytes += pool.pendingBytes;
     for (const copy of this.router.copies) bytes += copy.bufferedBytes;
     return bytes;
   }
@@ -326,8 +334,7 @@ export class Proxy {
   /** Reads nothing from clients, or goes on; connections that come meanwhile wait, too. */
   holdReading(hold: boolean): void {
     this.held = hold;
-    for (const { listener } of this.listenerEntries.values()) listener.holdReading(hold);
-    for (const listener of this.leaving) listener.holdReading(hold);
+    for (const listener of this.allListeners) listener.holdReading(hold);
   }
 
   /**
@@ -335,7 +342,7 @@ export class Proxy {
    * lose nothing. Resolves when no request is under way, or after `deadline` milliseconds.
    */
   async drain(deadline: number): Promise<void> {
-    const listeners = [...[...this.listenerEntries.values()].map(({ listener }) => listener), ...this.leaving];
+    const listeners = [...this.allListeners];
     await new Promise<void>((resolve) => {
       const timer = this.clock.setTimer(deadline, resolve);
       void Promise.all(listeners.map(async (listener) => listener.drain())).then(() => {

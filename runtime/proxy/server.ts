@@ -290,6 +290,7 @@ export class ProxyServer {
       state: () => readiness.state,
       waitingFor: () => readiness.waitingFor(),
       clusters: async () => (await plane.report()).clusters,
+      connections: async () => plane.connections(),
       listeners: () => plane.listeners,
       metrics: async () => this.collect(),
       controlPlane: () => this.ads && { address: this.ads.address, connected: this.ads.stats.connected === 1 },

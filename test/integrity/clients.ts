@@ -1,7 +1,7 @@
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
-import { bodyOf, cut, digestOf, drained, turn, type Failures, type Plan } from './plan';
+import { bodyOf, cut, digestOf, drained, RESETS, turn, type Failures, type Plan } from './plan';
 
 /** What became of a request. */
 export type Outcome = 'answered' | 'refused' | 'cut off';
@@ -206,7 +206,6 @@ export class Http2Client implements Client {
     const body = bodyOf(id, 'request', plan.requestBytes);
     const headers: http2.OutgoingHttpHeaders = { ':method': method, ':path': path, 'x-id': id };
     if (hasBody && plan.requestFraming === 'length') headers['content-length'] = body.length;
-    // Given up by CANCEL: before any other code Node 20 writes out what is pending, and now and then without end, until there is no memory left.
     const given = new AbortController();
     const stream = session.request(headers, { endStream: !hasBody, waitForTrailers: hasBody && plan.trailers, signal: given.signal });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-trailer': id }));
@@ -223,7 +222,7 @@ export class Http2Client implements Client {
         parts.push(part);
         bytes += part.length;
         if (abort === 'client-in-answer' && bytes >= Math.floor(plan.abortAt * plan.answerBytes)) {
-          given.abort();
+          stream.close(random.pick(RESETS));
         } else if (plan.slow) {
           stream.pause();
           setImmediate(() => stream.resume());
@@ -254,9 +253,10 @@ export class Http2Client implements Client {
       if (!stream.write(piece)) await drained(stream);
       else if (plan.random.below(2) === 0) await turn();
     }
-    // Not `close`, which ends the stream before it resets it: as good as a shorter request.
-    if (plan.abort === 'client-in-request') given.abort();
-    else stream.end();
+    // By CANCEL or INTERNAL_ERROR. Not `close`, which ends the stream before it resets it: as good as a shorter request.
+    if (plan.abort !== 'client-in-request') stream.end();
+    else if (plan.random.below(2) === 0) given.abort();
+    else stream.destroy(new Error('given up'));
   }
 
   close(): void {

@@ -67,14 +67,14 @@ const total = ({ heap, buffers }: Inside): number => heap + buffers;
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { requests: { type: 'string', default: '100000' }, minutes: { type: 'string', default: '10' }, seed: { type: 'string' }, width: { type: 'string' }, kinds: { type: 'string' } },
+    options: { requests: { type: 'string', default: '100000' }, minutes: { type: 'string', default: '10' }, seed: { type: 'string' }, width: { type: 'string' }, kinds: { type: 'string' }, node: { type: 'string', default: process.execPath } },
   });
   const soak = positionals[0] === 'soak';
   const requests = Number(values.requests), minutes = Number(values.minutes), width = Number(values.width ?? WIDTH);
   const seed = values.seed === undefined ? Date.now() >>> 0 : Number(values.seed);
   const kinds = (values.kinds ?? KINDS.join()).split(',');
   if (!kinds.every((kind) => (KINDS as readonly string[]).includes(kind)) || !['integrity', 'soak'].includes(positionals[0]) || ![requests, minutes, width, seed].every((n) => n >= 0)) {
-    console.error('usage: integrity --requests N | soak --minutes N, with [--seed N] [--width N] [--kinds h1,h2,h1s,h2s]');
+    console.error('usage: integrity --requests N | soak --minutes N, with [--seed N] [--width N] [--kinds h1,h2,h1s,h2s] [--node BINARY]');
     return 2;
   }
   console.log(`seed ${seed}`);
@@ -85,7 +85,7 @@ async function main(): Promise<number> {
   const upstreams = await Upstreams.start(kinds, { cert: chain, key }, failures);
   let proxy: ProxyProcess | undefined;
   try {
-    proxy = await ProxyProcess.start(folder, upstreams.ports, { cert: chain, key, ca: authority.bundle }, await freePorts(3));
+    proxy = await ProxyProcess.start(values.node, folder, upstreams.ports, { cert: chain, key, ca: authority.bundle }, await freePorts(3));
     const started = await proxy.inside();
     const totals: Totals = { requests: 0, outcomes: { 'answered': 0, 'refused': 0, 'cut off': 0 } };
     const begin = Date.now();

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
+import { constants } from 'node:http2';
 import { Random } from '../fuzz/mutate';
 
 export const FRAMINGS = ['length', 'chunked', 'close'] as const;
 /** Who breaks off, and when; most requests nobody does. */
 export const ABORTS = ['none', 'client-in-request', 'client-in-answer', 'upstream-before-answer', 'upstream-in-answer'] as const;
+
+/** What a stream of HTTP/2 is broken off by. */
+export const RESETS = [constants.NGHTTP2_CANCEL, constants.NGHTTP2_INTERNAL_ERROR, constants.NGHTTP2_PROTOCOL_ERROR] as const;
 
 /** One request, made of its number alone: client and upstream both know what each of them has to send and to get. */
 export interface Plan {

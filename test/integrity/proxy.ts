@@ -116,8 +116,9 @@ export class ProxyProcess {
     private readonly folder: string, private readonly child: ChildProcess, readonly ports: Record<string, number>, private readonly admin: number,
   ) {}
 
+  /** @param node the Node.js that runs it. */
   static async start(
-    folder: string, upstreams: Record<string, number>, certificate: Certificate & { ca: string }, ports: readonly number[],
+    node: string, folder: string, upstreams: Record<string, number>, certificate: Certificate & { ca: string }, ports: readonly number[],
   ): Promise<ProxyProcess> {
     const [admin, plain, secure] = ports;
     writeFileSync(join(folder, 'ca.pem'), certificate.ca);
@@ -132,7 +133,7 @@ export class ProxyProcess {
         clusters: names.map((name) => cluster(name, upstreams[name])),
       },
     }));
-    const child = spawn(process.execPath, [
+    const child = spawn(node, [
       '--expose-gc', '--require', join(folder, 'probe.cjs'), join(root, 'lib/runtime/proxy.js'), '--config-path', join(folder, 'bootstrap.json'),
       '--log-level', 'error',
     ], { cwd: folder, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });

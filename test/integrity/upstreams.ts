@@ -3,15 +3,13 @@ import * as http2 from 'node:http2';
 import * as https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { bodyOf, cut, digestOf, drained, planOf, turn, type Failures, type Plan } from './plan';
+import { bodyOf, cut, digestOf, drained, planOf, RESETS, turn, type Failures, type Plan } from './plan';
 
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
 }
 
-/** More than any answer has, in bytes. */
-const ROOM = 16 * 1024 * 1024;
 
 type Request = http.IncomingMessage | http2.Http2ServerRequest;
 type Response = http.ServerResponse | http2.Http2ServerResponse;
@@ -47,9 +45,6 @@ export class Upstreams {
       socket.on('error', () => undefined);
       socket.on('close', () => this.connections.delete(socket));
     });
-    // Node pauses its parser while an answer of before waits to be written, and goes on reading where it is TLS, so that bytes of the next request are
-    // lost. Where nothing ever waits, it does not.
-    server.on('secureConnection', (socket: Socket & { _writableState: { highWaterMark: number } }) => { socket._writableState.highWaterMark = ROOM; });
     server.on('sessionError', () => undefined);
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
       // What is broken off in the middle is no fault, nor is a connection's end that comes while Node has paused its parser; what llhttp cannot read is.
@@ -83,9 +78,9 @@ export class Upstreams {
     const ended = new Promise<void>((resolve) => {
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
-        // node:http2 says `end` and nothing else of a stream that is reset early; whoever breaks off there is not heard as whole.
-        const unsure = request.httpVersionMajor === 2 && plan.abort === 'client-in-request' && plan.requestBytes > 0;
-        whole = (request as http.IncomingMessage).complete && !request.aborted && !unsure;
+        // node:http2 says `end` of a stream that is reset early, too.
+        const isReset = request.httpVersionMajor === 2 && (request as http2.Http2ServerRequest).stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR;
+        whole = (request as http.IncomingMessage).complete && !request.aborted && !isReset;
         resolve();
       });
       request.on('close', resolve);
@@ -104,8 +99,7 @@ export class Upstreams {
   private async answer(plan: Plan, request: Request, response: Response): Promise<void> {
     const { id, abort, answerBytes, answerFraming, random, status } = plan;
     const give = (): void => {
-      // See `Http2Client.ask` for why not by another code.
-      if (request.httpVersionMajor === 2) (response as http2.Http2ServerResponse).stream.close(http2.constants.NGHTTP2_CANCEL);
+      if (request.httpVersionMajor === 2) (response as http2.Http2ServerResponse).stream.close(random.pick(RESETS));
       else (request as http.IncomingMessage).socket.destroy();
     };
     if (abort === 'upstream-before-answer') {

@@ -1,12 +1,13 @@
 import { NodeSchema, toJson } from '../../xds';
 import type { BootstrapConfig } from '../bootstrap/types';
 import type { ConfigStore } from '../config/store';
-import type { BoundListener, ClusterView } from '../data-plane/types';
+import type { BoundListener, ClusterView, ConnectionView } from '../data-plane/types';
 import type { Families } from '../observe/families';
 import { compileSearch } from '../route/regex';
 import { certs } from './certs';
 import { clustersJson, clustersText } from './clusters';
 import { configDump } from './config-dump';
+import { connectionsJson, connectionsText } from './connections';
 import { json, text, type Answer, type Route, type Routes } from './http';
 
 /** Envoy's states of a server. */
@@ -27,6 +28,7 @@ export interface Operated {
   readonly waitingFor: () => readonly string[];
   /** Of the whole pod, as are the metrics. */
   readonly clusters: () => Promise<Iterable<ClusterView>>;
+  readonly connections: () => Promise<readonly ConnectionView[]>;
   readonly listeners: () => Iterable<BoundListener>;
   readonly metrics: () => Promise<Families>;
   readonly controlPlane: () => { readonly address: string; readonly connected: boolean } | undefined;
@@ -58,6 +60,10 @@ export function adminRoutes(operated: Operated): Routes {
     ['/clusters', get('clusters with their endpoints; ?format=json', async (query) => {
       const clusters = await operated.clusters();
       return query.get('format') === 'json' ? json(clustersJson(clusters)) : text(clustersText(clusters));
+    })],
+    ['/connections', get('connections with the bytes that wait in each, those with most first; ?format=json', async (query) => {
+      const connections = await operated.connections();
+      return query.get('format') === 'json' ? json(connectionsJson(connections)) : text(connectionsText(connections));
     })],
     ['/listeners', get('listeners with their addresses; ?format=json', (query) => listeners(operated, query))],
     ['/stats', get('statistics by Envoy\'s names; ?filter=REGEX, ?format=prometheus', (query) => stats(operated, query))],

@@ -15,8 +15,8 @@ import type { OverloadConfig } from '../overload/types';
 import { Proxy, type PreparedSnapshot } from '../proxy';
 import { FailureLog } from '../tls/failures';
 import type { Transport } from '../transport';
-import { viewOf } from './report';
-import type { BoundListener, DataPlane, DataPlaneReport } from './types';
+import { connectionsOf, mostBuffered, viewOf } from './report';
+import type { BoundListener, ConnectionView, DataPlane, DataPlaneReport } from './types';
 
 export interface LocalDependencies {
   readonly clock: Clock;
@@ -103,7 +103,8 @@ export class LocalDataPlane implements DataPlane {
         return stats === undefined ? [] : [[config.statName, stats] as const];
       }),
     }, families);
-    collectOverload({ overload, bufferedBytes: proxy.bufferedBytes }, families);
+    collectOverload({ overload, bufferedBytes: proxy.bufferedBytes, mostBuffered: mostBuffered(proxy) }, families);
+    families.gauge('meshwright_deadlines_pending', 'Timeouts of requests and connections that are set', 'deadlines_pending').add({}, proxy.router.deadlines.pending);
     let connections = 0;
     for (const { stats } of proxy.listeners.values()) connections += stats.cxActive;
     return {
@@ -117,6 +118,15 @@ export class LocalDataPlane implements DataPlane {
 
   async report(): Promise<DataPlaneReport> {
     return this.reportNow();
+  }
+
+  /** As `connections`, now. */
+  connectionsNow(): readonly ConnectionView[] {
+    return connectionsOf(this.proxy);
+  }
+
+  async connections(): Promise<readonly ConnectionView[]> {
+    return this.connectionsNow();
   }
 
   reopenLogs(): void {

@@ -1,5 +1,8 @@
 import type { Cluster, Host } from '../cluster';
-import type { ClusterView, DataPlaneReport, HostView } from './types';
+import { authority } from '../listener/address';
+import { Inspector } from '../listener/inspector';
+import type { Proxy } from '../proxy';
+import type { ClusterView, ConnectionView, DataPlaneReport, HostView } from './types';
 
 /** A cluster as it is now. */
 export function viewOf(cluster: Cluster): ClusterView {
@@ -13,6 +16,32 @@ export function viewOf(cluster: Cluster): ClusterView {
 function viewOfHost(host: Host): HostView {
   const { key, address, port, region, zone, priority, weight, healthy, reportedHealthy, failedHealthCheck, ejected, active } = host;
   return { key, address, port, region, zone, priority, weight, healthy, reportedHealthy, failedHealthCheck, ejected, active };
+}
+
+/** The connections of a proxy, with what each of them holds. */
+export function connectionsOf(proxy: Proxy): ConnectionView[] {
+  const views: ConnectionView[] = [];
+  for (const listener of proxy.allListeners) {
+    for (const connection of listener.connections()) {
+      const { peerAddress, peerPort, bufferedBytes } = connection;
+      const { speaks = '', underWay = 0 } = connection instanceof Inspector ? {} : connection;
+      views.push({ side: 'downstream', name: listener.name, peer: authority(peerAddress, peerPort), protocol: speaks, active: underWay, bufferedBytes });
+    }
+  }
+  for (const pool of proxy.pools) {
+    for (const { host, streams, connection: { pendingBytes } } of pool.shared()) {
+      views.push({ side: 'upstream', name: pool.cluster.config.name, peer: host.key, protocol: 'HTTP/2', active: streams.size, bufferedBytes: pendingBytes });
+    }
+  }
+  return views;
+}
+
+/** What the connection holds that holds most. */
+export function mostBuffered(proxy: Proxy): number {
+  let most = 0;
+  for (const listener of proxy.allListeners) for (const { bufferedBytes } of listener.connections()) most = Math.max(most, bufferedBytes);
+  for (const pool of proxy.pools) for (const { connection: { pendingBytes } } of pool.shared()) most = Math.max(most, pendingBytes);
+  return most;
 }
 
 /** The clusters of a pod from what its workers see: counters and requests in flight add up, the rest is the same in all. */

@@ -39,6 +39,22 @@ export interface ClusterView {
   readonly hosts: readonly HostView[];
 }
 
+/** A connection and what it holds, as admin pages show it. The bytes of all of them are what the proxy's gauge has, but for copies of requests. */
+export interface ConnectionView {
+  /** A client's, or one to an endpoint that many requests share; one to an endpoint that is a request's alone counts with that request's client. */
+  readonly side: 'downstream' | 'upstream';
+  /** Of its listener, or its cluster. */
+  readonly name: string;
+  /** `address:port` of the other end. */
+  readonly peer: string;
+  /** HTTP/1.1, HTTP/2 or TCP; empty as long as its first bytes do not tell. */
+  readonly protocol: string;
+  /** Requests under way; a relay of bytes is one. */
+  readonly active: number;
+  /** Bytes of messages that wait in it. */
+  readonly bufferedBytes: number;
+}
+
 /** What a data plane has counted and how it is, as plain data. */
 export interface DataPlaneReport {
   readonly families: readonly FamilyData[];
@@ -57,6 +73,8 @@ export interface DataPlane {
   /** The listeners in force. */
   readonly listeners: readonly BoundListener[];
   report(): Promise<DataPlaneReport>;
+  /** Every connection of it, in any order. */
+  connections(): Promise<readonly ConnectionView[]>;
   /** Opens the files of access logs anew. */
   reopenLogs(): void;
   /** As `Proxy.drain`. */

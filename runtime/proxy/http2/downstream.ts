@@ -66,6 +66,8 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
 
   get peerAddress(): string { return (this.address ??= plainAddress(this.connection.peerAddress)); }
   get peerPort(): number { return this.connection.peerPort; }
+  get speaks() { return 'HTTP/2' as const; }
+  get underWay(): number { return this.streams.size; }
   get tls(): TlsSession | undefined { return this.connection.tls; }
   get tlsFailure(): string | undefined { return this.connection.failure?.text; }
 

@@ -68,6 +68,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   }
 
   abstract drain(): void;
+  abstract get underWay(): number;
   abstract get bufferedBytes(): number;
   abstract destroy(): void;
 
@@ -84,6 +85,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   get fallbackHost(): string { return this.manager.authority; }
   get forwarding(): ForwardingRules { return this; }
 
+  get speaks() { return 'HTTP/1.1' as const; }
   get tls(): TlsSession | undefined { return this.connection.tls; }
   get tlsFailure(): string | undefined { return this.connection.failure?.text; }
 

@@ -8,6 +8,12 @@ import type { PendingConnection } from './transport-socket';
 export interface Served extends PendingConnection {
   /** Ends when it has nothing under way. */
   drain(): void;
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  /** What is spoken on it. */
+  readonly speaks: 'HTTP/1.1' | 'HTTP/2' | 'TCP';
+  /** Requests under way; a relay of bytes is one. */
+  readonly underWay: number;
   /** Bytes of messages that wait in it, its upstream's included. */
   readonly bufferedBytes: number;
   /** Reads nothing from the client, whatever else wants it to, or goes on. */
@@ -85,6 +91,11 @@ export abstract class FilterChain<Tables extends ChainTables = ChainTables> {
   async empty(): Promise<void> {
     if (this.connections.size === 0 && this.shaking.size === 0) return;
     await new Promise<void>((resolve) => this.emptied.push(resolve));
+  }
+
+  /** Its connections, for admin pages. */
+  get served(): Iterable<Served> {
+    return this.connections;
   }
 
   get bufferedBytes(): number {

@@ -2,6 +2,7 @@ import type { InspectConfig } from '../config/types';
 import type { Router } from '../router/router';
 import { Deadline, type DeadlineOwner } from '../timer';
 import { READ_OFFSET, READ_SIZE, type Connection, type ConnectionHandler, type Destination } from '../transport';
+import { plainAddress } from './address';
 import { ClientHelloReader, Found, MAX_INSPECTED } from './client-hello';
 import type { ConnectionTraits } from './filter-chain-match';
 import { HttpReader } from './http-reader';
@@ -50,6 +51,9 @@ export class Inspector implements ConnectionHandler, DeadlineOwner, PendingConne
     connection.handler = this;
     if (config.timeout > 0) router.deadlines.set(this.deadline, config.timeout, router.clock.now());
   }
+
+  get peerAddress(): string { return plainAddress(this.connection.peerAddress); }
+  get peerPort(): number { return this.connection.peerPort; }
 
   get bufferedBytes(): number {
     return this.stash?.length ?? 0;

@@ -3,7 +3,7 @@ import type { Router } from '../router/router';
 import { TcpProxy } from '../tcp/tcp-proxy';
 import type { Connection, Destination } from '../transport';
 import { authority, plainAddress } from './address';
-import type { ChainOwner, FilterChain } from './filter-chain';
+import type { ChainOwner, FilterChain, Served } from './filter-chain';
 import { matchesAll } from './filter-chain-match';
 import { HttpConnectionManager } from './http-connection-manager';
 import { Inspector, type InspectedTraits, type InspectionOwner, type Outcome } from './inspector';
@@ -156,6 +156,12 @@ export class Listener implements ChainOwner, InspectionOwner {
     // A chain gets them before the last of them is forgotten here.
     if (this.inspectors.size > 0) await new Promise<void>((resolve) => this.inspectedAll.push(resolve));
     await Promise.all([...this.chains, ...this.leaving].map(async (chain) => chain.empty()));
+  }
+
+  /** Its connections that are served, and those whose first bytes are looked at. */
+  *connections(): Generator<Served | Inspector> {
+    yield* this.inspectors;
+    for (const chain of [...this.chains, ...this.leaving]) yield* chain.served;
   }
 
   /** Bytes of messages that wait in it, those of its upstreams included. */

@@ -88,13 +88,16 @@ export class ClusterPool {
     return this.cluster.config.statName || this.cluster.config.name;
   }
 
+  /** Connections that many requests share; any other is its request's. */
+  *shared(): Generator<Http2Upstream> {
+    if (this.cluster.config.http2 === undefined) return;
+    for (const host of this.cluster.hosts()) yield* (host.pool as HostConnections | undefined)?.http2 ?? [];
+  }
+
   /** Bytes that wait on connections that many requests share. */
   get pendingBytes(): number {
-    if (this.cluster.config.http2 === undefined) return 0;
     let bytes = 0;
-    for (const host of this.cluster.hosts()) {
-      for (const { connection } of (host.pool as HostConnections | undefined)?.http2 ?? []) bytes += connection.pendingBytes;
-    }
+    for (const { connection } of this.shared()) bytes += connection.pendingBytes;
     return bytes;
   }
 

@@ -62,6 +62,9 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
   get destinationPort(): number { return this.proxy.owner.port; }
   get request(): undefined { return undefined; }
   get peerAddress(): string { return (this.address ??= plainAddress(this.client.peerAddress)); }
+  get peerPort(): number { return this.client.peerPort; }
+  get speaks() { return 'TCP' as const; }
+  get underWay(): number { return 1; }
 
   get bufferedBytes(): number {
     return (this.early?.length ?? 0) + this.client.pendingBytes + (this.upstream?.connection.pendingBytes ?? 0);

@@ -90,6 +90,13 @@ export class Deadlines {
     deadline.list?.remove(deadline);
   }
 
+  /** How many are set. They are counted when somebody asks: nobody who sets one pays for it. */
+  get pending(): number {
+    let count = 0;
+    for (const { head } of this.slots) for (let deadline = head; deadline !== undefined; deadline = deadline.next) count++;
+    return count;
+  }
+
   close(): void {
     this.closed = true;
     this.timer?.cancel();

@@ -78,6 +78,9 @@ export class DataPlaneWorker {
       case 'report':
         this.deps.post({ kind: 'report', id: message.id, report: this.plane.reportNow() });
         return;
+      case 'connections':
+        this.deps.post({ kind: 'connections', id: message.id, connections: this.plane.connectionsNow() });
+        return;
       case 'logged':
         this.logs.get(message.path)?.taken(message.bytes);
         return;

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { DataPlaneReport } from '../data-plane/types';
+import type { ConnectionView, DataPlaneReport } from '../data-plane/types';
 import type { LogLevel } from '../observe/log';
 import type { OverloadConfig } from '../overload/types';
 import type { SnapshotChanges } from './snapshot-wire';
@@ -30,7 +30,7 @@ export type ToWorker =
   | { readonly kind: 'commit' | 'abort'; readonly id: number }
   /** The hosts that are out, by cluster; of clusters that are not named none is. */
   | { readonly kind: 'ejected'; readonly hosts: ReadonlyMap<string, readonly string[]> }
-  | { readonly kind: 'report'; readonly id: number }
+  | { readonly kind: 'report' | 'connections'; readonly id: number }
   /** Bytes of an access log that the main thread has taken. */
   | { readonly kind: 'logged'; readonly path: string; readonly bytes: number }
   /** Answered by `settled`. */
@@ -49,6 +49,7 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly id: number; readonly problems: readonly Problem[] }
   | { readonly kind: 'settled'; readonly id: number }
   | { readonly kind: 'report'; readonly id: number; readonly report: DataPlaneReport }
+  | { readonly kind: 'connections'; readonly id: number; readonly connections: readonly ConnectionView[] }
   /** A host has failed often enough to be ejected. */
   | { readonly kind: 'suspect'; readonly cluster: string; readonly host: string }
   /** Lines of an access log, newlines included. */

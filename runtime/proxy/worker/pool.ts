@@ -3,7 +3,7 @@ import { Ejections } from '../cluster/ejections';
 import { SharedResources, isResourcesName } from '../cluster/resources';
 import type { ProxySnapshot } from '../config/types';
 import { mergeClusters } from '../data-plane/report';
-import type { BoundListener, DataPlane, DataPlaneReport } from '../data-plane/types';
+import type { BoundListener, ConnectionView, DataPlane, DataPlaneReport } from '../data-plane/types';
 import { ListenError } from '../listen-error';
 import { Families } from '../observe/families';
 import type { LineSink } from '../observe/line-writer';
@@ -247,6 +247,14 @@ export class WorkerPool implements DataPlane {
       heapBytes: sum((report) => report.heapBytes),
       problems,
     };
+  }
+
+  async connections(): Promise<readonly ConnectionView[]> {
+    const found: ConnectionView[] = [];
+    await Promise.all(this.slots.map(async (slot) => this.within(REPORT_TIMEOUT, slot.ask((id) => ({ kind: 'connections', id })).then((answer) => {
+      if (answer.kind === 'connections') found.push(...answer.connections);
+    }))));
+    return found;
   }
 
   private async ask(slot: WorkerSlot): Promise<void> {

@@ -76,6 +76,8 @@ describe('a proxy with a static bootstrap', () => {
     expect(await get('/ready')).toBe('LIVE\n');
     expect(await get('/listeners')).toBe(`http::127.0.0.1:${port}\n`);
     expect(JSON.parse(await get('/listeners?format=json'))).toMatchObject({ listener_statuses: [{ name: 'http', local_address: { socket_address: { port_value: port } } }] });
+    expect(await get('/connections')).toBe('');
+    expect(JSON.parse(await get('/connections?format=json'))).toEqual({ connections: [] });
     expect(await get('/clusters')).toMatch(/^app::circuit_breaker::state::closed$/m);
     expect(await get('/clusters')).toMatch(/^app::127\.0\.0\.1:\d+::health_flags::healthy$/m);
     expect(JSON.parse(await get('/clusters?format=json'))).toMatchObject({

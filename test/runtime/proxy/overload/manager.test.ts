@@ -108,9 +108,9 @@ test('pressures and actions are metrics by Envoy\'s names; closing undoes everyt
   use.heap = 960;
   clock.advance(250);
   const families = new Families();
-  collectOverload({ overload: manager, bufferedBytes: 77 }, families);
+  collectOverload({ overload: manager, bufferedBytes: 77, mostBuffered: 70 }, families);
   expect(families.stats().split('\n')).toEqual(expect.arrayContaining([
-    'overload.heap.pressure: 96', 'overload.loop.pressure: 0', 'overload.buffered_bytes: 77',
+    'overload.heap.pressure: 96', 'overload.loop.pressure: 0', 'overload.buffered_bytes: 77', 'overload.connection_buffered_bytes_max: 70',
     'overload.envoy.overload_actions.stop_accepting_requests.active: 1', 'overload.meshwright.overload_actions.stop_reading.active: 0',
   ]));
   manager.close();

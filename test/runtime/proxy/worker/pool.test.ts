@@ -184,6 +184,17 @@ describe('what workers share', () => {
     expect((await report).clusters.map(({ name, stats }) => [name, stats.rqTotal])).toEqual([['payment', 3]]);
   });
 
+  test('connections of all are shown, with what each of them holds', async () => {
+    harness = await PoolHarness.start(2);
+    await harness.pool.apply(shop());
+    for (const [index, bytes] of [[0, 'GET / HT'], [1, 'GET']] as const) harness.threads[index].transport.client(8080).deliver(bytes);
+    const pending = harness.pool.connections();
+    await harness.settle();
+    expect((await pending).map(({ name, active, bufferedBytes }) => [name, active, bufferedBytes])).toEqual([['ingress', 0, 8], ['ingress', 0, 3]]);
+    expect(await stat('overload.buffered_bytes')).toBe(11);
+    expect(await stat('overload.connection_buffered_bytes_max')).toBe(8);
+  });
+
   test('one access log, whole lines, those of a worker in their order', async () => {
     harness = await PoolHarness.start(2);
     await harness.pool.apply(shop({}, { accessLog: LOG }));

@@ -16,6 +16,12 @@ export interface TotalTimeoutOptions {
    * @default Duration.seconds(5)
    */
   readonly connect?: Duration;
+  /**
+   * How old a connection may become; see `ConnectionTimeoutOptions.maxDuration`.
+   *
+   * @default - as old as it likes
+   */
+  readonly maxConnectionDuration?: Duration;
 }
 
 /** Options of `Timeout.perTry`. */
@@ -26,6 +32,12 @@ export interface PerTryTimeoutOptions {
    * @default Duration.seconds(5)
    */
   readonly connect?: Duration;
+  /**
+   * How old a connection may become; see `ConnectionTimeoutOptions.maxDuration`.
+   *
+   * @default - as old as it likes
+   */
+  readonly maxConnectionDuration?: Duration;
 }
 
 /** Bounds of connections. */
@@ -42,6 +54,14 @@ export interface ConnectionTimeoutOptions {
    * @default Duration.hours(1)
    */
   readonly idle?: Duration;
+  /**
+   * How old a connection of a caller's proxy may become, so that its load moves to endpoints that came later. One of HTTP that is older takes no more
+   * requests and is closed when those that it carries have ended (xDS `HttpProtocolOptions.max_connection_duration`); one of `tcp` has no such seam and
+   * is closed at once (xDS `TcpProxy.max_downstream_connection_duration`).
+   *
+   * @default - as old as it likes
+   */
+  readonly maxDuration?: Duration;
 }
 
 /**
@@ -54,20 +74,20 @@ export class Timeout {
    * Bounds the call with all its retries and the waits between them (Gateway API `timeouts.request`, xDS `RouteAction.timeout`).
    *
    * @param duration whole milliseconds, at most 24 hours
-   * @param options a bound of each try
+   * @param options bounds of each try and of connections
    */
   public static total(duration: Duration, options: TotalTimeoutOptions = {}): Timeout {
-    return new Timeout(duration, options.perTry, options.connect);
+    return new Timeout(duration, options.perTry, { connect: options.connect, maxDuration: options.maxConnectionDuration });
   }
 
   /**
    * Bounds each try only (Gateway API `timeouts.backendRequest`, xDS `RetryPolicy.per_try_timeout`).
    *
    * @param duration whole milliseconds, at most 24 hours
-   * @param options a bound of the connection
+   * @param options bounds of connections
    */
   public static perTry(duration: Duration, options: PerTryTimeoutOptions = {}): Timeout {
-    return new Timeout(undefined, duration, options.connect);
+    return new Timeout(undefined, duration, { connect: options.connect, maxDuration: options.maxConnectionDuration });
   }
 
   /**
@@ -76,24 +96,25 @@ export class Timeout {
    * @param options bounds, each whole milliseconds, at most 24 hours
    */
   public static connection(options: ConnectionTimeoutOptions): Timeout {
-    return new Timeout(undefined, undefined, options.connect, options.idle);
+    return new Timeout(undefined, undefined, options);
   }
 
   private constructor(
     private readonly ofCall: Duration | undefined,
     private readonly ofTry: Duration | undefined,
-    private readonly toConnect: Duration | undefined,
-    private readonly ofIdle?: Duration,
+    private readonly ofConnections: ConnectionTimeoutOptions,
   ) {}
 
   /** @internal */
   public _toSpec(): Spec<'timeout'> {
+    const { connect, idle, maxDuration } = this.ofConnections;
     return {
       total: gep2257(this.ofCall),
       perTry: gep2257(this.ofTry),
       // Members of connections alone: where only requests are bounded the contract has none of them.
-      ...this.toConnect === undefined ? {} : { connect: gep2257(this.toConnect) },
-      ...this.ofIdle === undefined ? {} : { idle: gep2257(this.ofIdle) },
+      ...connect === undefined ? {} : { connect: gep2257(connect) },
+      ...idle === undefined ? {} : { idle: gep2257(idle) },
+      ...maxDuration === undefined ? {} : { maxConnectionDuration: gep2257(maxDuration) },
     };
   }
 }

@@ -51,7 +51,7 @@ function program(): Chart {
     mesh,
     hostname: 'api.cards.example',
     port: ServicePort.http(443),
-    timeout: Timeout.total(Duration.seconds(5), { connect: Duration.seconds(1) }),
+    timeout: Timeout.total(Duration.seconds(5), { connect: Duration.seconds(1), maxConnectionDuration: Duration.minutes(30) }),
     outlierDetection: OutlierDetection.consecutiveServerErrors(5, { baseEjectionDuration: Duration.seconds(30), maxEjectionPercent: 50 }),
   });
   order.calls(cards, { timeout: Timeout.total(Duration.seconds(3)) });

@@ -75,7 +75,7 @@ describe('bytes', () => {
       outlierDetection: OutlierDetection.consecutiveServerErrors(3, { baseEjectionDuration: Duration.seconds(30), maxEjectionPercent: 50 }),
       loadBalancer: LoadBalancer.ringHash(HashKey.sourceIp()),
     });
-    service(mesh, 'queue', { port: ServicePort.tcp(5672), timeout: Timeout.connection({ idle: Duration.minutes(5) }) });
+    service(mesh, 'queue', { port: ServicePort.tcp(5672), timeout: Timeout.connection({ idle: Duration.minutes(5), maxDuration: Duration.hours(1) }) });
     expect(yaml(emitted(chart, 'MeshService', 'db').spec)).toMatchInlineSnapshot(`
 bulkhead:
   maxConnections: 20
@@ -104,12 +104,15 @@ timeout:
   connect: 1s
   idle: 1h
 `);
-    expect(emitted(chart, 'MeshService', 'queue').spec.timeout).toEqual({ idle: '5m' });
+    expect(emitted(chart, 'MeshService', 'queue').spec.timeout).toEqual({ idle: '5m', maxConnectionDuration: '1h' });
   });
 
-  test('a bound of making a connection is for requests too', () => {
+  test('bounds of connections are for requests too', () => {
     const chart = shopChart();
-    service(shopMesh(chart), 'payment', { timeout: Timeout.total(Duration.seconds(2), { connect: Duration.millis(250) }) });
-    expect(emitted(chart, 'MeshService', 'payment').spec.timeout).toEqual({ total: '2s', connect: '250ms' });
+    const mesh = shopMesh(chart);
+    service(mesh, 'payment', { timeout: Timeout.total(Duration.seconds(2), { connect: Duration.millis(250), maxConnectionDuration: Duration.minutes(30) }) });
+    expect(emitted(chart, 'MeshService', 'payment').spec.timeout).toEqual({ total: '2s', connect: '250ms', maxConnectionDuration: '30m' });
+    service(mesh, 'stock', { timeout: Timeout.perTry(Duration.seconds(1), { maxConnectionDuration: Duration.minutes(30) }) });
+    expect(emitted(chart, 'MeshService', 'stock').spec.timeout).toEqual({ perTry: '1s', maxConnectionDuration: '30m' });
   });
 });

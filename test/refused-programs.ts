@@ -177,6 +177,7 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   bytes('a geohash', { locality: LocalityPolicy.geohash('x-geohash', { healthyPercent: 70 }) }),
   bytes('a readiness path', { readinessPath: '/ready' }),
   payment('an idle timeout of requests', { timeout: Timeout.connection({ idle: second }) }),
+  payment('a connection without any age', { timeout: Timeout.connection({ maxDuration: Duration.millis(0) }) }),
   payment('a connection in no time', { timeout: Timeout.connection({ connect: Duration.millis(0) }) }),
   payment('a readiness path of gRPC', { port: ServicePort.grpc(9090), readinessPath: '/ready' }),
   {

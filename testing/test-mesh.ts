@@ -231,10 +231,19 @@ export class TestMesh {
 
   /** State of the circuit breaker that a caller's proxy keeps for a Service; undefined where it has none. */
   breaker(from: string, upstream: string): 'closed' | 'open' | 'half_open' | undefined {
+    return this.cluster(from, upstream).breakerState;
+  }
+
+  /** Connections that a caller's proxy has made to a Service so far. */
+  connectionsMade(from: string, upstream: string): number {
+    return this.cluster(from, upstream).stats.cxTotal;
+  }
+
+  private cluster(from: string, upstream: string) {
     const clusters = [...this.pod(from).proxy.clusters];
     const found = clusters.find(([name]) => name.startsWith(`${upstream}.`) || name === upstream);
     if (!found) throw new Error(`${from} has no cluster for ${upstream}; it has ${clusters.map(([name]) => name).join(', ')}`);
-    return found[1].breakerState;
+    return found[1];
   }
 
   /** Kills a pod's processes: connections to it break, new ones are refused, and its endpoint stays until `setReady` takes it away. */

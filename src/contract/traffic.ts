@@ -42,11 +42,13 @@ export const timeout = withRules(
     ...ofRequests,
     connect: positiveDuration.optional().describe('Bound of making a connection; 5s without it.'),
     idle: positiveDuration.optional().describe('A connection of a tcp port over which nothing went for so long is closed. Without it there is no bound.'),
+    maxConnectionDuration: positiveDuration.optional()
+      .describe('A connection that is older takes no more requests and is closed after its last one; of a tcp port it is closed. Without it there is no bound.'),
   }),
   {
-    rule: 'has(self.total) || has(self.perTry) || has(self.connect) || has(self.idle)',
-    message: 'one of total, perTry, connect and idle must be set',
-    holds: (value) => (value.total ?? value.perTry ?? value.connect ?? value.idle) !== undefined,
+    rule: 'has(self.total) || has(self.perTry) || has(self.connect) || has(self.idle) || has(self.maxConnectionDuration)',
+    message: 'one of total, perTry, connect, idle and maxConnectionDuration must be set',
+    holds: (value) => (value.total ?? value.perTry ?? value.connect ?? value.idle ?? value.maxConnectionDuration) !== undefined,
   },
   perTryWithinTotal,
 );

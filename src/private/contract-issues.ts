@@ -121,6 +121,7 @@ const FIXES: Readonly<Record<string, string>> = {
   'localPort': 'write localPort: 15432, or another number of 1 to 65535',
   'connect': 'write connect: Duration.seconds(1)',
   'idle': 'write idle: Duration.minutes(10)',
+  'maxConnectionDuration': 'write maxDuration: Duration.minutes(30), or maxConnectionDuration beside a total or perTry',
   'allow': 'write allow: [CallRule.http({ methods: [HttpMethod.GET] })], or leave allow out to allow everything',
   'allow.http.methods': 'name each method once, or leave methods out to allow any',
   'allow.http.path': 'write path: StringMatch.exact(\'/payments\'), or StringMatch.prefix(\'/payments\'); rules have no regular expressions',
@@ -145,7 +146,7 @@ const PROTOCOL_FIXES: readonly (readonly [rule: RegExp, fix: string])[] = [
   [/grpcMessageBytes with protocol http/, 'write SizeLimits.of({ requestBody: Size.mebibytes(1) }), or ServicePort.grpc(…) if it carries calls of gRPC'],
   [/must not be grpc with a protocol/, 'write HealthCheck.http(\'/healthz\') or HealthCheck.tcp(), or ServicePort.grpc(…) if it carries calls of gRPC'],
   [/must be tcp with protocol tcp/, 'write HealthCheck.tcp()'],
-  [/^Unrecognized key.*"(connect|idle)"/, 'write it in the timeout of the service that is called, or take it out'],
+  [/^Unrecognized key.*"(connect|idle|maxConnectionDuration)"/, 'write it in the timeout of the service that is called, or take it out'],
   [/with protocol tcp/, 'take it out, or write the port as ServicePort.http(…) if it speaks HTTP'],
 ];
 

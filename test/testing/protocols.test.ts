@@ -110,6 +110,45 @@ test('HttpRoute is for gRPC services too', async () => {
   });
 });
 
+describe('a connection that is as old as it may become', () => {
+  const timeout = Timeout.connection({ maxDuration: Duration.seconds(60) });
+
+  test.each([['http', ServicePort.http(8080)], ['http2', ServicePort.http2(8080)]] as const)('%s: takes no more requests, and ends those that it carries', async (_, port) => {
+    await within({}, program(port, { timeout, replicas: 1 }), async (mesh) => {
+      const made: number[] = [];
+      const ask = async (delay = 0) => {
+        mesh.stub('upstream', () => ({ delay }));
+        expect(await mesh.request('web', 'http://upstream/')).toMatchObject({ status: 200 });
+        made.push(mesh.connectionsMade('web', 'upstream'));
+      };
+      await ask();
+      await mesh.advance(50_000);
+      // Under way while its connection passes its age.
+      await ask(20_000);
+      await ask();
+      await mesh.advance(55_000);
+      await ask();
+      await mesh.advance(10_000);
+      await ask();
+      expect(made.map((count) => count - made[0]!)).toEqual([0, 0, 1, 1, 2]);
+    });
+  });
+
+  test('tcp: is closed', async () => {
+    await within({}, program(ServicePort.tcp(5432), { timeout, replicas: 1 }), async (mesh) => {
+      const connection = mesh.connect('web', 'upstream');
+      for (let second = 0; second < 59; second++) {
+        connection.send('a');
+        await mesh.wait(connection.read(second + 1));
+        await mesh.advance(1000);
+      }
+      expect([connection.ended, connection.broken]).toEqual([false, undefined]);
+      await mesh.advance(1000);
+      expect(connection.ended || connection.broken !== undefined).toBe(true);
+    });
+  });
+});
+
 describe('policies of connections', () => {
   const port = ServicePort.tcp(5432);
 

@@ -200,6 +200,8 @@ export interface Policies {
   readonly connectTimeout: number | undefined;
   /** Of connections that carry bytes: closed when nothing went over them for so long. */
   readonly idleTimeout: number | undefined;
+  /** How old a connection may become. */
+  readonly maxConnectionDuration: number | undefined;
   readonly retry: Retry | undefined;
   readonly retryBudget: RetryBudget | undefined;
   readonly circuitBreaker: CircuitBreaker | undefined;

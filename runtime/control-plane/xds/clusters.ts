@@ -13,10 +13,10 @@ import type { ProxyNode } from './types';
 /** What xDS says for no bound: its own defaults are 1024, and 3 retries. */
 const UNBOUNDED = 4_294_967_295;
 /** Time to connect to another pod, and to the application beside the proxy, in milliseconds. */
-export const CONNECT_TIMEOUT = 5000;
+const CONNECT_TIMEOUT = 5000;
 const LOCAL_CONNECT_TIMEOUT = 1000;
 /** An idle connection to another proxy is closed before that one closes it after its hour, and well before a firewall forgets it. */
-export const IDLE_TIMEOUT = 300_000;
+const IDLE_TIMEOUT = 300_000;
 /** Below the 5 seconds after which many HTTP/1.1 servers (Node's among them) close an idle connection: a request sent just then would be lost. */
 const LOCAL_IDLE_TIMEOUT = 4000;
 const LARGEST_RING = 8_388_608;
@@ -29,7 +29,7 @@ export function cluster(backend: Backend, region?: string, detected?: DetectedPr
   const name = detected === undefined ? endpoints : detectedClusterName(backend, detected);
   const { policies } = backend;
   return create(ClusterSchema, {
-    ...upstream(name, backend.protocol, policies.connectTimeout ?? CONNECT_TIMEOUT, IDLE_TIMEOUT),
+    ...upstream(name, backend.protocol, connections(policies)),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: {
       serviceName: endpoints,
@@ -62,7 +62,7 @@ export function inboundCluster(service: Service, node: ProxyNode, detected?: Det
   // An HTTP/2 server says with a GOAWAY that it closes, so nothing is lost on a connection that was idle for long.
   const idleTimeout = protocol === 'http' ? LOCAL_IDLE_TIMEOUT : IDLE_TIMEOUT;
   return create(ClusterSchema, {
-    ...upstream(name, protocol, LOCAL_CONNECT_TIMEOUT, idleTimeout),
+    ...upstream(name, protocol, { connectTimeout: LOCAL_CONNECT_TIMEOUT, idleTimeout }),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     loadAssignment: {
@@ -90,7 +90,7 @@ interface OriginalDestinations {
 /** Where each connection was meant to go. */
 export function originalDestinations(name: string, { port, transportSocket, protocol = 'tcp' }: OriginalDestinations = {}): Cluster {
   return create(ClusterSchema, {
-    ...upstream(name, protocol, CONNECT_TIMEOUT, IDLE_TIMEOUT),
+    ...upstream(name, protocol, { connectTimeout: CONNECT_TIMEOUT, idleTimeout: IDLE_TIMEOUT }),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
     lbConfig: port === undefined ? undefined : { case: 'originalDstLbConfig', value: { upstreamPortOverride: port } },
@@ -99,7 +99,19 @@ export function originalDestinations(name: string, { port, transportSocket, prot
   });
 }
 
-export function upstream(name: string, protocol: Protocol, connectTimeout: number, idleTimeout: number): ClusterInit {
+/** Bounds of a cluster's connections, in milliseconds. */
+interface ConnectionBounds {
+  readonly connectTimeout: number;
+  readonly idleTimeout: number;
+  readonly maxConnectionDuration?: number | undefined;
+}
+
+/** Those of the connections to other pods and to what is outside. */
+export function connections({ connectTimeout, maxConnectionDuration }: Policies): ConnectionBounds {
+  return { connectTimeout: connectTimeout ?? CONNECT_TIMEOUT, idleTimeout: IDLE_TIMEOUT, maxConnectionDuration };
+}
+
+export function upstream(name: string, protocol: Protocol, { connectTimeout, idleTimeout, maxConnectionDuration }: ConnectionBounds): ClusterInit {
   return {
     name,
     connectTimeout: duration(connectTimeout),
@@ -107,7 +119,7 @@ export function upstream(name: string, protocol: Protocol, connectTimeout: numbe
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     typedExtensionProtocolOptions: protocol === 'tcp' ? {} : {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': packAny(UpstreamHttpProtocolOptionsSchema, create(UpstreamHttpProtocolOptionsSchema, {
-        commonHttpProtocolOptions: { idleTimeout: duration(idleTimeout) },
+        commonHttpProtocolOptions: { idleTimeout: duration(idleTimeout), maxConnectionDuration: maxConnectionDuration === undefined ? undefined : duration(maxConnectionDuration) },
         upstreamProtocolOptions: {
           case: 'explicitHttpConfig',
           value: { protocolConfig: protocol === 'http' ? { case: 'httpProtocolOptions', value: {} } : { case: 'http2ProtocolOptions', value: HTTP2_LIMITS } },

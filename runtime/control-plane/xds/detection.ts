@@ -27,8 +27,8 @@ export function seesHttp(chains: readonly FilterChain[]): boolean {
  * looks, and the tunnel's ALPN says what it saw: listener filters of the called see no more than the ClientHello. The bytes stay as they are.
  */
 export function bytesChains(statPrefix: string, mesh: MeshSettings, backend: Backend): FilterChain[] {
-  const { idleTimeout, loadBalancer } = backend.policies;
-  const to = (cluster: string) => tcpChain(statPrefix, mesh, { cluster, idleTimeout, bySource: loadBalancer.kind === 'ring-hash' });
+  const { idleTimeout, maxConnectionDuration, loadBalancer } = backend.policies;
+  const to = (cluster: string) => tcpChain(statPrefix, mesh, { cluster, idleTimeout, maxConnectionDuration, bySource: loadBalancer.kind === 'ring-hash' });
   if (!isTold(backend)) return [to(clusterName(backend))];
   const chain = (name: string, filterChainMatch: Match, cluster = clusterName(backend)) => (
     { ...to(cluster), name, filterChainMatch } as FilterChain);

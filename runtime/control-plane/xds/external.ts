@@ -4,7 +4,7 @@ import {
   TransportSocketSchema, UpstreamTlsContextSchema, type Cluster, type TransportSocket,
 } from '../../xds';
 import type { Backend, External, Policies } from '../model';
-import { callersPolicies, CONNECT_TIMEOUT, IDLE_TIMEOUT, upstream } from './clusters';
+import { callersPolicies, connections, upstream } from './clusters';
 import type { Init } from './init';
 import { clusterName, tunnelName } from './names';
 
@@ -19,7 +19,7 @@ const DNS_FAILURE = { baseInterval: duration(1000), maxInterval: duration(10_000
 export function externalCluster(backend: Backend, external: External): Cluster {
   const name = clusterName(backend);
   return create(ClusterSchema, {
-    ...upstream(name, backend.protocol, backend.policies.connectTimeout ?? CONNECT_TIMEOUT, IDLE_TIMEOUT),
+    ...upstream(name, backend.protocol, connections(backend.policies)),
     ...callersPolicies(backend.policies),
     ...where(name, backend, external),
     transportSocket: external.tls && tlsTo(backend, external, external.tls.authorities),
@@ -29,7 +29,7 @@ export function externalCluster(backend: Backend, external: External): Cluster {
 /** The same for applications that speak TLS to it themselves: their bytes go on as they are, to where the name leads and nowhere else. */
 export function tunnelCluster(backend: Backend, external: External): Cluster {
   const name = tunnelName(backend);
-  const { connectTimeout, bulkhead, outlierDetection, loadBalancer } = backend.policies;
+  const { bulkhead, outlierDetection, loadBalancer } = backend.policies;
   const policies: Policies = {
     ...backend.policies,
     retryBudget: undefined, circuitBreaker: undefined, healthCheck: undefined, outlierDetection,
@@ -37,7 +37,7 @@ export function tunnelCluster(backend: Backend, external: External): Cluster {
     loadBalancer: loadBalancer.kind === 'ring-hash' ? { kind: 'round-robin' } : loadBalancer,
   };
   return create(ClusterSchema, {
-    ...upstream(name, 'tcp', connectTimeout ?? CONNECT_TIMEOUT, IDLE_TIMEOUT), ...callersPolicies(policies), ...where(name, backend, external),
+    ...upstream(name, 'tcp', connections(policies)), ...callersPolicies(policies), ...where(name, backend, external),
   });
 }
 

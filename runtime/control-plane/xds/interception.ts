@@ -132,8 +132,8 @@ function toPods(service: Service, model: MeshModel, backend: Backend): FilterCha
   const pods = localities.flatMap(({ endpoints, secondFamily = [] }) => [...endpoints.map(({ address }) => address), ...secondFamily]);
   if (pods.length === 0) return undefined;
   const name = podsOf(backend);
-  const { idleTimeout } = backend.policies;
-  const chain = tcpChain(name, service.mesh, { cluster: name, idleTimeout, bySource: false });
+  const { idleTimeout, maxConnectionDuration } = backend.policies;
+  const chain = tcpChain(name, service.mesh, { cluster: name, idleTimeout, maxConnectionDuration, bySource: false });
   return { ...chain, name, filterChainMatch: matching([...new Set(pods)].sort(), backend.port) } as FilterChain;
 }
 

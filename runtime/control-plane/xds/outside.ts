@@ -117,8 +117,9 @@ function rulesOf({ name, namespace }: Service): string {
 }
 
 function bytes({ mesh }: Service, cluster: string, backend?: Outside): FilterChain {
+  const policies = backend?.protocol === 'tcp' ? backend.policies : undefined;
   return tcpChain(OUTSIDE, mesh, {
-    cluster, idleTimeout: backend?.protocol === 'tcp' ? backend.policies.idleTimeout : undefined, bySource: backend?.policies.loadBalancer.kind === 'ring-hash' && backend.protocol === 'tcp',
+    cluster, idleTimeout: policies?.idleTimeout, maxConnectionDuration: policies?.maxConnectionDuration, bySource: policies?.loadBalancer.kind === 'ring-hash',
   });
 }
 

@@ -7,17 +7,20 @@ import { INBOUND, OUTSIDE } from './names';
 export interface BytesTo {
   readonly cluster: string;
   readonly idleTimeout: number | undefined;
+  /** How old a connection may become; undefined: no bound. */
+  readonly maxConnectionDuration?: number | undefined;
   /** The endpoint is picked by the address of the client. */
   readonly bySource: boolean;
 }
 
 /** A chain that passes bytes on. */
-export function tcpChain(statPrefix: string, { accessLogPercent }: MeshSettings, { cluster, idleTimeout, bySource }: BytesTo): FilterChain {
+export function tcpChain(statPrefix: string, { accessLogPercent }: MeshSettings, { cluster, idleTimeout, maxConnectionDuration, bySource }: BytesTo): FilterChain {
   const proxy = create(TcpProxySchema, {
     statPrefix,
     clusterSpecifier: { case: 'cluster', value: cluster },
     // Envoy's own is an hour; here it is what the service says.
     idleTimeout: duration(idleTimeout ?? 0),
+    maxDownstreamConnectionDuration: maxConnectionDuration === undefined ? undefined : duration(maxConnectionDuration),
     maxConnectAttempts: 1,
     hashPolicy: bySource ? [{ policySpecifier: { case: 'sourceIp', value: {} } }] : [],
     // Within the mesh nobody is denied on the way out.

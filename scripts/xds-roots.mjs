@@ -31,6 +31,7 @@ export const roots = {
     'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
   ],
   [`${v3}/filters/network/tcp_proxy/v3/tcp_proxy.proto`]: ['envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'],
+  [`${v3}/filters/network/set_filter_state/v3/set_filter_state.proto`]: ['envoy.extensions.filters.network.set_filter_state.v3.Config'],
 
   // Listener filters.
   [`${v3}/filters/listener/original_dst/v3/original_dst.proto`]: ['envoy.extensions.filters.listener.original_dst.v3.OriginalDst'],

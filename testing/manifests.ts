@@ -18,3 +18,11 @@ function synthesized(source: App | Chart): string {
   if (root.synthYaml === undefined) throw new Error(`${source.node.path}: the chart must belong to an App`);
   return root.synthYaml();
 }
+
+/** Images that workloads run. */
+export function imagesOf(objects: readonly KubeObject[]): string[] {
+  return objects.flatMap((object) => {
+    const pod = (object.spec as { template?: { spec?: { containers?: { image?: string }[] } } } | undefined)?.template?.spec;
+    return (pod?.containers ?? []).flatMap(({ image }) => image ?? []);
+  });
+}

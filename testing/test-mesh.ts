@@ -12,7 +12,7 @@ import { exchange, type RequestOptions, type TestResponse } from './client';
 import { callHeaders, framed, grpcAnswer, grpcStub, type GrpcAnswer, type GrpcOptions } from './grpc';
 import type { Message } from './http1';
 import { keysOf } from './issuers';
-import { objectsOf, type MeshSource } from './manifests';
+import { imagesOf, objectsOf, type MeshSource } from './manifests';
 import { GuardedTransport, memoryNetwork, socketNetwork, type Network } from './network';
 import { Outsiders, type Outsider } from './outsiders';
 import { seededRandom } from './random';
@@ -396,11 +396,4 @@ function outsiderView(name: string): PodView {
 /** What an application passes on with its own calls. */
 function traced(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(['traceparent', 'tracestate', 'x-request-id'].flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
-}
-
-function imagesOf(objects: readonly KubeObject[]): string[] {
-  return objects.flatMap((object) => {
-    const pod = (object.spec as { template?: { spec?: { containers?: { image?: string }[] } } } | undefined)?.template?.spec;
-    return (pod?.containers ?? []).flatMap(({ image }) => image ?? []);
-  });
 }

@@ -44,6 +44,7 @@ export { SubstitutionFormatStringSchema, type SubstitutionFormatString } from '.
 
 export * from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 export * from './gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+export { ConfigSchema as SetFilterStateSchema, type Config as SetFilterState } from './gen/envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb';
 export * from './gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
 export * from './gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 export * from './gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb';

@@ -1,3 +1,4 @@
+export * from './policies';
 export * from './types';
 export { geohashPrefixes, rankLocalities } from './locality';
 export type { GeohashPrefix, RankedLocality } from './locality';

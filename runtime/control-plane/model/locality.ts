@@ -1,4 +1,5 @@
-import type { Backend, Locality, LocalityPolicy } from './types';
+import type { LocalityPolicy } from './policies';
+import type { Backend, Locality } from './types';
 
 /** A locality, and when it serves: 0 first. */
 export interface RankedLocality extends Locality {

@@ -7,7 +7,7 @@ import type { Backend, CircuitBreaker, HealthCheck, LoadBalancer, OutlierDetecti
 import { HTTP2_LIMITS } from './http2';
 import { clientSocket } from './identity';
 import type { Init } from './init';
-import { clusterName, detectedClusterName, inboundClusterName, type DetectedProtocol } from './names';
+import { clusterName, inboundClusterName, type DetectedProtocol } from './names';
 import type { ProxyNode } from './types';
 
 /** What xDS says for no bound: its own defaults are 1024, and 3 retries. */
@@ -23,23 +23,22 @@ const LARGEST_RING = 8_388_608;
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
-/** A backend as its callers use it; with a region, for the traffic that a geohash sends there; with what a caller has detected, for bytes that are that. */
-export function cluster(backend: Backend, region?: string, detected?: DetectedProtocol): Cluster {
-  const endpoints = clusterName(backend, region);
-  const name = detected === undefined ? endpoints : detectedClusterName(backend, detected);
+/** A backend as its callers use it; with a region, for the traffic that a geohash sends there. */
+export function cluster(backend: Backend, region?: string): Cluster {
+  const name = clusterName(backend, region);
   const { policies } = backend;
   return create(ClusterSchema, {
     ...upstream(name, backend.protocol, connections(policies)),
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
     edsClusterConfig: {
-      serviceName: endpoints,
+      serviceName: name,
       edsConfig: {
         configSourceSpecifier: { case: 'ads', value: {} },
         resourceApiVersion: ApiVersion.V3,
         initialFetchTimeout: duration(0),
       },
     },
-    transportSocket: backend.tls && clientSocket(backend, backend.tls.identity, detected),
+    transportSocket: backend.tls && clientSocket(backend, backend.tls.identity),
     ...callersPolicies(policies),
   });
 }
@@ -119,7 +118,9 @@ export function upstream(name: string, protocol: Protocol, { connectTimeout, idl
     commonLbConfig: { healthyPanicThreshold: { value: 0 } },
     typedExtensionProtocolOptions: protocol === 'tcp' ? {} : {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': packAny(UpstreamHttpProtocolOptionsSchema, create(UpstreamHttpProtocolOptionsSchema, {
-        commonHttpProtocolOptions: { idleTimeout: duration(idleTimeout), maxConnectionDuration: maxConnectionDuration === undefined ? undefined : duration(maxConnectionDuration) },
+        commonHttpProtocolOptions: {
+          idleTimeout: duration(idleTimeout), maxConnectionDuration: maxConnectionDuration === undefined ? undefined : duration(maxConnectionDuration),
+        },
         upstreamProtocolOptions: {
           case: 'explicitHttpConfig',
           value: { protocolConfig: protocol === 'http' ? { case: 'httpProtocolOptions', value: {} } : { case: 'http2ProtocolOptions', value: HTTP2_LIMITS } },

@@ -1,6 +1,6 @@
 import { create, FilterChainMatchSchema, type FilterChain } from '../../xds';
 import type { Backend, MeshSettings } from '../model';
-import { clusterName, detectedClusterName, type DetectedProtocol } from './names';
+import { clusterName, type DetectedProtocol } from './names';
 import { tcpChain } from './tcp-proxy';
 
 /**
@@ -28,13 +28,14 @@ export function seesHttp(chains: readonly FilterChain[]): boolean {
  */
 export function bytesChains(statPrefix: string, mesh: MeshSettings, backend: Backend): FilterChain[] {
   const { idleTimeout, maxConnectionDuration, loadBalancer } = backend.policies;
-  const to = (cluster: string) => tcpChain(statPrefix, mesh, { cluster, idleTimeout, maxConnectionDuration, bySource: loadBalancer.kind === 'ring-hash' });
-  if (!isTold(backend)) return [to(clusterName(backend))];
-  const chain = (name: string, filterChainMatch: Match, cluster = clusterName(backend)) => (
-    { ...to(cluster), name, filterChainMatch } as FilterChain);
+  const to = (tunnelled?: string) => tcpChain(statPrefix, mesh, {
+    cluster: clusterName(backend), idleTimeout, maxConnectionDuration, bySource: loadBalancer.kind === 'ring-hash', tunnelled,
+  });
+  if (!isTold(backend)) return [to()];
+  const chain = (name: string, filterChainMatch: Match, tunnelled?: string) => ({ ...to(tunnelled), name, filterChainMatch } as FilterChain);
   return [
-    chain('http', firstBytes('raw_buffer', SEEN.http), detectedClusterName(backend, 'http')),
-    chain('http2', firstBytes('raw_buffer', SEEN.http2), detectedClusterName(backend, 'http2')),
+    chain('http', firstBytes('raw_buffer', SEEN.http), TUNNELLED.http),
+    chain('http2', firstBytes('raw_buffer', SEEN.http2), TUNNELLED.http2),
     chain('bytes', firstBytes('raw_buffer')),
     // TLS of the application, whose own ALPN is none of the tunnel's.
     chain('tls', firstBytes('tls')),
@@ -42,6 +43,6 @@ export function bytesChains(statPrefix: string, mesh: MeshSettings, backend: Bac
 }
 
 /** Whether callers tell what they have seen. In plain text the called sees it himself. */
-export function isTold({ detects, tls }: Backend): boolean {
+function isTold({ detects, tls }: Backend): boolean {
   return detects === true && tls !== undefined;
 }

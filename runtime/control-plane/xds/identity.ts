@@ -55,9 +55,9 @@ export function serverSocket({ mesh: { trustDomain }, protocol }: Service, detec
 
 /** What callers demand of the pods of a backend: the identity of its service, and of no other. */
 export function clientSocket(
-  { name, namespace, protocol, detects }: Backend, identity: string, detected: DetectedProtocol | 'tcp' = 'tcp',
+  { name, namespace, protocol, detects }: Backend, identity: string,
 ): TransportSocket {
-  const alpnProtocols = detects ? [TUNNELLED[detected]] : protocol === 'http' ? ['http/1.1'] : protocol === 'tcp' ? [] : ['h2'];
+  const alpnProtocols = detects ? [TUNNELLED.tcp] : protocol === 'http' ? ['http/1.1'] : protocol === 'tcp' ? [] : ['h2'];
   const context = create(UpstreamTlsContextSchema, {
     commonTlsContext: { ...common(protocol, [{ kind: 'exact', value: identity }]), alpnProtocols },
     sni: serviceHost(name, namespace),

@@ -1,7 +1,7 @@
 import type { Cluster, ClusterLoadAssignment, Listener, Secret } from '../../xds';
 import type { Authentication, Backend, Locality, MeshModel, Service, Trust } from '../model';
 import { cluster, inboundCluster, originalDestinations } from './clusters';
-import { bytesChains, isTold } from './detection';
+import { bytesChains } from './detection';
 import { endpoints } from './endpoints';
 import { externalCluster, tunnelCluster } from './external';
 import { isGuest, serviceOf } from './guest';
@@ -39,7 +39,7 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
     ...service.authentication === undefined ? [] : [remembered(madeKeys, service.authentication, keysCluster)],
     ...outbound ? [originalDestinations(PASS_THROUGH), ...outbound.clusters] : [],
   ];
-  const clusters = [...own, ...used.flatMap((use) => [clusterFor(use), ...detectedClustersFor(use)])];
+  const clusters = [...own, ...used.map(clusterFor)];
   return {
     clusters: (node.ownSvid ? clusters.map(clusterWithOwnSvid) : clusters).sort((a, b) => (a.name < b.name ? -1 : 1)),
     endpoints: xdsEndpoints(model, node),
@@ -176,13 +176,6 @@ function inboundFor(service: Service, node: ProxyNode): Cluster[] {
   const made = remembered(madeInbound, service, () => new Map<string, Cluster>());
   return [undefined, ...service.detects ? DETECTED : []]
     .map((detected) => rememberedIn(made, `${node.loopback}/${detected ?? ''}`, () => inboundCluster(service, node, detected)));
-}
-
-/** Beside that of other bytes. */
-function detectedClustersFor({ backend }: ClusterUse): Cluster[] {
-  if (!isTold(backend)) return [];
-  const made = remembered(madeClusters, backend, () => new Map<string, Cluster>());
-  return DETECTED.map((detected) => rememberedIn(made, `/${detected}`, () => cluster(backend, undefined, detected)));
 }
 
 function clusterFor({ backend, region, tunnel = false }: ClusterUse): Cluster {

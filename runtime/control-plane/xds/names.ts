@@ -38,11 +38,6 @@ export function bytesListenerName(backend: Pick<Backend, 'name' | 'namespace' | 
 export type DetectedProtocol = 'http' | 'http2';
 export const DETECTED: readonly DetectedProtocol[] = ['http', 'http2'];
 
-/** Cluster of what a caller has seen to speak HTTP: `payment.shop:8080/http2`. */
-export function detectedClusterName(backend: Pick<Backend, 'name' | 'namespace' | 'port'>, detected: DetectedProtocol): string {
-  return `${clusterName(backend)}/${detected}`;
-}
-
 /** Cluster of the pod's own application. */
 export function inboundClusterName(port: number, detected?: DetectedProtocol): string {
   return detected === undefined ? `${INBOUND}:${port}` : `${INBOUND}:${port}/${detected}`;

@@ -78,5 +78,7 @@ export interface TcpProxyConfig {
   readonly maxConnectAttempts: number;
   /** The host is picked by the client's address (hash_policy source_ip). */
   readonly hashSourceIp: boolean;
+  /** Offered by ALPN to upstreams of TLS in place of what the cluster says (SetFilterState in front of it); undefined: the cluster's. */
+  readonly alpn?: readonly string[];
   readonly accessLog: AccessLogConfig | undefined;
 }

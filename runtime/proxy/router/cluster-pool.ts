@@ -262,9 +262,9 @@ export class ClusterPool {
     this.serveWaiting();
   }
 
-  /** Begins a connection, as the cluster's transport socket has it. */
-  dial(host: Host, handler: ConnectionHandler): Connection {
-    return this.router.transport.connect(host.address, host.port, handler, this.tls?.to(host.key));
+  /** Begins a connection, as the cluster's transport socket has it; with `alpn` in place of what that offers. */
+  dial(host: Host, handler: ConnectionHandler, alpn?: readonly string[]): Connection {
+    return this.router.transport.connect(host.address, host.port, handler, this.tls?.to(host.key, alpn));
   }
 
   /** As `evict`, of a shared connection on which nothing is under way. */

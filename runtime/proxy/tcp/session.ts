@@ -125,7 +125,7 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
     this.upstreamHost = host;
     cluster.started(host);
     const upstream = this.upstream = new UpstreamEnd(this);
-    upstream.connection = pool.dial(host, upstream);
+    upstream.connection = pool.dial(host, upstream, this.proxy.config.alpn);
     const { connectTimeout } = cluster.config;
     if (connectTimeout > 0) router.deadlines.set(this.connectDeadline, connectTimeout, router.clock.now());
   }

@@ -18,41 +18,61 @@ interface RememberedSession {
   readonly certificate: Buffer;
 }
 
+/** What is offered by ALPN, and who judges what came of it: errors say what was offered. */
+interface Offer {
+  readonly wire: Buffer | undefined;
+  readonly judge: PeerJudge;
+}
+
 /**
  * TLS of a cluster: its context, what it expects of endpoints, and the sessions that they gave. A change of any of it is another context, so no
  * session outlives a change.
  */
 export class ClientTlsContext {
   private readonly context: SecureContext;
-  private readonly alpn: Buffer | undefined;
-  private readonly judgement: PeerJudge;
+  private readonly offer: Offer;
+  /** Offers other than the configuration's own, by what is in them. */
+  private readonly offers = new Map<string, Offer>();
+  private readonly judgeOf: (alpn: readonly string[]) => PeerJudge;
   private readonly sessions = new Map<string, RememberedSession>();
 
   /** @throws Error for certificates that the runtime refuses. */
   constructor(private readonly config: UpstreamTlsConfig, secrets: Secrets, clock: Clock, private readonly stats = new TlsStats()) {
     const resolved = resolveTls(config, secrets);
     [this.context] = secureContexts(config, resolved, {});
-    this.alpn = alpnWire(config.alpn);
     const [own] = resolved.certificates;
     const validation = withSni(resolved.validation, config);
-    this.judgement = new PeerJudge({
+    const side = {
       role: 'client',
       own: own && nameOf(readIdentity(own.chain)),
       expected: validation?.names ?? [],
       versions: config.minVersion === config.maxVersion ? config.minVersion : `${config.minVersion} to ${config.maxVersion}`,
-      alpn: config.alpn,
-    }, validation, clock);
+    } as const;
+    this.judgeOf = (alpn) => new PeerJudge({ ...side, alpn }, validation, clock);
+    this.offer = this.offerOf(config.alpn);
   }
 
-  /** For one connection to a host. */
-  to(host: string): ClientTls {
+  private offerOf(alpn: readonly string[]): Offer {
+    return { wire: alpnWire(alpn), judge: this.judgeOf(alpn) };
+  }
+
+  private otherOffer(alpn: readonly string[]): Offer {
+    const key = alpn.join();
+    let offer = this.offers.get(key);
+    if (offer === undefined) this.offers.set(key, offer = this.offerOf(alpn));
+    return offer;
+  }
+
+  /** For one connection to a host. @param alpn what is offered in place of what the configuration says */
+  to(host: string, alpn?: readonly string[]): ClientTls {
     const remembered = this.sessions.get(host);
     let certificate: Buffer | undefined;
     let early: Buffer | undefined;
-    const { context, alpn, config } = this;
+    const { context, config } = this;
+    const { wire, judge } = alpn === undefined ? this.offer : this.otherOffer(alpn);
     return {
       context,
-      alpn,
+      alpn: wire,
       serverName: config.sni,
       session: remembered?.session,
       onSession: config.maxSessionKeys === 0 ? undefined : (session) => {
@@ -62,14 +82,14 @@ export class ClientTlsContext {
       judge: (session) => {
         // Of a resumed session the library keeps the peer's certificate to itself.
         if (session.reused) session.certificate ??= remembered?.certificate;
-        const failure = this.judgement.judge(session, true);
+        const failure = judge.judge(session, true);
         if (failure !== undefined) return this.failed(host, failure);
         certificate = session.certificate;
         this.stats.done(session.version, session.reused, true);
         if (early !== undefined && certificate !== undefined) this.remember(host, { session: early, certificate });
         return undefined;
       },
-      explain: (error, done) => this.failed(host, explain(this.judgement.side, error, done)),
+      explain: (error, done) => this.failed(host, explain(judge.side, error, done)),
     };
   }
 

@@ -9,6 +9,7 @@ import { ClusterSchema } from './envoy/config/cluster/v3/cluster_pb';
 import { ClusterLoadAssignmentSchema } from './envoy/config/endpoint/v3/endpoint_pb';
 import { HttpConnectionManagerSchema } from './envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb';
 import { TcpProxySchema } from './envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb';
+import { ConfigSchema } from './envoy/extensions/filters/network/set_filter_state/v3/set_filter_state_pb';
 import { OriginalDstSchema } from './envoy/extensions/filters/listener/original_dst/v3/original_dst_pb';
 import { TlsInspectorSchema } from './envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb';
 import { HttpInspectorSchema } from './envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb';
@@ -26,7 +27,7 @@ import { DigestSchema } from './meshwright/v1/digest_pb';
 import { UpstreamTlsContextSchema, DownstreamTlsContextSchema } from './envoy/extensions/transport_sockets/tls/v3/tls_pb';
 import { SecretSchema } from './envoy/extensions/transport_sockets/tls/v3/secret_pb';
 import { RBACSchema, RBACPerRouteSchema } from './envoy/extensions/filters/http/rbac/v3/rbac_pb';
-import { RBACSchema as RBACSchema34 } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
+import { RBACSchema as RBACSchema35 } from './envoy/extensions/filters/network/rbac/v3/rbac_pb';
 import { RawBufferSchema } from './envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb';
 import { HttpProtocolOptionsSchema } from './envoy/extensions/upstreams/http/v3/http_protocol_options_pb';
 import { RoundRobinSchema } from './envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb';
@@ -59,6 +60,7 @@ export const roots = [
   ClusterLoadAssignmentSchema,
   HttpConnectionManagerSchema,
   TcpProxySchema,
+  ConfigSchema,
   OriginalDstSchema,
   TlsInspectorSchema,
   HttpInspectorSchema,
@@ -81,7 +83,7 @@ export const roots = [
   SecretSchema,
   RBACSchema,
   RBACPerRouteSchema,
-  RBACSchema34,
+  RBACSchema35,
   RawBufferSchema,
   HttpProtocolOptionsSchema,
   RoundRobinSchema,

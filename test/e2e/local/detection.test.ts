@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
@@ -6,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { Chart, type App } from 'cdk8s';
-import { Mesh, MeshService, ServicePort } from '../../../src';
+import { Bulkhead, Mesh, MeshService, ServicePort } from '../../../src';
 import { testIdentity } from '../../runtime/control-plane/support/identity';
 import { Manifests, RunningShop } from './shop';
 
@@ -47,7 +48,7 @@ class Any extends Chart {
     super(app, 'any', { namespace: 'any' });
     const mesh = new Mesh(this, 'mesh', { trustDomain: 'any.example' });
     const port = ServicePort.detect(7000);
-    const any = new MeshService(this, 'any', { mesh, port, image: 'any/any:1' });
+    const any = new MeshService(this, 'any', { mesh, port, image: 'any/any:1', bulkhead: Bulkhead.connections(3) });
     const greeter = new MeshService(this, 'greeter', { mesh, port, image: 'any/greeter:1' });
     const web = new MeshService(this, 'web', { mesh, port: ServicePort.http(8080), image: 'any/web:1' });
     web.calls(any);
@@ -93,9 +94,10 @@ async function count(service: string, metric: string): Promise<number> {
 }
 
 const counts = async () => ({
-  http: await count('web', 'envoy_cluster_upstream_cx_total{envoy_cluster_name="any.any:7000/http"'),
-  http2: await count('web', 'envoy_cluster_upstream_cx_total{envoy_cluster_name="any.any:7000/http2"'),
-  bytes: await count('web', 'envoy_cluster_upstream_cx_total{envoy_cluster_name="any.any:7000"'),
+  all: await count('web', 'envoy_cluster_upstream_cx_total{envoy_cluster_name="any.any:7000"'),
+  http: await count('any', 'envoy_cluster_upstream_cx_total{envoy_cluster_name="inbound:7000/http"'),
+  http2: await count('any', 'envoy_cluster_upstream_cx_total{envoy_cluster_name="inbound:7000/http2"'),
+  bytes: await count('any', 'envoy_cluster_upstream_cx_total{envoy_cluster_name="inbound:7000"'),
   requests: await count('any', 'envoy_http_downstream_rq_total{envoy_http_conn_manager_prefix="inbound"'),
 });
 
@@ -105,7 +107,8 @@ async function added(exchange: () => Promise<void>): Promise<Awaited<ReturnType<
   await exchange();
   const after = await counts();
   return {
-    http: after.http - before.http, http2: after.http2 - before.http2, bytes: after.bytes - before.bytes, requests: after.requests - before.requests,
+    all: after.all - before.all, http: after.http - before.http, http2: after.http2 - before.http2, bytes: after.bytes - before.bytes,
+    requests: after.requests - before.requests,
   };
 }
 
@@ -120,7 +123,7 @@ test('HTTP/1.1', async () => {
       request({ host, port: 7000, path: '/pay', method: 'PUT', agent: false }, (response) => { all(response).then(done, failed); }).on('error', failed).end();
     });
     expect(answer).toBe('1.1 PUT /pay');
-  })).toEqual({ http: 1, http2: 0, bytes: 0, requests: 1 });
+  })).toEqual({ all: 1, http: 1, http2: 0, bytes: 0, requests: 1 });
 });
 
 test('HTTP/2 by its preface', async () => {
@@ -128,14 +131,14 @@ test('HTTP/2 by its preface', async () => {
     const session = connectHttp2(`http://${host}:7000`);
     expect(await Promise.all(['/a', '/b'].map(async (path) => all(session.request({ ':path': path }))))).toEqual(['2.0 GET /a', '2.0 GET /b']);
     await new Promise<void>((done) => { session.close(done); });
-  })).toEqual({ http: 0, http2: 1, bytes: 0, requests: 2 });
+  })).toEqual({ all: 1, http: 0, http2: 1, bytes: 0, requests: 2 });
 });
 
 test('TLS of the application, within that of the mesh', async () => {
   expect(await added(async () => {
     const socket = connectTls({ host, port: 7000, ALPNProtocols: ['h2', 'http/1.1'], rejectUnauthorized: false });
     expect(await all(socket)).toBe('within TLS, h2');
-  })).toEqual({ http: 0, http2: 0, bytes: 1, requests: 0 });
+  })).toEqual({ all: 1, http: 0, http2: 0, bytes: 1, requests: 0 });
 });
 
 test('a server that speaks first', async () => {
@@ -143,4 +146,21 @@ test('a server that speaks first', async () => {
   const answer = all(socket);
   socket.once('data', () => socket.write('me'));
   expect(await answer).toBe('220 readyheard me');
+});
+
+test('whatever they carry, connections are of one bulkhead', async () => {
+  const http2 = connectHttp2(`http://${host}:7000`);
+  expect(await all(http2.request({ ':path': '/a' }))).toBe('2.0 GET /a');
+  const http = connect(7000, host);
+  http.write('GET /b HTTP/1.1\r\nhost: any\r\n\r\n');
+  await once(http, 'data');
+  const tls = connectTls({ host, port: 7000, ALPNProtocols: ['h2'], rejectUnauthorized: false });
+  // Its server has answered and ended; the session stays as long as the client's side does.
+  await once(tls, 'secureConnect');
+  const fourth = connect(7000, host);
+  fourth.write('GET /c HTTP/1.1\r\nhost: any\r\n\r\n');
+  expect(await all(fourth)).toBe('');
+  http.destroy();
+  tls.destroy();
+  await new Promise<void>((done) => { http2.close(done); });
 });

@@ -26,7 +26,7 @@ export const listenerRules: RuleTable = {
   },
   'envoy.config.listener.v3.FilterChain': {
     name: accepted,
-    filters: acceptedWith('HttpConnectionManager; or TcpProxy, with or without RBAC before it'),
+    filters: acceptedWith('HttpConnectionManager; or TcpProxy, with or without RBAC and SetFilterState before it'),
     filter_chain_match: acceptedWith('two chains must not match the same'),
     transport_socket: acceptedWith('plain TCP without one'),
     transport_socket_connect_timeout: acceptedWith('of a TLS handshake; 15 s by default'),
@@ -59,6 +59,16 @@ export const listenerRules: RuleTable = {
   },
   [`${TCP}.TcpProxy.WeightedCluster`]: { clusters: accepted },
   [`${TCP}.TcpProxy.WeightedCluster.ClusterWeight`]: { name: acceptedWith('required'), weight: acceptedWith('at least 1') },
+  'envoy.extensions.filters.network.set_filter_state.v3.Config': {
+    on_new_connection: acceptedWith('one value: what is offered by ALPN to upstreams of TLS in place of the cluster\'s alpn_protocols'),
+  },
+  'envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue': {
+    object_key: only(['envoy.network.application_protocols']),
+    format_string: acceptedWith('protocols, joined by commas'),
+    read_only: ignored('nothing sets it again'),
+    shared_with_upstream: only(['NONE']),
+    skip_if_empty: only([false]),
+  },
   'envoy.type.v3.HashPolicy': { source_ip: accepted },
   'envoy.type.v3.HashPolicy.SourceIp': {},
   'envoy.config.listener.v3.Filter': { name: accepted, typed_config: accepted },
@@ -154,7 +164,8 @@ export const listenerRules: RuleTable = {
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': { path: accepted, log_format: accepted },
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': { log_format: accepted },
   'envoy.config.core.v3.SubstitutionFormatString': {
-    json_format: acceptedWith('one level; values are format strings'),
+    json_format: acceptedWith('of a log; one level, values are format strings'),
+    text_format_source: acceptedWith('of SetFilterState; text without operators'),
     omit_empty_values: ignored('an operator without a value is null'),
     content_type: ignored('a log has none'),
     json_format_options: ignored('members stay in the order of the format'),

@@ -60,6 +60,7 @@ function accessLogFilter({ filterSpecifier: filter }: AccessLogFilter, path: str
 }
 
 function jsonFormat(format: SubstitutionFormatString | undefined, path: string, problems: Problems): AccessLogConfig['jsonFormat'] {
+  if (format?.format.case === 'textFormatSource') problems.add(`${path}.log_format.text_format_source`, 'is not supported of a log: write json_format');
   if (format?.format.case !== 'jsonFormat') return undefined;
   const members = new Map<string, string>();
   for (const [name, value] of Object.entries(format.format.value)) {

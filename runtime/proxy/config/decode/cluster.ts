@@ -66,7 +66,7 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
       idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${commonPath}.idle_timeout`, problems),
       maxConnectionDuration: common?.maxConnectionDuration && positiveDuration(common.maxConnectionDuration, 0, `${commonPath}.max_connection_duration`, problems),
       http2: options.http2 && http2Limits(options.http2, options.http2Path, problems),
-      transportSocket: socket && { ...socket, alpn: socket.alpn.length > 0 ? socket.alpn : ALPN[options.http2 ? 'http2' : 'http1'] },
+      transportSocket: socket && { ...socket, alpn: socket.alpn.length > 0 ? socket.alpn : ALPN[options.spoken] },
       maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
       panicThreshold: inRange(message.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD, 0, 100,
         'common_lb_config.healthy_panic_threshold.value', problems),
@@ -127,10 +127,12 @@ interface ProtocolOptions {
   /** Where the upstream speaks HTTP/2. */
   readonly http2: Http2ProtocolOptions | undefined;
   readonly http2Path: string;
+  /** What the options name; a cluster without any may carry bytes. */
+  readonly spoken: keyof typeof ALPN;
 }
 
-/** What is offered where the context does not say. */
-const ALPN = { http2: ['h2'], http1: ['http/1.1'] } as const;
+/** What is offered where the context does not say: nothing that is not known to be spoken. */
+const ALPN = { http2: ['h2'], http1: ['http/1.1'], unknown: [] } as const;
 
 /** The typed form, or the older fields of the cluster itself. */
 function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions {
@@ -145,6 +147,7 @@ function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions 
     return {
       common: message.commonHttpProtocolOptions, path: 'common_http_protocol_options',
       http2: message.http2ProtocolOptions, http2Path: 'http2_protocol_options',
+      spoken: message.http2ProtocolOptions ? 'http2' : message.httpProtocolOptions ? 'http1' : 'unknown',
     };
   }
   const protocol = options.upstreamProtocolOptions;
@@ -153,5 +156,6 @@ function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions 
   return {
     common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options`,
     http2: explicit?.case === 'http2ProtocolOptions' ? explicit.value : undefined, http2Path: `${path}.explicit_http_config.http2_protocol_options`,
+    spoken: explicit?.case === 'http2ProtocolOptions' ? 'http2' : 'http1',
   };
 }

@@ -1,15 +1,17 @@
 import { isIP } from 'node:net';
 import {
-  HttpConnectionManagerSchema, NetworkRbacSchema, TcpProxySchema, unpackAnyAs,
+  HttpConnectionManagerSchema, NetworkRbacSchema, SetFilterStateSchema, TcpProxySchema, unpackAnyAs,
   type Any, type CidrRange, type Filter, type FilterChain, type FilterChainMatch, type Listener,
 } from '../../../xds';
 import { duplicateMatches } from '../../listener/filter-chain-match';
 import type { Problems } from '../problems';
 import { show } from '../problems';
+import type { RbacConfig } from '../rbac-types';
 import type { AddressRangeConfig, FilterChainConfig, FilterChainMatchConfig } from '../types';
 import { httpConnectionManager, type DecodedRoutes } from './http-connection-manager';
 import { networkRbac } from './rbac';
 import { durationOrOff, inRange } from './scalars';
+import { applicationProtocols } from './set-filter-state';
 import { tcpProxy } from './tcp-proxy';
 import { downstreamSocket, HANDSHAKE_TIMEOUT } from './transport-socket';
 
@@ -54,11 +56,18 @@ function filterChain(
 ): FilterChainConfig | undefined {
   const timeout = durationOrOff(from.transportSocketConnectTimeout, HANDSHAKE_TIMEOUT, `${path}.transport_socket_connect_timeout`, problems);
   const transportSocket = downstreamSocket(from.transportSocket, timeout, `${path}.transport_socket`, problems);
-  const first = unpackAnyAs(NetworkRbacSchema, typedConfig(from.filters[0]));
-  const rbac = first && networkRbac(first, `${path}.filters[0].typed_config`, problems);
-  const last = rbac ? 1 : 0;
-  if (from.filters.length !== last + 1) {
-    const known = 'HttpConnectionManager, or TcpProxy with or without RBAC before it';
+  const last = from.filters.length - 1;
+  const before = from.filters.slice(0, -1).map((filter, index) => {
+    const config = typedConfig(filter), filterPath = `${path}.filters[${index}].typed_config`;
+    const judge = unpackAnyAs(NetworkRbacSchema, config);
+    if (judge) return { rbac: networkRbac(judge, filterPath, problems) };
+    const state = unpackAnyAs(SetFilterStateSchema, config);
+    return state && { alpn: applicationProtocols(state, filterPath, problems) };
+  });
+  const { rbac, alpn } = Object.assign({ rbac: undefined, alpn: undefined }, ...before) as { rbac?: RbacConfig; alpn?: readonly string[] };
+  const counted = Number(rbac !== undefined) + Number(alpn !== undefined);
+  if (last < 0 || counted !== last) {
+    const known = 'HttpConnectionManager, or TcpProxy with or without RBAC and SetFilterState before it, each once';
     problems.add(`${path}.filters`, `there are ${from.filters.length}; what is supported is ${known}`);
     return undefined;
   }
@@ -67,13 +76,14 @@ function filterChain(
   const hcm = unpackAnyAs(HttpConnectionManagerSchema, any);
   const common = { key, name: from.name, match, transportSocket, rbac };
   if (hcm) {
+    if (alpn) problems.add(`${path}.filters`, 'SetFilterState is for TcpProxy: what HTTP offers to an upstream is said by its cluster');
     if (rbac) problems.add(`${path}.filters[0]`, 'is RBAC of connections; of requests it is an HTTP filter, envoy.extensions.filters.http.rbac.v3.RBAC');
     const made = httpConnectionManager(hcm, key, bufferLimit, at, problems);
     routes.push(made.routes);
     return { ...common, filter: made.config };
   }
   const proxy = unpackAnyAs(TcpProxySchema, any);
-  if (proxy) return { ...common, filter: tcpProxy(proxy, at, problems) };
+  if (proxy) return { ...common, filter: { ...tcpProxy(proxy, at, problems), ...alpn && { alpn } } };
   problems.add(at, 'must be envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager '
     + 'or envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy');
   return undefined;

@@ -110,7 +110,7 @@ function commonTls(context: CommonTlsContext | undefined, path: string, problems
     maxVersion,
     ciphers: ciphers.length > 0 ? ciphers : undefined,
     curves: curves.length > 0 ? curves : undefined,
-    alpn: alpnOf(common, path, problems),
+    alpn: protocolNames(common.alpnProtocols, `${path}.alpn_protocols`, problems),
   };
 }
 
@@ -122,11 +122,11 @@ function versionOf(version: Protocol | undefined, fallback: TlsCommonConfig['min
   return VERSION[version as keyof typeof VERSION] ?? fallback;
 }
 
-function alpnOf({ alpnProtocols }: CommonTlsContext, path: string, problems: Problems): readonly string[] {
-  // As in Envoy one entry may hold several, with commas.
-  const names = alpnProtocols.flatMap((entry) => entry.split(','));
+/** Names of protocols for ALPN (RFC 7301 §3.1). As in Envoy one entry may hold several, with commas. */
+export function protocolNames(entries: readonly string[], path: string, problems: Problems): readonly string[] {
+  const names = entries.flatMap((entry) => entry.split(','));
   names.forEach((name) => {
-    if (name === '' || name.length > 255) problems.add(`${path}.alpn_protocols`, `${show(name)} must be a protocol name of 1 to 255 bytes`);
+    if (name === '' || name.length > 255) problems.add(path, `${show(name)} must be a protocol name of 1 to 255 bytes`);
   });
   return names;
 }

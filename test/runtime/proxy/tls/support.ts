@@ -2,7 +2,9 @@ import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import * as tls from 'node:tls';
 import { systemClock } from '../../../../runtime/clock';
-import type { ClusterConfig, DownstreamTlsConfig, ProxySnapshot, SecretConfig, UpstreamTlsConfig } from '../../../../runtime/proxy/config/types';
+import type {
+  ClusterConfig, DownstreamTlsConfig, FilterChainConfig, ProxySnapshot, SecretConfig, UpstreamTlsConfig,
+} from '../../../../runtime/proxy/config/types';
 import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
 import { Proxy } from '../../../../runtime/proxy/proxy';
 import type { HandshakeFailure } from '../../../../runtime/proxy/tls/failures';
@@ -17,6 +19,8 @@ export interface Setting {
   readonly cluster?: Partial<ClusterConfig>;
   readonly secrets?: readonly SecretConfig[];
   readonly upstreamPorts?: readonly number[];
+  /** Instead of one HTTP connection manager; told apart by the first bytes. */
+  readonly chains?: readonly FilterChainConfig[];
 }
 
 export type Ended = Pick<RequestRecord, 'status' | 'flag' | 'detail' | 'transportFailure' | 'downstreamTls' | 'upstreamTls' | 'protocol'>;
@@ -64,7 +68,11 @@ export class TlsProxy {
     const listener = listenerConfig();
     return {
       setting,
-      listener: { ...listener, filterChains: listener.filterChains.map((chain) => ({ ...chain, transportSocket: setting.downstream })) },
+      listener: {
+        ...listener,
+        ...setting.chains && { inspect: { tls: true, http: true, timeout: 15_000, continueOnTimeout: false } },
+        filterChains: setting.chains ?? listener.filterChains.map((chain) => ({ ...chain, transportSocket: setting.downstream })),
+      },
       routes: routeTable([routeConfig(actionConfig())]),
       cluster: clusterConfig({ name: 'payment', transportSocket: setting.upstream, connectTimeout: 5000, ...setting.cluster }),
     };

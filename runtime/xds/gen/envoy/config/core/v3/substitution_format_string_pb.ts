@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { DataSource } from "./base_pb";
+import { file_envoy_config_core_v3_base } from "./base_pb";
 import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import type { Unsupported } from "../../../../meshwright/v1/unsupported_pb";
 import { file_meshwright_v1_unsupported } from "../../../../meshwright/v1/unsupported_pb";
@@ -13,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file envoy/config/core/v3/substitution_format_string.proto.
  */
 export const file_envoy_config_core_v3_substitution_format_string: GenFile = /*@__PURE__*/
-  fileDesc("CjVlbnZveS9jb25maWcvY29yZS92My9zdWJzdGl0dXRpb25fZm9ybWF0X3N0cmluZy5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMiLAoRSnNvbkZvcm1hdE9wdGlvbnMSFwoPc29ydF9wcm9wZXJ0aWVzGAEgASgIItgCChhTdWJzdGl0dXRpb25Gb3JtYXRTdHJpbmcSGQoLdGV4dF9mb3JtYXQYASABKAlCAhAASAASMgoLanNvbl9mb3JtYXQYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgIQAEgAEjgKEnRleHRfZm9ybWF0X3NvdXJjZRgFIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABIZChFvbWl0X2VtcHR5X3ZhbHVlcxgDIAEoCBIYCgxjb250ZW50X3R5cGUYBCABKAlCAhAAEi4KCmZvcm1hdHRlcnMYBiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEkQKE2pzb25fZm9ybWF0X29wdGlvbnMYByABKAsyJy5lbnZveS5jb25maWcuY29yZS52My5Kc29uRm9ybWF0T3B0aW9uc0IICgZmb3JtYXRiBnByb3RvMw", [file_google_protobuf_struct, file_meshwright_v1_unsupported]);
+  fileDesc("CjVlbnZveS9jb25maWcvY29yZS92My9zdWJzdGl0dXRpb25fZm9ybWF0X3N0cmluZy5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMiLAoRSnNvbkZvcm1hdE9wdGlvbnMSFwoPc29ydF9wcm9wZXJ0aWVzGAEgASgIIt4CChhTdWJzdGl0dXRpb25Gb3JtYXRTdHJpbmcSGQoLdGV4dF9mb3JtYXQYASABKAlCAhAASAASMgoLanNvbl9mb3JtYXQYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgIQAEgAEj4KEnRleHRfZm9ybWF0X3NvdXJjZRgFIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2VIABIZChFvbWl0X2VtcHR5X3ZhbHVlcxgDIAEoCBIYCgxjb250ZW50X3R5cGUYBCABKAlCAhAAEi4KCmZvcm1hdHRlcnMYBiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEkQKE2pzb25fZm9ybWF0X29wdGlvbnMYByABKAsyJy5lbnZveS5jb25maWcuY29yZS52My5Kc29uRm9ybWF0T3B0aW9uc0IICgZmb3JtYXRiBnByb3RvMw", [file_envoy_config_core_v3_base, file_google_protobuf_struct, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.core.v3.JsonFormatOptions
@@ -53,9 +55,9 @@ export type SubstitutionFormatString = Message<"envoy.config.core.v3.Substitutio
     case: "jsonFormat";
   } | {
     /**
-     * @generated from field: meshwright.v1.Unsupported text_format_source = 5;
+     * @generated from field: envoy.config.core.v3.DataSource text_format_source = 5;
      */
-    value: Unsupported;
+    value: DataSource;
     case: "textFormatSource";
   } | { case: undefined; value?: undefined };
 

@@ -119,7 +119,8 @@ export function upstream(name: string, protocol: Protocol, { connectTimeout, idl
     typedExtensionProtocolOptions: protocol === 'tcp' ? {} : {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': packAny(UpstreamHttpProtocolOptionsSchema, create(UpstreamHttpProtocolOptionsSchema, {
         commonHttpProtocolOptions: {
-          idleTimeout: duration(idleTimeout), maxConnectionDuration: maxConnectionDuration === undefined ? undefined : duration(maxConnectionDuration),
+          idleTimeout: duration(idleTimeout),
+          maxConnectionDuration: maxConnectionDuration === undefined ? undefined : duration(maxConnectionDuration),
         },
         upstreamProtocolOptions: {
           case: 'explicitHttpConfig',

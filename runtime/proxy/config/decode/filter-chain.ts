@@ -11,7 +11,7 @@ import type { AddressRangeConfig, FilterChainConfig, FilterChainMatchConfig } fr
 import { httpConnectionManager, type DecodedRoutes } from './http-connection-manager';
 import { networkRbac } from './rbac';
 import { durationOrOff, inRange } from './scalars';
-import { applicationProtocols } from './set-filter-state';
+import { upstreamProtocols } from './set-filter-state';
 import { tcpProxy } from './tcp-proxy';
 import { downstreamSocket, HANDSHAKE_TIMEOUT } from './transport-socket';
 
@@ -62,7 +62,7 @@ function filterChain(
     const judge = unpackAnyAs(NetworkRbacSchema, config);
     if (judge) return { rbac: networkRbac(judge, filterPath, problems) };
     const state = unpackAnyAs(SetFilterStateSchema, config);
-    return state && { alpn: applicationProtocols(state, filterPath, problems) };
+    return state && { alpn: upstreamProtocols(state, filterPath, problems) };
   });
   const { rbac, alpn } = Object.assign({ rbac: undefined, alpn: undefined }, ...before) as { rbac?: RbacConfig; alpn?: readonly string[] };
   const counted = Number(rbac !== undefined) + Number(alpn !== undefined);

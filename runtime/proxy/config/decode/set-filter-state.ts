@@ -6,7 +6,7 @@ import { protocolNames } from './transport-socket';
 const KEY = 'envoy.network.application_protocols';
 
 /** What a connection's upstreams of TLS are offered by ALPN: Envoy's well-known filter state, set to the same text for every connection. */
-export function applicationProtocols({ onNewConnection }: SetFilterState, path: string, problems: Problems): readonly string[] {
+export function upstreamProtocols({ onNewConnection }: SetFilterState, path: string, problems: Problems): readonly string[] {
   const at = `${path}.on_new_connection`;
   if (onNewConnection.length !== 1) {
     problems.add(at, `there are ${onNewConnection.length}; one is supported, of object_key ${KEY}`);

@@ -5,8 +5,9 @@ const v3 = 'envoy/extensions';
 /** What fields hold that the proxy refuses (runtime/proxy/config/accepted): run the generator again after a field was added there. */
 export const UNSUPPORTED = 'meshwright.v1.Unsupported';
 
-/** Fields that the proxy refuses, and the control plane writes for other clients: those of gRPC. */
+/** Fields that the proxy refuses, and the control plane writes for other clients: those of gRPC, and an Envoy whose certificate is in a file. */
 export const writtenForOthers = {
+  'envoy.config.core.v3.ConfigSource': ['path_config_source'],
   'envoy.config.listener.v3.Listener': ['api_listener'],
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext': ['tls_certificate_provider_instance'],
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': ['ca_certificate_provider_instance'],

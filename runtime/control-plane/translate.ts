@@ -18,8 +18,8 @@ export interface NodeDescription {
   /** Where it says that it runs (Node.locality). What the endpoints say of its address is believed first. */
   readonly region?: string;
   readonly zone?: string;
-  /** Its certificate is in its bootstrap; ours brings it itself. */
-  readonly ownSvid?: boolean;
+  /** Its certificate is in its bootstrap, `static`, or in a file; ours brings it itself. */
+  readonly ownSvid?: string;
   /** It is a client of gRPC without a proxy. */
   readonly proxyless?: boolean;
 }

@@ -13,8 +13,9 @@ export const nodeMetadata = z.looseObject({
   podIp: z.string().min(1).describe('Address of the pod: what the inbound listener binds.'),
   podIps: z.string().optional().describe('All addresses of the pod, with commas between them.'),
   loopback: z.string().min(1).default('127.0.0.1').describe('Address at which the proxy and the application of the pod reach each other.'),
-  svid: z.enum(['ads', 'static']).default('ads').describe('Where the proxy has its certificate from: `ads` as our own, which brings it itself; `static`: '
-    + 'the secret `svid` of its bootstrap, as an Envoy has it.'),
+  svid: z.union([z.enum(['ads', 'static']), z.string().regex(/^\//).max(1024)], 'must be ads, static, or the path of a file').default('ads')
+    .describe('Where the proxy has its certificate from: `ads` as our own, which brings it itself; `static`: the secret `svid` of its bootstrap, as an Envoy '
+      + 'has it; a path: a file that has the secret `svid`, and is replaced with the certificate.'),
   intercepted: z.boolean().optional().describe('Whether connections of the pod are redirected to the proxy, which then knows where they were meant to go.'),
 }).refine(({ service, serviceAccount }) => service !== undefined || serviceAccount !== undefined, {
   message: 'is missing, and serviceAccount too: one of them says who the pod is', path: ['service'],

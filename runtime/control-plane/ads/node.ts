@@ -22,7 +22,7 @@ export function peerOf(node: Node | undefined): Peer | string {
   const place = { region: node.locality?.region || undefined, zone: node.locality?.zone || undefined };
   return {
     id: node.id, version, service: service === undefined ? guestKey(namespace, serviceAccount!) : `${namespace}/${service}`, podIp, loopback, ...place,
-    ownSvid: svid === 'static',
+    ...svid !== 'ads' && { ownSvid: svid },
     // `gRPC C-core`, `gRPC Node Pure JS`, `gRPC Go`: each says so (gRFC A27).
     ...node.userAgentName.startsWith('gRPC') && { proxyless: true },
     ...intercepted && { intercepted, addresses: podIps ? podIps.split(',') : [podIp] },

@@ -41,7 +41,7 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   ];
   const clusters = [...own, ...used.map(clusterFor)];
   return {
-    clusters: (node.ownSvid ? clusters.map(clusterWithOwnSvid) : clusters).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    clusters: clusters.map((made) => clusterWithOwnSvid(made, node.ownSvid)).sort((a, b) => (a.name < b.name ? -1 : 1)),
     endpoints: xdsEndpoints(model, node),
     listeners: xdsListeners(model, node),
     routes: [routes, ...outbound?.routes ?? []],
@@ -102,7 +102,7 @@ export function xdsListeners(model: MeshModel, node: ProxyNode): Listener[] {
   const bytesListeners = routesFor(service, model).made.bytes.map((upstream) => bytesListenerFor(service, upstream, node));
   const own = node.intercepted ? interceptedListeners(service, model, chainsFor(service), node) : listenersFor(service, node);
   const all = [...own, ...bytesListeners.sort((a, b) => (a.name < b.name ? -1 : 1))];
-  return node.ownSvid ? all.map(listenerWithOwnSvid) : all;
+  return all.map((made) => listenerWithOwnSvid(made, node.ownSvid));
 }
 
 const NO_LOCALITIES: readonly Locality[] = [];

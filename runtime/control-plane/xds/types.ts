@@ -14,8 +14,8 @@ export interface ProxyNode {
   readonly addresses?: readonly string[];
   /** Region that it runs in; undefined where that is not known. */
   readonly region: string | undefined;
-  /** Its certificate is the secret `svid` of its bootstrap. */
-  readonly ownSvid?: boolean;
+  /** `static`: its certificate is the secret `svid` of its bootstrap; else the path of a file that has it, and is replaced with it. */
+  readonly ownSvid?: string;
   /** It is a client of gRPC without a proxy. */
   readonly proxyless?: boolean;
 }

@@ -115,11 +115,10 @@ export class RunningShop {
 
 /** A load that runs while something is done to the mesh. */
 export async function underLoad(
-  shop: RunningShop, load: Partial<LoadSettings> & { from: string; url: string }, during: () => Promise<void>,
+  shop: RunningShop, load: Partial<LoadSettings> & { from: string; url: string }, during: () => Promise<void>, senders = shop.pods(load.from),
 ): Promise<LoadResult[]> {
   const results: LoadResult[] = [];
   const settings: LoadSettings = { method: 'GET', headers: {}, requestsPerSecond: 100, ...load };
-  const senders = shop.pods(settings.from);
   const heard = (result: LoadResult) => { results.push(result); };
   const generator = new LoadGenerator(systemClock, settings, () => senders, Math.random, heard, (name) => shop.run.token(name));
   const answered = async (count: number) => shop.until(`${count} requests are answered`, async () => Promise.resolve(results.length >= count));

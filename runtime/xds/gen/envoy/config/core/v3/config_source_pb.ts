@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { WatchedDirectory } from "./base_pb";
+import { file_envoy_config_core_v3_base } from "./base_pb";
 import type { GrpcService } from "./grpc_service_pb";
 import { file_envoy_config_core_v3_grpc_service } from "./grpc_service_pb";
 import type { Duration } from "@bufbuild/protobuf/wkt";
@@ -16,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/config/core/v3/config_source.proto.
  */
 export const file_envoy_config_core_v3_config_source: GenFile = /*@__PURE__*/
-  fileDesc("CihlbnZveS9jb25maWcvY29yZS92My9jb25maWdfc291cmNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyL5BAoPQXBpQ29uZmlnU291cmNlEkMKCGFwaV90eXBlGAEgASgOMi0uZW52b3kuY29uZmlnLmNvcmUudjMuQXBpQ29uZmlnU291cmNlLkFwaVR5cGVCAhAAEkMKFXRyYW5zcG9ydF9hcGlfdmVyc2lvbhgIIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb25CAhAAEhUKDWNsdXN0ZXJfbmFtZXMYAiADKAkSOAoNZ3JwY19zZXJ2aWNlcxgEIAMoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlEjAKDXJlZnJlc2hfZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoPcmVxdWVzdF90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQABI3ChNyYXRlX2xpbWl0X3NldHRpbmdzGAYgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBImCh5zZXRfbm9kZV9vbl9maXJzdF9tZXNzYWdlX29ubHkYByABKAgSNQoRY29uZmlnX3ZhbGlkYXRvcnMYCSADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkIogBCgdBcGlUeXBlEikKJURFUFJFQ0FURURfQU5EX1VOQVZBSUxBQkxFX0RPX05PVF9VU0UQABIICgRSRVNUEAESCAoER1JQQxACEg4KCkRFTFRBX0dSUEMQAxITCg9BR0dSRUdBVEVEX0dSUEMQBRIZChVBR0dSRUdBVEVEX0RFTFRBX0dSUEMQBiIYChZBZ2dyZWdhdGVkQ29uZmlnU291cmNlIsgDCgxDb25maWdTb3VyY2USLwoLYXV0aG9yaXRpZXMYByADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEhIKBHBhdGgYASABKAlCAhAASAASOAoScGF0aF9jb25maWdfc291cmNlGAggASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjcKEWFwaV9jb25maWdfc291cmNlGAIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjsKA2FkcxgDIAEoCzIsLmVudm95LmNvbmZpZy5jb3JlLnYzLkFnZ3JlZ2F0ZWRDb25maWdTb3VyY2VIABIqCgRzZWxmGAUgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjgKFWluaXRpYWxfZmV0Y2hfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJCChRyZXNvdXJjZV9hcGlfdmVyc2lvbhgGIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb25CAhAAQhkKF2NvbmZpZ19zb3VyY2Vfc3BlY2lmaWVyKiYKCkFwaVZlcnNpb24SCAoEQVVUTxAAEgYKAlYyEAESBgoCVjMQAmIGcHJvdG8z", [file_envoy_config_core_v3_grpc_service, file_google_protobuf_duration, file_meshwright_v1_unsupported]);
+  fileDesc("CihlbnZveS9jb25maWcvY29yZS92My9jb25maWdfc291cmNlLnByb3RvEhRlbnZveS5jb25maWcuY29yZS52MyL5BAoPQXBpQ29uZmlnU291cmNlEkMKCGFwaV90eXBlGAEgASgOMi0uZW52b3kuY29uZmlnLmNvcmUudjMuQXBpQ29uZmlnU291cmNlLkFwaVR5cGVCAhAAEkMKFXRyYW5zcG9ydF9hcGlfdmVyc2lvbhgIIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb25CAhAAEhUKDWNsdXN0ZXJfbmFtZXMYAiADKAkSOAoNZ3JwY19zZXJ2aWNlcxgEIAMoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkdycGNTZXJ2aWNlEjAKDXJlZnJlc2hfZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoPcmVxdWVzdF90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgIQABI3ChNyYXRlX2xpbWl0X3NldHRpbmdzGAYgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBImCh5zZXRfbm9kZV9vbl9maXJzdF9tZXNzYWdlX29ubHkYByABKAgSNQoRY29uZmlnX3ZhbGlkYXRvcnMYCSADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkIogBCgdBcGlUeXBlEikKJURFUFJFQ0FURURfQU5EX1VOQVZBSUxBQkxFX0RPX05PVF9VU0UQABIICgRSRVNUEAESCAoER1JQQxACEg4KCkRFTFRBX0dSUEMQAxITCg9BR0dSRUdBVEVEX0dSUEMQBRIZChVBR0dSRUdBVEVEX0RFTFRBX0dSUEMQBiIYChZBZ2dyZWdhdGVkQ29uZmlnU291cmNlImcKEFBhdGhDb25maWdTb3VyY2USEAoEcGF0aBgBIAEoCUICEAASQQoRd2F0Y2hlZF9kaXJlY3RvcnkYAiABKAsyJi5lbnZveS5jb25maWcuY29yZS52My5XYXRjaGVkRGlyZWN0b3J5ItQDCgxDb25maWdTb3VyY2USLwoLYXV0aG9yaXRpZXMYByADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEhIKBHBhdGgYASABKAlCAhAASAASRAoScGF0aF9jb25maWdfc291cmNlGAggASgLMiYuZW52b3kuY29uZmlnLmNvcmUudjMuUGF0aENvbmZpZ1NvdXJjZUgAEjcKEWFwaV9jb25maWdfc291cmNlGAIgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjsKA2FkcxgDIAEoCzIsLmVudm95LmNvbmZpZy5jb3JlLnYzLkFnZ3JlZ2F0ZWRDb25maWdTb3VyY2VIABIqCgRzZWxmGAUgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZEgAEjgKFWluaXRpYWxfZmV0Y2hfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJCChRyZXNvdXJjZV9hcGlfdmVyc2lvbhgGIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb25CAhAAQhkKF2NvbmZpZ19zb3VyY2Vfc3BlY2lmaWVyKiYKCkFwaVZlcnNpb24SCAoEQVVUTxAAEgYKAlYyEAESBgoCVjMQAmIGcHJvdG8z", [file_envoy_config_core_v3_base, file_envoy_config_core_v3_grpc_service, file_google_protobuf_duration, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.config.core.v3.ApiConfigSource
@@ -130,6 +132,28 @@ export const AggregatedConfigSourceSchema: GenMessage<AggregatedConfigSource> = 
   messageDesc(file_envoy_config_core_v3_config_source, 1);
 
 /**
+ * @generated from message envoy.config.core.v3.PathConfigSource
+ */
+export type PathConfigSource = Message<"envoy.config.core.v3.PathConfigSource"> & {
+  /**
+   * @generated from field: string path = 1 [packed = false];
+   */
+  path: string;
+
+  /**
+   * @generated from field: envoy.config.core.v3.WatchedDirectory watched_directory = 2;
+   */
+  watchedDirectory?: WatchedDirectory | undefined;
+};
+
+/**
+ * Describes the message envoy.config.core.v3.PathConfigSource.
+ * Use `create(PathConfigSourceSchema)` to create a new message.
+ */
+export const PathConfigSourceSchema: GenMessage<PathConfigSource> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3_config_source, 2);
+
+/**
  * @generated from message envoy.config.core.v3.ConfigSource
  */
 export type ConfigSource = Message<"envoy.config.core.v3.ConfigSource"> & {
@@ -149,9 +173,9 @@ export type ConfigSource = Message<"envoy.config.core.v3.ConfigSource"> & {
     case: "path";
   } | {
     /**
-     * @generated from field: meshwright.v1.Unsupported path_config_source = 8;
+     * @generated from field: envoy.config.core.v3.PathConfigSource path_config_source = 8;
      */
-    value: Unsupported;
+    value: PathConfigSource;
     case: "pathConfigSource";
   } | {
     /**
@@ -189,7 +213,7 @@ export type ConfigSource = Message<"envoy.config.core.v3.ConfigSource"> & {
  * Use `create(ConfigSourceSchema)` to create a new message.
  */
 export const ConfigSourceSchema: GenMessage<ConfigSource> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3_config_source, 2);
+  messageDesc(file_envoy_config_core_v3_config_source, 3);
 
 /**
  * @generated from enum envoy.config.core.v3.ApiVersion

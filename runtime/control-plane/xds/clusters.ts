@@ -4,6 +4,7 @@ import {
   type TransportSocket, type CircuitBreakers_ThresholdsSchema, type Cluster,
 } from '../../xds';
 import type { Backend, CircuitBreaker, HealthCheck, LoadBalancer, OutlierDetection, Policies, Protocol, Service } from '../model';
+import { fixedEndpoints } from './fixed-endpoints';
 import { HTTP2_LIMITS } from './http2';
 import { clientSocket } from './identity';
 import type { Init } from './init';
@@ -62,19 +63,8 @@ export function inboundCluster(service: Service, node: ProxyNode, detected?: Det
   const idleTimeout = protocol === 'http' ? LOCAL_IDLE_TIMEOUT : IDLE_TIMEOUT;
   return create(ClusterSchema, {
     ...upstream(name, protocol, { connectTimeout: LOCAL_CONNECT_TIMEOUT, idleTimeout }),
-    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
-    loadAssignment: {
-      clusterName: name,
-      endpoints: [{
-        lbEndpoints: [{
-          hostIdentifier: {
-            case: 'endpoint',
-            value: { address: { address: { case: 'socketAddress', value: { address: node.loopback, portSpecifier: { case: 'portValue', value: service.port } } } } },
-          },
-        }],
-      }],
-    },
+    ...fixedEndpoints(name, [{ address: node.loopback, port: service.port }]),
     circuitBreakers: { thresholds: [{ priority: RoutingPriority.DEFAULT, ...bounds(undefined), maxRetries: UNBOUNDED }] },
   });
 }

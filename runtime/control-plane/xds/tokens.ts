@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
 import {
-  Cluster_DiscoveryType, Cluster_LbPolicy, ClusterSchema, create, duration, HttpFilterSchema, JwksOutageSchema, JwtAuthenticationSchema, packAny,
+  Cluster_LbPolicy, ClusterSchema, create, duration, HttpFilterSchema, JwksOutageSchema, JwtAuthenticationSchema, packAny,
   SubjectAltNameMatcher_SanType, TransportSocketSchema, UpstreamTlsContextSchema, type Cluster, type HttpFilter, type JwtRequirementSchema,
   type TransportSocket,
 } from '../../xds';
 import type { Authentication, Service } from '../model';
+import { fixedEndpoints } from './fixed-endpoints';
 import type { Init } from './init';
 import { KEYS } from './names';
 
@@ -16,8 +17,6 @@ const WORDS = ['scope', 'scp'];
 
 const FETCH_TIMEOUT = 5000;
 const CONNECT_TIMEOUT = 2000;
-/** Keys are fetched every few minutes; where the DNS says nothing else their host is asked for no more often. */
-const DNS_REFRESH = 30_000;
 /** After a fetch that failed; then ever later. */
 const FAILED_REFETCH = 1000;
 /** Tokens that a proxy remembers as verified. */
@@ -90,21 +89,8 @@ export function keysCluster({ keys: { url, keepFor } }: Authentication): Cluster
   return create(ClusterSchema, {
     name,
     connectTimeout: duration(CONNECT_TIMEOUT),
-    clusterDiscoveryType: { case: 'type', value: isIP(host) === 0 ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC },
-    dnsRefreshRate: duration(DNS_REFRESH),
-    respectDnsTtl: true,
-    dnsFailureRefreshRate: { baseInterval: duration(1000), maxInterval: duration(DNS_REFRESH) },
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
-    loadAssignment: {
-      clusterName: name,
-      endpoints: [{
-        lbEndpoints: [{
-          hostIdentifier: {
-            case: 'endpoint', value: { address: { address: { case: 'socketAddress', value: { address: host, portSpecifier: { case: 'portValue', value: port } } } } },
-          },
-        }],
-      }],
-    },
+    ...fixedEndpoints(name, [{ address: host, port }]),
     transportSocket: secure ? publicSocket(host) : undefined,
     metadata: {
       typedFilterMetadata: { 'meshwright.jwks': packAny(JwksOutageSchema, create(JwksOutageSchema, { keepFor: duration(keepFor) })) },

@@ -1,6 +1,7 @@
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import * as tls from 'node:tls';
+import { chunkedBody, HTTPParser } from './http1';
 import { bodyOf, cut, digestOf, drained, RESETS, turn, type Failures, type Plan } from './plan';
 
 /** What became of a request. */
@@ -40,25 +41,6 @@ function judge(plan: Plan, answer: Answer, failures: Failures, where: string): O
   if (digestOf(body) !== digestOf(expected)) failures.add(`${where} ${id}: ${body.length} bytes of an answer came as its ${expected.length} (${abort})`);
   return 'answered';
 }
-
-function chunkedBody(body: Buffer, plan: Plan): Buffer {
-  const { random } = plan;
-  const parts: Buffer[] = [];
-  for (const piece of cut(body, random)) {
-    const extension = random.below(8) === 0 ? ';a=b;c="d e"' : '';
-    parts.push(Buffer.from(`${random.below(2) === 0 ? '0' : ''}${piece.length.toString(16)}${extension}\r\n`), piece, Buffer.from('\r\n'));
-  }
-  parts.push(Buffer.from(plan.trailers ? `0\r\nx-trailer: ${plan.id}\r\n\r\n` : '0\r\n\r\n'));
-  return Buffer.concat(parts);
-}
-
-interface Parser {
-  initialize(type: number, resource: object): void;
-  execute(bytes: Buffer): number | Error;
-  finish(): unknown;
-  [callback: number]: unknown;
-}
-const { HTTPParser } = process.getBuiltinModule('_http_common') as unknown as { HTTPParser: (new () => Parser) & Record<string, number> };
 
 /** HTTP/1.1 on raw sockets, so that every byte can be cut; answers are read by llhttp. */
 export class Http1Client implements Client {

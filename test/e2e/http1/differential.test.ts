@@ -9,9 +9,9 @@ import { Running } from './proxies';
 const WIDTH = 128;
 const MUTATIONS = 800;
 
-async function eachOf<T>(list: readonly T[], run: (item: T, index: number) => Promise<void>): Promise<void> {
+async function eachOf<T>(list: readonly T[], run: (item: T, index: number) => Promise<void>, width = WIDTH): Promise<void> {
   let next = 0;
-  await Promise.all(Array.from({ length: WIDTH }, async () => {
+  await Promise.all(Array.from({ length: width }, async () => {
     for (let i = next++; i < list.length; i = next++) await run(list[i], i);
   }));
 }
@@ -35,8 +35,9 @@ describe('requests: ours beside Envoy and llhttp', () => {
   let ours: Running, envoy: Running;
   beforeAll(async () => {
     upstreams = [await EchoServer.start(), await EchoServer.start()];
-    ours = await Running.start('ours', upstreams[0].port);
-    envoy = await Running.start('envoy', upstreams[1].port);
+    // Who sends byte by byte needs longer than anybody else.
+    ours = await Running.start('ours', upstreams[0].port, '3s');
+    envoy = await Running.start('envoy', upstreams[1].port, '3s');
   });
   afterAll(async () => {
     await ours.stop();
@@ -45,9 +46,9 @@ describe('requests: ours beside Envoy and llhttp', () => {
   });
 
   /** What is wrong with how we take `text`, if anything. */
-  async function judge(text: string): Promise<string | undefined> {
+  async function judge(text: string, pieces?: readonly Buffer[]): Promise<string | undefined> {
     const bytes = bytesOf(text);
-    const [mine, theirs] = (await Promise.all([send(ours.port, bytes), send(envoy.port, bytes)])).map(echoes);
+    const [mine, theirs] = (await Promise.all([send(ours.port, bytes, pieces), send(envoy.port, bytes, pieces)])).map(echoes);
     const reading = readOurs(bytes, false);
     const llhttp = readLlhttp(bytes, false);
     for (let i = 0; i < mine.passed.length; i++) {
@@ -72,6 +73,24 @@ describe('requests: ours beside Envoy and llhttp', () => {
     expect(wrong.sort()).toEqual([]);
     expect(passed).toBe(texts.length);
     // Whatever we send on, the upstream can read.
+    expect(upstreams[0].unreadable).toEqual([]);
+  });
+
+  test('split at every byte', async () => {
+    const cuts = (text: string): Buffer[][] => {
+      const bytes = bytesOf(text);
+      return [...bytes.keys()].slice(1).map((at) => [bytes.subarray(0, at), bytes.subarray(at)]);
+    };
+    const single = (text: string): Buffer[] => [...bytesOf(text)].map((byte) => Buffer.of(byte));
+    // Each message byte by byte, and those that everybody takes in two at every byte.
+    const all = [...REQUESTS, ...SMUGGLING].map((text) => ({ text, pieces: single(text) }));
+    const inTwo = REQUESTS.flatMap((text) => cuts(text).map((pieces) => ({ text, pieces })));
+    const wrong: string[] = [];
+    await eachOf([...all, ...inTwo], async ({ text, pieces }) => {
+      const found = await judge(text, pieces);
+      if (found !== undefined) wrong.push(`${found}; cut behind ${pieces[0].length}`);
+    }, 400);
+    expect(wrong.sort()).toEqual([]);
     expect(upstreams[0].unreadable).toEqual([]);
   });
 });

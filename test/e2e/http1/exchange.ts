@@ -48,11 +48,15 @@ export class EchoServer {
   }
 }
 
-/** Everything that comes back for `bytes` on a connection of its own, until the proxy closes it. */
-export async function send(port: number, bytes: Buffer): Promise<Buffer> {
+/** Everything that comes back for `bytes` on a connection of its own, until the proxy closes it. Pieces go out one by one, as segments of their own. */
+export async function send(port: number, bytes: Buffer, pieces: readonly Buffer[] = [bytes]): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
-    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.write(bytes));
+    const write = (index: number): void => {
+      if (index === pieces.length || socket.destroyed) return;
+      socket.write(pieces[index], () => setImmediate(write, index + 1));
+    };
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }, () => write(0));
     // Much longer than anything may take: whoever keeps a connection open shows by it.
     socket.setTimeout(20_000, () => reject(new Error(`kept open after ${JSON.stringify(bytes.toString('latin1'))}`)));
     socket.on('data', (part: Buffer) => parts.push(part));

@@ -11,10 +11,10 @@ const root = resolve(__dirname, '../../..');
 const TYPE = 'type.googleapis.com/envoy';
 const address = (port: number): object => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
-/** Every wait ends by itself after so long, and with it the connection: so nobody has to guess when a proxy has done all that it will do. */
-const BOUND = '0.5s';
-
-function bootstrap(admin: number, port: number, upstream: number): object {
+/**
+ * @param bound every wait ends by itself after so long, and with it the connection: so nobody has to guess when a proxy has done all that it will do
+ */
+function bootstrap(admin: number, port: number, upstream: number, bound: string): object {
   return {
     admin: { address: address(admin) },
     static_resources: {
@@ -29,11 +29,11 @@ function bootstrap(admin: number, port: number, upstream: number): object {
               'stat_prefix': 'in',
               'codec_type': 'HTTP1',
               'http_protocol_options': { accept_http_10: true },
-              'request_headers_timeout': BOUND,
-              'stream_idle_timeout': BOUND,
+              'request_headers_timeout': bound,
+              'stream_idle_timeout': bound,
               // Envoy waits so long after an idle timeout before it closes.
-              'drain_timeout': BOUND,
-              'common_http_protocol_options': { idle_timeout: BOUND },
+              'drain_timeout': bound,
+              'common_http_protocol_options': { idle_timeout: bound },
               'generate_request_id': false,
               'route_config': {
                 virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'up', timeout: '3s' } }] }],
@@ -67,11 +67,12 @@ export async function freePort(): Promise<number> {
 export class Running {
   private constructor(readonly port: number, private readonly child: ChildProcess, private readonly folder: string) {}
 
-  static async start(which: 'ours' | 'envoy', upstream: number): Promise<Running> {
+  /** @param bound as of its waits; longer than any exchange takes */
+  static async start(which: 'ours' | 'envoy', upstream: number, bound = '0.5s'): Promise<Running> {
     const folder = mkdtempSync(join(tmpdir(), 'meshwright-http1-'));
     const port = await freePort(), admin = await freePort();
     const file = join(folder, 'bootstrap.json');
-    writeFileSync(file, JSON.stringify(bootstrap(admin, port, upstream)));
+    writeFileSync(file, JSON.stringify(bootstrap(admin, port, upstream, bound)));
     const [program, ...args] = which === 'ours'
       ? [process.execPath, join(root, 'lib/runtime/proxy.js'), '--config-path', file, '--log-level', 'error']
       : [execFileSync(process.execPath, [join(root, 'scripts/peer.mjs'), 'envoy'], { encoding: 'utf8' }).trim(),

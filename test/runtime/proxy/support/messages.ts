@@ -68,8 +68,8 @@ interface NativeBinding {
 
 const { HTTPParser, methods } = process.getBuiltinModule('_http_common') as unknown as NativeBinding;
 
-/** Reads all bytes as a sequence of messages with llhttp, strict, as `node:http` uses it. */
-export function readLlhttp(bytes: Buffer, isResponse: boolean): Reading {
+/** Reads all bytes as a sequence of messages with llhttp, strict, as `node:http` uses it; they may come in pieces. */
+export function readLlhttp(bytes: Buffer, isResponse: boolean, pieces: readonly Buffer[] = [bytes]): Reading {
   const parser = new HTTPParser();
   const messages: Message[] = [];
   let first = '';
@@ -107,11 +107,13 @@ export function readLlhttp(bytes: Buffer, isResponse: boolean): Reading {
     messages.push({ first, headers, body });
   };
   // It stops behind a request that asks for an upgrade; a server that does not upgrade goes on.
-  for (let at = 0; at < bytes.length;) {
-    const read = parser.execute(at === 0 ? bytes : bytes.subarray(at));
-    if (typeof read !== 'number') return { messages, end: 'refused' };
-    if (read === 0) break;
-    at += read;
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length;) {
+      const read = parser.execute(at === 0 ? piece : piece.subarray(at));
+      if (typeof read !== 'number') return { messages, end: 'refused' };
+      if (read === 0) break;
+      at += read;
+    }
   }
   const open = inMessage;
   // An answer may end with its connection.

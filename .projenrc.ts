@@ -257,7 +257,7 @@ project.addTask('e2e:cluster', {
   ],
 });
 
-// As long as the suite takes: 10 minutes and more.
+// Two minutes where its programs are built, which takes four more the first time; a test that fails waits for its time-outs.
 project.addTask('conformance', {
   description: 'The conformance suite of Gateway API, mesh profiles, on a real Kubernetes: docs/conformance.md; npm run conformance -- [FLAG of the suite]',
   steps: [

@@ -16,6 +16,8 @@ import { kubectl, kubectlTried, podsOf, processesOf, rolledOut, ROOT } from '../
 // Only a hang may run into it.
 jest.setTimeout(300_000);
 
+/** Requests a second that there have to be, at the least; a little more are sent. */
+const RATE = 500;
 /** Seconds that a certificate is valid: every one of them runs out, and is replaced, while the load goes on. */
 const LIFETIME = 120;
 const NAMESPACE = 'chaos';
@@ -47,7 +49,7 @@ function manifests(): { dist: string; programs: ReturnType<typeof loadPrograms> 
     return made;
   };
   const echo = service('echo', 3);
-  service('generator', 1, { URL: 'http://echo/', RATE: '500', PORT: '8080' }).calls(echo);
+  service('generator', 1, { URL: 'http://echo/', RATE: String(1.04 * RATE), PORT: '8080' }).calls(echo);
   app.synth();
   return { dist, programs: loadPrograms(folder) };
 }
@@ -61,6 +63,8 @@ let before = { lost: 0, wrong: 0 };
 async function unharmed(what: string): Promise<void> {
   const report = await load!.flowing(1500);
   process.stdout.write(`${what}: ${summary(report)}\n`);
+  // One that begins to wait for answers would be no constant load.
+  expect((report.sent * 1000) / report.elapsed).toBeGreaterThanOrEqual(RATE);
   const meanwhile = { lost: report.lost - before.lost, wrong: report.wrong - before.wrong };
   before = report;
   expect({ ...meanwhile, failures: meanwhile.lost + meanwhile.wrong > 0 ? report.failures : [] }).toEqual({ lost: 0, wrong: 0, failures: [] });

@@ -77,7 +77,7 @@ export function manifests(): string {
   payment.calls(ledger);
   const legacy = script('legacy', SERVES('legacy'), { dataPlane: DataPlane.NONE });
   legacy.acknowledge('MW172', 'it is what it is');
-  script('prices', SERVES('prices'), { encryption: TrafficEncryption.PERMISSIVE });
+  script('prices', SERVES('prices'), { encryption: TrafficEncryption.PERMISSIVE }).acknowledge('MW152', 'as long as legacy calls it');
   const order = script('order', ORDER);
   order.calls(payment);
   order.calls(legacy);

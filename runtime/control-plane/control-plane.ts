@@ -157,7 +157,8 @@ export class ControlPlane {
   /** What is known of every object and proxy, at this moment. */
   status(): StatusReport {
     const generations = new Map(this.objects.map(({ id, generation }) => [describeId(id), generation]));
-    const connections = this.ads.connections();
+    // An agent runs nothing of what objects become: it is told whom to trust.
+    const connections = this.ads.connections().filter(({ peer }) => !peer.agent);
     const own = progress(this.model ?? EMPTY, connections);
     const { shared, source } = this.options;
     const connected = countBy(connections.map(({ peer }) => peer.service));

@@ -22,6 +22,8 @@ export interface NodeDescription {
   readonly ownSvid?: string;
   /** It is a client of gRPC without a proxy. */
   readonly proxyless?: boolean;
+  /** It is the agent of a pod without a proxy. */
+  readonly agent?: boolean;
 }
 
 /**
@@ -35,10 +37,10 @@ export function translate(resources: ResourceSet, node: NodeDescription, trustin
 
 /** The node with its region: that of the endpoint that has its address, else the one that it says, if the mesh has it. */
 export function proxyNode(model: MeshModel, node: NodeDescription): ProxyNode {
-  const { service, podIp, loopback = '127.0.0.1', intercepted, addresses, region, zone, ownSvid, proxyless } = node;
+  const { service, podIp, loopback = '127.0.0.1', intercepted, addresses, region, zone, ownSvid, proxyless, agent } = node;
   const regions = serviceOf(model, service)?.mesh.regions ?? [];
   const said = regions.find(({ name }) => name === region) ?? regions.find(({ zones }) => zone !== undefined && zones.includes(zone));
   const place = intercepted ? { intercepted, addresses } : {};
-  const client = { ...ownSvid && { ownSvid }, ...proxyless && { proxyless } };
+  const client = { ...ownSvid && { ownSvid }, ...proxyless && { proxyless }, ...agent && { agent } };
   return { service, podIp, loopback, ...place, region: model.regions.get(podIp) ?? said?.name, ...client };
 }

@@ -154,7 +154,7 @@ function podOf(workload: Workload, name: string, place: Placement, template: str
   const processes: ProcessSpec[] = [{
     name: proxy.name,
     role: 'proxy',
-    command: agent ? [node, join(dirname(program), 'agent.js'), ...localAgentArgs(proxy.args ?? [], agent)]
+    command: agent ? [node, join(dirname(program), 'agent.js'), ...localAgentArgs((proxy.args ?? []).map((arg) => expand(arg, proxyEnv)), agent)]
       : [node, program, ...localSidecarArgs(proxy.args ?? [], proxyEnv, {
         address, controlPlanes: around.controlPlanes, ...place, snapshots, identity: trust,
       })],

@@ -1,4 +1,4 @@
-import { nodeMetadata } from '../../../src/contract';
+import { AGENT_CONTAINER, nodeMetadata } from '../../../src/contract';
 import type { Node } from '../../xds';
 import type { NodeDescription } from '../translate';
 import { guestKey } from '../xds/guest';
@@ -25,6 +25,7 @@ export function peerOf(node: Node | undefined): Peer | string {
     ...svid !== 'ads' && { ownSvid: svid },
     // `gRPC C-core`, `gRPC Node Pure JS`, `gRPC Go`: each says so (gRFC A27).
     ...node.userAgentName.startsWith('gRPC') && { proxyless: true },
+    ...node.userAgentName === AGENT_CONTAINER && { agent: true },
     ...intercepted && { intercepted, addresses: podIps ? podIps.split(',') : [podIp] },
   };
 }

@@ -23,7 +23,8 @@ export class Snapshots {
   of(model: MeshModel, node: ProxyNode, before?: Snapshot): Snapshot {
     if (this.model !== model) this.take(model);
     const secondFamily = node.intercepted ? (node.addresses ?? []).some((address) => address.includes(':')) : 'none';
-    const key = `${node.service} ${node.region ?? ''} ${node.loopback} ${node.ownSvid ?? ''} ${node.proxyless ?? false} ${secondFamily}`;
+    const kind = `${node.ownSvid ?? ''} ${node.proxyless ?? false} ${node.agent ?? false}`;
+    const key = `${node.service} ${node.region ?? ''} ${node.loopback} ${kind} ${secondFamily}`;
     let found = this.shared.get(key);
     if (found?.model !== model) {
       // As a rule only pods came and went. Where connections are redirected, listeners know pods by their addresses.

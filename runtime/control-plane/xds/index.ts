@@ -31,6 +31,7 @@ const NOTHING: XdsResources = Object.freeze({ clusters: [], endpoints: [], liste
 export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const service = serviceOf(model, node.service);
   if (!service) return NOTHING;
+  if (node.agent) return { ...NOTHING, secrets: trustFor(model) };
   if (node.proxyless) return proxylessResources(service, model, node);
   const { made: { routes }, used } = routesFor(service, model);
   const outbound = node.intercepted ? interceptedOutbound(service, model) : undefined;
@@ -45,8 +46,12 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
     endpoints: xdsEndpoints(model, node),
     listeners: xdsListeners(model, node),
     routes: [routes, ...outbound?.routes ?? []],
-    secrets: model.trust === undefined ? [] : [remembered(madeBundles, model.trust, (trust) => trustBundle(trust.bundle))],
+    secrets: trustFor(model),
   };
+}
+
+function trustFor({ trust }: MeshModel): Secret[] {
+  return trust === undefined ? [] : [remembered(madeBundles, trust, ({ bundle }) => trustBundle(bundle))];
 }
 
 /** No secrets: what a client proves itself by, and whom it trusts, is in files that its bootstrap names. */
@@ -77,7 +82,7 @@ function proxylessFor(service: Service, model: MeshModel): Proxyless {
 /** The endpoints of a proxy alone. @param of keys of the backends that are asked about; without it all. */
 export function xdsEndpoints(model: MeshModel, node: ProxyNode, of?: ReadonlySet<string>): ClusterLoadAssignment[] {
   const service = serviceOf(model, node.service);
-  if (!service) return [];
+  if (!service || node.agent) return [];
   const { used } = routesFor(service, model);
   // What is outside brings its endpoints with its cluster.
   const asked = used.filter(({ backend }) => backend.external === undefined && (!of || of.has(backend.key)));
@@ -97,7 +102,7 @@ export function changedEndpoints(before: MeshModel, after: MeshModel): ReadonlyS
 /** The listeners of a proxy alone: only they differ between the proxies of a service in one region with the same loopback. */
 export function xdsListeners(model: MeshModel, node: ProxyNode): Listener[] {
   const service = serviceOf(model, node.service);
-  if (!service) return [];
+  if (!service || node.agent) return [];
   if (node.proxyless) return [...proxylessFor(service, model).listeners];
   const bytesListeners = routesFor(service, model).made.bytes.map((upstream) => bytesListenerFor(service, upstream, node));
   const own = node.intercepted ? interceptedListeners(service, model, chainsFor(service), node) : listenersFor(service, node);

@@ -18,6 +18,8 @@ export interface ProxyNode {
   readonly ownSvid?: string;
   /** It is a client of gRPC without a proxy. */
   readonly proxyless?: boolean;
+  /** It keeps the certificate of a pod without a proxy: of all that there is it is told whom to trust. */
+  readonly agent?: boolean;
 }
 
 /** Everything that one proxy runs, by type, each list in the order of names. */

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../clock';
 import { TypeUrl, type Node } from '../../xds';
 import type { AdsConfig } from '../bootstrap/types';
-import type { ConfigStore, DiscoveredType } from '../config/store';
+import type { DiscoveredStore, DiscoveredType } from '../config/discovered';
 import type { Log } from '../observe/log';
 import { AdsSession } from './session';
 import { AdsStats } from './stats';
@@ -14,7 +14,7 @@ const MAX_BACKOFF = 30_000;
 export interface AdsDeps {
   readonly config: AdsConfig;
   readonly node: Node;
-  readonly store: ConfigStore;
+  readonly store: DiscoveredStore;
   readonly clock: Clock;
   /** 0 ≤ x < 1. */
   readonly random: () => number;

@@ -1,7 +1,7 @@
 import {
   create, DeltaDiscoveryRequestSchema, TypeUrl, type DeltaDiscoveryRequest, type DeltaDiscoveryResponse, type MessageInit, type Node,
 } from '../../xds';
-import { DISCOVERED, type ConfigStore, type DiscoveredType, type RawResource, type Rejection } from '../config/store';
+import { DISCOVERED, type DiscoveredStore, type DiscoveredType, type RawResource, type Rejection } from '../config/discovered';
 import { listenFailures } from '../listen-error';
 import type { AdsStats } from './stats';
 
@@ -10,7 +10,7 @@ const INVALID_ARGUMENT = 3;
 
 export interface SessionDeps {
   readonly node: Node;
-  readonly store: ConfigStore;
+  readonly store: DiscoveredStore;
   readonly stats: AdsStats;
   /** Types that the bootstrap has discovered; endpoints and routes come with them. */
   readonly wildcards: readonly DiscoveredType[];

@@ -1,5 +1,5 @@
 import { TypeUrl } from '../../xds';
-import type { DiscoveredType } from '../config/store';
+import type { DiscoveredType } from '../config/discovered';
 
 /** What happened to the updates of one type. Names follow Envoy's `cluster_manager.cds.update_success` and the like. */
 export interface TypeStats {

@@ -7,6 +7,8 @@ import type { Log } from '../observe/log';
 import { CertificateFiles } from './certificate-files';
 import type { AgentOptions } from './options';
 import { Relay, type RelayIdentity } from './relay';
+import { Roots } from './roots';
+import { TrustFollower } from './trust-follower';
 
 export interface AgentDeps extends GrpcClientDeps {
   readonly clock: Clock;
@@ -16,6 +18,8 @@ export interface AgentDeps extends GrpcClientDeps {
 
 /** How often the mounted roots are looked at, in milliseconds: a root that is replaced is known before anybody shows a certificate of it. */
 const ROOTS_INTERVAL = 5000;
+/** Milliseconds after which programs have read files that were replaced: their bootstrap has them look every 10 s. */
+export const NOTICED = 15_000;
 
 /**
  * The mesh's part in a pod without a proxy: keeps its certificate in files, which a client of gRPC or an Envoy reads, and has it reach the control
@@ -24,11 +28,15 @@ const ROOTS_INTERVAL = 5000;
 export class Agent {
   private readonly identity: WorkloadIdentity;
   private readonly files: CertificateFiles;
+  private readonly roots = new Roots();
+  private follower: TrustFollower | undefined;
   private readonly relay: Relay | undefined;
   private health: OperatorServer | undefined;
   private timer: Timer | undefined;
   private written: string | undefined;
-  private writing = Promise.resolve();
+  private writtenAt = 0;
+  private writing: Promise<Error | undefined> = Promise.resolve(undefined);
+  private readonly noticing = new Set<() => void>();
   private closed = false;
   /** Ports that were bound; 0 before `start`. */
   healthPort = 0;
@@ -61,6 +69,8 @@ export class Agent {
     if (this.closed) return;
     this.closed = true;
     this.timer?.cancel();
+    this.follower?.close();
+    for (const end of this.noticing) end();
     this.identity.close();
     await this.relay?.close();
     await this.health?.close();
@@ -77,33 +87,69 @@ export class Agent {
   /** One after the other. */
   private update(): void {
     const { log } = this.deps;
-    this.writing = this.writing.then(async () => this.write()).catch((error: Error) => {
+    this.writing = this.writing.then(async () => this.write()).then(() => undefined, (error: Error) => {
       log.error('agent', 'the certificate cannot be written to its files', { folder: this.options.files, reason: error.message });
+      return error;
     });
   }
 
   private async write(): Promise<void> {
     const { svid } = this.identity;
     if (!svid || this.closed) return;
-    const trustBundle = await this.roots(svid);
+    const trustBundle = await this.trusted(svid);
     const content = `${svid.certificateChain}\n${trustBundle}`;
     if (content === this.written) return;
     const first = this.written === undefined;
     await this.files.write({ ...svid, trustBundle });
     this.written = content;
+    this.writtenAt = this.deps.clock.now();
     this.deps.log.info('agent', first ? 'ready' : 'certificate files replaced', { folder: this.options.files });
+    // It is let in with a certificate only.
+    if (first) this.follow();
+  }
+
+  private follow(): void {
+    const { node, relay } = this.options;
+    if (!node || !relay) return;
+    this.follower = new TrustFollower({
+      ...this.deps, node, to: relay.to,
+      secure: async (host) => this.identity.tls(host),
+      told: (bundle) => {
+        this.roots.tell(bundle);
+        this.update();
+      },
+      inForce: async () => this.noticed(),
+    });
+    this.follower.start();
+  }
+
+  /** Resolves when programs of the pod have read what is in the files; or with the reason why it is not there. */
+  private async noticed(): Promise<Error | undefined> {
+    const { clock } = this.deps;
+    const failure = await this.writing;
+    const wait = this.writtenAt + NOTICED - clock.now();
+    if (failure || wait <= 0 || this.closed) return failure;
+    await new Promise<void>((done) => {
+      const end = () => {
+        timer.cancel();
+        this.noticing.delete(end);
+        done();
+      };
+      const timer = clock.setTimer(wait, end);
+      this.noticing.add(end);
+    });
+    return this.noticed();
   }
 
   private async shown(): Promise<RelayIdentity> {
     const { svid } = this.identity;
     if (!svid) throw new Error('there is no certificate yet');
-    return { ...svid, roots: await this.roots(svid) };
+    return { ...svid, roots: await this.trusted(svid) };
   }
 
-  /** What came with the certificate, and what is mounted: of either the other may not know the newest yet. */
-  private async roots({ trustBundle }: Svid): Promise<string> {
-    const mounted = await readFile(this.options.identity.trustBundleFile, 'utf8').catch(() => '');
-    const blocks = `${trustBundle}\n${mounted}`.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-    return `${[...new Set(blocks.map((block) => block.replaceAll('\r', '')))].join('\n')}\n`;
+  private async trusted({ trustBundle }: Svid): Promise<string> {
+    this.roots.see('issued', trustBundle);
+    this.roots.see('mounted', await readFile(this.options.identity.trustBundleFile, 'utf8').catch(() => ''));
+    return this.roots.bundle;
   }
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { fromJson, NodeSchema, type JsonValue, type Node } from '../../xds';
 import { BootstrapError } from '../bootstrap/types';
 import type { HostPort } from '../config/decode/scalars';
 import type { IdentityConfig } from '../identity/workload-identity';
@@ -13,12 +14,14 @@ export interface AgentOptions {
   readonly files: string;
   /** Where programs of the pod reach the control plane, and where that is; undefined: they do not. */
   readonly relay: { readonly listen: HostPort; readonly to: HostPort } | undefined;
+  /** What it calls itself to the control plane, to be told whom to trust; undefined: it goes by its mounted file alone. */
+  readonly node: Node | undefined;
   readonly healthAddress: HostPort;
   readonly logLevel: LogLevel;
 }
 
 export const USAGE = `usage: agent --identity-token FILE --identity-trust-bundle FILE --certificate-address HOST:PORT --control-plane SPIFFE_ID
-             --certificate-folder FOLDER --health-address IP:PORT [--relay-address IP:PORT --xds-address HOST:PORT]
+             --certificate-folder FOLDER --health-address IP:PORT [--relay-address IP:PORT --xds-address HOST:PORT [--node JSON]]
       --identity-token FILE         token by which the workload proves who it is, to get its certificate
       --identity-trust-bundle FILE  roots by which the control plane is known, in PEM
       --certificate-address HOST:PORT  where certificates are asked for
@@ -27,6 +30,7 @@ export const USAGE = `usage: agent --identity-token FILE --identity-trust-bundle
       --health-address IP:PORT      serve /ready and /healthz there
       --relay-address IP:PORT       pass connections for configuration on from there, with the certificate
       --xds-address HOST:PORT       to there
+      --node JSON                   envoy.config.core.v3.Node, as which the roots are asked for there
   -l, --log-level LEVEL             ${LOG_LEVELS.join(', ')} (info)
   -h, --help`;
 
@@ -39,6 +43,7 @@ const OPTIONS = {
   'health-address': { type: 'string' },
   'relay-address': { type: 'string' },
   'xds-address': { type: 'string' },
+  'node': { type: 'string' },
   'log-level': { type: 'string', short: 'l' },
   'help': { type: 'boolean', short: 'h' },
 } as const;
@@ -65,6 +70,8 @@ export function parseOptions(args: readonly string[]): AgentOptions | undefined 
   if (values['control-plane'] !== undefined && !values['control-plane'].startsWith('spiffe://')) {
     problems.push(`--control-plane: ${values['control-plane']} must be a SPIFFE ID, such as spiffe://shop.example/ns/shop/sa/meshwright-control-plane`);
   }
+  if (values.node !== undefined && !to) problems.push('--node needs --xds-address');
+  const node = values.node === undefined ? undefined : nodeOf(values.node, problems);
   const level = values['log-level'] ?? 'info';
   if (!(LOG_LEVELS as readonly string[]).includes(level)) problems.push(`--log-level: ${level} must be one of ${LOG_LEVELS.join(', ')}`);
   if (problems.length > 0) throw new BootstrapError('command line', problems);
@@ -73,9 +80,19 @@ export function parseOptions(args: readonly string[]): AgentOptions | undefined 
     controlPlane: values['control-plane']!,
     files: values['certificate-folder']!,
     relay: listen && to && { listen, to },
+    node,
     healthAddress: healthAddress!,
     logLevel: level as LogLevel,
   };
+}
+
+function nodeOf(text: string, problems: string[]): Node | undefined {
+  try {
+    return fromJson(NodeSchema, JSON.parse(text) as JsonValue);
+  } catch (error) {
+    problems.push(`--node: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 function read(args: readonly string[], problems: string[]) {

@@ -1,36 +1,16 @@
 import {
-  ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, SecretSchema, TypeUrl, unpackAnyAs, type Any,
+  ClusterLoadAssignmentSchema, ClusterSchema, ListenerSchema, RouteConfigurationSchema, SecretSchema, TypeUrl, unpackAnyAs,
 } from '../../xds';
 import { shareAddress, takenAddress } from './addresses';
 import {
   decodeCluster, decodeEndpoints, decodeListener, decodeRouteTable, decodeSecret, type DecodedCluster, type DecodedEndpoints, type DecodedListener,
 } from './decode';
+import type { DiscoveredType, RawResource, Rejection, ResourceUpdate } from './discovered';
 import { SECRET_KIND, SecretSet, type NeededSecret } from './secrets';
 import { allChains, secretsOf, type ClusterConfig, type ClusterEndpoints, type ListenerConfig, type ProxySnapshot, type RouteTableConfig, type SecretConfig } from './types';
 import { WarmingSet } from './warming';
 
-/** The types that ADS brings, in the order in which a change takes effect without a gap: make before break. */
-export const DISCOVERED = [TypeUrl.CDS, TypeUrl.EDS, TypeUrl.LDS, TypeUrl.RDS, TypeUrl.SDS] as const;
-export type DiscoveredType = (typeof DISCOVERED)[number];
-
-/** A resource as a control plane sends it. */
-export interface RawResource {
-  readonly name: string;
-  readonly version: string;
-  readonly resource: Any;
-}
-
-export interface ResourceUpdate {
-  readonly type: DiscoveredType;
-  readonly resources: readonly RawResource[];
-  readonly removed: readonly string[];
-}
-
-/** A resource that was not taken: the one before it, if there is one, goes on. */
-export interface Rejection {
-  readonly name: string;
-  readonly problems: readonly string[];
-}
+export { DISCOVERED, type DiscoveredType, type RawResource, type Rejection, type ResourceUpdate } from './discovered';
 
 interface Accepted {
   readonly raw: RawResource;

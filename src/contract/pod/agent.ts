@@ -21,16 +21,11 @@ const FROM_POD = [
  * What a library of gRPC starts from: the control plane behind the agent, who the pod is, and where its certificate is. Addresses and names that only the
  * kubelet knows stand as `$(NAME)`.
  */
-function grpcBootstrap({ service, namespace, version }: PodIdentity): string {
+function grpcBootstrap(identity: PodIdentity): string {
   const file = (name: string) => `${CERTIFICATES_PATH}/${name}`;
   return JSON.stringify({
     xds_servers: [{ server_uri: `127.0.0.1:${XDS_PORT}`, channel_creds: [{ type: 'insecure' }], server_features: ['xds_v3'] }],
-    node: {
-      id: '$(MESHWRIGHT_POD_NAME).$(MESHWRIGHT_POD_NAMESPACE)',
-      cluster: `${service}.${namespace}`,
-      locality: {},
-      metadata: { service, namespace, version, podIp: '$(MESHWRIGHT_POD_IP)' },
-    },
+    node: node(identity),
     certificate_providers: {
       default: {
         plugin_name: 'file_watcher',
@@ -38,6 +33,15 @@ function grpcBootstrap({ service, namespace, version }: PodIdentity): string {
       },
     },
   });
+}
+
+function node({ service, namespace, version }: PodIdentity) {
+  return {
+    id: '$(MESHWRIGHT_POD_NAME).$(MESHWRIGHT_POD_NAMESPACE)',
+    cluster: `${service}.${namespace}`,
+    locality: {},
+    metadata: { service, namespace, version, podIp: '$(MESHWRIGHT_POD_IP)' },
+  };
 }
 
 /** The pod with the agent before its containers, and what its library of gRPC needs to know in each. */
@@ -56,7 +60,8 @@ export function withAgent(pod: PodSpec, identity: PodIdentity): PodSpec {
 }
 
 /** A native sidecar: the application starts once there is a certificate. */
-function agent({ controlPlane, proxy }: PodIdentity, mount: object): Record<string, unknown> {
+function agent(identity: PodIdentity, mount: object): Record<string, unknown> {
+  const { controlPlane, proxy } = identity;
   const host = serviceHost(CONTROL_PLANE, controlPlane.namespace, controlPlane.clusterDomain);
   const probe = (path: string) => ({ httpGet: { path, port: HEALTH_PORT } });
   return {
@@ -72,9 +77,11 @@ function agent({ controlPlane, proxy }: PodIdentity, mount: object): Record<stri
       '--certificate-folder', CERTIFICATES_PATH,
       '--relay-address', `127.0.0.1:${XDS_PORT}`,
       '--xds-address', `${host}:${XDS_PORT}`,
+      '--node', JSON.stringify({ ...node(identity), user_agent_name: AGENT_CONTAINER }),
       '--health-address', `0.0.0.0:${HEALTH_PORT}`,
       '--log-level', proxy.logLevel,
     ],
+    env: FROM_POD,
     ports: [{ name: 'mesh-health', containerPort: HEALTH_PORT, protocol: 'TCP' }],
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '500m', memory: '128Mi' } },
     startupProbe: { ...probe('/ready'), periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 120 },

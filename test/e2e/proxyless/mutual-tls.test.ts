@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Chart, type App } from 'cdk8s';
 import { stringify } from 'yaml';
 import { DataPlane, LoadBalancer, Mesh, MeshService, ServicePort } from 'meshwright';
+import type { TrustProgress } from '../../../runtime/control-plane/identity/trust-progress';
 import type { StatusReport } from '../../../runtime/control-plane/status';
 import { CONTROL_PLANE_ADMIN_PORT, GRPC_BOOTSTRAP, INBOUND_PORT } from '../../../src/contract';
 import { Manifests, RunningShop } from '../local/shop';
@@ -94,4 +95,14 @@ test('clients have acknowledged what they were sent', async () => {
   };
   await shop.until('the control plane that it is connected to says that it runs all of it', async () => (await callers()).includes('current'));
   expect(await callers()).not.toContain('refused');
+});
+
+test('who replaces the root waits for the agents of these pods as for sidecars', async () => {
+  const { length } = ['who', 'caller', 'stranger'].flatMap((service) => shop.pods(service));
+  const known = async () => {
+    const pages = await Promise.all(shop.run.pods().filter(({ spec }) => spec.service === undefined)
+      .map(async ({ spec }) => (await fetch(`http://${spec.address}:${CONTROL_PLANE_ADMIN_PORT}/identity`)).json() as Promise<TrustProgress>));
+    return pages.reduce((sum, { proxies }) => sum + proxies, 0);
+  };
+  await shop.until('each pod is among those who are to know the roots', async () => (await known()) === length);
 });

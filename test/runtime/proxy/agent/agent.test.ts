@@ -8,11 +8,15 @@ import { VirtualClock } from '../../../../runtime/clock/virtual';
 import { startControlPlane, type ControlPlane } from '../../../../runtime/control-plane/control-plane';
 import { createRoot } from '../../../../runtime/control-plane/identity/authority-material';
 import { FileAuthorityStore } from '../../../../runtime/control-plane/identity/file-store';
+import { trustNext } from '../../../../runtime/control-plane/identity/rotation';
+import { fileRotation } from '../../../../runtime/control-plane/identity/rotation-stores';
 import { ListedTokenVerifier } from '../../../../runtime/control-plane/identity/token';
+import { trustName, type TrustProgress } from '../../../../runtime/control-plane/identity/trust-progress';
 import { silentLog } from '../../../../runtime/control-plane/log';
-import { Agent } from '../../../../runtime/proxy/agent/agent';
+import { Agent, NOTICED } from '../../../../runtime/proxy/agent/agent';
 import { CertificateFiles } from '../../../../runtime/proxy/agent/certificate-files';
 import { parseOptions, type AgentOptions } from '../../../../runtime/proxy/agent/options';
+import { Roots } from '../../../../runtime/proxy/agent/roots';
 import { BootstrapError } from '../../../../runtime/proxy/bootstrap/types';
 import { certificateRequest } from '../../../../runtime/proxy/identity/certificate-request';
 import { newKey } from '../../../../runtime/proxy/identity/key';
@@ -30,6 +34,7 @@ let controlPlane: ControlPlane;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'meshwright-agent-'));
   controlPlane = await startControlPlane({
+    adminAddress: { host: '127.0.0.1', port: 0 },
     clock: systemClock,
     source: new MemorySource([mesh(), ...whole('payment', ['10.0.0.2']), ...whole('order', ['10.0.0.1'], ['payment'])]),
     xdsAddress: { host: '127.0.0.1', port: 0 },
@@ -59,6 +64,11 @@ class Heard {
   };
   readonly log = Object.fromEntries(['debug', 'info', 'warning', 'error', 'critical'].map((level) => [level, this.hear])) as unknown as Log;
 
+  /** Resolves with the next line. */
+  async another(): Promise<void> {
+    await new Promise<void>((tell) => this.waiting.push(tell));
+  }
+
   async line(part: string): Promise<string> {
     for (;;) {
       const found = this.lines.find((line) => line.includes(part));
@@ -67,6 +77,9 @@ class Heard {
     }
   }
 }
+
+/** How far the control plane is with the roots that it hands out. */
+const trust = async () => (await fetch(`http://127.0.0.1:${controlPlane.adminPort}/identity`)).json() as Promise<TrustProgress>;
 
 let count = 0;
 const agents: Agent[] = [];
@@ -85,7 +98,7 @@ function newAgent(more: Partial<AgentOptions> = {}) {
       tokenFile: join(folder, 'token'), trustBundleFile: roots, certificateAddress: { host: '127.0.0.1', port: controlPlane.certificatePort },
     },
     controlPlane: CONTROL_PLANE, files, relay: { listen: loopback, to: { host: '127.0.0.1', port: controlPlane.xdsPort } }, healthAddress: loopback,
-    logLevel: 'info', ...more,
+    logLevel: 'info', ...more, node: more.node,
   };
   const agent = new Agent(options, {
     clock, random: () => 0.5, log: heard.log, transport: createPortableTransport(), resolve: async (name) => Promise.resolve([name]),
@@ -96,6 +109,13 @@ function newAgent(more: Partial<AgentOptions> = {}) {
   });
   agents.push(agent);
   return { agent, clock, files, heard, roots };
+}
+
+/** Lets the time pass in which programs read their files again, and waits until the control plane has its `count`th answer. */
+async function noticed(clock: VirtualClock, heard: Heard, times: number): Promise<void> {
+  clock.advance(NOTICED);
+  while (heard.lines.filter((line) => line.startsWith('resources taken')).length < times) await heard.another();
+  while ((await trust()).behind.length > 0);
 }
 
 /** What a node of a service is told of its clusters, over plain text; or why it is told nothing. */
@@ -154,6 +174,60 @@ test('roots that are mounted later are in the files beside those of the certific
   expect(clock.timers).toBe(0);
 });
 
+// The authority is another one after it.
+test('a root that is replaced is known at once, and acknowledged once programs of the pod have read it; the one that is dropped is trusted no longer', async () => {
+  const node = fromJson(NodeSchema, {
+    id: 'order-1.shop', metadata: { service: 'order', namespace: 'shop', version: 'base', podIp: '10.0.0.1' }, user_agent_name: 'meshwright-agent',
+  });
+  const { agent, clock, files, heard } = newAgent({ node });
+  await agent.start();
+  await heard.line('ready {');
+  // The first roots: nobody has read them before.
+  await heard.line('connected {');
+  expect(await trust()).toMatchObject({ proxies: 1, behind: ['order-1.shop'] });
+  await noticed(clock, heard, 1);
+  expect(await trust()).toMatchObject({ proxies: 1, behind: [] });
+  // It is no proxy of its service: of objects it runs nothing.
+  expect(controlPlane.status().proxies).toEqual([]);
+
+  const store = fileRotation(join(folder, 'authority.json'));
+  const before = (await store.read()).material;
+  const next = await createRoot('shop.example', Date.now());
+  const both = trustNext(await store.read(), next);
+  await store.write(both);
+  await heard.line('certificate files replaced');
+  expect(readFileSync(join(files, 'ca.pem'), 'utf8').match(/BEGIN/g)).toHaveLength(2);
+  clock.advance(NOTICED - 1);
+  expect(await trust()).toMatchObject({ trust: trustName(both.material.trustBundle), proxies: 1, behind: ['order-1.shop'] });
+  await noticed(clock, heard, 2);
+  expect((await trust()).behind).toEqual([]);
+
+  // Neither the roots that came with the certificate nor those that are mounted have changed, and both are older.
+  await store.write({ material: next, next: undefined, replaced: undefined });
+  while (readFileSync(join(files, 'ca.pem'), 'utf8') !== next.trustBundle) await heard.another();
+  await noticed(clock, heard, 3);
+  expect(await trust()).toMatchObject({ trust: trustName(next.trustBundle), behind: [] });
+  await store.write({ material: before, next: undefined, replaced: undefined });
+  while (controlPlane.trustBundle !== before.trustBundle) await heard.another();
+  await agent.close();
+  expect(clock.timers).toBe(0);
+});
+
+test('roots: what the control plane says, and what has changed elsewhere since', () => {
+  const roots = new Roots();
+  const [a, b, c] = ['A', 'B', 'C'].map((name) => `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----`);
+  roots.see('issued', a!);
+  roots.see('mounted', `${a}\r\n${b}`);
+  expect(roots.bundle).toBe(`${a}\n${b}\n`);
+  roots.tell(c!);
+  expect(roots.bundle).toBe(`${c}\n`);
+  // The same again is older than what was told; something else is newer.
+  roots.see('issued', a!);
+  expect(roots.bundle).toBe(`${c}\n`);
+  roots.see('mounted', `${c}\n${b}`);
+  expect(roots.bundle).toBe(`${c}\n${b}\n`);
+});
+
 test('files are replaced in one step, also by an agent that comes after another', async () => {
   const files = join(folder, 'step');
   mkdirSync(files);
@@ -197,6 +271,6 @@ test('options: everything that is wrong at once', () => {
   ])).toEqual({
     identity: { tokenFile: 't', trustBundleFile: 'b', certificateAddress: { host: 'cp', port: 15012 } },
     controlPlane: CONTROL_PLANE, files: 'f', healthAddress: { host: '::1', port: 15020 }, logLevel: 'info',
-    relay: { listen: { host: '127.0.0.1', port: 15010 }, to: { host: 'cp', port: 15010 } },
+    relay: { listen: { host: '127.0.0.1', port: 15010 }, to: { host: 'cp', port: 15010 } }, node: undefined,
   });
 });

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PROXY_FLAGS } from '../../images/planes';
 import { SIDECAR_ENVIRONMENT } from '../../src/contract/sidecar';
 
 /** A process of a peer, and the port of 127.0.0.1 that says it is up. */
@@ -67,7 +68,8 @@ export function meshwrightProgram(place: Place, name: string, bootstrap: unknown
   const file = join(place.folder, `${name}.json`);
   writeFileSync(file, JSON.stringify(bootstrap, null, 2));
   const environment = Object.entries(SIDECAR_ENVIRONMENT).map(([key, value]) => `${key}=${value}`);
-  return { command: ['env', ...environment, imageNode(place), ...(place.node ?? []), ...node, join(place.root, 'lib/runtime/proxy.js'), '--config-path', file], port };
+  const flags = [...PROXY_FLAGS, ...(place.node ?? []), ...node];
+  return { command: ['env', ...environment, imageNode(place), ...flags, join(place.root, 'lib/runtime/proxy.js'), '--config-path', file], port };
 }
 
 /** Envoy with one worker. */

@@ -18,15 +18,21 @@ export function startIsOver(): void {
   if (NODE >= MAGLEV_SINCE) setFlagsFromString('--maglev');
 }
 
+/** How many collections a function may sleep through before V8 forgets its bytecode: its default, and at once. */
+const USUAL_AGE = 6;
+const AT_ONCE = 0;
+
 /**
  * Gives back what the start left: of a proxy that mostly waits V8 would collect it in hours. A usual collection frees nearly nothing, since what lives is
  * on every page; the one of last resort moves it together, and makes the young generation small until there is traffic. That is 4 MB for some 40 ms, once,
- * as the proxy becomes ready with its first configuration, before there is traffic.
+ * as the proxy becomes ready with its first configuration, before there is traffic. What functions were compiled to goes, too: most are of the start alone,
+ * and one that is called again is compiled again.
  */
 export function compact(): void {
   if (NODE < LAST_RESORT_SINCE) return;
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as (options: { type: 'major'; execution: 'sync'; flavor: 'last-resort' }) => void;
-  setFlagsFromString('--no-expose-gc');
+  for (const flag of ['--no-expose-gc', `--bytecode-old-age=${AT_ONCE}`]) setFlagsFromString(flag);
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  setFlagsFromString(`--bytecode-old-age=${USUAL_AGE}`);
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock';
-import { adminRoutes, healthRoutes, OperatorServer, type Operated } from './admin';
+import { adminRoutes, healthRoutes, OperatorServer, type Operated, type OperatorSettings, type Routes } from './admin';
 import type { AdsClient } from './ads';
 import { appProbeRoutes } from './app-probes';
 import { Applier } from './applier';
@@ -268,12 +268,12 @@ export class ProxyServer {
     const { admin } = this.bootstrap;
     const { healthAddress } = this.commandLine;
     const operated = this.operated();
-    if (admin) this.adminServer = await listen('admin', admin, adminRoutes(operated), true);
-    if (!healthAddress) return;
     const { clock, transport, bootstrap: { node: { metadata } } } = this;
+    if (admin) this.adminServer = await listen('admin', { transport, clock, ...admin }, adminRoutes(operated), true);
+    if (!healthAddress) return;
     const { loopback = '127.0.0.1', podIp = loopback } = (metadata ?? {}) as { readonly loopback?: string; readonly podIp?: string };
     const probes = appProbeRoutes(this.commandLine.appProbes, { clock, transport, address: loopback, host: podIp });
-    this.healthServer = await listen('--health-address', healthAddress, new Map([...healthRoutes(operated), ...probes]), false);
+    this.healthServer = await listen('--health-address', { transport, clock, ...healthAddress }, new Map([...healthRoutes(operated), ...probes]), false);
   }
 
   private operated(): Operated {
@@ -369,13 +369,11 @@ async function makePlane(
   return workers({ workers: concurrency, transport: transport.name, overload, clock, log, logLevel });
 }
 
-async function listen(
-  what: string, { host, port }: { host: string; port: number }, routes: Parameters<typeof OperatorServer.listen>[2], guarded: boolean,
-): Promise<OperatorServer> {
+async function listen(what: string, settings: OperatorSettings, routes: Routes, guarded: boolean): Promise<OperatorServer> {
   try {
-    return await OperatorServer.listen(host, port, routes, guarded);
+    return await OperatorServer.listen(settings, routes, guarded);
   } catch (error) {
-    throw new Error(`${what}: cannot listen on ${host}:${port}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${what}: cannot listen on ${settings.host}:${settings.port}: ${(error as Error).message}`, { cause: error });
   }
 }
 

@@ -1,2 +1,3 @@
-export { OperatorServer } from './http';
+export { OperatorServer, type OperatorSettings } from './http';
 export { adminRoutes, healthRoutes, type Operated, type ServerState } from './routes';
+export type { Routes } from './types';

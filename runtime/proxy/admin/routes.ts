@@ -8,7 +8,7 @@ import { certs } from './certs';
 import { clustersJson, clustersText } from './clusters';
 import { configDump } from './config-dump';
 import { connectionsJson, connectionsText } from './connections';
-import { json, text, type Answer, type Route, type Routes } from './http';
+import { json, text, type Answer, type Route, type Routes } from './types';
 
 /** Envoy's states of a server. */
 export type ServerState = 'LIVE' | 'DRAINING' | 'PRE_INITIALIZING' | 'INITIALIZING';

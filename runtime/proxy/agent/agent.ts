@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock, Timer } from '../../clock';
-import { OperatorServer, text, type Routes } from '../admin/http';
+import { OperatorServer } from '../admin/http';
+import { text, type Routes } from '../admin/types';
 import type { GrpcClientDeps } from '../grpc-client';
 import { WorkloadIdentity, type CertificateRequest, type Svid } from '../identity';
 import type { Log } from '../observe/log';
@@ -51,14 +52,14 @@ export class Agent {
   }
 
   async start(): Promise<void> {
-    const { healthAddress, relay } = this.options;
+    const { options: { healthAddress, relay }, deps: { transport, clock } } = this;
     const routes: Routes = new Map([
       ['/ready', {
         method: 'GET', help: 'whether there is a certificate', handle: () => (this.written === undefined ? text('no certificate yet\n', 503) : text('ready\n')),
       }],
       ['/healthz', { method: 'GET', help: 'whether the process answers', handle: () => text('ok\n') }],
     ]);
-    this.health = await OperatorServer.listen(healthAddress.host, healthAddress.port, routes, false);
+    this.health = await OperatorServer.listen({ transport, clock, ...healthAddress }, routes, false);
     this.healthPort = this.health.port;
     if (this.relay) this.relayPort = await this.relay.listen(relay!.listen);
     this.identity.start();

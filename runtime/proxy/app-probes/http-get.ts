@@ -1,4 +1,4 @@
-import { request, type ClientRequest, type OutgoingHttpHeaders } from 'node:http';
+import type { ClientRequest, OutgoingHttpHeaders } from 'node:http';
 import type { AppProbe } from './types';
 
 type HttpGet = AppProbe & { readonly kind: 'httpGet' };
@@ -30,8 +30,8 @@ export function httpGet(probe: HttpGet, { address, host }: Target, done: (error:
     done(error, status);
   };
   const ask = async (secure: boolean, port: number, path: string, redirects: number): Promise<void> => {
-    // Hardly anybody pays for TLS of the runtime's own.
-    const send = secure ? (await import('node:https')).request : request;
+    // Only who has such probes pays for the runtime's HTTP, and hardly anybody for its TLS.
+    const { request: send } = secure ? await import('node:https') : await import('node:http');
     if (over) return;
     const made = sent = send({
       host: address, port, path, method: 'GET', agent: false, headers: headersOf(probe, `${literalHost(host)}:${port}`), rejectUnauthorized: false,

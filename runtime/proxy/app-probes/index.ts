@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock';
-import { text, type Answer, type Routes } from '../admin/http';
+import { text, type Answer, type Routes } from '../admin/types';
 import { Http2Probe } from '../health-check/http2-probe';
 import { TcpProbe, type Probe, type ProbeResult } from '../health-check/probe';
 import type { Transport } from '../transport';

@@ -1,4 +1,3 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { AppProbe, AppProbes } from './types';
 
 /** Kubernetes' defaults of a Probe. */
@@ -57,6 +56,7 @@ function probeOf(value: Json, bad: (what: string) => void): AppProbe | undefined
   const headers = Array.isArray(httpHeaders) ? httpHeaders as { name: string; value: string }[] : [];
   if (headers.length !== (httpHeaders as unknown[]).length) bad('httpHeaders: must be a list');
   for (const header of headers) {
+    const { validateHeaderName, validateHeaderValue } = process.getBuiltinModule('node:http');
     try {
       validateHeaderName(header.name);
       validateHeaderValue(header.name, header.value);

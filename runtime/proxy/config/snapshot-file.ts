@@ -1,11 +1,14 @@
-import { promises, readFileSync } from 'node:fs';
+import * as fs from 'node:fs';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import type { Clock, Timer } from '../../clock';
 import { AnySchema, create } from '../../xds';
 import { holdsPrivateKey } from './private-parts';
 import { DISCOVERED, type ConfigStore, type DiscoveredType, type RawResource, type ResourceUpdate } from './store';
 
-const { mkdir, open, rename, rm } = promises;
+// Not `fs.promises`, which brings directories, watchers and a prompt: a megabyte of every proxy.
+const mkdir = promisify(fs.mkdir), open = promisify(fs.open), chmod = promisify(fs.fchmod), write = promisify(fs.writeFile);
+const sync = promisify(fs.fsync), close = promisify(fs.close), rename = promisify(fs.rename), rm = promisify(fs.rm);
 
 /** Changes within this many milliseconds are written once. */
 const DEBOUNCE = 1_000;
@@ -58,7 +61,7 @@ export class SnapshotFile {
   load(): LoadedSnapshot | undefined {
     let text: string;
     try {
-      text = readFileSync(this.path, 'utf8');
+      text = fs.readFileSync(this.path, 'utf8');
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : { problem: (error as Error).message };
     }
@@ -128,11 +131,11 @@ export class SnapshotFile {
       const file = await open(temporary, 'w', 0o600);
       try {
         // The mode above is only of a file that was not there.
-        await file.chmod(0o600);
-        await file.writeFile(text);
-        await file.sync();
+        await chmod(file, 0o600);
+        await write(file, text);
+        await sync(file);
       } finally {
-        await file.close();
+        await close(file);
       }
       await rename(temporary, this.path);
     } catch (error) {

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs';
+import { promisify } from 'node:util';
 import { create, decode, encode, IssueCertificateRequestSchema, IssueCertificateResponseSchema, Method, type IssueCertificateResponse } from '../../xds';
 import type { HostPort } from '../config/decode/scalars';
 import { GRPC_STATUS_NAMES } from '../grpc/status';
@@ -23,7 +24,7 @@ export function certificateClient(options: CertificateClientOptions): IssueCerti
   const { clock, address, tokenFile, trust } = options;
   const place = `${address.host}:${address.port}`;
   return async (certificateRequest) => {
-    const token = (await readFile(tokenFile, 'utf8')).trim();
+    const token = (await promisify(readFile)(tokenFile, 'utf8')).trim();
     return new Promise<IssueCertificateResponse>((resolve, reject) => {
       const late = clock.setTimer(TIMEOUT, () => {
         call.cancel();

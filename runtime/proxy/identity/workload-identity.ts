@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs';
+import { promisify } from 'node:util';
 import type { HostPort } from '../config/decode/scalars';
 import type { SecretConfig } from '../config/types';
 import { controlPlaneTls, type GrpcClientDeps } from '../grpc-client';
@@ -73,7 +74,7 @@ export class WorkloadIdentity {
   /** The file is renewed where it is mounted, and may lag minutes behind what the authority said last; so may what came with the certificate. */
   private async trust() {
     const { config, controlPlane } = this.deps;
-    const mounted = await readFile(config.trustBundleFile, 'utf8');
+    const mounted = await promisify(readFile)(config.trustBundleFile, 'utf8');
     return { roots: `${mounted}\n${this.deps.told?.() ?? this.keeper.svid?.trustBundle ?? ''}`, identity: controlPlane };
   }
 }

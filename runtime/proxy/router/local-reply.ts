@@ -1,9 +1,9 @@
-import { STATUS_CODES } from 'node:http';
 import { ERRORS, problemDocument, titleOf, type ProxyError, type ResponseFlag } from '../error';
 import type { LocalReply } from '../filter/types';
 import { encodeMessage, grpcStatusOf, isGrpc } from '../grpc/status';
 import { writeLatin1 } from '../http1/bytes';
 import { writeHeader } from '../http1/forward';
+import { reasonOf } from '../http1/reason';
 import type { RequestContext } from './request-context';
 
 /** An answer that the proxy makes itself. */
@@ -103,7 +103,7 @@ export function writeReply(to: Buffer, reply: Reply, ctx: RequestContext, date: 
   const mutation = ctx.responseMutation;
   const changed = (name: string): boolean => mutation !== undefined
     && (mutation.remove.includes(name) || mutation.set.some((header) => header.name.toLowerCase() === name));
-  let at = writeLatin1(to, 0, `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`);
+  let at = writeLatin1(to, 0, `HTTP/1.1 ${status} ${reasonOf(status)}\r\n`);
   if (reply.contentType !== undefined && !changed('content-type')) at = writeHeader(to, at, 'content-type', reply.contentType);
   const bodiless = status === 204 || status === 304 || status < 200 || (reply.grpcStatus !== undefined && ctx.downstream.major === 2);
   if (!bodiless) at = writeHeader(to, at, 'content-length', String(body.length));

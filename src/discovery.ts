@@ -16,11 +16,23 @@ export interface ConsulOptions {
   readonly tags?: string[];
 }
 
+/** The Consul that the control plane of a mesh asks. */
+export interface ConsulAgent {
+  /** Address of one of its agents: `http://consul.example:8500`. */
+  readonly address: string;
+  /**
+   * A Secret in the namespace of the control plane, in whose key `token` is the ACL token that is sent; it needs `service:read` and `node:read`.
+   *
+   * @default - no token
+   */
+  readonly tokenSecret?: string;
+}
+
 /** Where a service has endpoints beside its pods: on machines, for example, while it moves to Kubernetes. */
 export class Discovery {
   /**
-   * Instances that Consul has, by their own addresses and ports. The control plane follows them (`--source consul:URL`); one with a critical check
-   * gets nothing. What is encrypted between pods is so to them: an instance proves the identity of the service, as a pod does, by a proxy beside it.
+   * Instances that Consul has, by their own addresses and ports. The control plane follows them at the agent that the mesh names (`controlPlane.consul`);
+   * one with a critical check gets nothing. What is encrypted between pods is so to them: an instance proves the identity of the service, as a pod does, by a proxy beside it.
    *
    * @param service name of the service in Consul
    * @param options which of its instances

@@ -34,6 +34,7 @@ export * from './outbound-policy';
 export * from './outlier-detection';
 export * from './outside-traffic';
 export * from './rate-limit';
+export * from './plane-options';
 export * from './region';
 export * from './retry';
 export * from './service-policy';

@@ -1,5 +1,4 @@
 import { ApiObject, Chart, Duration } from 'cdk8s';
-import { ContainerResources } from 'cdk8s-plus-27';
 import { Construct, IConstruct } from 'constructs';
 import { AccessLog } from './access-log';
 import { Authorization } from './authorization';
@@ -9,11 +8,13 @@ import { API_VERSION } from './contract/names';
 import type { ControlPlanePlace } from './contract/pod/bootstrap';
 import type { InterceptionSpec } from './contract/pod/interception';
 import type { ProxySettings } from './contract/pod/types';
+import type { ConsulAgent } from './discovery';
 import { Findings } from './findings';
 import { Injection } from './injection';
 import { Interception } from './interception';
 import { NetworkIsolation } from './network-isolation';
 import { OutsideTraffic } from './outside-traffic';
+import { ControlPlaneOptions, LogLevel, ProxyOptions } from './plane-options';
 import { ControlPlane } from './private/control-plane';
 import { gep2257 } from './private/duration';
 import { Code, error, shown } from './private/finding';
@@ -30,77 +31,6 @@ import { TrafficEncryption } from './traffic-encryption';
 
 /** As many threads as the proxy takes. */
 const MOST_THREADS = 64;
-
-/** How much the planes write to their log. */
-export enum LogLevel {
-  /** Everything, for the search of a fault. */
-  DEBUG = 'debug',
-  /** Changes of state. */
-  INFO = 'info',
-  /** What may become a fault. */
-  WARN = 'warn',
-  /** Faults. */
-  ERROR = 'error',
-}
-
-/** The sidecar of every pod. What is left out stands in the manifest with its default. */
-export interface ProxyOptions {
-  /**
-   * Container image.
-   *
-   * @default - `meshwright/proxy` in the version of this package, by its digest
-   */
-  readonly image?: string;
-  /**
-   * Requested and granted CPU and memory; a bound that is left out keeps its default.
-   *
-   * @default - requests 100m CPU and 128Mi, limits 1000m CPU and 256Mi
-   */
-  readonly resources?: ContainerResources;
-  /**
-   * How much it writes to its log.
-   *
-   * @default LogLevel.INFO
-   */
-  readonly logLevel?: LogLevel;
-  /**
-   * Threads that serve traffic, from 1 to 64.
-   *
-   * They share the pod's limits, breakers and rate limits. More than one is of use where one core does not
-   * carry the traffic of a pod; each takes about 20 MB, so raise the CPU limit and the memory with it.
-   *
-   * @default 1
-   */
-  readonly concurrency?: number;
-}
-
-/** The control plane. What is left out stands in the manifest with its default. */
-export interface ControlPlaneOptions {
-  /**
-   * Container image.
-   *
-   * @default - `meshwright/control-plane` in the version of this package, by its digest
-   */
-  readonly image?: string;
-  /**
-   * Pods. Each serves every proxy; one, by lease, writes status.
-   *
-   * @default 2
-   */
-  readonly replicas?: number;
-  /**
-   * Requested and granted CPU and memory; a bound that is left out keeps its default.
-   *
-   * @default - requests 100m CPU and 256Mi, limits 1000m CPU and 512Mi
-   */
-  readonly resources?: ContainerResources;
-  /**
-   * How much it writes to its log.
-   *
-   * @default LogLevel.INFO
-   */
-  readonly logLevel?: LogLevel;
-}
 
 /** Properties of `Mesh`. */
 export interface MeshProps {
@@ -253,6 +183,8 @@ export class Mesh extends Construct {
   /** @internal */
   public readonly _authorization: Authorization;
   /** @internal */
+  public readonly _consul: ConsulAgent | undefined;
+  /** @internal */
   public readonly _outsideTraffic: OutsideTraffic;
   /** @internal */
   public readonly _networkIsolation: NetworkIsolation;
@@ -308,6 +240,11 @@ export class Mesh extends Construct {
       const value = `controlPlane.replicas: ${shown(replicas)}`;
       this.findings.push(error(Code.VALUE, this.node.path, value, 'must be a whole number, at least 1', 'write replicas: 2'));
     }
+    this._consul = props.controlPlane?.consul;
+    if (this._consul !== undefined && !/^https?:\/\/[^/?#]+\/?$/.test(this._consul.address)) {
+      const value = `controlPlane.consul.address: ${shown(this._consul.address)}`;
+      this.findings.push(error(Code.VALUE, this.node.path, value, 'must be the address of one Consul agent', "write consul: { address: 'http://consul.example:8500' }"));
+    }
 
     const registry = Registry.of(this);
     // Before all that is in it.
@@ -330,6 +267,7 @@ export class Mesh extends Construct {
       // They belong to the cluster: one of several meshes brings them.
       definitions: registry.meshes.length === 0,
       injection: props.injection?._failurePolicy,
+      consul: this._consul,
     }).deployment;
     const head = { apiVersion: API_VERSION, kind: 'Mesh', name: this.meshName, namespace: this.meshNamespace, labels: meshLabels(this.meshName) };
     this.object = new RawObject(this, 'Resource', head, () => ({ spec: this.spec() }));

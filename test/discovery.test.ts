@@ -1,6 +1,7 @@
+import { parseOptions } from '../runtime/control-plane/options';
 import { readResources } from '../runtime/control-plane/resources';
-import { Discovery } from '../src';
-import { emitted, refusal, service, shopChart, shopMesh } from './program';
+import { Discovery, Mesh } from '../src';
+import { emitted, refusal, service, shopChart, shopMesh, warnings } from './program';
 
 test('what a service has in Consul stands in its MeshService, as the control plane reads it', () => {
   const chart = shopChart();
@@ -13,6 +14,26 @@ test('what a service has in Consul stands in its MeshService, as the control pla
   expect(emitted(chart, 'MeshService', 'order').spec).not.toHaveProperty('discovery');
   const read = readResources({ documents: [{ value: emitted(chart, 'MeshService', 'payment'), location: 'test' }], unreadable: [] });
   expect(read.rejected).toEqual([]);
+});
+
+test('the control plane of the mesh is told which agent to ask, and has the token from a Secret', () => {
+  const chart = shopChart();
+  const mesh = new Mesh(chart, 'mesh', { trustDomain: 'shop.example', controlPlane: { consul: { address: 'http://consul.example:8500', tokenSecret: 'consul' } } });
+  service(mesh, 'payment', { discovery: Discovery.consul('legacy-payment') });
+  const printed = warnings(() => {
+    const [{ args, env }] = emitted(chart, 'Deployment', 'meshwright-control-plane').spec.template.spec.containers;
+    expect(args.slice(0, 4)).toEqual(['--source', 'kubernetes', '--source', 'consul:http://consul.example:8500']);
+    expect(env.at(-1)).toEqual({ name: 'CONSUL_HTTP_TOKEN', valueFrom: { secretKeyRef: { name: 'consul', key: 'token' } } });
+    // As the control plane reads them.
+    expect(parseOptions(args)).toMatchObject({ consul: 'http://consul.example:8500' });
+  });
+  expect(printed).not.toContain('MW175');
+});
+
+test('an address that is none is refused', () => {
+  const chart = shopChart();
+  new Mesh(chart, 'mesh', { trustDomain: 'shop.example', controlPlane: { consul: { address: 'consul.example:8500' } } });
+  expect(refusal(chart)).toContain('controlPlane.consul.address: "consul.example:8500": must be the address of one Consul agent');
 });
 
 test('names that Consul cannot have, and tags that say the same twice, are refused in the words of the program', () => {

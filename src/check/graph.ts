@@ -18,6 +18,8 @@ export interface MeshNode extends GraphNode {
   readonly name: string;
   readonly namespace: string;
   readonly spec: MeshSpec;
+  /** Its control plane asks a Consul. */
+  readonly consul?: boolean;
 }
 
 /** A service. `<namespace>/<name>` is its key everywhere in the graph. */

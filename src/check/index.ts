@@ -38,6 +38,7 @@ import { mirrorOfWrites } from './mirror-of-writes';
 import { mixedProtocols } from './mixed-protocols';
 import { needsProxy } from './needs-proxy';
 import { noFailover } from './no-failover';
+import { nobodyAsksConsul } from './nobody-asks-consul';
 import { objectName } from './object-name';
 import { otherMesh } from './other-mesh';
 import { outlierRoundsToZero } from './outlier-rounds-to-zero';
@@ -90,7 +91,7 @@ export const CHECKS: readonly Check[] = [
   claimsWithoutToken, keysOfMeshService, keysInPlainText,
   unansweredProbe, podSecurity, severalInjectors, excludedServicePort, hostNetwork, mirrorOfWrites,
   externalHost, duplicateExternal, externalTls, outsideDenied, outsideOpen, externalCallOptions, externalPort,
-  plainTextPods, needsProxy, callsWithoutProxy,
+  plainTextPods, needsProxy, callsWithoutProxy, nobodyAsksConsul,
 ];
 
 /** What all checks find in the graph, sorted by path, then code, then value. */

@@ -6,7 +6,7 @@ import { GROUP, injectorName } from '../contract/names';
 import { HARDENED } from '../contract/pod/hardened';
 import type { ResourceRequirements } from '../contract/pod/types';
 import { CERTIFICATE_PORT, CONTROL_PLANE_ADMIN_PORT, INJECTOR_PORT, PROXY_UID, XDS_PORT } from '../contract/ports';
-
+import type { ConsulAgent } from '../discovery';
 import { injectorWebhooks } from './injector-webhooks';
 import { meshLabels } from './labels';
 import { controlPlanePolicySpec } from './network-policy';
@@ -31,6 +31,7 @@ export interface ControlPlaneProps {
   readonly definitions: boolean;
   /** What becomes of pods that ask for a sidecar while nobody answers; undefined: pods get none. */
   readonly injection: 'Fail' | 'Ignore' | undefined;
+  readonly consul: ConsulAgent | undefined;
 }
 
 const RBAC = 'rbac.authorization.k8s.io/v1';
@@ -148,7 +149,7 @@ export class ControlPlane extends Construct {
   }
 
   private podSpec() {
-    const { authority, clusterDomain, image, injection, resources, logLevel, trustDomain } = this.props;
+    const { authority, clusterDomain, consul, image, injection, resources, logLevel, trustDomain } = this.props;
     return {
       serviceAccountName: CONTROL_PLANE,
       automountServiceAccountToken: true,
@@ -165,6 +166,7 @@ export class ControlPlane extends Construct {
         image,
         args: [
           '--source', 'kubernetes',
+          ...consul === undefined ? [] : ['--source', `consul:${consul.address}`],
           '--authority', authority === undefined ? `make:${AUTHORITY_SECRET}` : `secret:${authority}`,
           '--trust-domain', trustDomain,
           ...clusterDomain === undefined ? [] : ['--cluster-domain', clusterDomain],
@@ -178,6 +180,7 @@ export class ControlPlane extends Construct {
           fromField('POD_NAME', 'metadata.name'),
           fromField('POD_NAMESPACE', 'metadata.namespace'),
           fromField('POD_UID', 'metadata.uid'),
+          ...consul?.tokenSecret === undefined ? [] : [{ name: 'CONSUL_HTTP_TOKEN', valueFrom: { secretKeyRef: { name: consul.tokenSecret, key: 'token' } } }],
         ],
         ports: [
           { name: 'xds', containerPort: XDS_PORT, protocol: 'TCP' },

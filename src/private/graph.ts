@@ -60,7 +60,8 @@ function keyOf({ backendNamespace, backendName }: IBackend): string {
 type Acknowledged = (construct: IConstruct) => ReadonlyMap<string, string>;
 
 function meshNode(mesh: Mesh, acknowledged: Acknowledged): MeshNode {
-  return { path: mesh.node.path, acknowledged: acknowledged(mesh), name: mesh.meshName, namespace: mesh.meshNamespace, spec: mesh._checkedSpec() };
+  const { node: { path }, meshName: name, meshNamespace: namespace, _consul: consul } = mesh;
+  return { path, acknowledged: acknowledged(mesh), name, namespace, spec: mesh._checkedSpec(), ...consul && { consul: true } };
 }
 
 function externalNode(external: ExternalService, acknowledged: Acknowledged): ExternalNode {

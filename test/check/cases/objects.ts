@@ -11,6 +11,8 @@ const INJECTION: MeshSpec['injection'] = {
   proxy: { image: 'meshwright/proxy:0', logLevel: 'info', concurrency: 1, resources: { limits: { memory: '256Mi' } } }, interception: {},
 };
 
+const inConsul = service('payment', { spec: { discovery: { consul: { service: 'legacy-payment' } } } });
+
 export const OBJECTS: readonly Case[] = [
   {
     code: 'MW126',
@@ -153,6 +155,13 @@ export const OBJECTS: readonly Case[] = [
     path: 'shop/payment',
     fires: graph(service('payment', { pod: { hostNetwork: true } })),
     silent: graph(service('payment', { pod: { hostNetwork: false } })),
+  },
+  {
+    code: 'MW175',
+    name: 'instances in a Consul that nobody asks',
+    path: 'shop/payment',
+    fires: graph(inConsul),
+    silent: graph(inConsul, { ...meshNode(), consul: true }),
   },
 ];
 

@@ -36,6 +36,10 @@ function common({ config, stats }: HttpConnectionManager, { transport, clock, de
 /** A client's connection that speaks HTTP/2. */
 export class Http2Downstream extends ServerConnection implements ForwardingRules {
   private drained = false;
+  /** It ends once the client has taken what it was sent. */
+  private closing = false;
+  /** The client takes nothing of what it was sent, for longer than it is waited for it to hear. */
+  private slow = false;
   private address: string | undefined;
   private lastAuthority = '';
 
@@ -68,6 +72,8 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
   get peerPort(): number { return this.connection.peerPort; }
   get speaks() { return 'HTTP/2' as const; }
   get underWay(): number { return this.streams.size; }
+  /** Until it has heard that it ends, it may have opened streams, which are served. */
+  get owes(): boolean { return this.drained || this.streams.size > 0; }
   get tls(): TlsSession | undefined { return this.connection.tls; }
   get tlsFailure(): string | undefined { return this.connection.failure?.text; }
 
@@ -113,10 +119,7 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
   }
 
   protected onQuiet(): void {
-    if (this.manager.draining) {
-      this.drain();
-      return;
-    }
+    if (this.manager.draining) this.drain();
     if (this.drained) {
       // Its client has not said that it heard.
       this.linger();
@@ -129,13 +132,14 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
     if (!this.drained) this.manager.stats.cxDrainClose++;
     this.drained = true;
     super.drain();
+    if (this.streams.size === 0 && !this.gone) this.linger();
   }
 
   override onDeadline(kind: number): void {
     switch (kind) {
       case ConnectionDeadline.Linger:
         // Streams that were opened before the client heard are served.
-        if (this.failed || this.streams.size === 0) this.destroy();
+        if (this.failed || (this.streams.size === 0 && !this.waitsForReader())) this.destroy();
         return;
       case ConnectionDeadline.Duration:
         this.manager.stats.cxMaxDuration++;
@@ -164,6 +168,34 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
   override fail(code: number): void {
     if (!this.failed && !this.gone) this.manager.stats.cxProtocolError++;
     super.fail(code);
+  }
+
+  protected override close(): void {
+    if (this.gone) return;
+    this.out.flush();
+    this.connection.commit?.();
+    this.closing = this.connection.pendingBytes > 0;
+    if (this.closing) this.linger();
+    else super.close();
+  }
+
+  override onDrain(): void {
+    super.onDrain();
+    if (this.gone) return;
+    if (this.closing) {
+      this.close();
+    } else if (this.slow) {
+      this.slow = false;
+      this.linger();
+    }
+  }
+
+  /** A client that takes nothing of its last answer may do so for as long as any stream may stand still. */
+  private waitsForReader(): boolean {
+    if (this.slow || this.connection.pendingBytes === 0) return false;
+    this.slow = true;
+    this.setDeadline(ConnectionDeadline.Linger, this.manager.config.streamIdleTimeout);
+    return true;
   }
 
   protected linger(): void {

@@ -69,6 +69,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
 
   abstract drain(): void;
   abstract get underWay(): number;
+  abstract get owes(): boolean;
   abstract get bufferedBytes(): number;
   abstract destroy(): void;
 

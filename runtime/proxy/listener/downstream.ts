@@ -39,6 +39,8 @@ export class Downstream extends DownstreamConnection implements ConnectionHandle
 
   get takesRequests(): boolean { return this.isIdle && !this.closing && !this.lingering && !this.gone; }
 
+  get owes(): boolean { return !this.isIdle || this.lingering; }
+
   get underWay(): number { return this.active === undefined ? 0 : 1; }
 
   get bufferedBytes(): number {

@@ -14,6 +14,8 @@ export interface Served extends PendingConnection {
   readonly speaks: 'HTTP/1.1' | 'HTTP/2' | 'TCP';
   /** Requests under way; a relay of bytes is one. */
   readonly underWay: number;
+  /** It may not be closed yet: something is under way, the client has not taken its answer, or not heard that it ends. */
+  readonly owes: boolean;
   /** Bytes of messages that wait in it, its upstream's included. */
   readonly bufferedBytes: number;
   /** Reads nothing from the client, whatever else wants it to, or goes on. */
@@ -79,11 +81,11 @@ export abstract class FilterChain<Tables extends ChainTables = ChainTables> {
   /** Requests, or connections where those are what is served, under way. */
   protected abstract get active(): number;
 
-  /** Resolves when nothing is under way; connections that can end do so now. */
+  /** Resolves when nothing is under way and clients have taken their answers; connections that can end do so now. */
   async drain(): Promise<void> {
     this.draining = true;
     for (const connection of [...this.connections]) connection.drain();
-    if (this.active === 0) return;
+    if (this.isQuiet) return;
     await new Promise<void>((resolve) => this.quiet.push(resolve));
   }
 
@@ -128,8 +130,14 @@ export abstract class FilterChain<Tables extends ChainTables = ChainTables> {
     return true;
   }
 
+  private get isQuiet(): boolean {
+    if (this.active > 0) return false;
+    for (const connection of this.connections) if (connection.owes) return false;
+    return true;
+  }
+
   protected tellIfQuiet(): void {
-    if (this.quiet.length === 0 || this.active > 0) return;
+    if (this.quiet.length === 0 || !this.isQuiet) return;
     for (const resolve of this.quiet.splice(0)) resolve();
   }
 

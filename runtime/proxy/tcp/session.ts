@@ -65,6 +65,7 @@ export class TcpSession extends TcpRecord implements ConnectionHandler, Served, 
   get peerPort(): number { return this.client.peerPort; }
   get speaks() { return 'TCP' as const; }
   get underWay(): number { return 1; }
+  get owes(): boolean { return true; }
 
   get bufferedBytes(): number {
     return (this.early?.length ?? 0) + this.client.pendingBytes + (this.upstream?.connection.pendingBytes ?? 0);

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
+import { connect, constants } from 'node:http2';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -168,6 +170,20 @@ describe('the end of a sidecar, whose applications have ended before it', () => 
     answer();
     expect((await slow).body).toBe('late');
     await ended;
+  });
+
+  test('a client of HTTP/2 hears of it by GOAWAY, and has its answer before its connection ends', async () => {
+    const session = connect(`http://127.0.0.1:${started.server.proxy.listeners.get('http')!.port}`);
+    const goneAway = once(session, 'goaway'), closed = once(session, 'close');
+    const stream = session.request({ ':path': '/' });
+    await asked;
+    const ended = started.server.shutdown();
+    await goneAway;
+    answer();
+    let body = '';
+    for await (const part of stream.setEncoding('utf8')) body += part as string;
+    expect([body, stream.rstCode]).toEqual(['late', constants.NGHTTP2_NO_ERROR]);
+    await Promise.all([closed, ended]);
   });
 
   test('what does not end is cut off before the kubelet would kill the proxy', async () => {

@@ -1,5 +1,9 @@
 import { ErrorCode, FrameType } from '../../../../runtime/proxy/http2/protocol';
+import { Families } from '../../../../runtime/proxy/observe/families';
 import type { Http2Stats } from '../../../../runtime/proxy/observe/http2-stats';
+import { collectTraffic } from '../../../../runtime/proxy/observe/metrics';
+import { RequestObserver } from '../../../../runtime/proxy/observe/request-observer';
+import { parseExposition } from '../observe/exposition';
 import { GET, POST, SETTINGS, START, frame, framesOf, get, nextRound, setting, uint32 } from '../support/frames';
 import { Harness, OK } from '../support/harness';
 
@@ -20,7 +24,28 @@ const COUNTED: Readonly<Record<string, keyof Http2Stats>> = {
   'a header block that unfolds without end': 'http2HeaderBomb',
 };
 
+const EXPORTED: Readonly<Partial<Record<keyof Http2Stats, string>>> = {
+  http2RapidResetFlood: 'inbound_rapid_reset_flood',
+  http2ContinuationFlood: 'inbound_continuation_flood',
+  http2PingFlood: 'inbound_ping_flood',
+  http2SettingsFlood: 'inbound_settings_flood',
+  http2ControlFlood: 'inbound_control_frames_flood',
+  http2WindowUpdateFlood: 'inbound_window_update_frames_flood',
+  http2EmptyFramesFlood: 'inbound_empty_frames_flood',
+  http2HeaderBomb: 'header_overflow',
+  http2TinyWindowFlood: 'tiny_window_flood',
+};
+
 let harness: Harness;
+
+/** Counters of the listener's floods, as Prometheus gets them. */
+function exported(): { readonly name: string; readonly value: number }[] {
+  const families = new Families();
+  collectTraffic({ clusters: [], listeners: harness.proxy.listeners.values() }, new RequestObserver(harness.clock, () => 0), families);
+  return [...parseExposition(families.exposition()).values()].flat()
+    .map(({ name, value }) => ({ name: name.replace('envoy_http_http2_', ''), value })).filter(({ name }) => Object.values(EXPORTED).includes(name));
+}
+
 beforeEach(async () => { harness = await Harness.start(); });
 afterEach(async () => harness.close());
 
@@ -71,6 +96,8 @@ describe('what costs a client less than the proxy ends its connection', () => {
     if (code === ErrorCode.EnhanceYourCalm) {
       expect(harness.manager.stats.rqActive).toBe(0);
       expect(harness.manager.stats[COUNTED[name]]).toBe(1);
+      // And nowhere else, where the operator looks.
+      expect(exported().filter(({ value }) => value > 0)).toEqual([{ name: EXPORTED[COUNTED[name]], value: 1 }]);
     }
   });
 
@@ -82,6 +109,8 @@ describe('what costs a client less than the proxy ends its connection', () => {
     for (let i = 0; i < 1100 && goneAway(client) === undefined; i++) deliver(client, frame(FrameType.WindowUpdate, 0, 1, uint32(1)));
     expect(goneAway(client)).toBe(ErrorCode.EnhanceYourCalm);
     expect(harness.manager.stats).toMatchObject({ rqActive: 0, http2TinyWindowFlood: 1 });
+    expect(exported().filter(({ value }) => value > 0)).toEqual([{ name: 'tiny_window_flood', value: 1 }]);
+    expect(exported()).toHaveLength(9);
   });
 });
 

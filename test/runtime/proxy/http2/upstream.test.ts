@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import * as http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { RequestRecord } from '../../../../runtime/proxy/observe/types';
@@ -69,6 +70,27 @@ describe.each([['raw', createRawTransport], ['portable', createPortableTransport
     expect(answer).toMatchObject({ status: 201, body: 'made', headers: { 'x-own': 'v' } });
     expect(seen).toMatchObject({ ':method': 'GET', ':path': '/a?b', ':scheme': 'http', ':authority': `127.0.0.1:${port}`, 'x-mixed': 'Kept', 'te': 'trailers' });
     expect(seen['x-hop']).toBeUndefined();
+  });
+
+  test('trailers of HTTP/1.1 in both directions', async () => {
+    await start();
+    let late: http2.IncomingHttpHeaders | undefined;
+    handler = (stream) => {
+      stream.on('trailers', (trailers) => { late = trailers; }).resume().on('end', () => {
+        stream.respond({ ':status': 200 }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'x-back': 'sum' }));
+        stream.end('body');
+      });
+    };
+    const trailers = await new Promise<object>((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port, method: 'POST', headers: { 'trailer': 'x-forth', 'transfer-encoding': 'chunked' } }, (response) => {
+        response.resume().on('end', () => resolve(response.trailers)).on('error', reject);
+      });
+      sent.on('error', reject);
+      sent.addTrailers({ 'x-forth': 'count' });
+      sent.end('hello');
+    });
+    expect([late, trailers]).toMatchObject([{ 'x-forth': 'count' }, { 'x-back': 'sum' }]);
   });
 
   test('requests share one connection, one after the other and at once', async () => {

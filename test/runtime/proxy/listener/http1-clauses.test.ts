@@ -1,4 +1,4 @@
-import { actionConfig, routeConfig } from '../support/config';
+import { actionConfig, NO_HEADERS, retryConfig, routeConfig } from '../support/config';
 import { GET, Harness, OK, parseAnswer } from '../support/harness';
 
 let harness: Harness;
@@ -106,6 +106,41 @@ describe('an upgrade to WebSocket', () => {
     harness.send(GET, client);
     harness.reply(OK);
     expect(parseAnswer(client.received).status).toBe(200);
+  });
+
+  test('is a request to every policy until it is done: limits, tries, timeouts, the breaker', async () => {
+    const buckets = [{ name: 'all', maxTokens: 4, tokensPerFill: 1, fillInterval: 3_600_000, key: undefined, maxKeys: 1 }];
+    const config = { statPrefix: 'all', buckets, statusCode: 429, headers: false, responseHeaders: NO_HEADERS, enforcedPercent: 100 };
+    const retry = retryConfig({ maxRetries: 1, baseInterval: 10, maxInterval: 10, requestMatches: [] });
+    await start({
+      listener: { filters: [{ kind: 'local_ratelimit', name: 'limits', config }] },
+      routes: [routeConfig(actionConfig({ retry, timeout: 1000 }))],
+      cluster: { breaker: { kind: 'consecutive_failures', failures: 3, cooldown: 60_000 } },
+    });
+    const switched = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
+    // A try that fails is made again.
+    const first = harness.send(WEBSOCKET);
+    harness.reply('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n');
+    harness.advance(10);
+    harness.reply(switched);
+    expect(parseAnswer(first.received).status).toBe(101);
+    // What has switched has no timeout of the route any more; what has not does.
+    const second = harness.send(WEBSOCKET);
+    harness.advance(1000);
+    expect(parseAnswer(second.received).status).toBe(504);
+    expect(first.closed).toBe(false);
+    // Two more failures open the breaker.
+    const third = harness.send(WEBSOCKET);
+    harness.reply('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n');
+    harness.advance(10);
+    harness.reply('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n');
+    expect(parseAnswer(third.received).status).toBe(503);
+    const connections = harness.transport.connected.length;
+    const fourth = harness.send(WEBSOCKET);
+    expect(JSON.parse(parseAnswer(fourth.received).body)).toMatchObject({ type: 'https://meshwright.dev/problems/circuit-open' });
+    const fifth = harness.send(WEBSOCKET);
+    expect(parseAnswer(fifth.received).status).toBe(429);
+    expect(harness.transport.connected).toHaveLength(connections);
   });
 
   test('a switch that says how long its body is, is none', async () => {

@@ -210,6 +210,22 @@ describe('several requests on a connection', () => {
     expect(client.closed).toBe(false);
   });
 
+  test('pipelined requests that the proxy answers itself wait for those that upstreams answer', async () => {
+    const path = (value: string) => ({ path: { kind: 'exact' as const, value, ignoreCase: false }, headers: [], queryParams: [], fractionPerMillion: 1_000_000 });
+    const mixed = await Harness.start({ routes: [routeConfig(actionConfig(), { match: path('/far') })] });
+    const ask = (target: string, body = '') => `POST ${target} HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    const client = mixed.send([ask('/near', 'abc'), ask('/far', 'one'), ask('/near'), ask('/near', 'x'), ask('/far', 'two'), ask('/near')].join(''));
+    const answers = () => client.received.match(/HTTP\/1\.1 \d+/g)!.map((line) => line.slice(9));
+    expect(answers()).toEqual(['404']);
+    mixed.reply('HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n');
+    expect(answers()).toEqual(['404', '201', '404', '404']);
+    mixed.reply('HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n');
+    expect(answers()).toEqual(['404', '201', '404', '404', '202', '404']);
+    expect(mixed.seen.map(({ status }) => status)).toEqual([404, 201, 404, 404, 202, 404]);
+    expect(client.closed).toBe(false);
+    await mixed.close();
+  });
+
   test('a thousand pipelined requests that the proxy answers itself do not pile up on the stack', async () => {
     const own = await Harness.start({ routes: [] });
     const client = own.send('GET / HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(2000));

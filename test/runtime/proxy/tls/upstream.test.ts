@@ -113,6 +113,26 @@ describe.each(BACKENDS)('%s: a cluster with TLS', (_name, create) => {
     expect(started.ended[0].transportFailure).toContain('is no TLS; it may speak in plain text');
   });
 
+  test.each([['TLSv1.2', 'TLSv1.3'], ['TLSv1.3', 'TLSv1.2']] as const)('speaks no version that it may not: %s to an endpoint of %s', async (own, theirs) => {
+    const { port } = await upstream(payment, { minVersion: theirs, maxVersion: theirs });
+    const started = await start({ upstream: { ...mutual(PAYMENT), minVersion: own, maxVersion: own }, upstreamPorts: [port] });
+    expect((await ask(started.port, '/')).status).toBe(503);
+    expect(started.ended[0].transportFailure).toContain(`the server speaks no version of TLS that this side does: ${own}`);
+    await started.apply({ upstream: { ...mutual(PAYMENT), minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' } });
+    expect((await ask(started.port, '/')).status).toBe(200);
+    expect(started.ended[1].upstreamTls!.version).toBe(theirs);
+  });
+
+  test('asks for the endpoint by its name (SNI)', async () => {
+    const made = await upstream(payment, {
+      SNICallback: (name: string, done: (error: Error | null) => void) => { done(name === 'payment.shop' ? null : new Error(`who is ${name}`)); },
+    });
+    const started = await start({ upstream: mutual(PAYMENT), upstreamPorts: [made.port] });
+    expect((await ask(started.port, '/')).status).toBe(200);
+    await started.apply({ upstream: { ...mutual(PAYMENT), sni: 'other.shop' } });
+    expect((await ask(started.port, '/')).status).toBe(503);
+  });
+
   test('resumes a session with the endpoint, who is judged again', async () => {
     const { port } = await upstream(payment);
     const started = await start({ upstream: mutual(PAYMENT), cluster: { maxRequestsPerConnection: 1 }, upstreamPorts: [port] });

@@ -272,6 +272,7 @@ export class Proxy {
       if (endpoints !== undefined && endpoints !== entry.endpoints) {
         entry.endpoints = endpoints;
         entry.pool.cluster.update(endpoints);
+        entry.pool.hostsChanged();
       }
       entry.pool.checkHealth();
       entries.set(name, entry);

@@ -32,6 +32,8 @@ export interface ClusterConfig {
   readonly maxConnectionDuration?: number | undefined;
   /** What upstreams speak: HTTP/2 where this is set, else HTTP/1.1. */
   readonly http2: Http2Limits | undefined;
+  /** auto_config: ALPN decides whether it is HTTP/2, which then has these limits; `http2` is undefined then, and there is TLS. */
+  readonly autoHttp2?: Http2Limits;
   /** Undefined: plain TCP. */
   readonly transportSocket: UpstreamTlsConfig | undefined;
   /** Requests a connection serves before it is closed; 0: no bound. */

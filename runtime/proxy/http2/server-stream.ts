@@ -185,7 +185,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
       return true;
     }
     if (endStream) ctx.requestComplete = true;
-    if (ctx.pool!.cluster.config.http2 !== undefined || ctx.framing.body === Body.Length) return router.forwardBody(ctx, bytes, start, end);
+    if (ctx.toHttp2 || ctx.framing.body === Body.Length) return router.forwardBody(ctx, bytes, start, end);
     return router.forwardBody(ctx, chunk, 0, writeChunk(bytes, start, end, endStream, chunk));
   }
 
@@ -221,7 +221,7 @@ export class ServerStream extends Http2Stream implements RequestClient, Deadline
   private passTrailers(ctx: RequestContext, fields: FieldSection): void {
     ctx.requestComplete = true;
     const { router } = this.server;
-    if (ctx.pool!.cluster.config.http2 !== undefined) {
+    if (ctx.toHttp2) {
       ctx.requestTrailers = trailerBlockOf(fields);
       ctx.requestDigest?.trailersOf(fields);
       router.forwardBody(ctx, chunk, 0, 0);

@@ -18,9 +18,10 @@ export class Http2Upstream extends ClientConnection<ClientStream> {
   constructor(readonly pool: ClusterPool, readonly host: Host) {
     const { transport, clock, defer, deadlines } = pool.router;
     const { config, stats } = pool.cluster;
-    super({ transport, clock, defer, deadlines, stats }, { ...config.http2!, maxHeaderList: MAX_HEADER_LIST, connectProtocol: false });
+    const limits = (config.http2 ?? config.autoHttp2)!;
+    super({ transport, clock, defer, deadlines, stats }, { ...limits, maxHeaderList: MAX_HEADER_LIST, connectProtocol: false });
     this.setDeadline(ConnectionDeadline.Connect, config.connectTimeout);
-    this.connection = pool.dial(host, this);
+    this.connection = pool.dial(host, this, pool.negotiation?.offer('h2'));
   }
 
   /** Sends a try, now or when the connection is made. */
@@ -31,6 +32,13 @@ export class Http2Upstream extends ClientConnection<ClientStream> {
 
   override onConnect(): void {
     this.clearDeadline(ConnectionDeadline.Connect);
+    const { negotiation } = this.pool;
+    if (negotiation !== undefined && this.connection.tls?.alpn !== 'h2') {
+      negotiation.failed('h2', true);
+      this.transportFailure = `${this.host.key}: the server speaks no HTTP/2, which another endpoint of its cluster does`;
+      this.destroy();
+      return;
+    }
     this.setDeadline(ConnectionDeadline.Duration, this.pool.cluster.config.maxConnectionDuration ?? 0);
     super.onConnect();
   }
@@ -86,12 +94,16 @@ export class Http2Upstream extends ClientConnection<ClientStream> {
 
   protected override loseQueuedStream(stream: ClientStream, reason: CloseReason): void {
     if (this.timedOut) stream.connectTimedOut();
+    // Nothing of it was sent, and the same endpoint would not take it the next time.
+    else if (this.transportFailure !== undefined) super.loseQueuedStream(stream, 'connect_failed');
     else super.loseQueuedStream(stream, reason);
   }
 
   protected ended(failure: CloseReason | undefined): void {
     const { cluster } = this.pool;
     if (failure === 'connect_failed') cluster.stats.cxConnectFail++;
+    // The server says by an alert that it has nothing of what is offered (RFC 7301 §3.2).
+    if (failure !== undefined) this.pool.negotiation?.failed('h2', this.connection.failure?.kind === 'protocol');
     this.pool.http2Closed(this);
   }
 }

@@ -287,7 +287,7 @@ function collectCluster(cluster: Cluster, observer: RequestObserver, into: Famil
   // All workers see the same endpoints, and what is in use in the pod.
   const gauge = (name: string, help: string, value: number): void => into.gauge(`envoy_cluster_${name}`, help, stat(name), 'same').add(labels, value);
   for (const [name, key, help] of CLUSTER_COUNTERS) into.counter(`envoy_cluster_${name}`, help, stat(name)).add(labels, stats[key]);
-  if (config.http2 !== undefined) {
+  if (config.http2 !== undefined || config.autoHttp2 !== undefined) {
     for (const [name, key, help] of HTTP2_COUNTERS) into.counter(`envoy_cluster_http2_${name}`, help, stat(`http2.${name}`)).add(labels, stats[key]);
   }
   for (let at = 1; at <= 5; at++) {

@@ -28,7 +28,7 @@ export function filterBodies(
   }
   let headers = plan.removesAcceptEncoding ? withoutAcceptEncoding(mutation) : mutation;
   if (plan.request === undefined) return { mutation: headers, body: undefined };
-  const toHttp2 = ctx.pool!.cluster.config.http2 !== undefined;
+  const toHttp2 = ctx.pool!.speaksHttp2;
   const inChunks = ctx.framing.body === Body.Chunked && !(ctx.downstream.major === 2 && toHttp2);
   const hasBody = !ctx.requestComplete || bodyEnd > bodyStart;
   const held = ctx.downstream.major === 2 && !toHttp2 && !ctx.requestComplete && ctx.framing.body === Body.Length ? ctx.framing.length : 0;

@@ -7,6 +7,7 @@ import { Http2Upstream } from '../http2/upstream';
 import type { ClientTlsContext } from '../tls/client';
 import type { TlsContexts } from '../tls/contexts';
 import type { Connection, ConnectionHandler, TlsFailure } from '../transport';
+import { Negotiation } from './negotiation';
 import type { RequestContext } from './request-context';
 import type { Router } from './router';
 import { UpstreamConnection } from './upstream-connection';
@@ -54,11 +55,24 @@ export class ClusterPool {
   /** Changes with what is expected of an endpoint: connections of an earlier one are not used for new requests. */
   generation = 0;
 
+  /** Where ALPN decides what is spoken. */
+  negotiation: Negotiation | undefined;
+
   constructor(readonly cluster: Cluster, readonly router: Router, private readonly contexts?: TlsContexts) {}
+
+  /** Whether requests that come now go as HTTP/2. */
+  get speaksHttp2(): boolean {
+    return this.negotiation === undefined ? this.cluster.config.http2 !== undefined : this.negotiation.agreed === 'h2';
+  }
 
   /** New handshakes are as this says. A new secret is no reason to end what is open, other rules are. */
   setTls(tls: ClientTlsContext | undefined, config: UpstreamTlsConfig | undefined): void {
     this.tls = tls;
+    const { autoHttp2 } = this.cluster.config;
+    if ((this.negotiation === undefined) !== (autoHttp2 === undefined)) {
+      this.negotiation?.close();
+      this.negotiation = autoHttp2 && new Negotiation(this);
+    }
     if (config === this.tlsConfig) return;
     this.tlsConfig = config;
     this.generation++;
@@ -84,13 +98,19 @@ export class ClusterPool {
     this.checker?.setHosts(cluster.hosts());
   }
 
+  /** The endpoints are others. */
+  hostsChanged(): void {
+    this.negotiation?.askAgain();
+  }
+
   get statName(): string {
     return this.cluster.config.statName || this.cluster.config.name;
   }
 
   /** Connections that many requests share; any other is its request's. */
   *shared(): Generator<Http2Upstream> {
-    if (this.cluster.config.http2 === undefined) return;
+    const { http2, autoHttp2 } = this.cluster.config;
+    if ((http2 ?? autoHttp2) === undefined) return;
     for (const host of this.cluster.hosts()) yield* (host.pool as HostConnections | undefined)?.http2 ?? [];
   }
 
@@ -106,6 +126,7 @@ export class ClusterPool {
     this.retired = true;
     this.checker?.close();
     this.checker = undefined;
+    this.negotiation?.close();
     this.closeIfUnused();
   }
 
@@ -124,7 +145,7 @@ export class ClusterPool {
   acquire(ctx: RequestContext, host: Host): void {
     const { cluster } = this;
     const { connect } = ctx.framing;
-    if (cluster.config.http2 !== undefined && !connect) {
+    if (ctx.toHttp2 && !connect) {
       this.acquireStream(ctx, host);
       return;
     }
@@ -205,7 +226,7 @@ export class ClusterPool {
     host.pool ??= new HostConnections();
     ctx.host = host;
     this.starts(ctx, host);
-    if (cluster.config.http2 !== undefined && !ctx.framing.connect) {
+    if (ctx.toHttp2 && !ctx.framing.connect) {
       this.acquireStream(ctx, host);
       return;
     }
@@ -217,7 +238,7 @@ export class ClusterPool {
   private mayConnect(ctx: RequestContext, host: Host): boolean {
     const { cluster } = this;
     if (cluster.mayConnect) return true;
-    return !ctx.framing.connect && cluster.config.http2 !== undefined && (host.pool as HostConnections | undefined)?.withRoom() !== undefined;
+    return !ctx.framing.connect && ctx.toHttp2 && (host.pool as HostConnections | undefined)?.withRoom() !== undefined;
   }
 
   http2Closed(connection: Http2Upstream): void {
@@ -262,8 +283,8 @@ export class ClusterPool {
     this.serveWaiting();
   }
 
-  /** Begins a connection, as the cluster's transport socket has it; with `alpn` in place of what that offers. */
-  dial(host: Host, handler: ConnectionHandler, alpn?: readonly string[]): Connection {
+  /** Begins a connection, as the cluster's transport socket has it; with `alpn` in place of what that offers. Where ALPN decides, it offers HTTP/1.1 alone. */
+  dial(host: Host, handler: ConnectionHandler, alpn = this.negotiation?.offer('http/1.1')): Connection {
     return this.router.transport.connect(host.address, host.port, handler, this.tls?.to(host.key, alpn));
   }
 
@@ -297,7 +318,8 @@ export class ClusterPool {
     }
     const ctx = this.waiting[0];
     // A request that may go to any host goes where there is room; one that belongs to a host gets a connection there.
-    if (!ctx.framing.connect && (ctx.host === host || (ctx.hash === undefined && host.healthy && !(ctx.triedHosts?.includes(host) ?? false)))) {
+    const mayGo = ctx.host === host || (ctx.hash === undefined && host.healthy && !(ctx.triedHosts?.includes(host) ?? false));
+    if (mayGo && !ctx.framing.connect && !ctx.toHttp2) {
       this.forget(ctx);
       ctx.host = host;
       ctx.started = true;

@@ -11,8 +11,9 @@ export function composeRequest(ctx: RequestContext, path: string | undefined, ho
   const { head, framing, ids, downstream } = ctx;
   const rules = downstream.forwarding;
   const size = forwardedRequestSize(head, rules, path, host, mutation);
-  const { http2, transportSocket } = ctx.pool!.cluster.config;
-  if (http2 === undefined) {
+  const { transportSocket } = ctx.pool!.cluster.config;
+  const toHttp2 = ctx.toHttp2 = ctx.pool!.speaksHttp2;
+  if (!toHttp2) {
     ctx.reserveReplay(size);
     ctx.replayEnd = forwardRequest(head, framing, ctx.replay, rules, ids, path, host, mutation);
   } else {
@@ -22,6 +23,6 @@ export function composeRequest(ctx: RequestContext, path: string | undefined, ho
   }
   const { bufferLimit } = downstream.manager.config;
   // Over HTTP/2 an upstream may say that it did not look at a request, which then goes again, whether or not there is a retry policy.
-  const kept = http2 === undefined ? 0 : KEPT_FOR_UNPROCESSED;
+  const kept = toHttp2 ? KEPT_FOR_UNPROCESSED : 0;
   ctx.replayLimit = Math.min(Math.max(ctx.retry?.maxReplayBytes ?? 0, kept), bufferLimit);
 }

@@ -30,7 +30,7 @@ export function boundDuration(router: Router, ctx: RequestContext, { duration, g
 /** The composed head says how long the upstream has, where there is a bound: `writeTimeLeft` fills it in when it is sent. */
 export function composeTimeout(ctx: RequestContext): void {
   if ((ctx.endsAt === 0 && !(ctx.requestComplete && ctx.action!.timeout > 0)) || !isGrpc(ctx.head)) return;
-  const isBlock = ctx.pool!.cluster.config.http2 !== undefined;
+  const isBlock = ctx.toHttp2;
   ctx.reserveReplay(ctx.replayEnd + TIMEOUT_ROOM);
   ctx.timeoutAt = reserveTimeout(ctx.replay, ctx.replayEnd, isBlock);
   ctx.replayEnd = ctx.ids.end = ctx.timeoutAt + TIMEOUT_LENGTH + (isBlock ? 0 : 4);

@@ -19,7 +19,7 @@ const NOTHING: Buffer = Buffer.alloc(0);
 export class Held implements HeldRequest {
   /** Those that the request began with. Undefined: the filter has not returned yet. */
   tables: HttpTables | undefined;
-  /** Place of the filter that holds it. */
+  /** Place of the filter that holds it; behind the last one: the router does, until it knows what its upstream speaks. */
   filter = 0;
   /** Of the body, as it came with the head and since; a stream of HTTP/2 keeps its own. */
   body: Buffer = NOTHING;
@@ -63,7 +63,7 @@ export class Held implements HeldRequest {
 
   /** The time that the filter asked for is over. */
   timePassed(): void {
-    this.proceed(this.tables!.filters[this.filter].onDelayed?.(this.ctx!));
+    this.proceed(this.tables!.filters[this.filter]!.onDelayed?.(this.ctx!));
   }
 
   /** The request has ended. */
@@ -71,6 +71,6 @@ export class Held implements HeldRequest {
     const { ctx } = this;
     if (ctx === undefined) return;
     this.ctx = ctx.held = undefined;
-    this.tables?.filters[this.filter].onGone?.(ctx);
+    this.tables?.filters[this.filter]?.onGone?.(ctx);
   }
 }

@@ -1,6 +1,6 @@
 import type { HeaderMutation, MirrorConfig } from '../config/types';
 import type { ForwardingRules } from '../http1/forward';
-import { Body, type Framing } from '../http1/framing';
+import { Body } from '../http1/framing';
 import { Dechunker } from '../http2/dechunker';
 import type { HttpConnectionManager } from '../listener/http-connection-manager';
 import { HttpStats } from '../listener/stats';
@@ -182,7 +182,7 @@ class ShadowClient implements RequestClient {
 }
 
 /** Whether `bytes` of a body come in chunks of HTTP/1.1: those of a stream to an upstream of HTTP/2 do not. */
-export function comesInChunks({ framing, downstream, pool }: { readonly framing: Framing; readonly downstream: RequestClient; readonly pool: RequestContext['pool'] }): boolean {
-  return framing.body === Body.Chunked && !(downstream.major === 2 && pool!.cluster.config.http2 !== undefined);
+export function comesInChunks({ framing, downstream, toHttp2 }: Pick<RequestContext, 'framing' | 'downstream' | 'toHttp2'>): boolean {
+  return framing.body === Body.Chunked && !(downstream.major === 2 && toHttp2);
 }
 

@@ -90,6 +90,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   replayLent = false;
   /** Bytes of body that are kept for another try. */
   replayLimit = 0;
+  /** Composed as HTTP/2. */
+  toHttp2 = false;
   /** Where the composed head says how long the upstream has (`grpc-timeout`); 0: nowhere. */
   timeoutAt = 0;
   /** When the request ends, whatever its state; 0: never. */
@@ -175,8 +177,7 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
   /** The head could not be read: what is said of it in logs is nothing. */
   forgetHead(): void {
     this.head.count = 0;
-    this.methodText = this.authorityText = '';
-    this.pathText = '';
+    this.methodText = this.pathText = this.authorityText = '';
     this.framing.isHead = false;
   }
 
@@ -222,10 +223,8 @@ export class RequestContext implements FilterRequest, RequestRecord, DeadlineOwn
     this.tries = this.status = this.bytesReceived = this.bytesSent = 0;
     this.start = this.upstreamFirstByte = this.end = this.tryStart = 0;
     this.ids.requestIdStart = this.ids.requestIdEnd = this.ids.traceparentStart = this.ids.end = 0;
-    this.flag = undefined;
-    this.detail = '';
-    this.transportFailure = '';
-    this.upstreamTls = undefined;
+    this.flag = this.upstreamTls = undefined;
+    this.detail = this.transportFailure = '';
     this.methodText = this.pathText = this.authorityText = undefined;
     if (this.replayLent || this.replay.length > KEEP_BUFFER) this.replay = Buffer.allocUnsafeSlow(FIRST_BUFFER);
     this.replayLent = false;

@@ -15,7 +15,7 @@ import { composeRequest } from './compose-request';
 import { bodyTooLong, deadlinePassed } from './deadline-passed';
 import { boundDuration, composeTimeout, measureMessages } from './duration';
 import { Edits } from './edits';
-import type { Held } from './held-request';
+import { Held } from './held-request';
 import { HttpDate } from './http-date';
 import { directReply, errorReply, filterReply, redirectReply, type Reply } from './local-reply';
 import { Mirror, comesInChunks } from './mirror';
@@ -157,6 +157,13 @@ export class Router {
     if (pool === undefined) {
       ctx.detail = choice.cluster;
       this.answer(ctx, errorReply(ctx, ERRORS.noCluster, choice.cluster, action.clusterNotFoundStatus));
+      return;
+    }
+    if (pool.negotiation !== undefined && pool.negotiation.agreed === undefined) {
+      const held = new Held(this, ctx, 0);
+      ctx.held = held;
+      held.begin(tables, tables.filters.length, bytes, bodyStart, bodyEnd);
+      if (ctx.held === held) pool.negotiation.await(held);
       return;
     }
     ctx.action = action;

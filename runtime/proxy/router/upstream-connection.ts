@@ -107,6 +107,7 @@ export class UpstreamConnection extends DialedConnection {
     if (failure !== undefined && ctx !== undefined) ctx.transportFailure = this.pool.tlsFailed(this.host, failure);
     if (reason === 'connect_failed') {
       this.pool.cluster.stats.cxConnectFail++;
+      this.pool.negotiation?.failed('http/1.1', false);
       this.fail('connect');
     } else if (ctx === undefined) {
       this.pool.forgetIdle(this);

@@ -106,7 +106,12 @@ export const clusterRules: RuleTable = {
   'envoy.config.core.v3.HealthCheck.TcpHealthCheck': {},
   'envoy.type.v3.Int64Range': { start: accepted, end: accepted },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-    common_http_protocol_options: accepted, explicit_http_config: acceptedWith('what is agreed on by ALPN is what stands here'),
+    common_http_protocol_options: accepted,
+    explicit_http_config: acceptedWith('what is agreed on by ALPN is what stands here'),
+    auto_config: acceptedWith('with TLS: a handshake that offers both decides for all endpoints of the cluster, and one of them without HTTP/2 for HTTP/1.1'),
+  },
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': {
+    http_protocol_options: accepted, http2_protocol_options: accepted,
   },
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': {
     http_protocol_options: accepted, http2_protocol_options: accepted,

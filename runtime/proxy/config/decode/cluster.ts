@@ -1,5 +1,6 @@
 import {
-  Cluster_DiscoveryType as DiscoveryType, Cluster_DnsLookupFamily as Family, unpackAnyAs, UpstreamHttpProtocolOptionsSchema, type Cluster,
+  Cluster_DiscoveryType as DiscoveryType, Cluster_DnsLookupFamily as Family, create, Http2ProtocolOptionsSchema, unpackAnyAs,
+  UpstreamHttpProtocolOptionsSchema, type Cluster,
   type Http2ProtocolOptions, type UpstreamHttpProtocolOptions,
 } from '../../../xds';
 import type { Problems } from '../problems';
@@ -62,10 +63,10 @@ export function cluster(message: Cluster, problems: Problems): DecodedCluster {
       breaker: circuitBreaker(message.metadata, problems),
       ...keysKeptFor(message.metadata, problems),
       outlierDetection: outlierDetection(message.outlierDetection, problems),
-      healthCheck: healthCheck(message.healthChecks, message.name, options.http2 !== undefined, problems),
+      healthCheck: healthCheck(message.healthChecks, message.name, options.spoken === 'http2', problems),
       idleTimeout: durationOrOff(common?.idleTimeout, IDLE_TIMEOUT, `${commonPath}.idle_timeout`, problems),
       maxConnectionDuration: common?.maxConnectionDuration && positiveDuration(common.maxConnectionDuration, 0, `${commonPath}.max_connection_duration`, problems),
-      http2: options.http2 && http2Limits(options.http2, options.http2Path, problems),
+      ...versions(options, socket !== undefined, problems),
       transportSocket: socket && { ...socket, alpn: socket.alpn.length > 0 ? socket.alpn : ALPN[options.spoken] },
       maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
       panicThreshold: inRange(message.commonLbConfig?.healthyPanicThreshold?.value ?? PANIC_THRESHOLD, 0, 100,
@@ -132,7 +133,14 @@ interface ProtocolOptions {
 }
 
 /** What is offered where the context does not say: nothing that is not known to be spoken. */
-const ALPN = { http2: ['h2'], http1: ['http/1.1'], unknown: [] } as const;
+const ALPN = { http2: ['h2'], http1: ['http/1.1'], auto: ['h2', 'http/1.1'], unknown: [] } as const;
+
+function versions({ http2, http2Path, spoken }: ProtocolOptions, secure: boolean, problems: Problems): Pick<ClusterConfig, 'http2' | 'autoHttp2'> {
+  const decoded = http2 && http2Limits(http2, http2Path, problems);
+  if (spoken !== 'auto') return { http2: decoded };
+  if (!secure) problems.add(http2Path, 'needs a transport_socket of TLS, whose ALPN decides; write explicit_http_config');
+  return { http2: undefined, autoHttp2: decoded! };
+}
 
 /** The typed form, or the older fields of the cluster itself. */
 function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions {
@@ -151,8 +159,14 @@ function protocolOptions(message: Cluster, problems: Problems): ProtocolOptions 
     };
   }
   const protocol = options.upstreamProtocolOptions;
+  if (protocol.case === 'autoConfig') {
+    return {
+      common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options`,
+      http2: protocol.value.http2ProtocolOptions ?? create(Http2ProtocolOptionsSchema), http2Path: `${path}.auto_config.http2_protocol_options`, spoken: 'auto',
+    };
+  }
   const explicit = protocol.case === 'explicitHttpConfig' ? protocol.value.protocolConfig : undefined;
-  if (explicit === undefined) problems.add(`${path}.explicit_http_config`, 'is required: http_protocol_options or http2_protocol_options');
+  if (explicit === undefined) problems.add(`${path}.explicit_http_config`, 'is required: http_protocol_options or http2_protocol_options; or auto_config');
   return {
     common: options.commonHttpProtocolOptions, path: `${path}.common_http_protocol_options`,
     http2: explicit?.case === 'http2ProtocolOptions' ? explicit.value : undefined, http2Path: `${path}.explicit_http_config.http2_protocol_options`,

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/extensions/upstreams/http/v3/http_protocol_options.proto.
  */
 export const file_envoy_extensions_upstreams_http_v3_http_protocol_options: GenFile = /*@__PURE__*/
-  fileDesc("Cj5lbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL3YzL2h0dHBfcHJvdG9jb2xfb3B0aW9ucy5wcm90bxIiZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52MyKfBgoTSHR0cFByb3RvY29sT3B0aW9ucxJPChxjb21tb25faHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFByb3RvY29sT3B0aW9ucxJCCh51cHN0cmVhbV9odHRwX3Byb3RvY29sX29wdGlvbnMYAiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEmoKFGV4cGxpY2l0X2h0dHBfY29uZmlnGAMgASgLMkouZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52My5IdHRwUHJvdG9jb2xPcHRpb25zLkV4cGxpY2l0SHR0cENvbmZpZ0gAEkQKHnVzZV9kb3duc3RyZWFtX3Byb3RvY29sX2NvbmZpZxgEIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABIxCgthdXRvX2NvbmZpZxgFIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABIwCgxodHRwX2ZpbHRlcnMYBiADKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEjwKGGhlYWRlcl92YWxpZGF0aW9uX2NvbmZpZxgHIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQagAIKEkV4cGxpY2l0SHR0cENvbmZpZxJLChVodHRwX3Byb3RvY29sX29wdGlvbnMYASABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMVByb3RvY29sT3B0aW9uc0gAEkwKFmh0dHAyX3Byb3RvY29sX29wdGlvbnMYAiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMlByb3RvY29sT3B0aW9uc0gAEjwKFmh0dHAzX3Byb3RvY29sX29wdGlvbnMYAyABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkSABCEQoPcHJvdG9jb2xfY29uZmlnQhsKGXVwc3RyZWFtX3Byb3RvY29sX29wdGlvbnNiBnByb3RvMw", [file_envoy_config_core_v3_protocol, file_meshwright_v1_unsupported]);
+  fileDesc("Cj5lbnZveS9leHRlbnNpb25zL3Vwc3RyZWFtcy9odHRwL3YzL2h0dHBfcHJvdG9jb2xfb3B0aW9ucy5wcm90bxIiZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52MyL4CAoTSHR0cFByb3RvY29sT3B0aW9ucxJPChxjb21tb25faHR0cF9wcm90b2NvbF9vcHRpb25zGAEgASgLMikuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFByb3RvY29sT3B0aW9ucxJCCh51cHN0cmVhbV9odHRwX3Byb3RvY29sX29wdGlvbnMYAiABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkEmoKFGV4cGxpY2l0X2h0dHBfY29uZmlnGAMgASgLMkouZW52b3kuZXh0ZW5zaW9ucy51cHN0cmVhbXMuaHR0cC52My5IdHRwUHJvdG9jb2xPcHRpb25zLkV4cGxpY2l0SHR0cENvbmZpZ0gAEkQKHnVzZV9kb3duc3RyZWFtX3Byb3RvY29sX2NvbmZpZxgEIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIABJdCgthdXRvX2NvbmZpZxgFIAEoCzJGLmVudm95LmV4dGVuc2lvbnMudXBzdHJlYW1zLmh0dHAudjMuSHR0cFByb3RvY29sT3B0aW9ucy5BdXRvSHR0cENvbmZpZ0gAEjAKDGh0dHBfZmlsdGVycxgGIAMoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWQSPAoYaGVhZGVyX3ZhbGlkYXRpb25fY29uZmlnGAcgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBqAAgoSRXhwbGljaXRIdHRwQ29uZmlnEksKFWh0dHBfcHJvdG9jb2xfb3B0aW9ucxgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAxUHJvdG9jb2xPcHRpb25zSAASTAoWaHR0cDJfcHJvdG9jb2xfb3B0aW9ucxgCIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAyUHJvdG9jb2xPcHRpb25zSAASPAoWaHR0cDNfcHJvdG9jb2xfb3B0aW9ucxgDIAEoCzIaLm1lc2h3cmlnaHQudjEuVW5zdXBwb3J0ZWRIAEIRCg9wcm90b2NvbF9jb25maWcaqgIKDkF1dG9IdHRwQ29uZmlnEkkKFWh0dHBfcHJvdG9jb2xfb3B0aW9ucxgBIAEoCzIqLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHAxUHJvdG9jb2xPcHRpb25zEkoKFmh0dHAyX3Byb3RvY29sX29wdGlvbnMYAiABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5IdHRwMlByb3RvY29sT3B0aW9ucxI6ChZodHRwM19wcm90b2NvbF9vcHRpb25zGAMgASgLMhoubWVzaHdyaWdodC52MS5VbnN1cHBvcnRlZBJFCiFhbHRlcm5hdGVfcHJvdG9jb2xzX2NhY2hlX29wdGlvbnMYBCABKAsyGi5tZXNod3JpZ2h0LnYxLlVuc3VwcG9ydGVkQhsKGXVwc3RyZWFtX3Byb3RvY29sX29wdGlvbnNiBnByb3RvMw", [file_envoy_config_core_v3_protocol, file_meshwright_v1_unsupported]);
 
 /**
  * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions
@@ -47,9 +47,9 @@ export type HttpProtocolOptions = Message<"envoy.extensions.upstreams.http.v3.Ht
     case: "useDownstreamProtocolConfig";
   } | {
     /**
-     * @generated from field: meshwright.v1.Unsupported auto_config = 5;
+     * @generated from field: envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig auto_config = 5;
      */
-    value: Unsupported;
+    value: HttpProtocolOptions_AutoHttpConfig;
     case: "autoConfig";
   } | { case: undefined; value?: undefined };
 
@@ -105,4 +105,36 @@ export type HttpProtocolOptions_ExplicitHttpConfig = Message<"envoy.extensions.u
  */
 export const HttpProtocolOptions_ExplicitHttpConfigSchema: GenMessage<HttpProtocolOptions_ExplicitHttpConfig> = /*@__PURE__*/
   messageDesc(file_envoy_extensions_upstreams_http_v3_http_protocol_options, 0, 0);
+
+/**
+ * @generated from message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig
+ */
+export type HttpProtocolOptions_AutoHttpConfig = Message<"envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig"> & {
+  /**
+   * @generated from field: envoy.config.core.v3.Http1ProtocolOptions http_protocol_options = 1;
+   */
+  httpProtocolOptions?: Http1ProtocolOptions | undefined;
+
+  /**
+   * @generated from field: envoy.config.core.v3.Http2ProtocolOptions http2_protocol_options = 2;
+   */
+  http2ProtocolOptions?: Http2ProtocolOptions | undefined;
+
+  /**
+   * @generated from field: meshwright.v1.Unsupported http3_protocol_options = 3;
+   */
+  http3ProtocolOptions?: Unsupported | undefined;
+
+  /**
+   * @generated from field: meshwright.v1.Unsupported alternate_protocols_cache_options = 4;
+   */
+  alternateProtocolsCacheOptions?: Unsupported | undefined;
+};
+
+/**
+ * Describes the message envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig.
+ * Use `create(HttpProtocolOptions_AutoHttpConfigSchema)` to create a new message.
+ */
+export const HttpProtocolOptions_AutoHttpConfigSchema: GenMessage<HttpProtocolOptions_AutoHttpConfig> = /*@__PURE__*/
+  messageDesc(file_envoy_extensions_upstreams_http_v3_http_protocol_options, 0, 1);
 

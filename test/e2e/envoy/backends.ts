@@ -14,7 +14,7 @@ export interface Seen {
   readonly bodyDigest: string;
 }
 
-/** What a request asks its backend to do instead of an echo: `x-behave: status=503;times=2`. */
+/** What a request asks its backend, or the one that `x-behave-of` names, to do instead of an echo: `x-behave: status=503;times=2`. */
 interface Behaviour {
   readonly status?: number;
   /** Do so for the first so many tries of the request only. */
@@ -100,7 +100,8 @@ export class Backends {
       const tries = [...this.tries(name), seen];
       this.seen.set(name, tries);
       const done = this.waiting.filter((waiter) => waiter.name === name && waiter.tries <= tries.length);
-      this.answer(seen, name, tries.length, behaviour(String(request.headers['x-behave'] ?? '')), response);
+      const meant = request.headers['x-behave-of'] ?? backend;
+      this.answer(seen, name, tries.length, behaviour(meant === backend ? String(request.headers['x-behave'] ?? '') : ''), response);
       done.forEach(({ resolve }) => resolve());
     });
   }

@@ -4,7 +4,7 @@ import { allowed, allows, differences } from './differences';
 import { ADMITTED } from './mesh';
 import { observe, type Outcome } from './observe';
 import { setUp, type Proxy, type Setup } from './setup';
-import { table } from './table';
+import { table, type Case } from './table';
 
 /**
  * A real Envoy and our proxy, both the sidecar of the same pod, both configured by our control plane over delta ADS, are sent the same requests.
@@ -120,6 +120,66 @@ describe('Envoy and our proxy, side by side', () => {
     });
     expect(envoy).toEqual([503, 503, 503, 503, 200, 200]);
     expect(ours).toEqual(envoy);
+  });
+
+  /** What backends got of one request; which of them got it first is chance. */
+  const copied = async (proxy: Proxy, request: Partial<Case>) => {
+    const id = `mirror ${request.path} ${request.method} ${request.headers?.['x-behave']} ${proxy.name}`;
+    const answer = await send(proxy.outbound, request, id);
+    await setup.backends.arrived(id, 2);
+    setup.backends.release(id);
+    return {
+      status: answer.status,
+      backend: header(answer, 'x-backend'),
+      got: Object.fromEntries(setup.backends.tries(id).map(({ backend, method, path, headers, bodyBytes, bodyDigest }) => {
+        const shown = new Map(headers.map(([name, value]) => [name.toLowerCase(), value]));
+        const of = (name: string) => shown.get(name);
+        return [backend, {
+          method, path, bodyBytes, bodyDigest, host: of('host'), set: of('x-set'), remove: of('x-remove'), forwarded: of('x-forwarded-for'), framing: of('transfer-encoding') ?? of('content-length'),
+          // Both have it, and the copy the same.
+          id: of('x-request-id'),
+        }];
+      })),
+    };
+  };
+
+  test.each<[string, Partial<Case>]>([
+    ['GET', { method: 'GET' }], ['a body', { method: 'POST', body: { bytes: 3000 } }], ['a chunked body', { method: 'PUT', body: { bytes: 100_000, chunked: true } }],
+  ])('a mirror gets the request, and nobody its answer: %s', async (_, request) => {
+    const { envoy, ours } = await both((proxy) => copied(proxy, { path: '/mirrored/all?a=b', headers: { 'x-set': 'old', 'x-remove': 'gone' }, ...request }));
+    for (const { status, backend, got } of [envoy, ours]) {
+      expect({ status, backend, got: Object.keys(got).sort() }).toEqual({ status: 200, backend: 'shop', got: ['copies', 'shop'] });
+      expect(got.copies!.id).toBe(got.shop!.id);
+      for (const seen_ of Object.values(got)) seen_.id = '<uuid>';
+    }
+    // To Envoy a copy is a request of its own, so it adds its address; our proxy says of a copy where the request came from, and nothing of itself.
+    expect(ours.got.copies!.forwarded).toBe(ours.got.shop!.forwarded);
+    expect(envoy.got.copies!.forwarded).toMatch(new RegExp(`^${envoy.got.shop!.forwarded},[0-9a-f.:]+$`));
+    envoy.got.copies!.forwarded = ours.got.copies!.forwarded;
+    expect(ours).toEqual(envoy);
+  });
+
+  test('a mirror that does not answer, or not well, costs the request nothing', async () => {
+    const { envoy, ours } = await both(async (proxy) => {
+      const answers: [number, string | undefined][] = [];
+      for (const behave of ['status=500', 'reset']) {
+        const { status, backend } = await copied(proxy, { path: '/mirrored/all', method: 'POST', body: { bytes: 10 }, headers: { 'x-behave-of': 'copies', 'x-behave': behave } });
+        answers.push([status, backend]);
+      }
+      return answers;
+    });
+    expect(envoy).toEqual([[200, 'shop'], [200, 'shop']]);
+    expect(ours).toEqual(envoy);
+  });
+
+  test('a mirror of 30 percent, of 400 requests', async () => {
+    for (const proxy of [setup.envoy, setup.ours]) {
+      const id = `some ${proxy.name}`;
+      for (let index = 0; index < 400; index++) await send(proxy.outbound, { path: '/mirrored/some' }, id);
+      const share = (setup.backends.tries(id).length - 400) / 400;
+      // Five standard deviations of a binomial share of 400.
+      expect(Math.abs(share - 0.3)).toBeLessThan(5 * Math.sqrt((0.3 * 0.7) / 400));
+    }
   });
 
   test('a rate limit admits its requests and refuses the next with 429, at the inbound listener', async () => {

@@ -27,6 +27,7 @@ export const VERSIONS: readonly Version[] = [
   { service: 'empty', replicas: 0, listening: true },
   { service: 'refused', replicas: 1, listening: false },
   { service: 'hidden', replicas: 1, listening: true },
+  { service: 'copies', replicas: 1, listening: true },
 ];
 
 /** Requests that the client's own inbound proxy admits at once, and a minute. */
@@ -70,6 +71,8 @@ export function differentialMesh(outdir: string): App {
     service('refused'),
   ];
   service('hidden');
+  // Nobody calls it: a route copies to it.
+  const copies = service('copies');
   for (const upstream of upstreams) client.calls(upstream);
 
   const exact = StringMatch.exact;
@@ -121,5 +124,18 @@ export function differentialMesh(outdir: string): App {
       HttpRule.canary(v2, 0, { name: 'no-canary', matches: [path('/canary/none')] }),
     ],
   });
+  const mirrors = new HttpRoute(chart, 'mirrors', {
+    service: shop,
+    rules: [
+      HttpRule.forward(shop, {
+        name: 'mirror',
+        matches: [path('/mirrored/all')],
+        filters: [HttpFilter.mirror(copies, 100), HttpFilter.requestHeaders({ set: { 'x-set': 'new' }, add: {}, remove: ['x-remove'] })],
+      }),
+      HttpRule.forward(shop, { name: 'no-mirror', matches: [path('/mirrored/none')], filters: [HttpFilter.mirror(copies, 0)] }),
+      HttpRule.forward(shop, { name: 'some-mirror', matches: [path('/mirrored/some')], filters: [HttpFilter.mirror(copies, 30)] }),
+    ],
+  });
+  mirrors.acknowledge('MW164', 'copies have no effects');
   return app;
 }

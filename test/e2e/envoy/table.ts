@@ -89,6 +89,7 @@ export const table: readonly Case[] = [
   route('response headers set, added and removed', '/response-headers', 'shop'),
   route('a canary of 100 percent', '/canary/all', 'shop-v2'),
   route('a canary of 0 percent', '/canary/none', 'shop'),
+  route('a mirror of none', '/mirrored/none', 'shop'),
 
   // ------------------------------------------------------------------------------------------------------------------------------ timeouts and retries
   { name: 'a timeout of the service', host: 'slow', headers: { 'x-behave': 'hang' }, status: 504 },

@@ -1,16 +1,9 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, get, type IncomingHttpHeaders, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { App, Chart } from 'cdk8s';
-import { parseManifests, proxyNode, readResources, resolve as resolveModel, xdsResources } from '../../../runtime/control-plane';
-import { ClusterSchema, ListenerSchema, toJson } from '../../../runtime/xds';
 import { CallRule, Claim, HttpMethod, JwtAuthentication, Mesh, MeshService, ServicePort, StringMatch } from '../../../src';
-import { ADMIN_PORT, INBOUND_PORT } from '../../../src/contract';
+import { INBOUND_PORT } from '../../../src/contract';
 import { encoded, hmacToken, IssuerKey, jwks } from '../../runtime/proxy/support/tokens';
+import { InboundPair, type Name } from './inbound-pair';
 
 /**
  * What the control plane says of tokens, to Envoy and to our proxy: the inbound listener of one service, in front of the same application. Who calls is left out, as
@@ -18,12 +11,10 @@ import { encoded, hmacToken, IssuerKey, jwks } from '../../runtime/proxy/support
  */
 jest.setTimeout(120_000);
 
-const ROOT = resolve(__dirname, '../../..');
 const ISSUER = 'https://login.example';
 const KEYS = { host: '127.76.8.9', port: 8088 };
 const PORT = 8080;
 const PROXIES = { envoy: '127.76.8.1', ours: '127.76.8.2' } as const;
-type Name = keyof typeof PROXIES;
 
 const key = new IssuerKey('ES256', 'ec');
 const rsa = new IssuerKey('RS256', 'rsa');
@@ -31,11 +22,10 @@ const ed = new IssuerKey('EdDSA', 'ed');
 const now = Math.floor(Date.now() / 1000);
 const CLAIMS = { iss: ISSUER, aud: 'payment', sub: 'ann', org: { tenant: 'eu' }, scope: 'payments:read payments:write', exp: now + 600 };
 
-let folder: string;
-const processes: ChildProcess[] = [];
+let pair: InboundPair | undefined;
 const servers: Server[] = [];
 
-function xds(address: string): { readonly listener: any; readonly clusters: any[] } {
+function program(): App {
   const app = new App();
   const shop = new Chart(app, 'shop', { namespace: 'shop' });
   const props = { mesh: new Mesh(shop, 'mesh', { trustDomain: 'shop.example' }), port: ServicePort.http(PORT), image: 'shop/app:1' };
@@ -52,41 +42,7 @@ function xds(address: string): { readonly listener: any; readonly clusters: any[
       CallRule.http({ methods: [HttpMethod.POST], claims: [Claim.scope('payments:write'), Claim.exactly('org.tenant', 'eu')] }),
     ],
   });
-  const parsed = parseManifests(app.synthYaml(), 'manifests');
-  if (parsed.kind === 'error') throw new Error(parsed.message);
-  const { model } = resolveModel(readResources({ documents: parsed.documents, unreadable: [] }), undefined, { security: 'network' });
-  const made = xdsResources(model, proxyNode(model, { service: 'shop/payment', podIp: address, loopback: address }));
-  const listener = toJson(ListenerSchema, made.listeners.find(({ name }) => name === 'inbound')!) as any;
-  const rbac = listener.filter_chains[0].filters[0].typed_config.http_filters.find(({ name }: any) => name === 'envoy.filters.http.rbac');
-  for (const policy of Object.values<any>(rbac.typed_config.rules.policies)) policy.principals = [{ any: true }];
-  // Envoy reads no metadata of a type that it does not know from a file.
-  const clusters = made.clusters.filter(({ name }) => /^(?:inbound|keys):/.test(name))
-    .map((one) => ({ ...toJson(ClusterSchema, one) as object, metadata: undefined }));
-  return { listener, clusters };
-}
-
-async function start(name: Name): Promise<void> {
-  const address = PROXIES[name];
-  const { listener, clusters } = xds(address);
-  const file = join(folder, `${name}.json`);
-  writeFileSync(file, JSON.stringify({
-    node: { id: name, cluster: 'payment' },
-    admin: { address: { socket_address: { address, port_value: ADMIN_PORT } } },
-    static_resources: { listeners: [listener], clusters },
-  }));
-  const envoy = () => execFileSync(process.execPath, [join(ROOT, 'scripts/peer.mjs'), 'envoy'], { encoding: 'utf8' }).trim();
-  const program = name === 'ours' ? [process.execPath, join(ROOT, 'lib/runtime/proxy.js'), '--config-path', file]
-    : [envoy(), '--config-path', file, '--concurrency', '1', '--disable-hot-restart'];
-  const log = join(folder, `${name}.log`);
-  const child = spawn(program[0]!, program.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] });
-  child.stderr!.on('data', (chunk: Buffer) => writeFileSync(log, chunk, { flag: 'a' }));
-  processes.push(child);
-  for (let tries = 0; ; tries++) {
-    const status = await ask(name, '/healthz').then((answer) => answer.status, () => 0);
-    if (status === 200) break;
-    if (tries > 200 || child.exitCode !== null) throw new Error(`${name} does not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
-    await pause(100);
-  }
+  return app;
 }
 
 interface Answer {
@@ -113,24 +69,18 @@ async function listen(host: string, port: number, answer: (headers: IncomingHttp
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'meshwright-tokens-'));
   await listen(KEYS.host, KEYS.port, () => jwks(key, rsa, ed));
   for (const address of Object.values(PROXIES)) await listen(address, PORT, (headers) => JSON.stringify(headers));
-  await start('envoy');
-  await start('ours');
+  pair = await InboundPair.start({
+    app: program(), service: 'shop/payment', addresses: PROXIES, serves: async (name) => (await ask(name, '/healthz')).status === 200,
+  });
 });
 afterAll(async () => {
-  for (const child of processes) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
+  await pair?.stop();
   for (const server of servers) {
     server.closeAllConnections();
     server.close();
   }
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const [head, payload, signature] = key.token(CLAIMS).split('.') as [string, string, string];

@@ -175,7 +175,7 @@ describe.each(BACKENDS)('%s: a cluster with TLS', (_name, create) => {
     expect(counted()).toMatchObject({ handshake: 1 });
     expect(started.ended[0].upstreamTls!.peer!.uris).toEqual([PAYMENT]);
     // Other rules, which it does not meet: its connection carries no new request.
-    await started.apply({ upstream: mutual('spiffe://mesh/ns/shop/sa/other') });
+    await started.apply({ upstream: { ...mutual('spiffe://mesh/ns/shop/sa/other'), alpn: ['h2'] } });
     expect((await ask(started.port, '/')).status).toBe(503);
     expect(started.ended[3].transportFailure).toContain('expected uri spiffe://mesh/ns/shop/sa/other');
   });

@@ -45,6 +45,12 @@ export interface JwtOptions {
    */
   readonly pathsWithoutToken?: StringMatch[];
   /**
+   * Authorities that the certificates of the issuer, and of where its keys are, have to come from, in PEM.
+   *
+   * @default - the public ones, as the images of the planes have them
+   */
+  readonly caCertificates?: string;
+  /**
    * What clocks of the issuer and of proxies may differ by.
    *
    * @default Duration.seconds(60)
@@ -65,8 +71,14 @@ export interface JwtOptions {
   readonly keepKeysFor?: Duration;
 }
 
+interface Provider {
+  readonly issuer: string;
+  readonly jwksUri: string | undefined;
+  readonly options: JwtOptions;
+}
+
 /**
- * Checks the bearer token (RFC 6750) of every request, by the service's own proxy: a JSON Web Token (RFC 7519) of one issuer, signed with RSA (RS256 to PS512),
+ * Checks the bearer token (RFC 6750) of every request, by the service's own proxy: a JSON Web Token (RFC 7519) of an issuer, signed with RSA (RS256 to PS512),
  * ECDSA (ES256 to ES512) or Ed25519 (EdDSA), for one of the audiences, that expires and has not yet. Anything else is answered 401 with
  * `WWW-Authenticate`: no token, `alg: none`, a shared secret, a key that is not the issuer's. What a token says can be asked for by the rules of calls
  * (`CallRule`), and reaches the application in headers. It is beside the identity of the caller, which mutual TLS proves.
@@ -79,7 +91,7 @@ export class JwtAuthentication {
    * @param options audiences, and what becomes of claims
    */
   public static oidc(issuer: string, options: JwtOptions): JwtAuthentication {
-    return new JwtAuthentication(issuer, undefined, options);
+    return new JwtAuthentication([{ issuer, jwksUri: undefined, options }]);
   }
 
   /**
@@ -90,31 +102,53 @@ export class JwtAuthentication {
    * @param options audiences, and what becomes of claims
    */
   public static jwks(issuer: string, jwksUri: string, options: JwtOptions): JwtAuthentication {
-    return new JwtAuthentication(issuer, jwksUri, options);
+    return new JwtAuthentication([{ issuer, jwksUri, options }]);
   }
 
-  private constructor(private readonly issuer: string, private readonly jwksUri: string | undefined, private readonly options: JwtOptions) {}
+  /**
+   * Of one of several issuers, such as one of customers and one of staff: a token is judged by the issuer that it names, for the audiences and with the
+   * headers of that one. Headers of claims of all of them are removed from what callers send. Rules of calls that only tokens of one may meet ask for it:
+   * `Claim.exactly('iss', 'https://staff.example')`.
+   *
+   * @param first whose `token` and `pathsWithoutToken` are those of the service
+   * @param others which say neither; four issuers in all at most
+   */
+  public static anyOf(first: JwtAuthentication, ...others: JwtAuthentication[]): JwtAuthentication {
+    for (const { issuer, options: { token, pathsWithoutToken } } of others.flatMap(({ providers }) => providers)) {
+      if (token === undefined && pathsWithoutToken === undefined) continue;
+      const member = token === undefined ? 'pathsWithoutToken' : 'token';
+      throw new Error(`JwtAuthentication.anyOf: ${member} of ${issuer}: is said by the first alone, as it is about requests without a token; write it there`);
+    }
+    return new JwtAuthentication([first, ...others].flatMap(({ providers }) => providers));
+  }
+
+  private constructor(private readonly providers: readonly Provider[]) {}
 
   /** @internal */
   public _toSpec(): Spec<'authentication'> {
-    const { issuer, jwksUri, options } = this;
-    const { claimHeaders = {}, pathsWithoutToken } = options;
-    const headers = Object.entries(claimHeaders).sort(([a], [b]) => (a < b ? -1 : 1));
+    const { token, pathsWithoutToken = [] } = this.providers[0]!.options;
     return {
       jwt: {
-        issuer,
-        ...jwksUri === undefined ? { discovery: {} } : { jwksUri },
-        audiences: options.audiences,
-        token: options.token ?? TokenRequirement.REQUIRED,
-        clockSkew: gep2257(options.clockSkew) ?? '1m',
-        forwardToken: options.forwardToken ?? false,
-        claimHeaders: headers.length === 0 ? undefined : headers.map(([header, claim]) => ({ header, claim })),
-        keys: { refreshAfter: gep2257(options.refreshKeysAfter) ?? '10m', keepFor: gep2257(options.keepKeysFor) ?? '24h' },
-        withoutToken: pathsWithoutToken === undefined || pathsWithoutToken.length === 0 ? undefined
-          : pathsWithoutToken.map(({ _kind, _value }) => ({ [_kind]: _value })),
+        providers: this.providers.map(providerSpec),
+        token: token ?? TokenRequirement.REQUIRED,
+        withoutToken: pathsWithoutToken.length === 0 ? undefined : pathsWithoutToken.map(({ _kind, _value }) => ({ [_kind]: _value })),
       },
     };
   }
+}
+
+function providerSpec({ issuer, jwksUri, options }: Provider): Spec<'authentication'>['jwt']['providers'][number] {
+  const headers = Object.entries(options.claimHeaders ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    issuer,
+    ...jwksUri === undefined ? { discovery: {} } : { jwksUri },
+    caCertificates: options.caCertificates,
+    audiences: options.audiences,
+    clockSkew: gep2257(options.clockSkew) ?? '1m',
+    forwardToken: options.forwardToken ?? false,
+    claimHeaders: headers.length === 0 ? undefined : headers.map(([header, claim]) => ({ header, claim })),
+    keys: { refreshAfter: gep2257(options.refreshKeysAfter) ?? '10m', keepFor: gep2257(options.keepKeysFor) ?? '24h' },
+  };
 }
 
 /** What a token has to say, for a rule of a call (`CallRule`). The service that is called has to check tokens: `authentication`. */

@@ -123,12 +123,13 @@ test('a service says otherwise than its mesh', () => {
 });
 
 test('under audit everybody of the mesh gets as far as the proxy, which counts; nobody else does', () => {
-  const audited = network({}, { authorization: Authorization.AUDIT, networkIsolation: NetworkIsolation.INGRESS });
+  const audited = network({}, { authorization: Authorization.AUDIT });
   expect(audited.connects(OUTSIDE, 'payment', 15006)).toBe(false);
-  // Its own egress still says no: what is not declared leaves no pod.
-  expect(audited.connects('cart', 'payment', 15006)).toBe(false);
-  const all = network({ authorization: Authorization.AUDIT, networkIsolation: NetworkIsolation.INGRESS });
+  expect(audited.connects('cart', 'payment', 15006)).toBe(true);
+  expect(audited.connects('cart', 'ledger', 15006)).toBe(false);
+  const all = network({ authorization: Authorization.AUDIT });
   expect(all.connects('cart', 'payment', 15006)).toBe(true);
+  expect(all.connects('cart', 'ledger', 15006)).toBe(true);
 });
 
 test('proxies reach the keys of tokens, at their port, wherever they are, and nothing else there', () => {

@@ -123,6 +123,14 @@ export const REFUSED_PROGRAMS: readonly RefusedProgram[] = [
   tokens('keys that are never fetched', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], refreshKeysAfter: Duration.hours(25) })),
   tokens('keys that are kept for ever', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], keepKeysFor: Duration.days(8) })),
   tokens('clocks that do not differ', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], clockSkew: Duration.seconds(0) })),
+  tokens('an authority that is none', JwtAuthentication.oidc('https://login.example', { audiences: ['payment'], caCertificates: 'ca.pem' })),
+  tokens('an issuer twice', JwtAuthentication.anyOf(
+    JwtAuthentication.oidc('https://login.example', { audiences: ['payment'] }), JwtAuthentication.oidc('https://login.example', { audiences: ['other'] }),
+  )),
+  tokens('a second issuer that is no URL', JwtAuthentication.anyOf(
+    JwtAuthentication.oidc('https://login.example', { audiences: ['payment'] }),
+    JwtAuthentication.oidc('staff.example', { audiences: ['payment'], keepKeysFor: Duration.days(8) }),
+  )),
   bytes('a token of bytes', { authentication: JwtAuthentication.oidc('https://login.example', { audiences: ['payment'] }) }),
   payment('limits without a limit', { sizeLimits: SizeLimits.of({}) }),
   payment('no body at all', { sizeLimits: SizeLimits.of({ requestBody: Size.kibibytes(0) }) }),

@@ -283,7 +283,7 @@ export class TestMesh {
     const rejected = resources.rejected.flatMap(({ id, messages }) => messages.map((message) => `${id.kind} ${id.namespace}/${id.name}: ${message}`));
     if (rejected.length > 0) throw new Error(`the control plane rejects\n${rejected.join('\n')}`);
     const specs = [...resources.resources.MeshService.values()].map(({ value: { spec } }) => spec);
-    const issuers = await keysOf(issuersToAsk(specs), (host, port, path) => this.ask(host, port, path));
+    const issuers = await keysOf(issuersToAsk(specs).keys(), (host, port, path) => this.ask(host, port, path));
     const { model } = resolve(resources, undefined, { security: this.network.vouches ? 'network' : 'none', issuers });
     this.services = model.services;
     for (const pod of this.pods_.values()) {

@@ -101,10 +101,17 @@ export class StandIns {
     }
     if (object!.kind !== 'MeshService') return false;
     const jwt = (spec.authentication as Json | undefined)?.jwt as Json | undefined;
-    const index = [...this.issuers.keys()].indexOf(String(jwt?.issuer));
+    const providers = Array.isArray(jwt?.providers) ? jwt.providers as Json[] : [];
+    return providers.filter((provider) => this.keysHere(provider)).length > 0;
+  }
+
+  /** Changes a provider whose issuer is played. @returns whether it is */
+  private keysHere(provider: Json): boolean {
+    const index = [...this.issuers.keys()].indexOf(String(provider.issuer));
     if (index < 0) return false;
-    jwt!.jwksUri = `${this.keysAt}/issuers/${index}/jwks`;
-    delete jwt!.discovery;
+    provider.jwksUri = `${this.keysAt}/issuers/${index}/jwks`;
+    delete provider.discovery;
+    delete provider.caCertificates;
     return true;
   }
 }

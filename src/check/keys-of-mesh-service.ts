@@ -4,13 +4,14 @@ import type { MeshGraph, ServiceNode } from './graph';
 /** Keys are fetched by proxies and by the control plane as anybody would: without a certificate of the mesh. */
 export const keysOfMeshService = defineCheck('MW157', 'error', 'keys-of-mesh-service', (graph, report) => {
   for (const { path, namespace, spec: { authentication } } of graph.services) {
-    const { issuer, jwksUri } = authentication?.jwt ?? {};
-    const url = jwksUri ?? issuer;
-    const service = url === undefined ? undefined : meshServiceOf(url, namespace, graph);
-    if (service === undefined || takesPlainText(service, graph)) continue;
-    report(path, `authentication.${jwksUri === undefined ? 'issuer' : 'jwksUri'}: ${url}`,
-      `must be outside of the mesh: ${service.name}.${service.namespace} takes nothing but mutual TLS, and keys are fetched without a certificate of the mesh`,
-      'write the address at which clients outside of the mesh reach the issuer');
+    for (const { issuer, jwksUri } of authentication?.jwt.providers ?? []) {
+      const url = jwksUri ?? issuer;
+      const service = meshServiceOf(url, namespace, graph);
+      if (service === undefined || takesPlainText(service, graph)) continue;
+      report(path, `authentication.${jwksUri === undefined ? 'issuer' : 'jwksUri'}: ${url}`,
+        `must be outside of the mesh: ${service.name}.${service.namespace} takes nothing but mutual TLS, and keys are fetched without a certificate of the mesh`,
+        'write the address at which clients outside of the mesh reach the issuer');
+    }
   }
 });
 

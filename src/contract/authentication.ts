@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { DURATION } from './duration';
-import { ALLOWED_PATH, CLAIM, HTTP_URL, TOKEN_HEADER } from './names';
+import { ALLOWED_PATH, CERTIFICATES, CLAIM, HTTP_URL, TOKEN_HEADER } from './names';
 import { exactlyOne, listMap, listSet, matching, milliseconds, positiveDuration, text, withRules } from './schema';
 
 const URL_RULE = 'must be an http or https URL without a query, a fragment and credentials, such as https://login.example';
@@ -18,29 +18,35 @@ const keepFor = withRules(matching(DURATION, 20, KEEP_RULE), {
   holds: (value) => !(milliseconds(value) > LONGEST_KEEP),
 });
 
+const provider = withRules(z.strictObject({
+  issuer: url.describe('Who makes the tokens: `iss`, exactly.'),
+  jwksUri: url.optional().describe('Where the issuer has its keys (RFC 7517).'),
+  discovery: z.strictObject({}).optional().describe('Where the keys are, the issuer says at /.well-known/openid-configuration; the control plane asks.'),
+  caCertificates: matching(CERTIFICATES, 65_536, 'must be certificates in PEM, with nothing before and between them').optional()
+    .describe('Authorities that the certificates of the issuer, and of where its keys are, have to come from, in PEM. The public ones without it.'),
+  audiences: listSet(text(256), 16, 1).describe('One of these has to be in `aud`.'),
+  clockSkew: positiveDuration.describe('What clocks may differ by.'),
+  forwardToken: z.boolean().describe('Whether the application gets the token.'),
+  claimHeaders: listMap(z.strictObject({
+    header: matching(TOKEN_HEADER, 128, 'must be the name of a header in lower case that nobody else sets, such as x-user').describe('Request header; what callers send under this name is removed.'),
+    claim: claimName.describe('Claim that it has; a request whose token does not have it gets none.'),
+  }), 'header', 32).optional().describe('Claims that the application gets as headers.'),
+  keys: z.strictObject({
+    refreshAfter: positiveDuration.describe('How long keys are good; new ones are fetched before.'),
+    keepFor: keepFor.describe('How long keys stay good beyond that while the issuer cannot be reached. 0s: not at all.'),
+  }).describe('The keys of the issuer, as each proxy has them.'),
+}), exactlyOne('jwksUri', 'discovery'));
+
 /** What token a request has to have, whose, and what becomes of what it says. */
 export const authentication = z.strictObject({
-  jwt: withRules(z.strictObject({
-    issuer: url.describe('Who makes the tokens: `iss`, exactly.'),
-    jwksUri: url.optional().describe('Where the issuer has its keys (RFC 7517).'),
-    discovery: z.strictObject({}).optional().describe('Where the keys are, the issuer says at /.well-known/openid-configuration; the control plane asks.'),
-    audiences: listSet(text(256), 16, 1).describe('One of these has to be in `aud`.'),
+  jwt: z.strictObject({
+    providers: listMap(provider, 'issuer', 4, 1).describe('Issuers, a token of one of which is taken.'),
     token: z.enum(['required', 'optional']).describe('What becomes of a request without a token: 401, or it passes. A token that is wrong is always 401.'),
-    clockSkew: positiveDuration.describe('What clocks may differ by.'),
-    forwardToken: z.boolean().describe('Whether the application gets the token.'),
-    claimHeaders: listMap(z.strictObject({
-      header: matching(TOKEN_HEADER, 128, 'must be the name of a header in lower case that nobody else sets, such as x-user').describe('Request header; what callers send under this name is removed.'),
-      claim: claimName.describe('Claim that it has; a request whose token does not have it gets none.'),
-    }), 'header', 32).optional().describe('Claims that the application gets as headers.'),
-    keys: z.strictObject({
-      refreshAfter: positiveDuration.describe('How long keys are good; new ones are fetched before.'),
-      keepFor: keepFor.describe('How long keys stay good beyond that while the issuer cannot be reached. 0s: not at all.'),
-    }).describe('The keys of the issuer, as each proxy has them.'),
     withoutToken: z.array(withRules(z.strictObject({
       exact: path.optional().describe('The whole path, without the query.'),
       prefix: path.optional().describe('How the path begins, in whole segments.'),
     }), exactlyOne('exact', 'prefix'))).min(1).max(32).optional().describe('Paths that need no token.'),
-  }), exactlyOne('jwksUri', 'discovery')).describe('JSON Web Tokens (RFC 7519) of one issuer, as bearer tokens (RFC 6750).'),
+  }).describe('JSON Web Tokens (RFC 7519), as bearer tokens (RFC 6750).'),
 });
 
 export type AuthenticationSpec = z.infer<typeof authentication>;

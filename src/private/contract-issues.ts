@@ -18,9 +18,13 @@ const WORDS: Readonly<Record<string, string>> = {
   'spec.discovery.consul.tags.*': 'discovery.tags',
   'spec.authentication.jwt': 'authentication',
   'spec.authentication.jwt.token': 'authentication.token',
-  'spec.authentication.jwt.keys': 'authentication',
-  'spec.authentication.jwt.keys.refreshAfter': 'authentication.refreshKeysAfter',
-  'spec.authentication.jwt.keys.keepFor': 'authentication.keepKeysFor',
+  'spec.authentication.jwt.providers.0': 'authentication',
+  'spec.authentication.jwt.providers.0.keys': 'authentication',
+  'spec.authentication.jwt.providers.0.keys.refreshAfter': 'authentication.refreshKeysAfter',
+  'spec.authentication.jwt.providers.0.keys.keepFor': 'authentication.keepKeysFor',
+  'spec.authentication.jwt.providers': 'authentication.anyOf',
+  'spec.authentication.jwt.providers.*.keys.refreshAfter': 'authentication.anyOf.refreshKeysAfter',
+  'spec.authentication.jwt.providers.*.keys.keepFor': 'authentication.anyOf.keepKeysFor',
   'spec.authentication.jwt.withoutToken': 'authentication.pathsWithoutToken',
   'spec.sizeLimits.requestBodyBytes': 'sizeLimits.requestBody',
   'spec.sizeLimits.grpcMessageBytes': 'sizeLimits.grpcMessage',
@@ -57,6 +61,8 @@ const FIXES: Readonly<Record<string, string>> = {
   'jwksUri': 'write the URL of its keys, such as \'https://login.example/jwks\'',
   'audiences': 'write who the tokens are for, such as audiences: [\'payment\']',
   'authentication': 'write JwtAuthentication.oidc(…) or JwtAuthentication.jwks(…), or leave authentication out',
+  'anyOf': 'name each issuer once, four at most, such as JwtAuthentication.anyOf(JwtAuthentication.oidc(…), JwtAuthentication.oidc(…))',
+  'authentication.caCertificates': 'write the authorities as PEM has them, such as readFileSync(\'ca.pem\', \'utf8\'), or leave caCertificates out',
   'authentication.token': 'write token: TokenRequirement.REQUIRED, or leave it out',
   'forwardToken': 'write forwardToken: true, or leave it out',
   'claimHeaders': 'write claimHeaders: { \'x-user\': \'sub\' }, or leave it out',
@@ -190,7 +196,8 @@ function at(document: unknown, members: readonly PropertyKey[], { message }: Con
 /** The member in the SDK's words: `retry.on`, `rateLimits[1].burst`. */
 function nameOf(members: readonly PropertyKey[]): string {
   for (let length = members.length; length > 0; length -= 1) {
-    const word = WORDS[members.slice(0, length).map((key) => typeof key === 'number' ? '*' : key).join('.')];
+    const place = members.slice(0, length);
+    const word = WORDS[place.join('.')] ?? WORDS[place.map((key) => typeof key === 'number' ? '*' : key).join('.')];
     if (word !== undefined) return word + rest(members.slice(length));
   }
   const [first, ...others] = members[0] === 'spec' && members.length > 1 ? members.slice(1) : members;

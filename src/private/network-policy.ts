@@ -58,6 +58,10 @@ function edgesOf(registry: Registry): Edges {
       }
     }
   }
+  // What audits is reached by everybody of its mesh, to be counted.
+  for (const audited of services.filter(({ _isAudited }) => _isAudited)) {
+    for (const caller of services) if (caller !== audited && caller.mesh === audited.mesh) called.get(caller)!.add(audited);
+  }
   const edges = { callers, called, outside };
   known.set(registry, { revision, edges });
   return edges;
@@ -114,8 +118,8 @@ function egressOf(caller: MeshService, called: readonly MeshService[], outside: 
     },
     { to: DNS, ports: [{ protocol: 'UDP', port: DNS_PORT }, tcp(DNS_PORT)] },
   );
-  const keys = keysPort(caller);
-  if (keys !== undefined) rules.push({ to: ANYWHERE, ports: [tcp(keys)] });
+  const keys = keysPorts(caller);
+  if (keys.length > 0) rules.push({ to: ANYWHERE, ports: keys.map(tcp) });
   // Endpoints that are no pods of this program have addresses and ports of their own.
   if (called.some(({ _props: { discovery } }) => discovery !== undefined)) rules.push({ to: ANYWHERE });
   rules.push(...outsideOf(caller, outside));
@@ -125,13 +129,13 @@ function egressOf(caller: MeshService, called: readonly MeshService[], outside: 
   return rules;
 }
 
-/** Where the proxy fetches the keys of tokens: a port anywhere, as policies know no names. */
-function keysPort(service: MeshService): number | undefined {
-  const { issuer, jwksUri } = service._checked().spec.authentication?.jwt ?? {};
-  const url = jwksUri ?? issuer;
-  if (url === undefined) return undefined;
-  const { port, protocol } = new URL(url);
-  return port !== '' ? Number(port) : protocol === 'https:' ? 443 : 80;
+/** Where the proxy fetches the keys of tokens: ports anywhere, as policies know no names. */
+function keysPorts(service: MeshService): number[] {
+  const ports = (service._checked().spec.authentication?.jwt.providers ?? []).map(({ issuer, jwksUri }) => {
+    const { port, protocol } = new URL(jwksUri ?? issuer);
+    return port !== '' ? Number(port) : protocol === 'https:' ? HTTPS_PORT : HTTP_PORT;
+  });
+  return [...new Set(ports)].sort((a, b) => a - b);
 }
 
 /**

@@ -113,6 +113,19 @@ describe('audit', () => {
     expect(await mesh.grpc('order', 'http://quotes/shop.v1.Quotes/Put')).toMatchObject({ code: GrpcCode.PERMISSION_DENIED });
   });
 
+  test('of a service: callers that declare nothing reach it too, as it could not count them otherwise; all else stays unknown to them', async () => {
+    const mesh = await meshOf(program({}, { authorization: Authorization.AUDIT }));
+    expect((await mesh.request('audit', 'http://payment/charges')).status).toBe(200);
+    expect(mesh.received('payment')).toHaveLength(1);
+    expect((await mesh.request('audit', 'http://quotes/')).status).toBe(404);
+    // Those who declare something keep what they said of it.
+    expect((await mesh.request('order', 'http://payment/charges', { method: 'POST' })).status).toBe(200);
+    mesh.stub('payment', () => ({ status: 503 }));
+    expect((await mesh.request('audit', 'http://payment/charges')).status).toBe(503);
+    const enforced = await meshOf(program({}, { authorization: Authorization.ENFORCE }));
+    expect((await enforced.request('audit', 'http://payment/charges')).status).toBe(404);
+  });
+
   test('of the mesh is undone by a service', async () => {
     const mesh = await meshOf(program({ authorization: Authorization.AUDIT }, { authorization: Authorization.ENFORCE }));
     expect((await mesh.request('order', 'http://payment/refund', { method: 'POST' })).status).toBe(403);

@@ -2,7 +2,7 @@ import { App, Chart, Duration } from 'cdk8s';
 import {
   CallRule, Claim, HttpMethod, JwtAuthentication, Mesh, MeshService, ServicePolicy, ServicePort, StringMatch, TokenRequirement, type JwtOptions,
 } from '../../src';
-import { GrpcCode, TestMesh, type Stub, type TestMeshOptions } from '../../testing';
+import { GrpcCode, TestIssuer, TestMesh, type Stub, type TestMeshOptions } from '../../testing';
 import { hmacToken, IssuerKey, jwks, type SigningAlgorithm } from '../runtime/proxy/support/tokens';
 
 const ISSUER = 'https://login.example';
@@ -160,4 +160,57 @@ test('an issuer that does not answer breaks nothing: its tokens are refused, eve
   expect((await mesh.request('order', 'http://payment/healthz')).status).toBe(200);
   expect((await mesh.request('order', 'http://payment/', bearer(ec.token(CLAIMS)))).status).toBe(503);
   expect((await mesh.request('order', 'http://payment/')).status).toBe(401);
+});
+
+test('several issuers: each token is judged by the one that it names, for its audiences, and makes its headers', async () => {
+  const staff = new TestIssuer('https://staff.example/realms/bank');
+  const customers = new TestIssuer('https://login.example');
+  const authentication = JwtAuthentication.anyOf(
+    JwtAuthentication.oidc(customers.issuer, { audiences: ['payment'], claimHeaders: { 'x-user': 'sub' }, pathsWithoutToken: [StringMatch.exact('/healthz')] }),
+    JwtAuthentication.oidc(staff.issuer, { audiences: ['backoffice'], claimHeaders: { 'x-clerk': 'sub' } }),
+  );
+  const mesh = await meshOf(program({}, authentication), { outside: { ...customers.outside, ...staff.outside } });
+  const get = async (issuer: TestIssuer, claims: object) => mesh.request('order', 'http://payment/', {
+    headers: { 'authorization': `Bearer ${issuer.token({ ...claims }, mesh)}`, 'x-user': 'root', 'x-clerk': 'root' },
+  });
+  expect((await get(customers, { aud: 'payment', sub: 'ann' })).status).toBe(200);
+  expect((await get(staff, { aud: 'backoffice', sub: 'eve' })).status).toBe(200);
+  expect(mesh.received('payment').map(({ headers }) => [headers['x-user'], headers['x-clerk']])).toEqual([['ann', undefined], [undefined, 'eve']]);
+  // The audience of the other one; the name of the other one under a key of its own.
+  for (const answer of [await get(staff, { aud: 'payment' }), await get(customers, { aud: 'payment', iss: staff.issuer }), await get(staff, { aud: 'payment', iss: customers.issuer })]) {
+    expect([answer.status, answer.headers['www-authenticate']]).toEqual([401, expect.stringContaining('error="invalid_token"')]);
+  }
+  const none = await mesh.request('order', 'http://payment/');
+  expect([none.status, none.headers['www-authenticate']]).toEqual([401, 'Bearer realm="payment.shop"']);
+  expect((await mesh.request('order', 'http://payment/healthz')).status).toBe(200);
+});
+
+test('a rule may ask for tokens of one of the issuers; while one is away the others\' tokens are taken', async () => {
+  const staff = new TestIssuer('https://staff.example');
+  const customers = new TestIssuer('https://login.example');
+  const of = (issuer: TestIssuer) => JwtAuthentication.oidc(issuer.issuer, { audiences: ['payment'] });
+  const app = new App();
+  const shop = new Chart(app, 'shop', { namespace: 'shop' });
+  const props = { mesh: new Mesh(shop, 'mesh', { trustDomain: 'shop.example' }), image: 'shop/app:1.0.0', port: ServicePort.http(8080) };
+  const payment = new MeshService(shop, 'payment', { ...props, authentication: JwtAuthentication.anyOf(of(customers), of(staff)) });
+  new MeshService(shop, 'order', props).calls(payment, {
+    allow: [CallRule.http({ methods: [HttpMethod.GET] }), CallRule.http({ methods: [HttpMethod.DELETE], claims: [Claim.exactly('iss', staff.issuer)] })],
+  });
+  const mesh = await meshOf(app, { outside: { ...staff.outside } });
+  const ask = async (method: string, issuer: TestIssuer) => (await mesh.request('order', 'http://payment/', {
+    method, headers: { authorization: `Bearer ${issuer.token({ aud: 'payment' }, mesh)}` },
+  })).status;
+  expect([await ask('DELETE', staff), await ask('GET', staff), await ask('GET', customers)]).toEqual([200, 200, 503]);
+  const both = await meshOf(app, { outside: { ...staff.outside, ...customers.outside } });
+  const token = (issuer: TestIssuer) => ({ headers: { authorization: `Bearer ${issuer.token({ aud: 'payment' }, both)}` } });
+  expect((await both.request('order', 'http://payment/', token(customers))).status).toBe(200);
+  expect((await both.request('order', 'http://payment/', { method: 'DELETE', ...token(customers) })).status).toBe(403);
+});
+
+test('what is about requests without a token is said once', () => {
+  const first = JwtAuthentication.oidc('https://a.example', { audiences: ['a'] });
+  const other = (options: Partial<JwtOptions>) => JwtAuthentication.oidc('https://b.example', { audiences: ['b'], ...options });
+  expect(() => JwtAuthentication.anyOf(first, other({ token: TokenRequirement.OPTIONAL })))
+    .toThrow('JwtAuthentication.anyOf: token of https://b.example: is said by the first alone, as it is about requests without a token; write it there');
+  expect(() => JwtAuthentication.anyOf(first, other({ pathsWithoutToken: [] }))).toThrow('pathsWithoutToken of https://b.example');
 });

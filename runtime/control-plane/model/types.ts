@@ -68,12 +68,19 @@ export interface Service {
   readonly authentication?: Authentication;
 }
 
-/** Bearer tokens of one issuer. */
+/** Bearer tokens, of one of several issuers. */
 export interface Authentication {
-  readonly issuer: string;
-  readonly audiences: readonly string[];
+  readonly providers: readonly TokenProvider[];
   /** Whether a request without a token is refused. */
   readonly required: boolean;
+  /** Paths that need no token. */
+  readonly withoutToken: readonly { readonly kind: 'exact' | 'prefix'; readonly value: string }[];
+}
+
+/** An issuer of tokens. */
+export interface TokenProvider {
+  readonly issuer: string;
+  readonly audiences: readonly string[];
   /** Milliseconds. */
   readonly clockSkew: number;
   readonly forwardToken: boolean;
@@ -81,12 +88,12 @@ export interface Authentication {
   readonly keys: {
     /** Where they are; while that is not known, where the issuer says it. */
     readonly url: string;
+    /** Who vouches for the other end, in PEM; undefined: the public authorities. */
+    readonly authorities: string | undefined;
     readonly refreshAfter: number;
     /** Beyond that, while none can be had. */
     readonly keepFor: number;
   };
-  /** Paths that need no token. */
-  readonly withoutToken: readonly { readonly kind: 'exact' | 'prefix'; readonly value: string }[];
 }
 
 /** What a part of the requests gets. */

@@ -3,11 +3,15 @@ import type { IncomingMessage } from 'node:http';
 const TIMEOUT = 5000;
 const MOST_BYTES = 1024 * 1024;
 
-/** GET, with the runtime's public authorities where it is https; redirects are not followed. Rejects with what went wrong. */
-export async function fetchDocument(url: string): Promise<string> {
+/**
+ * GET; where it is https, of an end that has the name in its certificate, which comes from one of these authorities, in PEM, or else from a public one, as the
+ * runtime has them. Redirects are not followed. Rejects with what went wrong.
+ */
+export async function fetchDocument(url: string, authorities?: string): Promise<string> {
   const { get } = url.startsWith('https:') ? await import('node:https') : await import('node:http');
+  const tls = url.startsWith('https:') && authorities !== undefined ? { ca: authorities } : {};
   return new Promise((resolve, reject) => {
-    const request = get(url, { headers: { accept: 'application/json' }, agent: false, signal: AbortSignal.timeout(TIMEOUT) }, (response) => {
+    const request = get(url, { headers: { accept: 'application/json' }, agent: false, ...tls, signal: AbortSignal.timeout(TIMEOUT) }, (response) => {
       void bodyOf(response).then(resolve, reject);
     });
     request.on('error', reject);

@@ -2,8 +2,8 @@ import type { Clock, Timer } from '../../clock';
 import type { Log } from '../log';
 import { discoveryUrl, type KnownIssuers } from '../resolve';
 
-/** The text of a document. Rejects where there is none. */
-export type FetchDocument = (url: string) => Promise<string>;
+/** The text of a document, from an end that authorities in PEM vouch for, or else the public ones. Rejects where there is none. */
+export type FetchDocument = (url: string, authorities: string | undefined) => Promise<string>;
 
 export interface IssuersDependencies {
   readonly clock: Clock;
@@ -35,17 +35,20 @@ export class Issuers {
     return new Map([...this.asked].flatMap(([issuer, { jwksUri }]): [string, string][] => (jwksUri === undefined ? [] : [[issuer, jwksUri]])));
   }
 
-  /** These are of interest from now on, and no others. */
-  ask(issuers: ReadonlySet<string>): void {
+  /** These are of interest from now on, and no others; each with the authorities that vouch for it, in PEM. */
+  ask(issuers: ReadonlyMap<string, string | undefined>): void {
+    const said = new Map<string, string | undefined>();
     for (const [issuer, asked] of this.asked) {
-      if (issuers.has(issuer)) continue;
+      if (issuers.has(issuer) && issuers.get(issuer) === asked.authorities) continue;
       asked.timer?.cancel();
       this.asked.delete(issuer);
+      // What it has said stays until it says something else.
+      if (issuers.has(issuer)) said.set(issuer, asked.jwksUri);
     }
     if (this.closed) return;
-    for (const issuer of issuers) {
+    for (const [issuer, authorities] of issuers) {
       if (this.asked.has(issuer)) continue;
-      const asked: Asked = { jwksUri: undefined, failures: 0, timer: undefined };
+      const asked: Asked = { authorities, jwksUri: said.get(issuer), failures: 0, timer: undefined };
       this.asked.set(issuer, asked);
       void this.askOne(issuer, asked);
     }
@@ -53,7 +56,7 @@ export class Issuers {
 
   close(): void {
     this.closed = true;
-    this.ask(new Set());
+    this.ask(new Map());
   }
 
   private async askOne(issuer: string, asked: Asked): Promise<void> {
@@ -61,7 +64,7 @@ export class Issuers {
     let jwksUri: string | undefined;
     let problem: string | undefined;
     try {
-      jwksUri = jwksUriIn(await fetch(discoveryUrl(issuer)), issuer);
+      jwksUri = jwksUriIn(await fetch(discoveryUrl(issuer), asked.authorities), issuer);
     } catch (error) {
       problem = (error as Error).message;
     }
@@ -79,6 +82,7 @@ export class Issuers {
 }
 
 interface Asked {
+  readonly authorities: string | undefined;
   jwksUri: string | undefined;
   failures: number;
   timer: Timer | undefined;

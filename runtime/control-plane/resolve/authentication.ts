@@ -1,8 +1,10 @@
 import type { MeshServiceSpec } from '../../../src/contract';
-import type { Authentication } from '../model';
+import type { Authentication, TokenProvider } from '../model';
 import type { Resource } from '../resources';
 import { milliseconds } from './policies';
 import type { Report } from './report';
+
+type ProviderSpec = NonNullable<MeshServiceSpec['authentication']>['jwt']['providers'][number];
 
 /** Where issuers have their keys, as they said when they were asked: URLs by issuer. */
 export type KnownIssuers = ReadonlyMap<string, string>;
@@ -18,27 +20,39 @@ export function authenticationOf(
 ): { authentication?: Authentication } {
   const jwt = spec.authentication?.jwt;
   if (jwt === undefined) return {};
-  const url = jwt.jwksUri ?? issuers.get(jwt.issuer);
-  if (url === undefined) {
-    report.unresolved(id, 'IssuerUnknown', `spec.authentication.jwt.issuer is ${jwt.issuer}: it has not said yet where its keys are; `
-      + `${discoveryUrl(jwt.issuer)} must answer the control plane, or set jwksUri`);
-  }
-  const paths = jwt.withoutToken ?? [];
   return {
     authentication: {
-      issuer: jwt.issuer,
-      audiences: jwt.audiences,
+      providers: jwt.providers.map((provider) => providerOf(id, provider, issuers, report)),
       required: jwt.token === 'required',
-      clockSkew: milliseconds(jwt.clockSkew),
-      forwardToken: jwt.forwardToken,
-      claimHeaders: jwt.claimHeaders ?? [],
-      keys: { url: url ?? discoveryUrl(jwt.issuer), refreshAfter: milliseconds(jwt.keys.refreshAfter), keepFor: milliseconds(jwt.keys.keepFor) },
-      withoutToken: paths.map(({ exact, prefix }) => (exact === undefined ? { kind: 'prefix', value: prefix! } : { kind: 'exact', value: exact })),
+      withoutToken: (jwt.withoutToken ?? []).map(({ exact, prefix }) => (
+        exact === undefined ? { kind: 'prefix', value: prefix! } : { kind: 'exact', value: exact })),
     },
   };
 }
 
-/** Issuers that have to be asked. */
-export function issuersToAsk(specs: Iterable<MeshServiceSpec>): Set<string> {
-  return new Set([...specs].flatMap(({ authentication }) => (authentication?.jwt.discovery === undefined ? [] : [authentication.jwt.issuer])));
+function providerOf(id: Resource<'MeshService'>['id'], provider: ProviderSpec, issuers: KnownIssuers, report: Report): TokenProvider {
+  const { issuer, jwksUri, caCertificates, audiences, clockSkew, forwardToken, claimHeaders = [], keys: { refreshAfter, keepFor } } = provider;
+  const url = jwksUri ?? issuers.get(issuer);
+  if (url === undefined) {
+    report.unresolved(id, 'IssuerUnknown', `spec.authentication.jwt.providers: issuer is ${issuer}: it has not said yet where its keys are; `
+      + `${discoveryUrl(issuer)} must answer the control plane, or set jwksUri`);
+  }
+  const keys = {
+    url: url ?? discoveryUrl(issuer), authorities: caCertificates, refreshAfter: milliseconds(refreshAfter), keepFor: milliseconds(keepFor),
+  };
+  return { issuer, audiences, clockSkew: milliseconds(clockSkew), forwardToken, claimHeaders, keys };
+}
+
+/** Issuers that have to be asked, and the authorities that vouch for each, in PEM: all that services name; undefined: the public ones. */
+export function issuersToAsk(specs: Iterable<MeshServiceSpec>): Map<string, string | undefined> {
+  const authorities = new Map<string, Set<string>>();
+  for (const { authentication } of specs) {
+    for (const { issuer, discovery, caCertificates } of authentication?.jwt.providers ?? []) {
+      if (discovery === undefined) continue;
+      const known = authorities.get(issuer) ?? new Set();
+      authorities.set(issuer, known);
+      if (caCertificates !== undefined) known.add(caCertificates.trim());
+    }
+  }
+  return new Map([...authorities].map(([issuer, named]) => [issuer, named.size === 0 ? undefined : [...named].sort().join('\n')]));
 }

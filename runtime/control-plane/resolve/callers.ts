@@ -1,5 +1,5 @@
 import type { AllowedSpec, ClaimSpec } from '../../../src/contract';
-import { rulesFor, type Backend, type Caller, type Permitted, type Service } from '../model';
+import { rulesFor, type Backend, type Call, type Caller, type Permitted, type Service } from '../model';
 
 /** Services without what all of them together say of each: who may call it. */
 export type ServiceDraft = Omit<Service, 'callers'>;
@@ -18,7 +18,31 @@ export function withCallers(drafts: ReadonlyMap<string, ServiceDraft>, backends:
       }
     }
   }
-  return new Map([...drafts].map(([key, draft]) => [key, { ...draft, callers: inOrder(callers.get(key)) }]));
+  const audited = auditedServices(drafts, backends);
+  return new Map([...drafts].map(([key, draft]) => [key, { ...draft, calls: withAudited(draft, audited), callers: inOrder(callers.get(key)) }]));
+}
+
+/** A service that audits, and how it is called by whoever does not declare it. */
+type Audited = readonly [called: ServiceDraft, call: Call];
+
+/**
+ * Services that count calls which nobody declares: to be counted they have to arrive, so that all proxies of the mesh know how to reach them. Bytes are
+ * reached by a port of the loopback that a declared call has.
+ */
+function auditedServices(drafts: ReadonlyMap<string, ServiceDraft>, backends: ReadonlyMap<string, Backend>): readonly Audited[] {
+  const own = [...backends.values()].filter(({ protocol, service, namespace, name }) => protocol !== 'tcp' && service === `${namespace}/${name}`);
+  return own.flatMap(({ key: backend, service }) => {
+    const draft = drafts.get(service!);
+    if (draft?.authorization !== 'audit' || !draft.sidecar) return [];
+    return [[draft, { backend, allow: undefined, timeout: undefined, localPort: undefined }] as const];
+  });
+}
+
+function withAudited({ key, mesh, calls }: ServiceDraft, audited: readonly Audited[]): readonly Call[] {
+  const declared = new Set(calls.map(({ backend }) => backend));
+  const more = audited.filter(([called, { backend }]) => called.key !== key && called.mesh.key === mesh.key && !declared.has(backend))
+    .map(([, call]) => call);
+  return more.length === 0 ? calls : [...calls, ...more].sort((a, b) => (a.backend < b.backend ? -1 : 1));
 }
 
 /** Of several calls that end at one service, what any of them allows. */

@@ -13,7 +13,7 @@ import { clusterWithOwnSvid, listenerWithOwnSvid } from './own-certificate';
 import { INVALID_CLUSTER, INVALID_ENDPOINTS, proxyless, proxylessCluster, proxylessEndpoints, speaksHttp2, type Proxyless } from './proxyless';
 import type { ClusterUse } from './route';
 import { outboundRoutes, type BytesUpstream, type Outbound } from './routes';
-import { keysCluster } from './tokens';
+import { keysClusters } from './tokens';
 import type { ProxyNode, XdsResources } from './types';
 
 export { INBOUND, OUTBOUND } from './names';
@@ -37,7 +37,7 @@ export function xdsResources(model: MeshModel, node: ProxyNode): XdsResources {
   const outbound = node.intercepted ? interceptedOutbound(service, model) : undefined;
   const own = [
     ...isGuest(service.key) ? [] : inboundFor(service, node),
-    ...service.authentication === undefined ? [] : [remembered(madeKeys, service.authentication, keysCluster)],
+    ...service.authentication === undefined ? [] : remembered(madeKeys, service.authentication, keysClusters),
     ...outbound ? [originalDestinations(PASS_THROUGH), ...outbound.clusters] : [],
   ];
   const clusters = [...own, ...used.map(clusterFor)];
@@ -130,7 +130,7 @@ const madeListeners = new WeakMap<Service, Map<string, Listener>>();
 const madeBytesListeners = new WeakMap<Backend, Map<string, Listener>>();
 const madeInbound = new WeakMap<Service, Map<string, Cluster>>();
 const madeClusters = new WeakMap<Backend, Map<string, Cluster>>();
-const madeKeys = new WeakMap<Authentication, Cluster>();
+const madeKeys = new WeakMap<Authentication, readonly Cluster[]>();
 const madeBundles = new WeakMap<Trust, Secret>();
 const madeEndpoints = new WeakMap<readonly Locality[], WeakMap<Backend, Map<string, ClusterLoadAssignment>>>();
 

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import {
   Cluster_LbPolicy, ClusterSchema, create, duration, HttpFilterSchema, JwksOutageSchema, JwtAuthenticationSchema, packAny,
-  SubjectAltNameMatcher_SanType, TransportSocketSchema, UpstreamTlsContextSchema, type Cluster, type HttpFilter, type JwtRequirementSchema,
-  type TransportSocket,
+  SubjectAltNameMatcher_SanType, TransportSocketSchema, UpstreamTlsContextSchema, type Cluster, type HttpFilter, type JwtProviderSchema,
+  type JwtRequirementSchema, type TransportSocket,
 } from '../../xds';
-import type { Authentication, Service } from '../model';
+import type { Authentication, Service, TokenProvider } from '../model';
 import { fixedEndpoints } from './fixed-endpoints';
 import type { Init } from './init';
 import { KEYS } from './names';
@@ -23,34 +23,14 @@ const FAILED_REFETCH = 1000;
 const REMEMBERED = 1000;
 
 /** Asks for tokens, before anything else does. */
-export function tokenFilter({ name, namespace }: Service, authentication: Authentication): HttpFilter {
-  const provider = `${name}.${namespace}`;
-  const { issuer, audiences, clockSkew, forwardToken, claimHeaders, keys, required, withoutToken } = authentication;
-  const needed: Init<typeof JwtRequirementSchema> = { requiresType: { case: 'providerName', value: provider } };
+export function tokenFilter({ name, namespace }: Service, { providers, required, withoutToken }: Authentication): HttpFilter {
+  const names = providers.map((_, index) => (index === 0 ? `${name}.${namespace}` : `${name}.${namespace}/${index + 1}`));
+  const clusters = keysPlaces(providers);
+  const needed = names.map((provider): Init<typeof JwtRequirementSchema> => ({ requiresType: { case: 'providerName', value: provider } }));
+  const missing: Init<typeof JwtRequirementSchema> = { requiresType: { case: 'allowMissing', value: {} } };
+  const requirements = required ? needed : [...needed, missing];
   const filter = create(JwtAuthenticationSchema, {
-    providers: {
-      [provider]: {
-        issuer,
-        audiences: [...audiences],
-        requireExpiration: true,
-        jwksSourceSpecifier: {
-          case: 'remoteJwks',
-          value: {
-            httpUri: { uri: keys.url, httpUpstreamType: { case: 'cluster', value: keysClusterName(keys.url) }, timeout: duration(FETCH_TIMEOUT) },
-            cacheDuration: duration(keys.refreshAfter),
-            // Whoever waits for keys is a request that needs them, never the listener: an outage of the issuer breaks no configuration.
-            asyncFetch: { fastListener: true, failedRefetchDuration: duration(FAILED_REFETCH) },
-          },
-        },
-        forward: forwardToken,
-        fromHeaders: [{ name: 'Authorization', valuePrefix: 'Bearer ' }],
-        payloadInMetadata: CLAIMS,
-        normalizePayloadInMetadata: { spaceDelimitedClaims: WORDS },
-        clockSkewSeconds: Math.max(1, Math.round(clockSkew / 1000)),
-        jwtCacheConfig: { jwtCacheSize: REMEMBERED },
-        claimToHeaders: claimHeaders.map(({ header, claim }) => ({ headerName: header, claimName: claim })),
-      },
-    },
+    providers: Object.fromEntries(providers.map((provider, index) => [names[index]!, providerOf(provider, clusters.get(provider)!.name)])),
     rules: [
       ...withoutToken.map(({ kind, value }) => ({
         match: {
@@ -62,13 +42,37 @@ export function tokenFilter({ name, namespace }: Service, authentication: Authen
         match: { pathSpecifier: { case: 'prefix', value: '/' } },
         requirementType: {
           case: 'requires',
-          value: required ? needed
-            : { requiresType: { case: 'requiresAny', value: { requirements: [needed, { requiresType: { case: 'allowMissing', value: {} } }] } } },
+          value: requirements.length === 1 ? requirements[0]! : { requiresType: { case: 'requiresAny', value: { requirements } } },
         },
       },
     ],
   });
   return create(HttpFilterSchema, { name: TOKENS, configType: { case: 'typedConfig', value: packAny(JwtAuthenticationSchema, filter) } });
+}
+
+function providerOf(provider: TokenProvider, cluster: string): Init<typeof JwtProviderSchema> {
+  const { issuer, audiences, clockSkew, forwardToken, claimHeaders, keys } = provider;
+  return {
+    issuer,
+    audiences: [...audiences],
+    requireExpiration: true,
+    jwksSourceSpecifier: {
+      case: 'remoteJwks',
+      value: {
+        httpUri: { uri: keys.url, httpUpstreamType: { case: 'cluster', value: cluster }, timeout: duration(FETCH_TIMEOUT) },
+        cacheDuration: duration(keys.refreshAfter),
+        // Whoever waits for keys is a request that needs them, never the listener: an outage of the issuer breaks no configuration.
+        asyncFetch: { fastListener: true, failedRefetchDuration: duration(FAILED_REFETCH) },
+      },
+    },
+    forward: forwardToken,
+    fromHeaders: [{ name: 'Authorization', valuePrefix: 'Bearer ' }],
+    payloadInMetadata: CLAIMS,
+    normalizePayloadInMetadata: { spaceDelimitedClaims: WORDS },
+    clockSkewSeconds: Math.max(1, Math.round(clockSkew / 1000)),
+    jwtCacheConfig: { jwtCacheSize: REMEMBERED },
+    claimToHeaders: claimHeaders.map(({ header, claim }) => ({ headerName: header, claimName: claim })),
+  };
 }
 
 function hostAndPort(url: string): { readonly host: string; readonly port: number; readonly secure: boolean } {
@@ -77,28 +81,56 @@ function hostAndPort(url: string): { readonly host: string; readonly port: numbe
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? (secure ? 443 : 80) : Number(port), secure };
 }
 
-function keysClusterName(url: string): string {
-  const { host, port } = hostAndPort(url);
-  return `${KEYS}${host}:${port}`;
+/** Where keys are fetched. */
+interface KeysPlace {
+  /** Of the cluster. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  readonly authorities: string | undefined;
+  readonly keepFor: number;
 }
 
-/** Where keys are fetched: outside of the mesh, by the name that the URL has, with a certificate of a public authority where it says https. */
-export function keysCluster({ keys: { url, keepFor } }: Authentication): Cluster {
-  const { host, port, secure } = hostAndPort(url);
-  const name = keysClusterName(url);
+/** Issuers whose keys are at one place, and are trusted alike, share a cluster. */
+function keysPlaces(providers: readonly TokenProvider[]): Map<TokenProvider, KeysPlace> {
+  const places = new Map<string, KeysPlace>();
+  const used = new Map<string, number>();
+  return new Map(providers.map((provider) => {
+    const { keys: { url, authorities, keepFor } } = provider;
+    const at = { ...hostAndPort(url), authorities, keepFor };
+    const key = JSON.stringify(at);
+    const plain = `${KEYS}${at.host}:${at.port}`;
+    let place = places.get(key);
+    if (place === undefined) {
+      const count = (used.get(plain) ?? 0) + 1;
+      used.set(plain, count);
+      place = { name: count === 1 ? plain : `${plain}/${count}`, ...at };
+      places.set(key, place);
+    }
+    return [provider, place];
+  }));
+}
+
+/** Where keys are fetched, outside of the mesh: by the name that the URL has, and with a certificate that has it where it says https. */
+export function keysClusters({ providers }: Authentication): Cluster[] {
+  return [...new Set(keysPlaces(providers).values())].map(keysCluster);
+}
+
+function keysCluster({ name, host, port, secure, authorities, keepFor }: KeysPlace): Cluster {
   return create(ClusterSchema, {
     name,
     connectTimeout: duration(CONNECT_TIMEOUT),
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
     ...fixedEndpoints(name, [{ address: host, port }]),
-    transportSocket: secure ? publicSocket(host) : undefined,
+    transportSocket: secure ? socketOf(host, authorities) : undefined,
     metadata: {
       typedFilterMetadata: { 'meshwright.jwks': packAny(JwksOutageSchema, create(JwksOutageSchema, { keepFor: duration(keepFor) })) },
     },
   });
 }
 
-function publicSocket(host: string): TransportSocket {
+function socketOf(host: string, authorities: string | undefined): TransportSocket {
   const isName = isIP(host) === 0;
   const context = create(UpstreamTlsContextSchema, {
     sni: isName ? host : '',
@@ -107,7 +139,7 @@ function publicSocket(host: string): TransportSocket {
       validationContextType: {
         case: 'validationContext',
         value: {
-          systemRootCerts: {},
+          ...authorities === undefined ? { systemRootCerts: {} } : { trustedCa: { specifier: { case: 'inlineString', value: authorities } } },
           matchTypedSubjectAltNames: [{
             sanType: isName ? SubjectAltNameMatcher_SanType.DNS : SubjectAltNameMatcher_SanType.IP_ADDRESS,
             matcher: { matchPattern: { case: 'exact', value: host } },

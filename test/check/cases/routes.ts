@@ -16,8 +16,11 @@ const call = (characters: number, method: number, fields: Partial<ReturnType<typ
 
 const tokens = ({ issuer = 'https://login.example', ...where }: { issuer?: string; jwksUri?: string; discovery?: object }) => ({
   jwt: {
-    issuer, audiences: ['payment'], token: 'required' as const, clockSkew: '1m', forwardToken: false, keys: { refreshAfter: '10m', keepFor: '24h' },
-    ...where.discovery === undefined ? { jwksUri: where.jwksUri ?? 'https://login.example/jwks' } : { discovery: {} },
+    providers: [{
+      issuer, audiences: ['payment'], clockSkew: '1m', forwardToken: false, keys: { refreshAfter: '10m', keepFor: '24h' },
+      ...where.discovery === undefined ? { jwksUri: where.jwksUri ?? 'https://login.example/jwks' } : { discovery: {} },
+    }],
+    token: 'required' as const,
   },
 });
 const claiming = (upstream: string) => service('order', {

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { Chart, Duration, type App } from 'cdk8s';
 import type { PodSpec } from '../../../runtime/local/types';
 import { ExternalService, Mesh, MeshService, ServicePort } from '../../../src';
+import { Authority } from '../../runtime/proxy/support/pki';
 import { ask, failures, Manifests, RunningShop, underLoad } from '../local/shop';
 import { EnvoyPods } from './pods';
 
@@ -45,29 +46,18 @@ let envoys: EnvoyPods;
 const servers: Server[] = [];
 const envoy = { address: CALLER } as PodSpec;
 
-/** An authority, and a certificate of it for two names, by openssl. */
-function certificates(): { readonly authority: string; readonly certificate: string; readonly key: string } {
-  const at = (name: string) => join(folder, name);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
-  const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
-  openssl('req', '-x509', ...made, '-subj', '/CN=Authority of a test', '-keyout', at('ca.key'), '-out', at('ca.crt'));
-  openssl('req', '-x509', ...made, '-subj', '/CN=cards', '-addext', 'subjectAltName=DNS:cards.example,DNS:public.example', '-addext', 'basicConstraints=CA:FALSE',
-    '-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-keyout', at('cards.key'), '-out', at('cards.crt'));
-  const read = (name: string) => readFileSync(at(name), 'utf8');
-  return { authority: read('ca.crt'), certificate: read('cards.crt'), key: read('cards.key') };
-}
-
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'meshwright-rotation-'));
-  const { authority, certificate, key } = certificates();
+  const authority = await Authority.create('of a test');
+  const { chain, key } = await authority.issue({ dns: ['cards.example', 'public.example'] });
   const application = join(folder, 'application.cjs');
   writeFileSync(application, 'require(\'node:http\').createServer((_, response) => response.end(\'ours\')).listen(8080, process.env.HOST);');
-  const manifests = new Manifests((app) => new Program(app, authority), `images:\n  rotation/echo: { command: [node, ${application}] }\n`);
+  const manifests = new Manifests((app) => new Program(app, authority.bundle), `images:\n  rotation/echo: { command: [node, ${application}] }\n`);
   shop = await RunningShop.start(ADDRESSES, manifests);
   await shop.ready();
   envoys = new EnvoyPods(shop, ADDRESSES, { namespace: 'rotation', trustDomain: 'rotation.example' });
   servers.push(createServer((_, response) => response.end('Envoy\'s')).listen(8080, CALLEE));
-  servers.push(createTlsServer({ cert: certificate, key }, ({ headers }, response) => response.end(headers.host)).listen(PORT, OUTSIDE));
+  servers.push(createTlsServer({ cert: chain, key }, ({ headers }, response) => response.end(headers.host)).listen(PORT, OUTSIDE));
   await envoys.start('caller', CALLER, 'file');
   await envoys.start('echo', CALLEE, 'file');
   envoys.serve('echo', CALLEE);

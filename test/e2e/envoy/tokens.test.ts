@@ -6,17 +6,19 @@ import { encoded, hmacToken, IssuerKey, jwks } from '../../runtime/proxy/support
 import { InboundPair, type Name } from './inbound-pair';
 
 /**
- * What the control plane says of tokens, to Envoy and to our proxy: the inbound listener of one service, in front of the same application. Who calls is left out, as
- * there are no certificates here: the rules ask for claims alone.
+ * What the control plane says of tokens of two issuers, to Envoy and to our proxy: the inbound listener of one service, in front of the same application. Who
+ * calls is left out, as there are no certificates here: the rules ask for claims alone.
  */
 jest.setTimeout(120_000);
 
 const ISSUER = 'https://login.example';
+const STAFF = 'https://staff.example';
 const KEYS = { host: '127.76.8.9', port: 8088 };
 const PORT = 8080;
 const PROXIES = { envoy: '127.76.8.1', ours: '127.76.8.2' } as const;
 
 const key = new IssuerKey('ES256', 'ec');
+const clerk = new IssuerKey('ES256', 'ec');
 const rsa = new IssuerKey('RS256', 'rsa');
 const ed = new IssuerKey('EdDSA', 'ed');
 const now = Math.floor(Date.now() / 1000);
@@ -31,9 +33,12 @@ function program(): App {
   const props = { mesh: new Mesh(shop, 'mesh', { trustDomain: 'shop.example' }), port: ServicePort.http(PORT), image: 'shop/app:1' };
   const payment = new MeshService(shop, 'payment', {
     ...props,
-    authentication: JwtAuthentication.jwks(ISSUER, `http://${KEYS.host}:${KEYS.port}/jwks`, {
-      audiences: ['payment'], claimHeaders: { 'x-user': 'sub', 'x-tenant': 'org.tenant' }, pathsWithoutToken: [StringMatch.exact('/healthz')],
-    }),
+    authentication: JwtAuthentication.anyOf(
+      JwtAuthentication.jwks(ISSUER, `http://${KEYS.host}:${KEYS.port}/jwks`, {
+        audiences: ['payment'], claimHeaders: { 'x-user': 'sub', 'x-tenant': 'org.tenant' }, pathsWithoutToken: [StringMatch.exact('/healthz')],
+      }),
+      JwtAuthentication.jwks(STAFF, `http://${KEYS.host}:${KEYS.port}/staff`, { audiences: ['backoffice'], claimHeaders: { 'x-clerk': 'sub' } }),
+    ),
   });
   payment.acknowledge('MW158', 'the keys of this test are on this machine');
   new MeshService(shop, 'order', props).calls(payment, {
@@ -62,14 +67,14 @@ async function ask(name: Name, path: string, { method = 'GET', headers = {} }: {
   });
 }
 
-async function listen(host: string, port: number, answer: (headers: IncomingHttpHeaders) => string): Promise<void> {
-  const server = createServer((request, response) => response.end(answer(request.headers)));
+async function listen(host: string, port: number, answer: (headers: IncomingHttpHeaders, path: string) => string): Promise<void> {
+  const server = createServer((request, response) => response.end(answer(request.headers, request.url!)));
   servers.push(server);
   await new Promise<void>((done) => server.listen(port, host, done));
 }
 
 beforeAll(async () => {
-  await listen(KEYS.host, KEYS.port, () => jwks(key, rsa, ed));
+  await listen(KEYS.host, KEYS.port, (_, path) => (path === '/staff' ? jwks(clerk) : jwks(key, rsa, ed)));
   for (const address of Object.values(PROXIES)) await listen(address, PORT, (headers) => JSON.stringify(headers));
   pair = await InboundPair.start({
     app: program(), service: 'shop/payment', addresses: PROXIES, serves: async (name) => (await ask(name, '/healthz')).status === 200,
@@ -92,6 +97,9 @@ const TABLE: readonly (readonly [string, string | undefined, number, number?])[]
   ['RS256', rsa.token(CLAIMS), 200],
   ['EdDSA', ed.token(CLAIMS), 200],
   ['an audience among others', key.token({ ...CLAIMS, aud: ['other', 'payment'] }), 200],
+  ['of the other issuer', clerk.token({ ...CLAIMS, iss: STAFF, aud: 'backoffice' }), 200],
+  ['of the other issuer, for an audience of the first', clerk.token({ ...CLAIMS, iss: STAFF }), 401, 403],
+  ['of the other issuer, by a key of the first', key.token({ ...CLAIMS, iss: STAFF, aud: 'backoffice' }), 401],
   ['no token', undefined, 401],
   ['no token at all', 'garbage', 401],
   ['alg: none', `${encoded({ alg: 'none' })}.${payload}.`, 401],
@@ -108,8 +116,8 @@ const TABLE: readonly (readonly [string, string | undefined, number, number?])[]
   ['another audience', key.token({ ...CLAIMS, aud: 'other' }), 401, 403],
 ];
 
-test.each(TABLE)('%s', async (_, token, ours, envoy = ours) => {
-  const headers: Record<string, string> = { 'x-user': 'root', ...token !== undefined && { authorization: `Bearer ${token}` } };
+test.each(TABLE)('%s', async (name, token, ours, envoy = ours) => {
+  const headers: Record<string, string> = { 'x-user': 'root', 'x-clerk': 'root', ...token !== undefined && { authorization: `Bearer ${token}` } };
   const [theirs, our] = [await ask('envoy', '/', { headers }), await ask('ours', '/', { headers })];
   expect([theirs.status, our.status]).toEqual([envoy, ours]);
   const kind = ({ headers: { 'www-authenticate': challenge } }: Answer) => (
@@ -118,10 +126,10 @@ test.each(TABLE)('%s', async (_, token, ours, envoy = ours) => {
   if (our.status === 401 && theirs.status === 401) expect(kind(our)).toEqual(kind(theirs));
   if (our.status !== 200) return;
   const seen = ({ body }: Answer) => {
-    const { 'x-user': user, 'x-tenant': tenant, authorization } = JSON.parse(body) as Record<string, string>;
-    return { user, tenant, authorization };
+    const { 'x-user': user, 'x-tenant': tenant, 'x-clerk': clerkName, authorization } = JSON.parse(body) as Record<string, string>;
+    return { user, tenant, clerk: clerkName, authorization };
   };
-  expect(seen(our)).toEqual({ user: 'ann', tenant: 'eu' });
+  expect(seen(our)).toEqual(name === 'of the other issuer' ? { clerk: 'ann' } : { user: 'ann', tenant: 'eu' });
   expect(seen(our)).toEqual(seen(theirs));
 });
 

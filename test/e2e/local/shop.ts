@@ -143,9 +143,11 @@ export async function pause(milliseconds: number): Promise<void> {
 }
 
 /** One request through the outbound proxy of a pod. */
-export async function ask(pod: PodSpec, url: string): Promise<{ readonly status: number; readonly body: string }> {
+export async function ask(
+  pod: PodSpec, url: string, headers: Readonly<Record<string, string>> = {},
+): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((done, failed) => {
-    const target = { host: pod.address, port: 15001, path: url, headers: { host: new URL(url).host } };
+    const target = { host: pod.address, port: 15001, path: url, headers: { host: new URL(url).host, ...headers } };
     const sent = request({ ...target, agent: false, timeout: 10_000 }, (response) => {
       let body = '';
       response.setEncoding('utf8');

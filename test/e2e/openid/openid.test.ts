@@ -18,7 +18,7 @@ jest.setTimeout(180_000);
 const APPLICATION = `
   require('node:http').createServer((request, response) => {
     request.resume().on('end', () => response.end(JSON.stringify(request.headers)));
-  }).listen(8080, process.env.POD_IP);
+  }).listen(8080, process.env.HOST);
 `;
 
 class Tokens extends Chart {

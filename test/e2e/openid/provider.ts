@@ -2,6 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { join, resolve } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 
@@ -22,17 +23,20 @@ export class OpenIdProvider {
   private lines: Interface | undefined;
   private port = 0;
 
-  constructor(private readonly host: string) {}
+  /** @param tls files of its certificate, with which it speaks TLS, and the authority of that */
+  constructor(
+    private readonly host: string, private readonly tls?: { readonly certificate: string; readonly key: string; readonly authority: string },
+  ) {}
 
   get issuer(): string {
-    return `http://${this.host}:${this.port}`;
+    return `${this.tls ? 'https' : 'http'}://${this.host}:${this.port}`;
   }
 
   /** Begins, at the port that it had before where it had one. */
   async start(...keys: readonly JsonWebKey[]): Promise<void> {
     const supported = Number(process.versions.node.split('.')[0]) >= 22;
     const node = supported ? process.execPath : execFileSync(process.execPath, [join(ROOT, 'scripts/peer.mjs'), 'node', '22'], { encoding: 'utf8' }).trim();
-    this.child = spawn(node, [join(__dirname, 'serve.mjs'), this.host, String(this.port)], { stdio: ['pipe', 'pipe', 'ignore'] });
+    this.child = spawn(node, [join(__dirname, 'serve.mjs'), this.host, String(this.port), ...this.tls ? [this.tls.certificate, this.tls.key] : []], { stdio: ['pipe', 'pipe', 'ignore'] });
     this.lines = createInterface({ input: this.child.stdout! });
     await this.setKeys(...keys);
   }
@@ -48,8 +52,8 @@ export class OpenIdProvider {
   async token(algorithm: Algorithm, scope = 'payments:read', audience = 'payment'): Promise<string> {
     const body = new URLSearchParams({ grant_type: 'client_credentials', resource: `urn:${audience}:${algorithm}`, scope }).toString();
     const answer = await new Promise<string>((done, failed) => {
-      const sent = request(`${this.issuer}/token`, {
-        method: 'POST', agent: false,
+      const sent = (this.tls ? requestTls : request)(`${this.issuer}/token`, {
+        method: 'POST', agent: false, ...this.tls && { ca: this.tls.authority },
         headers: { 'authorization': `Basic ${Buffer.from('mesh:a-secret-of-this-test').toString('base64')}`, 'content-type': 'application/x-www-form-urlencoded' },
       }, (response) => {
         let text = '';

@@ -1,17 +1,20 @@
 // An OpenID provider as it is run: oidc-provider, with keys that its first line of standard input brings, as a JWK Set; each next line changes them. It gives
 // access tokens that are JWTs (RFC 9068) for client credentials, signed by the algorithm that the resource names: urn:payment:RS256.
 //
-//   node serve.mjs HOST PORT        prints "ready PORT" after each change of keys
+//   node serve.mjs HOST PORT [CERTIFICATE KEY]        prints "ready PORT" after each change of keys; with files of a certificate it speaks TLS
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { createInterface } from 'node:readline';
 import { Provider } from 'oidc-provider';
 
-const [host, port] = process.argv.slice(2);
+const [host, port, certificate, key] = process.argv.slice(2);
 let callback;
-const server = createServer((request, response) => callback(request, response));
+const answer = (request, response) => callback(request, response);
+const server = certificate ? createTlsServer({ cert: readFileSync(certificate), key: readFileSync(key) }, answer) : createServer(answer);
 
 function provide(jwks) {
-  const provider = new Provider(`http://${host}:${server.address().port}`, {
+  const provider = new Provider(`${certificate ? 'https' : 'http'}://${host}:${server.address().port}`, {
     jwks,
     clients: [{
       client_id: 'mesh', client_secret: 'a-secret-of-this-test', grant_types: ['client_credentials'], redirect_uris: [], response_types: [],

@@ -20,7 +20,7 @@ describe.each(readdirSync(DIR).filter((file) => file.endsWith('.yaml')))('%s', (
   if (parsed.kind === 'error') throw new Error(`${file}:${parsed.line}: ${parsed.message}`);
   const set = readResources({ documents: parsed.documents, unreadable: [] });
   // As the issuers say when they are asked.
-  const issuers = new Map([...issuersToAsk([...set.resources.MeshService.values()].map(({ value: { spec } }) => spec))].map((issuer) => [issuer, `${issuer}/jwks`]));
+  const issuers = new Map([...issuersToAsk([...set.resources.MeshService.values()].map(({ value: { spec } }) => spec)).keys()].map((issuer) => [issuer, `${issuer}/jwks`]));
   const { model, objects } = resolve(set, undefined, { security: 'certificates', issuers });
 
   test('there is nothing to say against it', () => {

@@ -19,7 +19,7 @@ const external = (name: string, port = 443) => ({
   spec: { hostname: `${name}.example`, port: { number: port, protocol: 'http' }, tls: { caCertificates: 'PEM' } },
 }) as KubeObject;
 const service = (jwt: object) => ({
-  apiVersion: 'mesh.meshwright.dev/v1alpha1', kind: 'MeshService', metadata: { name: 'payment', namespace: 'shop' }, spec: { authentication: { jwt } },
+  apiVersion: 'mesh.meshwright.dev/v1alpha1', kind: 'MeshService', metadata: { name: 'payment', namespace: 'shop' }, spec: { authentication: { jwt: { providers: [jwt] } } },
 }) as KubeObject;
 const applied = (text: string, on = standIns()) => parseAllDocuments(on.applied({ name: 'shop.yaml', text }).text).map((document) => document.toJS() as any);
 const text = (...objects: object[]) => objects.map((object) => JSON.stringify(object)).join('\n---\n');
@@ -44,9 +44,9 @@ test('a high port stays, and a list of objects is looked into', () => {
 });
 
 test('services take the tokens of the issuers that are played, by keys that this run has made; other issuers stay', () => {
-  const [played, other] = applied(text(service({ issuer: 'https://staff.example/realm', discovery: {}, audiences: ['a'] }), service({ issuer: 'https://other.example', discovery: {} })));
-  expect(played.spec.authentication.jwt).toEqual({ issuer: 'https://staff.example/realm', jwksUri: 'http://127.77.0.1:15900/issuers/1/jwks', audiences: ['a'] });
-  expect(other.spec.authentication.jwt).toEqual({ issuer: 'https://other.example', discovery: {} });
+  const [played, other] = applied(text(service({ issuer: 'https://staff.example/realm', discovery: {}, caCertificates: 'PEM', audiences: ['a'] }), service({ issuer: 'https://other.example', discovery: {} })));
+  expect(played.spec.authentication.jwt.providers[0]).toEqual({ issuer: 'https://staff.example/realm', jwksUri: 'http://127.77.0.1:15900/issuers/1/jwks', audiences: ['a'] });
+  expect(other.spec.authentication.jwt.providers[0]).toEqual({ issuer: 'https://other.example', discovery: {} });
 });
 
 test('tokens are signed by the keys at that place, and say what the settings have', () => {

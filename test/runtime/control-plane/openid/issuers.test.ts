@@ -8,6 +8,7 @@ const HOUR = 3_600_000;
 
 interface Asked {
   readonly url: string;
+  readonly authorities: string | undefined;
   readonly at: number;
   answer(document: object): Promise<void>;
   fail(): Promise<void>;
@@ -25,9 +26,9 @@ class Run {
     clock: this.clock,
     random: () => 0.5,
     log: { ...silentLog, info: (_, message) => { this.logged.push(message); }, warning: (_, message) => { this.logged.push(message); } },
-    fetch: async (url) => new Promise((resolve, reject) => {
+    fetch: async (url, authorities) => new Promise((resolve, reject) => {
       this.asked.push({
-        url, at: this.clock.now(),
+        url, authorities, at: this.clock.now(),
         answer: async (document) => { resolve(JSON.stringify(document)); await told(); },
         fail: async () => { reject(new Error('connect ECONNREFUSED')); await told(); },
       });
@@ -40,12 +41,13 @@ class Run {
   }
 }
 
+const asking = (...issuers: string[]) => new Map(issuers.map((issuer) => [issuer, undefined]));
 const said = (jwksUri: string) => ({ issuer: LOGIN, jwks_uri: jwksUri });
 
 test('an issuer is asked once, and again every hour; only what is new is told', async () => {
   const { issuers, clock, asked, ...run } = new Run();
-  issuers.ask(new Set([LOGIN]));
-  issuers.ask(new Set([LOGIN]));
+  issuers.ask(asking(LOGIN));
+  issuers.ask(asking(LOGIN));
   expect(asked.map(({ url }) => url)).toEqual([WELL_KNOWN]);
   expect(issuers.known.size).toBe(0);
   await asked[0].answer(said('https://keys.example/1'));
@@ -65,7 +67,7 @@ test('an issuer is asked once, and again every hour; only what is new is told', 
 test('while it is away nothing changes; it is asked ever later, and logged once', async () => {
   const run = new Run();
   const { issuers, clock, asked } = run;
-  issuers.ask(new Set([LOGIN]));
+  issuers.ask(asking(LOGIN));
   await run.last.answer(said('https://keys.example/1'));
   clock.advance(HOUR);
   const waits: number[] = [];
@@ -83,9 +85,9 @@ test('while it is away nothing changes; it is asked ever later, and logged once'
 
 test('who is of no interest any more is forgotten, and an answer that is still on its way is nobody\'s', async () => {
   const run = new Run();
-  run.issuers.ask(new Set([LOGIN, 'https://other.example']));
+  run.issuers.ask(asking(LOGIN, 'https://other.example'));
   const [first] = run.asked;
-  run.issuers.ask(new Set(['https://other.example']));
+  run.issuers.ask(asking('https://other.example'));
   await first.answer(said('https://keys.example/1'));
   expect([run.issuers.known.size, run.changes]).toEqual([0, 0]);
   run.issuers.close();
@@ -109,4 +111,16 @@ test.each<[string, unknown, string]>([
 test('a document that is none is refused; plain text may lead to plain text', () => {
   expect(() => jwksUriIn('<html>', LOGIN)).toThrow('it answers no JSON');
   expect(jwksUriIn(JSON.stringify({ issuer: 'http://127.0.0.1:1', jwks_uri: 'http://127.0.0.1:1/keys' }), 'http://127.0.0.1:1')).toBe('http://127.0.0.1:1/keys');
+});
+
+test('it is asked by the authorities that are named for it, at once where these change, and what it has said stays meanwhile', async () => {
+  const run = new Run();
+  run.issuers.ask(new Map([[LOGIN, 'ONE']]));
+  await run.last.answer(said('https://login.example/jwks'));
+  run.issuers.ask(new Map([[LOGIN, 'ONE']]));
+  run.issuers.ask(new Map([[LOGIN, 'TWO']]));
+  expect(run.asked.map(({ url, authorities }) => [url, authorities])).toEqual([[WELL_KNOWN, 'ONE'], [WELL_KNOWN, 'TWO']]);
+  expect(run.issuers.known.get(LOGIN)).toBe('https://login.example/jwks');
+  await run.last.fail();
+  expect(run.issuers.known.get(LOGIN)).toBe('https://login.example/jwks');
 });

@@ -1,7 +1,7 @@
 import { App, Chart, Duration } from 'cdk8s';
 import {
   Bulkhead, CircuitBreaker, GrpcRoute, GrpcRule, HttpRoute, HttpRule, Mesh, MeshService, OutlierDetection, ServicePort, StringMatch, Timeout,
-  type MeshServiceProps,
+  Weighted, type MeshServiceProps,
 } from 'meshwright';
 import { GrpcCode, grpcStub, tcpStub, TestMesh, type TestMeshOptions } from 'meshwright/testing';
 
@@ -96,6 +96,27 @@ test('GrpcRoute: a canary of one method, the rest of a service elsewhere, a call
     expect(mesh.received('upstream')).toHaveLength(3);
     await mesh.grpc('web', 'http://upstream/shop.v1.Orders/Get');
     expect(mesh.received('upstream')).toHaveLength(3);
+  });
+});
+
+test('GrpcRoute: shares of calls, within 5 standard deviations of 1,000, and nothing to a share of 0', async () => {
+  const chart = program(ServicePort.grpc(9090), {}, (scope, upstream) => {
+    const [v2, v3] = ['v2', 'v3'].map((version) => upstream.addVersion(version, { image: `shop/upstream:${version}` }));
+    new GrpcRoute(scope, 'route', { service: upstream, rules: [GrpcRule.split([Weighted.of(upstream, 70), Weighted.of(v2!, 30), Weighted.of(v3!, 0)])] });
+  });
+  await within({}, chart, async (mesh) => {
+    const versions = new Map<string, number>();
+    for (let call = 0; call < 1000; call++) {
+      const { code, messages } = await mesh.grpc('web', 'http://upstream/shop.v1.Quotes/Get');
+      expect(code).toBe(GrpcCode.OK);
+      const { version } = JSON.parse(String(messages[0])) as { version: string };
+      versions.set(version, (versions.get(version) ?? 0) + 1);
+    }
+    expect([...versions.keys()].sort()).toEqual(['base', 'v2']);
+    expect(Math.abs(versions.get('base')! - 700)).toBeLessThan(5 * Math.sqrt(1000 * 0.7 * 0.3));
+    // Through both sidecars, each.
+    expect(mesh.records.filter(({ listener, status }) => listener === 'inbound' && status === 200)).toHaveLength(1000);
+    expect(mesh.records.filter(({ listener, status }) => listener === 'outbound' && status === 200)).toHaveLength(1000);
   });
 });
 

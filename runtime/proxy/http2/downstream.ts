@@ -3,6 +3,7 @@ import type { ForwardingRules } from '../http1/forward';
 import type { Head } from '../http1/head';
 import { isInternalAddress, plainAddress } from '../listener/address';
 import type { HttpConnectionManager } from '../listener/http-connection-manager';
+import { LastAuthority } from '../listener/last-authority';
 import type { Router } from '../router/router';
 import type { CloseReason, Connection, Destination } from '../transport';
 import type { TlsSession } from '../transport/tls';
@@ -41,7 +42,7 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
   /** The client takes nothing of what it was sent, for longer than it is waited for it to hear. */
   private slow = false;
   private address: string | undefined;
-  private lastAuthority = '';
+  private readonly authority = new LastAuthority();
 
   constructor(
     readonly manager: HttpConnectionManager, readonly router: Router, connection: Connection, prefaceRead: boolean,
@@ -77,16 +78,8 @@ export class Http2Downstream extends ServerConnection implements ForwardingRules
   get tls(): TlsSession | undefined { return this.connection.tls; }
   get tlsFailure(): string | undefined { return this.connection.failure?.text; }
 
-  /** The authority in lower case. Requests of one connection most often name the same. */
   authorityOf(head: Head, start: number, end: number): string {
-    const last = this.lastAuthority;
-    if (last.length === end - start) {
-      const { bytes, base } = head;
-      let i = 0;
-      while (i < last.length && bytes[base + start + i] === last.charCodeAt(i)) i++;
-      if (i === last.length) return last;
-    }
-    return (this.lastAuthority = head.text(start, end).toLowerCase());
+    return this.authority.of(head, start, end);
   }
 
   override onData(length: number): void {

@@ -9,6 +9,7 @@ import type { Connection, Destination } from '../transport';
 import type { TlsSession } from '../transport/tls';
 import { isInternalAddress, plainAddress } from './address';
 import type { HttpConnectionManager } from './http-connection-manager';
+import { LastAuthority } from './last-authority';
 
 /** After an answer that closes while the client still sends: time and bytes for it to notice, so that a reset does not overtake the answer. */
 const LINGER_TIME = 1000;
@@ -37,7 +38,7 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
   private quiet = false;
   readonly peerAddress: string;
   readonly peerPort: number;
-  private lastAuthority = '';
+  private readonly authority = new LastAuthority();
 
   readonly major = 1;
   readonly takesFrames = false;
@@ -94,16 +95,8 @@ export abstract class DownstreamConnection implements DeadlineOwner, ForwardingR
     this.connection.hold?.(hold);
   }
 
-  /** The authority in lower case. Requests of one connection most often name the same. */
   authorityOf(head: Head, start: number, end: number): string {
-    const last = this.lastAuthority;
-    if (last.length === end - start) {
-      const { bytes, base } = head;
-      let i = 0;
-      while (i < last.length && bytes[base + start + i] === last.charCodeAt(i)) i++;
-      if (i === last.length) return last;
-    }
-    return (this.lastAuthority = head.text(start, end).toLowerCase());
+    return this.authority.of(head, start, end);
   }
 
   /** Whether the connection ends after this answer. */

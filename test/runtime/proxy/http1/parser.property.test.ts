@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { actionConfig, routeConfig } from '../support/config';
 import { Harness, OK } from '../support/harness';
@@ -154,8 +156,11 @@ describe('beside llhttp, which node:http reads by', () => {
     for (const text of examples) expect(readLlhttp(Buffer.from(text, 'latin1'), false).end).toBe('refused');
   });
 
-  test('no difference is one from every peer', () => {
+  test('no difference is one from every peer, and each is in the documentation', () => {
     for (const { refusedBy } of DIFFERENCES) expect(refusedBy).toHaveLength(1);
+    const [, section] = readFileSync(join(__dirname, '../../../../docs/http.md'), 'utf8').split('## What others refuse');
+    const rows = section.split('\n## ')[0].split('\n').filter((line) => line.startsWith('| ')).slice(1);
+    expect(rows).toEqual(DIFFERENCES.map(({ what, clause, refusedBy: [peer] }) => `| ${what} | ${peer === 'envoy' ? 'Envoy' : peer} | ${clause} |`));
   });
 });
 

@@ -25,7 +25,7 @@ interface Memory {
 
 /** Memory of our proxy beside its peers': idle, with many idle connections, and with a client that reads slower than it is sent. */
 export async function conns(options: Options): Promise<Report> {
-  const folder = mkdtempSync(join(tmpdir(), 'meshwright-bench-'));
+  const folder = mkdtempSync(join(tmpdir(), 'mw-'));
   const root = resolve(__dirname, '../..');
   const names = Object.keys(PEERS).filter((name) => !options.without.has(name));
   const connections = options.smoke ? CONNECTIONS / 100 : CONNECTIONS;

@@ -96,7 +96,7 @@ class Serving {
 
 /** Our control plane beside go-control-plane's server, with the same resources and the same clients: changes, memory, restarts. */
 export async function controlPlane(options: Options): Promise<Report> {
-  const folder = mkdtempSync(join(tmpdir(), 'meshwright-bench-'));
+  const folder = mkdtempSync(join(tmpdir(), 'mw-'));
   try {
     const measurements: Measurement[] = [];
     for (const scope of ['unscoped', 'scoped'] as const) {

@@ -18,7 +18,7 @@ const BARS: Readonly<Record<string, number>> = { HAProxy: 1, Envoy: 0.35 };
 
 /** Unary calls: client → sidecar → mutual TLS → sidecar → server, HTTP/2 on each hop, with the policies of `h1`; both sidecars on one core. */
 export async function grpc(options: Options): Promise<Report> {
-  const folder = mkdtempSync(join(tmpdir(), 'meshwright-bench-'));
+  const folder = mkdtempSync(join(tmpdir(), 'mw-'));
   const kinds = KINDS.filter((kind) => !options.without.has(kind));
   const root = resolve(__dirname, '../..');
   let load: Http2Load | undefined;

@@ -34,7 +34,7 @@ export async function h1(options: Options): Promise<Report> {
 export async function withPolicies<T>(
   options: Options, bodyBytes: number, body: (contenders: readonly Contender[], load: Load, setting: Setting) => Promise<T>,
 ): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'meshwright-bench-'));
+  const folder = mkdtempSync(join(tmpdir(), 'mw-'));
   const names = Object.keys(PEERS).filter((name) => !options.without.has(name));
   const root = resolve(__dirname, '../..');
   let load: Load | undefined;

@@ -16,7 +16,7 @@ const BARS: Readonly<Record<string, number>> = { HAProxy: 1, nginx: 2, Envoy: 3 
 
 /** HTTP/2 on both sides through one proxy on one core, with the policies of `h1`; nginx speaks HTTP/1.1 to its upstreams. */
 export async function h2(options: Options): Promise<Report> {
-  const folder = mkdtempSync(join(tmpdir(), 'meshwright-bench-'));
+  const folder = mkdtempSync(join(tmpdir(), 'mw-'));
   const names = Object.keys(PEERS).filter((name) => !options.without.has(name));
   const root = resolve(__dirname, '../..');
   let load: Http2Load | undefined;

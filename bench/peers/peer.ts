@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROXY_FLAGS } from '../../images/planes';
+import { PLANES } from '../../images/planes';
 import { SIDECAR_ENVIRONMENT } from '../../src/contract/sidecar';
+
+const PROXY = PLANES.find(({ name }) => name === 'proxy')!;
 
 /** A process of a peer, and the port of 127.0.0.1 that says it is up. */
 export interface Program {
@@ -68,8 +70,20 @@ export function meshwrightProgram(place: Place, name: string, bootstrap: unknown
   const file = join(place.folder, `${name}.json`);
   writeFileSync(file, JSON.stringify(bootstrap, null, 2));
   const environment = Object.entries(SIDECAR_ENVIRONMENT).map(([key, value]) => `${key}=${value}`);
-  const flags = [...PROXY_FLAGS, ...(place.node ?? []), ...node];
-  return { command: ['env', ...environment, imageNode(place), ...flags, join(place.root, 'lib/runtime/proxy.js'), '--config-path', file], port };
+  const flags = [...PROXY.flags, ...(place.node ?? []), ...node];
+  return { command: ['env', ...environment, imageNode(place), ...flags, join(application(place), 'proxy.js'), '--config-path', file], port };
+}
+
+/**
+ * The bundles in a folder of their own, as in the image's `/app`, since the path counts: Node looks for a package.json around a script and keeps a megabyte
+ * where it finds one; and of a path of more than 40 characters it takes so many apart that V8 compiles how, which is two megabytes of its compiler.
+ */
+function application({ folder, root }: Place): string {
+  const to = join(folder, 'app');
+  if (existsSync(to)) return to;
+  mkdirSync(to);
+  for (const bundle of PROXY.bundles) copyFileSync(join(root, 'lib/runtime', `${bundle}.js`), join(to, `${bundle}.js`));
+  return to;
 }
 
 /** Envoy with one worker. */

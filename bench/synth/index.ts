@@ -28,7 +28,7 @@ interface Comparison {
 
 /** Synth of one chart of many services beside bare cdk8s that writes the same documents: what the mesh costs on top of its manifests. */
 export async function synth(options: Options): Promise<Report> {
-  const folder = mkdtempSync(join(tmpdir(), 'meshwright-bench-'));
+  const folder = mkdtempSync(join(tmpdir(), 'mw-'));
   try {
     const sizes = options.smoke ? SIZES.slice(0, 2) : SIZES;
     const comparisons: Comparison[] = sizes.map((services) => ({ services, ours: [], bare: [] }));

@@ -15,7 +15,7 @@ const BAR = 1.3;
 
 /** Bytes through each proxy in both directions, and connections a second: mode tcp beside stream and tcp_proxy, each alone on one core in turn. */
 export async function tcp(options: Options): Promise<Report> {
-  const folder = mkdtempSync(join(tmpdir(), 'meshwright-bench-'));
+  const folder = mkdtempSync(join(tmpdir(), 'mw-'));
   const names = Object.keys(TCP_PEERS).filter((name) => !options.without.has(name));
   const root = resolve(__dirname, '../..');
   let load: TcpLoad | undefined;

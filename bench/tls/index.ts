@@ -27,7 +27,7 @@ interface Measured {
 
 /** Mutual TLS 1.3 in front of an application: requests over connections that stay, full handshakes, and two sidecars with it between them. */
 export async function tls(options: Options): Promise<Report> {
-  const folder = mkdtempSync(join(tmpdir(), 'meshwright-bench-'));
+  const folder = mkdtempSync(join(tmpdir(), 'mw-'));
   const root = resolve(__dirname, '../..');
   const kinds = TLS_PEERS.filter((kind) => !options.without.has(kind));
   let application: Load | undefined;

@@ -1,16 +1,13 @@
-import { BlockList, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 
-/** Loopback and private addresses: who comes from there is taken for a part of the mesh, as Envoy takes it (RFC 1918, RFC 4193). */
-const internal = new BlockList();
-internal.addSubnet('127.0.0.0', 8, 'ipv4');
-internal.addSubnet('10.0.0.0', 8, 'ipv4');
-internal.addSubnet('172.16.0.0', 12, 'ipv4');
-internal.addSubnet('192.168.0.0', 16, 'ipv4');
-internal.addAddress('::1', 'ipv6');
-internal.addSubnet('fc00::', 7, 'ipv6');
+/**
+ * Loopback and private addresses, as the system writes them (RFC 5952): who comes from there is taken for a part of the mesh, as Envoy takes it (RFC 1918,
+ * RFC 4193). Not by `BlockList`, which every proxy would load for it.
+ */
+const INTERNAL = /^(?:127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd][0-9a-f]{2}:)/;
 
 export function isInternalAddress(address: string): boolean {
-  return address !== '' && internal.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  return INTERNAL.test(address);
 }
 
 /** An IPv4 peer of a dual-stack socket by its IPv4 address. */

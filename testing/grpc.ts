@@ -74,13 +74,12 @@ export function grpcStub(methods: Readonly<Record<string, GrpcMethod>>): Stub {
   };
 }
 
-function answerOf({ code = GrpcCode.OK, message, messages = [], trailers = {}, delay }: GrpcReply): StubAnswer {
-  return {
-    headers: { 'content-type': 'application/grpc' },
-    body: framed(messages),
-    trailers: { 'grpc-status': String(code), ...message === undefined ? {} : { 'grpc-message': encodeURIComponent(message) }, ...trailers },
-    ...delay === undefined ? {} : { delay },
-  };
+/** As servers do: a failure without a message is all in the head (Trailers-Only), so that it may be tried again. */
+function answerOf({ code = GrpcCode.OK, message, messages = [], trailers = {}, delay = 0 }: GrpcReply): StubAnswer {
+  const type = { 'content-type': 'application/grpc' };
+  const end = { 'grpc-status': String(code), ...message === undefined ? {} : { 'grpc-message': encodeURIComponent(message) }, ...trailers };
+  if (code !== GrpcCode.OK && messages.length === 0) return { headers: { ...type, ...end }, delay };
+  return { headers: type, body: framed(messages), trailers: end, delay };
 }
 
 /** Length-prefixed messages, none of them compressed. */

@@ -1,11 +1,15 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { App, Chart, Duration } from 'cdk8s';
 import {
   CircuitBreaker, ExternalService, HttpRoute, HttpRule, Mesh, MeshService, OutsideTraffic, Retry, RetryOn, ServicePort, Timeout, Weighted,
   type ExternalServiceProps, type MeshProps,
 } from 'meshwright';
 import { TestMesh, tcpStub } from 'meshwright/testing';
+import { OUTBOUND_PORT } from '../../src/contract';
 import { Authority } from '../runtime/proxy/support/pki';
 
 const port = ServicePort.http(8080);
@@ -183,6 +187,32 @@ describe('TLS over real sockets', () => {
   test('the proxy speaks it, and the application does not', async () => {
     expect(await answerOf('api.cards.example', ca)).toEqual({ status: 200, body: 'GET /balance', flag: undefined });
     expect(asked.at(-1)).toBe('api.cards.example');
+  });
+
+  test('an application speaks it itself through a tunnel (CONNECT); to what it does not call there is none', async () => {
+    const endpoints = [{ address: '127.0.0.1', port: (server.address() as AddressInfo).port }];
+    const made = withCards({ endpoints });
+    made.order.calls(new MeshService(made.chart, 'stock', { mesh: made.mesh, port, image: 'shop/stock:1' }));
+    const mesh = await TestMesh.of(made.chart, { network: 'sockets', addresses: '127.109.0.0/16' });
+    const tunnel = async (to: string) => {
+      const client = httpRequest({ host: mesh.pods('order')[0]!.address, port: OUTBOUND_PORT, method: 'CONNECT', path: to, agent: false }).end();
+      const [response, socket] = await Promise.race([once(client, 'connect'), once(client, 'response')]) as [IncomingMessage, Socket?];
+      return { status: response.statusCode!, socket };
+    };
+    try {
+      const { status, socket } = await tunnel('api.cards.example:443');
+      expect(status).toBe(200);
+      const answer = await new Promise<string>((resolve, reject) => {
+        const within = connectTls({ socket, servername: 'api.cards.example', ca: ca.bundle }, () => within.end('GET /own HTTP/1.1\r\nhost: cards\r\nconnection: close\r\n\r\n'));
+        let text = '';
+        within.setEncoding('utf8').on('data', (part: string) => { text += part; }).on('end', () => resolve(text)).on('error', reject);
+      });
+      expect(answer).toContain('HTTP/1.1 200 OK');
+      expect(answer).toContain('GET /own');
+      for (const host of ['stock:8080', 'api.other.example:443']) expect([host, (await tunnel(host)).status]).toEqual([host, 501]);
+    } finally {
+      await mesh.close();
+    }
   });
 
   test('a certificate of another name, and one of an authority that is not trusted, is taken for nobody: 503 UF', async () => {

@@ -1,7 +1,7 @@
 import { App, Chart, Duration } from 'cdk8s';
 import {
-  Bulkhead, CircuitBreaker, GrpcRoute, GrpcRule, HttpRoute, HttpRule, Mesh, MeshService, OutlierDetection, ServicePort, StringMatch, Timeout,
-  Weighted, type MeshServiceProps,
+  Bulkhead, CircuitBreaker, GrpcRoute, GrpcRule, HttpMethod, HttpRoute, HttpRule, Mesh, MeshService, OutlierDetection, Retry, RetryOn, ServicePort,
+  StringMatch, Timeout, Weighted, type MeshServiceProps,
 } from 'meshwright';
 import { GrpcCode, grpcStub, tcpStub, TestMesh, type TestMeshOptions } from 'meshwright/testing';
 
@@ -117,6 +117,45 @@ test('GrpcRoute: shares of calls, within 5 standard deviations of 1,000, and not
     // Through both sidecars, each.
     expect(mesh.records.filter(({ listener, status }) => listener === 'inbound' && status === 200)).toHaveLength(1000);
     expect(mesh.records.filter(({ listener, status }) => listener === 'outbound' && status === 200)).toHaveLength(1000);
+  });
+});
+
+describe('retries of gRPC', () => {
+  const GET = 'shop.v1.Quotes/Get';
+  const retry = (on: RetryOn) => ({
+    idempotentMethods: [HttpMethod.POST],
+    retry: Retry.constant(Duration.millis(100), { attempts: 2, on: [on], methods: [HttpMethod.POST] }),
+    replicas: 1,
+  });
+
+  test.each([
+    [RetryOn.GRPC_CANCELLED, GrpcCode.CANCELLED], [RetryOn.GRPC_DEADLINE_EXCEEDED, GrpcCode.DEADLINE_EXCEEDED],
+    [RetryOn.GRPC_INTERNAL, GrpcCode.INTERNAL], [RetryOn.GRPC_RESOURCE_EXHAUSTED, GrpcCode.RESOURCE_EXHAUSTED],
+    [RetryOn.GRPC_UNAVAILABLE, GrpcCode.UNAVAILABLE],
+  ])('%s: that status alone, with no message before it', async (on, code) => {
+    await within({}, program(ServicePort.grpc(9090), retry(on)), async (mesh) => {
+      const statuses = [code, GrpcCode.OK, GrpcCode.NOT_FOUND, GrpcCode.OK, code];
+      // With a message before the last one.
+      const stub = grpcStub({ [GET]: ({ messages }) => ({ code: statuses.shift()!, messages: statuses.length === 0 ? messages : [] }) });
+      mesh.stub('upstream', stub);
+      const call = async () => GrpcCode[(await mesh.grpc('web', `http://upstream/${GET}`, { messages: [Buffer.from('a')] })).code];
+      expect([await call(), mesh.received('upstream').length]).toEqual(['OK', 2]);
+      expect([await call(), mesh.received('upstream').length]).toEqual(['NOT_FOUND', 3]);
+      expect([await call(), mesh.received('upstream').length]).toEqual(['OK', 4]);
+      // Behind a message nothing is tried again.
+      expect([await call(), mesh.received('upstream').length]).toEqual([GrpcCode[code], 5]);
+    });
+  });
+
+  test('grpc-timeout is what is left, through two proxies, at every try, and ends the call', async () => {
+    await within({}, program(ServicePort.grpc(9090), retry(RetryOn.GRPC_UNAVAILABLE)), async (mesh) => {
+      mesh.stub('upstream', grpcStub({ [GET]: () => ({ code: GrpcCode.UNAVAILABLE, delay: 300 }) }));
+      const { code, elapsed } = await mesh.grpc('web', `http://upstream/${GET}`, { timeout: 1000 });
+      expect([GrpcCode[code], elapsed]).toEqual(['DEADLINE_EXCEEDED', 1000]);
+      const left = mesh.received('upstream').map(({ headers }) => Number(/^(\d+)m$/.exec(headers['grpc-timeout']!)![1]));
+      // 300 ms for each try, and 100 from one to the next.
+      expect(left).toEqual([1000, 600, 200]);
+    });
   });
 });
 

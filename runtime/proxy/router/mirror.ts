@@ -102,6 +102,8 @@ export class Mirror {
       copy.pool = pool;
       pool.users++;
       router.copies.add(copy);
+      // A copy waits for nothing; those that follow know what is spoken there.
+      if (pool.negotiation?.agreed === undefined) pool.negotiation?.ask();
       composeRequest(copy, target.path, target.host, target.mutation);
       copy.appendReplay(body, 0, body.length);
       router.deadlines.set(copy.totalDeadline, timeout > 0 ? timeout : COPY_TIMEOUT, router.now);

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect as connectHttp2, createSecureServer, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
 import { createServer } from 'node:https';
 import { connect, createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { actionConfig, clusterConfig, listenerConfig, routeConfig, routeTable, snapshot } from '../support/config';
 import { Authority, type Identity } from '../support/pki';
 import { ask } from '../support/sockets';
 import { trust, upstreamTls } from '../support/tls';
@@ -97,6 +98,19 @@ describe.each(BACKENDS)('%s: a cluster whose TLS decides between HTTP/1.1 and HT
     while (answers.at(-1) !== '2.0 0' && answers.length < 100) answers.push((await ask(port, '/')).body);
     expect(answers.at(-1)).toBe('2.0 0');
     expect(new Set(answers.slice(0, -1))).toEqual(answers.length > 1 ? new Set(['1.1 0']) : new Set());
+  });
+
+  test('an endpoint that gets copies alone is asked, too', async () => {
+    const [port, copies] = [await upstream('both'), await upstream('http2')];
+    await start([port]);
+    const secure = { autoHttp2: LIMITS, transportSocket: upstreamTls({ validation: trust(ca.bundle), alpn: ['h2', 'http/1.1'] }), connectTimeout: 5000 };
+    const routes = routeTable([routeConfig(actionConfig({ mirrors: [{ cluster: 'copies', fractionPerMillion: 1_000_000 }] }))]);
+    await proxy!.proxy.apply(snapshot(listenerConfig(), routes, [
+      [clusterConfig({ name: 'payment', ...secure }), [port]], [clusterConfig({ name: 'copies', ...secure }), [copies]],
+    ]));
+    const { stats } = proxy!.proxy.clusters.get('copies')!;
+    for (let i = 0; i < 100 && stats.rqByClass[2] === 0; i++) expect((await ask(proxy!.port, '/')).body).toBe('2.0 0');
+    expect(stats.rqByClass[2]).toBeGreaterThan(0);
   });
 
   test('no endpoint at all is 503', async () => {

@@ -13,8 +13,9 @@ export class Replica {
   readonly child: ChildProcess;
   readonly ended: Promise<unknown>;
 
-  constructor(readonly pod: string, namespace: string, config: string) {
-    const args = ['--source', 'kubernetes', '--xds-address', '127.0.0.1:0', '--admin-address', '127.0.0.1:0'];
+  /** @param more arguments beside those of every replica */
+  constructor(readonly pod: string, namespace: string, config: string, more: readonly string[] = []) {
+    const args = ['--source', 'kubernetes', '--xds-address', '127.0.0.1:0', '--admin-address', '127.0.0.1:0', ...more];
     this.child = spawn(process.execPath, [join(ROOT, 'lib/runtime/control-plane.js'), ...args], {
       env: { ...process.env, KUBECONFIG: config, POD_NAME: pod, POD_NAMESPACE: namespace }, stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -60,6 +60,11 @@ export class Authority {
     return `${this.certificate.toString('pem')}\n`;
   }
 
+  /** What signs with it, as cert-manager writes it: the key, and the certificates from its own to the one below the root. */
+  async signing(): Promise<{ readonly chain: string; readonly key: string }> {
+    return { chain: this.intermediates().map((item) => `${item.toString('pem')}\n`).join(''), key: await pem(this.keys.privateKey) };
+  }
+
   async issue(options: IdentityOptions): Promise<Identity> {
     const keys = await generate();
     const names: JsonGeneralNames = [

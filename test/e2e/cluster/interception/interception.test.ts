@@ -128,6 +128,24 @@ describe('pods without a data plane', () => {
   });
 });
 
+describe('pods with a library of gRPC', () => {
+  test('have a certificate in files, whose roots their agent is told by the control plane, which counts them', async () => {
+    const [till] = await podsOf(NAMESPACE, of('till'));
+    const certificates = `const at = '/var/run/meshwright-certificates/', { readFileSync } = require('fs'), { X509Certificate } = require('crypto');
+      const [leaf, root] = ['svid.pem', 'ca.pem'].map((name) => new X509Certificate(readFileSync(at + name)));
+      console.log(leaf.subjectAltName, leaf.verify(root.publicKey));`;
+    const said = await kubectl('exec', till.metadata.name, '-n', NAMESPACE, '-c', 'till', '--', '/usr/bin/node', '-e', certificates);
+    expect(said.trim()).toBe(`URI:spiffe://intercepted.example/ns/${NAMESPACE}/sa/till true`);
+    const pods = await podsOf(NAMESPACE, 'mesh.meshwright.dev/service');
+    const identity = "fetch('http://127.0.0.1:15014/identity').then((a) => a.json()).then(({ proxies }) => console.log(proxies))";
+    await until(async () => {
+      const told = (await podsOf(NAMESPACE, `app.kubernetes.io/name=${CONTROL_PLANE}`)).map(async (one) => Number(await nodeIn(one, CONTROL_PLANE, identity)));
+      // Each pod that has something of the mesh in it: legacy has nothing.
+      return (await Promise.all(told)).reduce((sum, proxies) => sum + proxies, 0) === pods.length - 1 || undefined;
+    });
+  });
+});
+
 describe('start', () => {
   test('a Job whose pod is injected calls in its first moment, and ends with its sidecar', async () => {
     const file = join(folder, 'job.json');

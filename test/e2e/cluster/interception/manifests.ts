@@ -45,7 +45,7 @@ const LEDGER = "require('http').createServer((q, r) => r.end('ledger')).listen(8
 
 /**
  * A mesh that intercepts and injects: order → payment → ledger, payment a StatefulSet with a headless Service and probes of all kinds; order → legacy, whose
- * pods have no data plane at all; and prices, which takes plain text beside mutual TLS.
+ * pods have no data plane at all; till, which has a library of gRPC and an agent; and prices, which takes plain text beside mutual TLS.
  * @returns the folder of its manifests
  */
 export function manifests(): string {
@@ -78,6 +78,7 @@ export function manifests(): string {
   const legacy = script('legacy', SERVES('legacy'), { dataPlane: DataPlane.NONE });
   legacy.acknowledge('MW172', 'it is what it is');
   script('prices', SERVES('prices'), { encryption: TrafficEncryption.PERMISSIVE }).acknowledge('MW152', 'as long as legacy calls it');
+  script('till', 'setInterval(() => {}, 1e6); process.on("SIGTERM", () => process.exit(0));', { dataPlane: DataPlane.PROXYLESS_GRPC, port: ServicePort.grpc(9090) });
   const order = script('order', ORDER);
   order.calls(payment);
   order.calls(legacy);

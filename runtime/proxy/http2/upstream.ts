@@ -102,8 +102,9 @@ export class Http2Upstream extends ClientConnection<ClientStream> {
   protected ended(failure: CloseReason | undefined): void {
     const { cluster } = this.pool;
     if (failure === 'connect_failed') cluster.stats.cxConnectFail++;
-    // The server says by an alert that it has nothing of what is offered (RFC 7301 §3.2).
-    if (failure !== undefined) this.pool.negotiation?.failed('h2', this.connection.failure?.kind === 'protocol');
+    // The server says by an alert that it has nothing of what is offered (RFC 7301 §3.2). Not all do, and Node.js did not always pass alerts on.
+    const kind = this.connection.failure?.kind;
+    if (failure !== undefined) this.pool.negotiation?.failed('h2', kind === 'protocol', kind === 'closed' ? this.host : undefined);
     this.pool.http2Closed(this);
   }
 }

@@ -18,13 +18,16 @@ const OFFERED: Readonly<Record<Spoken, readonly Spoken[]>> = { 'h2': ['h2'], 'ht
  *        └─ no connection could be made ◀────────┘ and asked again by the next request
  *
  * Connections of requests offer what was agreed on alone. An endpoint that has no HTTP/2 then sets its cluster to HTTP/1.1, which every one has that can be
- * expected to have either. When the endpoints change it is asked again, and what was agreed on holds until the answer.
+ * expected to have either; one that breaks off the handshake without a word is the next to be asked. When the endpoints change one is asked again, and what
+ * was agreed on holds until the answer.
  */
 export class Negotiation implements ConnectionHandler, DeadlineOwner {
   agreed: Spoken | undefined;
   private waiting: Held[] = [];
   /** The handshake that asks; undefined: nobody does. */
   private asking: { readonly connection: Connection; readonly host: Host } | undefined;
+  /** One that broke off a handshake of HTTP/2 alone and did not say why. It is the next to be asked, once. */
+  private suspect: Host | undefined;
   private readonly deadline = new Deadline(this, 0);
 
   constructor(private readonly pool: ClusterPool) {}
@@ -45,7 +48,9 @@ export class Negotiation implements ConnectionHandler, DeadlineOwner {
     if (this.asking !== undefined) return;
     const { pool } = this;
     const { router, cluster } = pool;
-    const host = cluster.pick(undefined, undefined, 0);
+    const { suspect } = this;
+    this.suspect = undefined;
+    const host = suspect === undefined || suspect.removed ? cluster.pick(undefined, undefined, 0) : suspect;
     if (host === undefined || !pool.reserve()) {
       // Later, as whoever waits is told of nothing from within.
       router.defer(() => { if (this.asking === undefined) this.goOn(this.agreed); });
@@ -61,9 +66,15 @@ export class Negotiation implements ConnectionHandler, DeadlineOwner {
     if (this.agreed !== undefined) this.ask();
   }
 
-  /** A connection that had to speak `version` could not be made, or the endpoint speaks another one. */
-  failed(version: Spoken, speaksOther: boolean): void {
-    if (version === this.agreed) this.agreed = speaksOther && version === 'h2' ? 'http/1.1' : undefined;
+  /**
+   * A connection that had to speak `version` could not be made, or the endpoint speaks another one.
+   *
+   * @param suspect it, where it broke off the handshake and may have done so because of the version
+   */
+  failed(version: Spoken, speaksOther: boolean, suspect?: Host): void {
+    if (version !== this.agreed) return;
+    this.agreed = speaksOther && version === 'h2' ? 'http/1.1' : undefined;
+    this.suspect = suspect;
   }
 
   close(): void {

@@ -225,7 +225,7 @@ const soak = project.addTask('soak', { description: 'The same for a time, with t
 for (const [task, mode] of [[integrity, 'integrity'], [soak, 'soak']] as const) {
   task.exec('node scripts/bundle-integrity.mjs');
   // Clients and upstreams by a Node.js whose HTTP loses nothing when streams break off; the proxy by the one that is here.
-  task.exec(`"$(node scripts/peer.mjs node 24)" --expose-gc --enable-source-maps build/integrity/main.js ${mode} --node "$(command -v node)"`, { receiveArgs: true });
+  task.exec(`"$(node scripts/peer.mjs node 24)" --expose-gc --enable-source-maps build/integrity/main.js ${mode} --node "$(node -p process.execPath)"`, { receiveArgs: true });
 }
 
 // Slower, needs Debian packages and an Envoy: .ci/run prepares them.

@@ -103,8 +103,10 @@ export class Http2Upstream extends ClientConnection<ClientStream> {
     const { cluster } = this.pool;
     if (failure === 'connect_failed') cluster.stats.cxConnectFail++;
     // The server says by an alert that it has nothing of what is offered (RFC 7301 §3.2). Not all do, and Node.js did not always pass alerts on.
-    const kind = this.connection.failure?.kind;
-    if (failure !== undefined) this.pool.negotiation?.failed('h2', kind === 'protocol', kind === 'closed' ? this.host : undefined);
+    if (failure !== undefined) {
+      const speaksOther = this.connection.failure?.kind === 'protocol';
+      this.pool.negotiation?.failed('h2', speaksOther, failure === 'connect_failed' && !speaksOther ? this.host : undefined);
+    }
     this.pool.http2Closed(this);
   }
 }

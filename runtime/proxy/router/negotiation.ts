@@ -18,15 +18,15 @@ const OFFERED: Readonly<Record<Spoken, readonly Spoken[]>> = { 'h2': ['h2'], 'ht
  *        └─ no connection could be made ◀────────┘ and asked again by the next request
  *
  * Connections of requests offer what was agreed on alone. An endpoint that has no HTTP/2 then sets its cluster to HTTP/1.1, which every one has that can be
- * expected to have either; one that breaks off the handshake without a word is the next to be asked. When the endpoints change one is asked again, and what
+ * expected to have either; one that breaks off without a word is the next to be asked. When the endpoints change one is asked again, and what
  * was agreed on holds until the answer.
  */
 export class Negotiation implements ConnectionHandler, DeadlineOwner {
   agreed: Spoken | undefined;
   private waiting: Held[] = [];
   /** The handshake that asks; undefined: nobody does. */
-  private asking: { readonly connection: Connection; readonly host: Host } | undefined;
-  /** One that broke off a handshake of HTTP/2 alone and did not say why. It is the next to be asked, once. */
+  private asking: { readonly connection: Connection; readonly host: Host; readonly suspected: boolean } | undefined;
+  /** One to which no connection could be made for HTTP/2 alone, and nobody knows why. It is the next to be asked, once; then any. */
   private suspect: Host | undefined;
   private readonly deadline = new Deadline(this, 0);
 
@@ -50,13 +50,14 @@ export class Negotiation implements ConnectionHandler, DeadlineOwner {
     const { router, cluster } = pool;
     const { suspect } = this;
     this.suspect = undefined;
-    const host = suspect === undefined || suspect.removed ? cluster.pick(undefined, undefined, 0) : suspect;
+    const suspected = suspect !== undefined && !suspect.removed;
+    const host = suspected ? suspect : cluster.pick(undefined, undefined, 0);
     if (host === undefined || !pool.reserve()) {
       // Later, as whoever waits is told of nothing from within.
       router.defer(() => { if (this.asking === undefined) this.goOn(this.agreed); });
       return;
     }
-    this.asking = { connection: pool.dial(host, this, BOTH), host };
+    this.asking = { connection: pool.dial(host, this, BOTH), host, suspected };
     const { connectTimeout } = cluster.config;
     if (connectTimeout > 0) router.deadlines.set(this.deadline, connectTimeout, router.clock.now());
   }
@@ -69,7 +70,7 @@ export class Negotiation implements ConnectionHandler, DeadlineOwner {
   /**
    * A connection that had to speak `version` could not be made, or the endpoint speaks another one.
    *
-   * @param suspect it, where it broke off the handshake and may have done so because of the version
+   * @param suspect it, where it may have been because of the version
    */
   failed(version: Spoken, speaksOther: boolean, suspect?: Host): void {
     if (version !== this.agreed) return;
@@ -107,10 +108,11 @@ export class Negotiation implements ConnectionHandler, DeadlineOwner {
   }
 
   onClosed(): void {
-    const { connection, host } = this.asking!;
+    const { connection, host, suspected } = this.asking!;
     if (connection.failure !== undefined) this.pool.tlsFailed(host, connection.failure);
     this.end();
-    this.goOn(undefined);
+    if (suspected) this.ask();
+    else this.goOn(undefined);
   }
 
   onDeadline(): void {

@@ -90,6 +90,25 @@ describe.each(BACKENDS)('%s: a cluster whose TLS decides between HTTP/1.1 and HT
     expect(answers.filter((body) => !/^(1\.1|2\.0) 0$/.test(body)).length).toBeLessThan(2);
   });
 
+  test('one that breaks the handshake off in silence, where HTTP/2 alone is offered, is the next to be asked', async () => {
+    const behind = await upstream('http1');
+    const server = createTcpServer((socket) => socket.once('data', (hello: Buffer) => {
+      if (!hello.includes('http/1.1')) return void socket.end();
+      const inner = connect(behind, '127.0.0.1').on('error', () => socket.destroy());
+      socket.unshift(hello);
+      socket.pipe(inner).pipe(socket);
+    }));
+    const sockets = new Set<Socket>();
+    server.on('connection', (socket: Socket) => { sockets.add(socket.on('error', () => undefined)); });
+    servers.push({ server, sockets });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = await start([await upstream('both'), (server.address() as AddressInfo).port]);
+    const answers: string[] = [];
+    for (let i = 0; i < 12; i++) answers.push((await ask(port, '/')).body);
+    expect(answers.slice(-6)).toEqual(Array(6).fill('1.1 0'));
+    expect(answers.filter((body) => !/^(1\.1|2\.0) 0$/.test(body)).length).toBeLessThan(2);
+  });
+
   test('other endpoints are asked what they speak, and requests go on meanwhile', async () => {
     const { port } = await start([await upstream('http1')]);
     expect((await ask(port, '/')).body).toBe('1.1 0');

@@ -53,8 +53,8 @@ export class ServicePort {
    * caller that may ask for some things only is denied them. So is it with a connection on which the client says nothing for a second, as where the
    * server speaks first: that second is what it costs.
    *
-   * The policies of callers are those of `tcp`; under mutual TLS they count connections of HTTP/1.1, of HTTP/2 and of the rest each by themselves. The
-   * port of the Kubernetes Service has no `appProtocol`.
+   * The policies of callers are those of `tcp`: breaker and bulkhead count all connections alike, whatever is spoken on them. The port of the
+   * Kubernetes Service has no `appProtocol`.
    *
    * @param port the port that the application listens on, and the Kubernetes Service is called at: 1 to 65535
    */
